@@ -1,0 +1,2 @@
+//! Nothing here: the benchmarks are targets of their own.
+#![forbid(unsafe_code)]

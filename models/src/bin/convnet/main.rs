@@ -1,0 +1,2 @@
+//! The program `convnet`.
+fn main() {}

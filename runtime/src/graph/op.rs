@@ -1,0 +1,229 @@
+//! The closed list of operations that an executor implements, with their numbers filled in.
+
+/// One operation. Shapes are in the [`Node`](super::Node) that holds it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// The network's input.
+    Input,
+    /// 2-d convolution. Parameters: weight `[out, in / groups, kh, kw]` (with `links`: `[number of links, kh, kw]`),
+    /// then bias `[out]` if `bias`.
+    Conv(Conv),
+    /// Max, min or average over windows.
+    Pool(Pool),
+    /// Average over a grid of `shape.h x shape.w` bins (PyTorch's `AdaptiveAvgPool2d`); global pooling is the 1x1 case.
+    AdaptiveAvgPool,
+    /// Max or average over groups of `size` neighbouring channels ("cross-channel pooling").
+    ChannelPool {
+        /// Max or average.
+        kind: PoolKind,
+        /// Channels per group.
+        size: usize,
+    },
+    /// LeNet's trainable pooling (LeCun et al., 1998, section II-B): the sum over a `size x size` window times a
+    /// coefficient plus a bias. Parameters: weight `[C]`, bias `[C]`.
+    Subsample {
+        /// Window and stride.
+        size: usize,
+    },
+    /// Keeps the values in `[C, H, W]` order and makes them a vector.
+    Flatten,
+    /// `y = W x + b`. Parameters: weight `[out, in]`, then bias `[out]` if `bias`.
+    Linear {
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// Batch normalisation over `N, H, W` (Ioffe and Szegedy, 2015). Parameters: weight, bias, running_mean,
+    /// running_var, each `[C]`.
+    BatchNorm {
+        /// Added to the variance.
+        eps: f64,
+        /// Weight of the new batch in the running statistics.
+        momentum: f64,
+    },
+    /// Local response normalisation across channels, with PyTorch's convention `alpha / size`
+    /// (Krizhevsky et al., 2012, section 3.3).
+    Lrn {
+        /// Number of channels in the window.
+        size: usize,
+        /// Scale of the sum of squares.
+        alpha: f64,
+        /// Exponent.
+        beta: f64,
+        /// Constant.
+        k: f64,
+    },
+    /// Zeroes each element with probability `p` in training and scales the rest by `1 / (1 - p)`.
+    Dropout {
+        /// Probability of zeroing.
+        p: f64,
+    },
+    /// An element-wise function.
+    Activation(Activation),
+    /// `max(x, 0) + weight * min(x, 0)`. Parameter: weight `[C]` if `per_channel`, else `[1]`.
+    Prelu {
+        /// A slope for each channel instead of one for all.
+        per_channel: bool,
+    },
+    /// Softmax over channels at each position.
+    Softmax,
+    /// Logarithm of the softmax over channels at each position.
+    LogSoftmax,
+}
+
+/// The numbers of a convolution. Pairs are `[height, width]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv {
+    /// Kernel size.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: [usize; 2],
+    /// Zero padding of the input.
+    pub pad: Pad,
+    /// Distance between the taps of the kernel.
+    pub dilation: [usize; 2],
+    /// Number of groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// LeNet's connection table: for each output channel, the input channels that it reads. The weight then holds one
+    /// `kh x kw` kernel for each link, in this order.
+    pub links: Option<&'static [&'static [usize]]>,
+}
+
+/// Padding in pixels at each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Pad {
+    pub top: usize,
+    pub bottom: usize,
+    pub left: usize,
+    pub right: usize,
+}
+
+/// A pooling window. Pairs are `[height, width]`. The last windows may reach beyond the padded input (`ceil` mode): the
+/// output's shape says how many there are, and what lies outside is left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pool {
+    /// What is computed over each window.
+    pub kind: PoolKind,
+    /// Window size.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: [usize; 2],
+    /// Padding: never chosen by max or min; zero for an average.
+    pub pad: Pad,
+}
+
+/// What a pooling layer computes over its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolKind {
+    /// The largest; the first one in row-major order takes the gradient, a NaN wins.
+    Max,
+    /// The smallest; as for the largest.
+    Min,
+    /// The mean.
+    Avg(AvgDivisor),
+}
+
+/// What the sum of an average pool is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AvgDivisor {
+    /// The part of the window inside the padded input (`count_include_pad = true`, PyTorch's default).
+    WithPad,
+    /// The part of the window inside the input itself.
+    WithoutPad,
+}
+
+/// Element-wise functions, with PyTorch's definitions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    /// `max(x, 0)`
+    Relu,
+    /// `min(max(x, 0), 6)`
+    Relu6,
+    /// `x` if positive, else `slope * x`
+    LeakyRelu(f64),
+    /// `x` if positive, else `alpha * (exp(x) - 1)`
+    Elu(f64),
+    /// Elu with the self-normalising constants (Klambauer et al., 2017)
+    Selu,
+    /// `x * Phi(x)`, exact (by `erf`)
+    Gelu,
+    /// `x * sigmoid(x)`
+    Silu,
+    /// `x * tanh(softplus(x))`
+    Mish,
+    /// `x * relu6(x + 3) / 6`
+    HardSwish,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+    /// Hyperbolic tangent
+    Tanh,
+    /// `1.7159 * tanh(2/3 x)` (LeCun et al., 1998, appendix A)
+    ScaledTanh,
+    /// `ln(1 + exp(x))`
+    Softplus,
+}
+
+impl Op {
+    /// How many entries of [`Graph::params`](super::Graph::params) it owns.
+    pub const fn n_params(&self) -> usize {
+        match self {
+            Op::Conv(Conv { bias, .. }) | Op::Linear { bias } => 1 + *bias as usize,
+            Op::Subsample { .. } => 2,
+            Op::BatchNorm { .. } => 4,
+            Op::Prelu { .. } => 1,
+            _ => 0,
+        }
+    }
+
+    /// The word for it in `cnn!`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Op::Input => "input",
+            Op::Conv(_) => "conv",
+            Op::Pool(Pool { kind, .. }) => match kind {
+                PoolKind::Max => "max_pool",
+                PoolKind::Min => "min_pool",
+                PoolKind::Avg(_) => "avg_pool",
+            },
+            Op::AdaptiveAvgPool => "adaptive_avg_pool",
+            Op::ChannelPool { kind, .. } => match kind {
+                PoolKind::Max => "channel_max_pool",
+                PoolKind::Min => "channel_min_pool",
+                PoolKind::Avg(_) => "channel_avg_pool",
+            },
+            Op::Subsample { .. } => "subsample",
+            Op::Flatten => "flatten",
+            Op::Linear { .. } => "linear",
+            Op::BatchNorm { .. } => "batch_norm",
+            Op::Lrn { .. } => "lrn",
+            Op::Dropout { .. } => "dropout",
+            Op::Activation(activation) => activation.word(),
+            Op::Prelu { .. } => "prelu",
+            Op::Softmax => "softmax",
+            Op::LogSoftmax => "log_softmax",
+        }
+    }
+}
+
+impl Activation {
+    /// The word for it in `cnn!`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::Relu6 => "relu6",
+            Activation::LeakyRelu(_) => "leaky_relu",
+            Activation::Elu(_) => "elu",
+            Activation::Selu => "selu",
+            Activation::Gelu => "gelu",
+            Activation::Silu => "silu",
+            Activation::Mish => "mish",
+            Activation::HardSwish => "hard_swish",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::ScaledTanh => "scaled_tanh",
+            Activation::Softplus => "softplus",
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! Helpers that several test targets share.
+#![forbid(unsafe_code)]
