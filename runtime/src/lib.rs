@@ -2,7 +2,6 @@
 //!
 //! Modules in the order in which data meets them: a network is declared with [`cnn!`], is a [`graph`] with typed
 //! [`layers`], and runs through [`net`] on a [`backend`].
-#![deny(unsafe_code)]
 
 pub use convnet_macros::cnn;
 pub use dfdx;

@@ -5,6 +5,7 @@
 
 mod batch_norm;
 mod conv;
+pub mod dropout;
 mod linear;
 mod prelu;
 mod subsample;

@@ -1,0 +1,412 @@
+//! From the numbers of a convolution or linear layer to the tap lists of its three kernels.
+//!
+//! Which output channel reads which input channel is a [`Wiring`]: dense, grouped or by a connection table. The backward
+//! pass to the input of a convolution with stride `s` is `s x s` correlations, one for each residue of the input's
+//! coordinates, so that no zero is ever multiplied.
+
+use super::kernels::{Block, Correlate, WeightBlock, WeightMap};
+use super::layout::Layout;
+use crate::graph::{Conv, Pad};
+use std::ops::Range;
+
+/// The geometry of one layer: a convolution, or a linear layer as a convolution with a kernel of the whole map.
+#[derive(Debug, Clone, Copy)]
+pub struct Geometry {
+    /// Kernel, stride, padding, dilation, groups and connections.
+    pub conv: Conv,
+    /// Input `[C, H, W]`.
+    pub input: [usize; 3],
+    /// Output `[C, H, W]`.
+    pub output: [usize; 3],
+    /// Images.
+    pub batch: usize,
+    /// Channels per block.
+    pub lanes: usize,
+}
+
+impl Geometry {
+    /// A linear layer on a map: its kernel covers it all.
+    pub fn linear(input: [usize; 3], outputs: usize, bias: bool, batch: usize, lanes: usize) -> Self {
+        let conv = Conv {
+            kernel: [input[1], input[2]],
+            stride: [1, 1],
+            pad: Pad::default(),
+            dilation: [1, 1],
+            groups: 1,
+            bias,
+            links: None,
+        };
+        Geometry { conv, input, output: [outputs, 1, 1], batch, lanes }
+    }
+
+    fn dense(&self) -> bool {
+        self.conv.groups == 1 && self.conv.links.is_none()
+    }
+
+    /// Whether the kernel covers the map exactly, so that the images of the batch can take the place of pixels.
+    fn covers(&self) -> bool {
+        let [_, height, width] = self.input;
+        self.dense()
+            && self.conv.kernel == [height, width]
+            && self.conv.pad == Pad::default()
+            && self.output[1] * self.output[2] == 1
+            && (self.conv.dilation == [1, 1] || height * width == 1)
+    }
+
+    /// Weights of one kernel.
+    fn kernel_len(&self) -> usize {
+        self.conv.kernel[0] * self.conv.kernel[1]
+    }
+
+    /// Length of the weight parameter.
+    pub fn weight_len(&self) -> usize {
+        let kernels = match self.conv.links {
+            Some(links) => links.iter().map(|ins| ins.len()).sum(),
+            None => self.output[0] * (self.input[0] / self.conv.groups),
+        };
+        kernels * self.kernel_len()
+    }
+
+    /// For each output channel, the input channels that it reads with the offset of their kernel. A dense layer, where
+    /// each reads all, has none.
+    fn wiring(&self) -> Vec<Vec<(usize, usize)>> {
+        if self.dense() {
+            return Vec::new();
+        }
+        let (outs, len) = (self.output[0], self.kernel_len());
+        let mut next = 0;
+        (0..outs)
+            .map(|out| {
+                let ins: Vec<usize> = match self.conv.links {
+                    Some(links) => links[out].to_vec(),
+                    None => {
+                        let per_group = self.input[0] / self.conv.groups;
+                        let group = out / (outs / self.conv.groups);
+                        (group * per_group..(group + 1) * per_group).collect()
+                    }
+                };
+                ins.into_iter()
+                    .map(|channel| {
+                        next += len;
+                        (channel, next - len)
+                    })
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// Zero pixels that rows of the input need before and after them.
+    pub fn input_halo(&self) -> [usize; 2] {
+        let Conv { kernel: [_, kernel], stride: [_, stride], dilation: [_, dilation], pad, .. } = self.conv;
+        let last = (self.output[2] - 1) * stride + (kernel - 1) * dilation;
+        [pad.left, (last + 1).saturating_sub(pad.left + self.input[2])]
+    }
+
+    /// Zero pixels that rows of the output's gradient need before and after them.
+    pub fn output_halo(&self) -> [usize; 2] {
+        if self.covers() {
+            return [0, 0];
+        }
+        let mut halo = [0, 0];
+        for residue in 0..self.conv.stride[1].min(self.input[2]) {
+            let cols = (self.input[2] - residue).div_ceil(self.conv.stride[1]) as isize;
+            for (_, shift) in self.back_taps(1, residue) {
+                halo[0] = halo[0].max(-shift);
+                halo[1] = halo[1].max(cols + shift - self.output[2] as isize);
+            }
+        }
+        halo.map(|pixels| pixels.max(0) as usize)
+    }
+
+    /// For the input coordinates with this residue: the kernel's taps that reach them, with the output coordinate that
+    /// tap comes from relative to the input's coordinate over the stride; ascending.
+    fn back_taps(&self, dimension: usize, residue: usize) -> Vec<(usize, isize)> {
+        let before = if dimension == 0 { self.conv.pad.top } else { self.conv.pad.left };
+        let stride = self.conv.stride[dimension] as isize;
+        (0..self.conv.kernel[dimension])
+            .rev()
+            .map(|tap| (tap, (residue + before) as isize - (tap * self.conv.dilation[dimension]) as isize))
+            .filter(|(_, distance)| distance.rem_euclid(stride) == 0)
+            .map(|(tap, distance)| (tap, distance.div_euclid(stride)))
+            .collect()
+    }
+
+    /// The forward correlation from `input` to `out`, and where its packed weights come from. Offsets of weights and bias
+    /// are relative to 0.
+    pub fn forward(&self, input: &Layout, out: &Layout) -> (Correlate, WeightMap) {
+        let conv = &self.conv;
+        let tap_offset = |channel: usize, ky: usize, kx: usize| {
+            let row = (ky * conv.dilation[0]) as isize - conv.pad.top as isize;
+            let col = (kx * conv.dilation[1]) as isize - conv.pad.left as isize;
+            let channel = channel / input.block * input.plane() + channel % input.block;
+            channel as isize + row * input.row() as isize + col * input.block as isize
+        };
+        let kernel_rows: Vec<isize> =
+            (0..conv.kernel[0]).map(|ky| (ky * conv.dilation[0]) as isize - conv.pad.top as isize).collect();
+        let wiring = self.wiring();
+        let sources = |outs: Range<usize>| match self.dense() {
+            true => (0..self.input[0]).collect(),
+            false => union(outs.flat_map(|out| wiring[out].iter().map(|(channel, _)| *channel))),
+        };
+        let taps = TapLists::new(
+            self.output[0],
+            self.lanes,
+            sources,
+            (0..conv.kernel[0]).map(|ky| (ky, (0..conv.kernel[1]).collect())).collect(),
+            input.block,
+            self.dense(),
+            tap_offset,
+            |out, channel| wiring[out].iter().find(|(c, _)| *c == channel).map(|(_, kernel)| *kernel),
+            conv.kernel[1],
+        );
+        let strides = DenseStrides { tap: self.kernel_len(), lane: self.input[0] * self.kernel_len() };
+        let (taps, mut blocks, map) = taps.finish(self, strides);
+        for (index, block) in blocks.iter_mut().enumerate() {
+            block.out = index * out.plane();
+            block.bias = conv.bias.then_some(index * self.lanes);
+        }
+        let mut correlate = Correlate {
+            extent: [self.batch, self.output[1], self.output[2]],
+            source: input.row_at(0),
+            source_stride: [input.image(), conv.stride[0] * input.row(), conv.stride[1] * input.block],
+            source_rows: self.input[1],
+            row_step: conv.stride[0],
+            kernel_rows,
+            taps,
+            blocks,
+            out: out.row_at(0),
+            out_stride: [out.image(), out.row(), out.block],
+            accumulate: false,
+            activation: None,
+        };
+        if self.covers() {
+            images_as_pixels(&mut correlate, input, out);
+        }
+        (correlate, map)
+    }
+
+    /// The correlations from the output's gradient `d_out` to the input's gradient `d_in`. Offsets of weights are relative
+    /// to the start of each map.
+    pub fn backward(&self, d_out: &Layout, d_in: &Layout) -> Vec<(Correlate, WeightMap)> {
+        if self.covers() {
+            return vec![self.backward_covering(d_out, d_in)];
+        }
+        let [rows, cols] = [self.conv.stride[0].min(self.input[1]), self.conv.stride[1].min(self.input[2])];
+        let residues = (0..rows).flat_map(|y| (0..cols).map(move |x| [y, x]));
+        residues.map(|residue| self.backward_residue(d_out, d_in, residue)).collect()
+    }
+
+    fn backward_residue(&self, d_out: &Layout, d_in: &Layout, residue: [usize; 2]) -> (Correlate, WeightMap) {
+        let conv = &self.conv;
+        let rows = self.back_taps(0, residue[0]);
+        let cols = self.back_taps(1, residue[1]);
+        let wiring = self.wiring();
+        let mut readers = vec![Vec::new(); self.input[0]];
+        for (out, ins) in wiring.iter().enumerate() {
+            for (channel, kernel) in ins {
+                readers[*channel].push((out, *kernel));
+            }
+        }
+        let shift = |taps: &[(usize, isize)], tap: usize| taps.iter().find(|(t, _)| *t == tap).map_or(0, |(_, s)| *s);
+        let tap_offset = |out: usize, ky: usize, kx: usize| {
+            let channel = out / d_out.block * d_out.plane() + out % d_out.block;
+            channel as isize + shift(&rows, ky) * d_out.row() as isize + shift(&cols, kx) * d_out.block as isize
+        };
+        let kernel: Vec<(usize, Vec<usize>)> =
+            rows.iter().map(|(ky, _)| (*ky, cols.iter().map(|(kx, _)| *kx).collect())).collect();
+        let sources = |ins: Range<usize>| match self.dense() {
+            true => (0..self.output[0]).collect(),
+            false => union(ins.flat_map(|channel| readers[channel].iter().map(|(out, _)| *out))),
+        };
+        let taps = TapLists::new(
+            self.input[0],
+            self.lanes,
+            sources,
+            kernel,
+            d_out.block,
+            self.dense(),
+            tap_offset,
+            |channel, out| readers[channel].iter().find(|(o, _)| *o == out).map(|(_, kernel)| *kernel),
+            conv.kernel[1],
+        );
+        let strides = DenseStrides { tap: self.input[0] * self.kernel_len(), lane: self.kernel_len() };
+        let (taps, mut blocks, map) = taps.finish(self, strides);
+        for (index, block) in blocks.iter_mut().enumerate() {
+            block.out = index * d_in.plane();
+        }
+        let start = d_in.row_at(0) + residue[0] * d_in.row() + residue[1] * d_in.block;
+        let extent =
+            |dimension: usize| (self.input[dimension + 1] - residue[dimension]).div_ceil(conv.stride[dimension]);
+        let correlate = Correlate {
+            extent: [self.batch, extent(0), extent(1)],
+            source: d_out.row_at(0),
+            source_stride: [d_out.image(), d_out.row(), d_out.block],
+            source_rows: self.output[1],
+            row_step: 1,
+            kernel_rows: rows.iter().map(|(_, shift)| *shift).collect(),
+            taps,
+            blocks,
+            out: start,
+            out_stride: [d_in.image(), conv.stride[0] * d_in.row(), conv.stride[1] * d_in.block],
+            accumulate: false,
+            activation: None,
+        };
+        (correlate, map)
+    }
+
+    /// Each pixel of the input has weights of its own: it is a block.
+    fn backward_covering(&self, d_out: &Layout, d_in: &Layout) -> (Correlate, WeightMap) {
+        let [channels, height, width] = self.input;
+        let (outs, pixels) = (self.output[0], height * width);
+        let offset = |out: usize| (out / d_out.block * d_out.plane() + out % d_out.block) as i32;
+        let taps: Vec<i32> = (0..outs).map(offset).collect();
+        let (mut blocks, mut weight_blocks) = (Vec::new(), Vec::new());
+        for block in 0..d_in.blocks() {
+            for pixel in 0..pixels {
+                let weights = blocks.len() * outs * self.lanes;
+                let out = block * d_in.plane() + pixel / width * d_in.row() + pixel % width * d_in.block;
+                blocks.push(Block { out, weights, bias: None, first_tap: 0, row_taps: outs });
+                let base = block * self.lanes * pixels + pixel;
+                let used = self.lanes.min(channels - block * self.lanes);
+                weight_blocks.push(WeightBlock {
+                    packed: weights,
+                    first_tap: 0,
+                    taps: outs,
+                    base,
+                    stride: pixels,
+                    used,
+                });
+            }
+        }
+        let map = WeightMap {
+            blocks: weight_blocks,
+            taps: (0..outs).map(|out| (out * channels * pixels) as u32).collect(),
+            lanes: self.lanes,
+            table: None,
+        };
+        let mut correlate = Correlate {
+            source: d_out.row_at(0),
+            kernel_rows: vec![0],
+            taps,
+            blocks,
+            out: d_in.row_at(0),
+            extent: [self.batch, 1, 1],
+            ..Correlate::default()
+        };
+        images_as_pixels(&mut correlate, d_out, d_in);
+        (correlate, map)
+    }
+}
+
+/// Turns a correlation with a single output pixel an image into one whose row of pixels is the batch.
+fn images_as_pixels(correlate: &mut Correlate, input: &Layout, out: &Layout) {
+    let rows = correlate.kernel_rows.len();
+    correlate.extent = [1, 1, correlate.extent[0]];
+    correlate.source_stride = [0, 0, input.image()];
+    correlate.source_rows = 1;
+    correlate.row_step = 0;
+    correlate.kernel_rows = vec![0];
+    for block in &mut correlate.blocks {
+        block.row_taps *= rows;
+    }
+    correlate.out_stride = [0, 0, out.image()];
+}
+
+fn union(channels: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut channels: Vec<usize> = channels.collect();
+    channels.sort_unstable();
+    channels.dedup();
+    channels
+}
+
+/// How a dense layer's weight parameter is laid out: the distance between source channels and between lanes.
+struct DenseStrides {
+    tap: usize,
+    lane: usize,
+}
+
+/// The taps of all blocks of a correlation, as (source channel, ky, kx) and as offsets.
+struct TapLists {
+    offsets: Vec<i32>,
+    names: Vec<(usize, usize)>,
+    blocks: Vec<Block>,
+    weight_blocks: Vec<WeightBlock>,
+    table: Option<Vec<u32>>,
+    lanes: usize,
+}
+
+impl TapLists {
+    /// For blocks of `lanes` of `channels` output channels: `sources` lists what a block reads, `kernel` the columns of the
+    /// kernel in each of its rows, `kernel_at(lane's channel, source channel)` the offset of the kernel between two.
+    fn new(
+        channels: usize,
+        lanes: usize,
+        sources: impl Fn(Range<usize>) -> Vec<usize>,
+        kernel: Vec<(usize, Vec<usize>)>,
+        source_block: usize,
+        dense: bool,
+        offset: impl Fn(usize, usize, usize) -> isize,
+        kernel_at: impl Fn(usize, usize) -> Option<usize>,
+        kernel_width: usize,
+    ) -> Self {
+        let mut lists = TapLists {
+            offsets: Vec::new(),
+            names: Vec::new(),
+            blocks: Vec::new(),
+            weight_blocks: Vec::new(),
+            table: (!dense).then(Vec::new),
+            lanes,
+        };
+        let mut packed = 0;
+        for block in 0..channels.div_ceil(lanes) {
+            let outs = block * lanes..((block + 1) * lanes).min(channels);
+            if block == 0 || !dense {
+                let sources = sources(outs.clone());
+                let first_tap = lists.offsets.len();
+                for (ky, cols) in &kernel {
+                    // In the order of addresses, so that neighbouring taps share cache lines.
+                    for group in sources.chunk_by(|a, b| a / source_block == b / source_block) {
+                        for kx in cols {
+                            for source in group {
+                                lists.offsets.push(offset(*source, *ky, *kx) as i32);
+                                lists.names.push((*source, ky * kernel_width + kx));
+                            }
+                        }
+                    }
+                }
+                let taps = lists.offsets.len() - first_tap;
+                let row_taps = taps.checked_div(kernel.len()).unwrap_or(0);
+                lists.blocks.push(Block { out: 0, weights: packed, bias: None, first_tap, row_taps });
+                lists.weight_blocks.push(WeightBlock { packed, first_tap, taps, base: 0, stride: 0, used: outs.len() });
+            } else {
+                lists.blocks.push(Block { weights: packed, ..lists.blocks[0] });
+                lists.weight_blocks.push(WeightBlock { packed, used: outs.len(), ..lists.weight_blocks[0] });
+            }
+            let taps = lists.weight_blocks[block].taps;
+            if let Some(table) = &mut lists.table {
+                let first_tap = lists.weight_blocks[block].first_tap;
+                for (source, place) in &lists.names[first_tap..first_tap + taps] {
+                    for lane in 0..lanes {
+                        let kernel = outs.clone().nth(lane).and_then(|out| kernel_at(out, *source));
+                        table.push(kernel.map_or(WeightMap::HOLE, |kernel| (kernel + place) as u32));
+                    }
+                }
+            }
+            packed += taps * lanes;
+        }
+        lists
+    }
+
+    fn finish(mut self, geometry: &Geometry, dense: DenseStrides) -> (Vec<i32>, Vec<Block>, WeightMap) {
+        let mut taps = Vec::new();
+        if geometry.dense() {
+            taps = self.names.iter().map(|(source, place)| (source * dense.tap + place) as u32).collect();
+            for (index, block) in self.weight_blocks.iter_mut().enumerate() {
+                block.base = index * self.lanes * dense.lane;
+                block.stride = dense.lane;
+            }
+        }
+        let map = WeightMap { blocks: self.weight_blocks, taps, lanes: self.lanes, table: self.table };
+        (self.offsets, self.blocks, map)
+    }
+}

@@ -1,0 +1,192 @@
+//! The steps that a plan is made of, and their execution: slices and sizes, never tensors, tapes or devices.
+//!
+//! All `unsafe` code of the project is in this folder. It rests on three things:
+//! * a [`Program`] checks, when it is made, that no step reaches beyond the arena it is made for;
+//! * the tasks of one step write to places that do not meet, and no step of a *stage* (the steps between two barriers)
+//!   reads what another of the same stage writes; the planner ends a stage after each step whose results are read;
+//! * the instruction set that a step runs with has been found on this processor.
+
+mod column;
+mod correlate;
+mod mem;
+mod norm;
+mod pack;
+mod pointwise;
+mod simd;
+mod weight_grad;
+mod window;
+
+pub use column::{Across, Columns};
+pub use correlate::{Block, Correlate};
+pub use norm::BatchNorm;
+pub use pack::{Clear, Pack, Pad, Repack, WeightBlock, WeightMap};
+pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
+pub use simd::{Isa, Simd};
+pub use weight_grad::{BiasGrad, WeightGrad};
+pub use window::{SubsampleGrad, Window, Windows};
+
+use super::threads::{Team, Worker};
+use mem::Mem;
+use std::ops::Range;
+
+/// One parallel operation.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // Each variant is documented by the type that it holds.
+pub enum Step {
+    Pack(Pack),
+    Unpack(Pack),
+    Pad(Pad),
+    Repack(Repack),
+    Clear(Clear),
+    Correlate(Correlate),
+    WeightGrad(WeightGrad),
+    BiasGrad(BiasGrad),
+    Pointwise(Pointwise),
+    PreluGrad(PreluGrad),
+    Window(Window),
+    WindowGrad(Window),
+    SubsampleGrad(SubsampleGrad),
+    Statistics(BatchNorm),
+    Normalise(BatchNorm),
+    NormParamGrad(BatchNorm),
+    NormInputGrad(BatchNorm),
+    Columns(Columns),
+    ColumnsGrad(Columns),
+    /// Ends a stage: what was written before may be read after.
+    Barrier,
+}
+
+impl Step {
+    fn tasks(&self) -> usize {
+        match self {
+            Step::Pack(step) | Step::Unpack(step) => step.tasks(),
+            Step::Pad(_) => 1,
+            Step::Repack(step) => step.tasks(),
+            Step::Clear(step) => step.tasks(),
+            Step::Correlate(step) => step.tasks(),
+            Step::WeightGrad(step) => step.tasks(),
+            Step::BiasGrad(step) => step.tasks(),
+            Step::Pointwise(step) => step.tasks(),
+            Step::PreluGrad(step) => step.tasks(),
+            Step::Window(step) => step.tasks(),
+            Step::WindowGrad(step) => step.grad_tasks(),
+            Step::SubsampleGrad(step) => step.tasks(),
+            Step::Statistics(step) | Step::NormParamGrad(step) => step.stat_tasks(),
+            Step::Normalise(step) | Step::NormInputGrad(step) => step.row_tasks(),
+            Step::Columns(step) | Step::ColumnsGrad(step) => step.tasks(),
+            Step::Barrier => 0,
+        }
+    }
+
+    /// Panics if the step could reach beyond `len` elements. Steps that are not named here check each row they touch.
+    fn check(&self, len: usize, lanes: usize) {
+        match self {
+            Step::Correlate(step) => step.check(len, lanes),
+            Step::WeightGrad(step) => step.check(len, lanes),
+            _ => {}
+        }
+    }
+
+    /// # Safety
+    /// The instruction set of `S` is there and switched on in the caller; the stage's other tasks keep out of the way.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+        // SAFETY: passed on from the caller; bounds by `check`.
+        unsafe {
+            match self {
+                Step::Pack(step) => step.pack(mem, tasks),
+                Step::Unpack(step) => step.unpack(mem, tasks),
+                Step::Pad(step) => step.run(mem),
+                Step::Repack(step) => step.run(mem, tasks),
+                Step::Clear(step) => step.run(mem, tasks),
+                Step::Correlate(step) => step.run::<S>(mem, tasks),
+                Step::WeightGrad(step) => step.run::<S>(mem, tasks),
+                Step::BiasGrad(step) => step.run::<S>(mem, tasks),
+                Step::Pointwise(step) => step.run::<S>(mem, seed, tasks),
+                Step::PreluGrad(step) => step.run(mem),
+                Step::Window(step) => step.run::<S>(mem, tasks),
+                Step::WindowGrad(step) => step.run_grad::<S>(mem, tasks),
+                Step::SubsampleGrad(step) => step.run(mem, tasks),
+                Step::Statistics(step) => step.statistics::<S>(mem, tasks),
+                Step::Normalise(step) => step.normalise::<S>(mem, tasks),
+                Step::NormParamGrad(step) => step.param_grad::<S>(mem, tasks),
+                Step::NormInputGrad(step) => step.input_grad::<S>(mem, tasks),
+                Step::Columns(step) => step.run(mem, tasks),
+                Step::ColumnsGrad(step) => step.run_grad(mem, tasks),
+                Step::Barrier => {}
+            }
+        }
+    }
+
+    /// Runs the worker's share of the step's tasks.
+    fn dispatch(&self, isa: Isa, mem: Mem<'_>, seed: Option<u64>, worker: &Worker<'_>) {
+        let tasks = worker.share(self.tasks());
+        if tasks.is_empty() {
+            return;
+        }
+        // SAFETY: `Program::new` has found the instruction set and checked the bounds; stages keep tasks apart.
+        unsafe {
+            match isa {
+                Isa::Portable => self.run::<simd::Scalar8>(mem, seed, tasks),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => run_avx2(self, mem, seed, tasks),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => run_avx512(self, mem, seed, tasks),
+                #[cfg(not(target_arch = "x86_64"))]
+                _ => unreachable!("Isa::available lists only what the target has"),
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn run_avx2(step: &Step, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+    // SAFETY: passed on from the caller.
+    unsafe { step.run::<simd::Avx2>(mem, seed, tasks) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn run_avx512(step: &Step, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+    // SAFETY: passed on from the caller.
+    unsafe { step.run::<simd::Avx512>(mem, seed, tasks) }
+}
+
+/// Steps that have been checked against an instruction set and the length of an arena.
+#[derive(Debug)]
+pub struct Program {
+    steps: Vec<Step>,
+    isa: Isa,
+    arena_len: usize,
+}
+
+impl Program {
+    /// Checks `steps`.
+    ///
+    /// # Panics
+    /// If a step could reach beyond `arena_len`, or the processor lacks `isa`: a mistake of the planner.
+    pub fn new(steps: Vec<Step>, isa: Isa, arena_len: usize) -> Self {
+        assert!(Isa::available().contains(&isa), "engine: this processor has no {}", isa.name());
+        for step in &steps {
+            step.check(arena_len, isa.lanes());
+        }
+        Program { steps, isa, arena_len }
+    }
+
+    /// Runs all steps on `team`; `seed` is that of the dropout masks.
+    ///
+    /// # Panics
+    /// If `arena` is shorter than the program was made for.
+    pub fn run(&self, arena: &mut [f32], seed: Option<u64>, team: &Team) {
+        let mem = Mem::new(&mut arena[..self.arena_len]);
+        team.run(|worker| {
+            for step in &self.steps {
+                match step {
+                    Step::Barrier => worker.wait(),
+                    step => step.dispatch(self.isa, mem, seed, worker),
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,216 @@
+//! The vector registers that the convolution kernels are written against, one implementation an instruction set.
+//!
+//! Kernels are generic over [`Simd`] and always inlined into an entry function that switches the instruction set on
+//! (see `dispatch!` in the module above); the set is found once, at run time.
+
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// Whatever the target offers without asking.
+    Portable,
+    /// 256-bit AVX2 with FMA.
+    Avx2,
+    /// 512-bit AVX-512F.
+    Avx512,
+}
+
+impl Isa {
+    /// The best one that this processor has; `CONVNET_ISA=portable|avx2|avx512` asks for a lesser one.
+    pub fn detect() -> Isa {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| {
+            let available = Isa::available();
+            let wanted = std::env::var("CONVNET_ISA").ok();
+            let chosen = available.iter().find(|isa| wanted.as_deref() == Some(isa.name()));
+            *chosen.or(available.last()).unwrap_or(&Isa::Portable)
+        })
+    }
+
+    /// All that this processor has, the best one last.
+    pub fn available() -> Vec<Isa> {
+        #[allow(unused_mut)] // Other processors have only the first one.
+        let mut all = vec![Isa::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                all.push(Isa::Avx2);
+                if is_x86_feature_detected!("avx512f") {
+                    all.push(Isa::Avx512);
+                }
+            }
+        }
+        all
+    }
+
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        }
+    }
+
+    /// Numbers in a register, which is the number of channels in a block.
+    pub fn lanes(self) -> usize {
+        match self {
+            Isa::Portable => Scalar8::LANES,
+            Isa::Avx2 => 8,
+            Isa::Avx512 => 16,
+        }
+    }
+}
+
+/// A register of [`LANES`](Simd::LANES) single-precision numbers.
+pub trait Simd {
+    /// Numbers in a register.
+    const LANES: usize;
+    /// Pixels that a forward tile may hold: one accumulator each, with room left for weights and input.
+    const TILE: usize;
+    /// The register.
+    type V: Copy;
+    /// All lanes zero.
+    unsafe fn zero() -> Self::V;
+    /// All lanes the number at `p`.
+    unsafe fn splat(p: *const f32) -> Self::V;
+    /// The `LANES` numbers at `p`, which need not be aligned.
+    unsafe fn load(p: *const f32) -> Self::V;
+    /// Writes the lanes to `p`, which need not be aligned.
+    unsafe fn store(p: *mut f32, v: Self::V);
+    /// `a * b + c`
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a + b`
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+}
+
+/// Eight numbers in an array, for the compiler to make the best of.
+pub struct Scalar8;
+
+impl Simd for Scalar8 {
+    const LANES: usize = 8;
+    const TILE: usize = 4;
+    type V = [f32; 8];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self::V {
+        [0.0; 8]
+    }
+    #[inline(always)]
+    unsafe fn splat(p: *const f32) -> Self::V {
+        // SAFETY: the caller passes a readable address.
+        [unsafe { *p }; 8]
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self::V {
+        // SAFETY: the caller passes eight readable numbers; an array of f32 has their alignment.
+        unsafe { *p.cast() }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: Self::V) {
+        // SAFETY: the caller passes room for eight numbers; an array of f32 has their alignment.
+        unsafe { *p.cast() = v }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // Not `mul_add`, which is a function call where the target has no instruction for it.
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Simd;
+    use std::arch::x86_64::*;
+
+    /// 8 lanes, 16 registers.
+    pub struct Avx2;
+
+    // SAFETY of every block below: the caller is compiled for the instruction set and passes addresses that hold as many
+    // numbers as the register.
+    impl Simd for Avx2 {
+        const LANES: usize = 8;
+        const TILE: usize = 12;
+        type V = __m256;
+
+        #[inline(always)]
+        unsafe fn zero() -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_setzero_ps() }
+        }
+        #[inline(always)]
+        unsafe fn splat(p: *const f32) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_set1_ps(*p) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_loadu_ps(p) }
+        }
+        #[inline(always)]
+        unsafe fn store(p: *mut f32, v: __m256) {
+            // SAFETY: see above.
+            unsafe { _mm256_storeu_ps(p, v) }
+        }
+        #[inline(always)]
+        unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_add_ps(a, b) }
+        }
+    }
+
+    /// 16 lanes, 32 registers.
+    pub struct Avx512;
+
+    // SAFETY of every block below: as for `Avx2`.
+    impl Simd for Avx512 {
+        const LANES: usize = 16;
+        const TILE: usize = 14;
+        type V = __m512;
+
+        #[inline(always)]
+        unsafe fn zero() -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_setzero_ps() }
+        }
+        #[inline(always)]
+        unsafe fn splat(p: *const f32) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_set1_ps(*p) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_loadu_ps(p) }
+        }
+        #[inline(always)]
+        unsafe fn store(p: *mut f32, v: __m512) {
+            // SAFETY: see above.
+            unsafe { _mm512_storeu_ps(p, v) }
+        }
+        #[inline(always)]
+        unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_add_ps(a, b) }
+        }
+    }
+}

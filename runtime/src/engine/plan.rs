@@ -1,0 +1,475 @@
+//! From a graph, a batch size and a kind of pass to a program: what is computed where, in which order.
+//!
+//! Nodes that only look at a value differently (flatten, a dropout that does nothing, an activation on a value that
+//! nobody else reads) share its *slot*, a place for the value and one for its gradient. The planner first walks the graph
+//! to find slots, their layouts and lifetimes; [`super::emit`] then writes the steps.
+
+use super::emit;
+use super::geometry::Geometry;
+use super::kernels::{Isa, Program, from_output};
+use super::layout::Layout;
+use super::regions::{Region, Regions};
+use crate::graph::{Graph, Op, Pool, PoolKind, Shape};
+use std::ops::Range;
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purpose {
+    /// Images.
+    pub batch: usize,
+    /// Batch statistics instead of running ones.
+    pub training: bool,
+    /// Whether dropout layers drop.
+    pub dropout: bool,
+    /// Whether a backward pass follows.
+    pub backward: bool,
+    /// Whether it goes on to the input.
+    pub input_grad: bool,
+    /// Instruction set.
+    pub isa: Isa,
+}
+
+/// Two programs over one arena, and where the outside world's numbers lie in it.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it was made for.
+    pub purpose: Purpose,
+    /// Elements of the arena.
+    pub arena_len: usize,
+    /// The forward pass.
+    pub forward: Program,
+    /// The backward pass.
+    pub backward: Option<Program>,
+    /// The batch, `[N, C, H, W]`.
+    pub input: Range<usize>,
+    /// Each parameter, as PyTorch stores it.
+    pub params: Vec<Range<usize>>,
+    /// The network's output, `[N, C, H, W]`.
+    pub output: Range<usize>,
+    /// The gradient of the output.
+    pub d_output: Range<usize>,
+    /// The gradient of each parameter that has one.
+    pub d_params: Vec<Option<Range<usize>>>,
+    /// The gradient of the input.
+    pub d_input: Option<Range<usize>>,
+    /// Batch statistics to fold into running ones.
+    pub statistics: Vec<Statistics>,
+}
+
+/// The batch statistics of one normalisation.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// Index of `running_mean` among the parameters; `running_var` follows.
+    pub param: usize,
+    /// Weight of the new batch.
+    pub momentum: f64,
+    /// Where the mean lies.
+    pub mean: Range<usize>,
+    /// Where the biased variance lies.
+    pub var: Range<usize>,
+    /// Elements that each was taken over.
+    pub count: usize,
+}
+
+/// A value, shared by the nodes that only look at it differently.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// Layout of the value.
+    pub value: Layout,
+    /// Layout of its gradient.
+    pub grad: Layout,
+    /// Place of the value.
+    pub region: Region,
+    /// Place of the gradient, if there is one.
+    pub grad_region: Option<Region>,
+}
+
+/// What the planner has found out about a node.
+#[derive(Debug, Clone)]
+pub struct NodePlan {
+    /// Its slot.
+    pub slot: usize,
+    /// Whether it writes that slot for the first time.
+    pub first: bool,
+    /// An activation that the convolution at this node applies itself.
+    pub fused: Option<usize>,
+    /// Whether a gradient has to reach it.
+    pub wants_grad: bool,
+    /// The geometry of a convolution or linear layer.
+    pub geometry: Option<Geometry>,
+    /// Other places it needs, by use.
+    pub extra: Extra,
+}
+
+/// Places that a node needs beside its slot.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    /// Packed weights.
+    pub weights: Option<Region>,
+    /// Padded bias.
+    pub bias: Option<Region>,
+    /// Packed weights of the backward pass to the input.
+    pub back_weights: Option<Region>,
+    /// Packed weight gradients.
+    pub weight_grad: Option<Region>,
+    /// Winners of a max pool, or the mean of a batch normalisation.
+    pub first: Option<Region>,
+    /// One over the standard deviation of a batch normalisation.
+    pub second: Option<Region>,
+    /// The variance of a batch normalisation.
+    pub third: Option<Region>,
+    /// The input in the layout that the node needs, and the gradient there.
+    pub repacked: Option<(Layout, Region, Option<Region>)>,
+}
+
+/// Everything that [`emit`] needs to write the steps.
+pub struct Draft {
+    pub graph: &'static Graph,
+    pub purpose: Purpose,
+    pub slots: Vec<Slot>,
+    pub nodes: Vec<NodePlan>,
+    pub input: Region,
+    pub output: Region,
+    pub d_output: Option<Region>,
+    pub d_input: Option<Region>,
+    pub params: Vec<Region>,
+    pub d_params: Vec<Option<Region>>,
+    /// Whether all weights are packed before the first layer.
+    pub pack_first: bool,
+}
+
+impl Plan {
+    /// Plans the passes of `graph` for `purpose`.
+    pub fn new(graph: &'static Graph, purpose: Purpose) -> Plan {
+        let (draft, regions) = Drafting::new(graph, purpose).finish();
+        emit::plan(draft, regions.place())
+    }
+}
+
+/// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
+const PACK_FIRST: usize = 1 << 21;
+
+struct Drafting {
+    graph: &'static Graph,
+    purpose: Purpose,
+    regions: Regions,
+    slots: Vec<Slot>,
+    nodes: Vec<NodePlan>,
+    readers: Vec<usize>,
+    last_reader: Vec<usize>,
+    leads_to_output: Vec<bool>,
+}
+
+impl Drafting {
+    fn new(graph: &'static Graph, purpose: Purpose) -> Self {
+        let mut readers = vec![0; graph.nodes.len()];
+        let mut last_reader: Vec<usize> = (0..graph.nodes.len()).collect();
+        for (id, node) in graph.nodes.iter().enumerate() {
+            for input in node.inputs {
+                readers[*input] += 1;
+                last_reader[*input] = id;
+            }
+        }
+        readers[graph.output] += 1;
+        let mut leads_to_output = vec![false; graph.nodes.len()];
+        leads_to_output[graph.output] = true;
+        for (id, node) in graph.nodes.iter().enumerate().rev() {
+            if leads_to_output[id] {
+                node.inputs.iter().for_each(|input| leads_to_output[*input] = true);
+            }
+        }
+        let (slots, nodes) = (Vec::new(), Vec::new());
+        Drafting { graph, purpose, regions: Regions::default(), slots, nodes, readers, last_reader, leads_to_output }
+    }
+
+    /// The time of a node's forward steps; time 0 is the loading of the input.
+    fn forward_time(id: usize) -> usize {
+        id + 1
+    }
+
+    fn output_time(&self) -> usize {
+        self.graph.nodes.len() + 1
+    }
+
+    fn backward_time(&self, id: usize) -> usize {
+        2 * self.graph.nodes.len() + 3 - id
+    }
+
+    fn end(&self) -> usize {
+        self.backward_time(0) + 1
+    }
+
+    fn finish(mut self) -> (Draft, Regions) {
+        let graph = self.graph;
+        let batch = self.purpose.batch;
+        for id in 0..graph.nodes.len() {
+            self.node(id);
+        }
+        for id in 0..graph.nodes.len() {
+            self.halos(id);
+        }
+        let total: usize = graph.params.iter().map(|param| param.shape.iter().product::<usize>()).sum();
+        let pack_first = total <= PACK_FIRST;
+        let params: Vec<Region> = (graph.params.iter())
+            .map(|param| param.shape.iter().product())
+            .map(|len| self.regions.add(len, 0, self.end()))
+            .collect();
+        for id in 0..graph.nodes.len() {
+            self.lifetimes(id, pack_first);
+        }
+        let input = self.regions.add(batch * graph.input().len(), 0, Self::forward_time(0));
+        let (out_len, out_time) = (batch * graph.output_shape().len(), self.output_time());
+        let output = self.regions.add(out_len, out_time, out_time + 1);
+        let slot = self.slots[self.nodes[graph.output].slot].region;
+        self.regions.keep(slot, out_time);
+        let (mut d_output, mut d_input, mut d_params) = (None, None, vec![None; params.len()]);
+        if self.purpose.backward {
+            d_output = Some(self.regions.add(out_len, out_time + 1, out_time + 1));
+            if self.purpose.input_grad {
+                d_input = Some(self.regions.add(batch * graph.input().len(), self.end(), self.end()));
+            }
+            for (id, node) in graph.nodes.iter().enumerate() {
+                for param in node.first_param..node.first_param + node.op.n_params() {
+                    if graph.params[param].trainable && self.nodes[id].wants_grad {
+                        let len = graph.params[param].shape.iter().product();
+                        d_params[param] = Some(self.regions.add(len, self.backward_time(id), self.end()));
+                    }
+                }
+            }
+        }
+        let Drafting { purpose, regions, slots, nodes, .. } = self;
+        let draft =
+            Draft { graph, purpose, slots, nodes, input, output, d_output, d_input, params, d_params, pack_first };
+        (draft, regions)
+    }
+
+    /// Whether `id` is the only reader of its input's slot, so that it may overwrite it.
+    fn alone(&self, id: usize) -> bool {
+        let input = self.graph.nodes[id].inputs[0];
+        let slot = self.nodes[input].slot;
+        // All nodes that share the slot so far must form a chain that leads to `id`.
+        (0..id).filter(|other| self.nodes[*other].slot == slot).all(|other| self.readers[other] == 1)
+            && !matches!(self.graph.nodes[input].op, Op::Input)
+    }
+
+    /// The node whose slot `id` can share, if it can.
+    fn shared(&self, id: usize) -> Option<usize> {
+        let node = &self.graph.nodes[id];
+        let input = *node.inputs.first()?;
+        match node.op {
+            Op::Flatten => Some(input),
+            Op::Dropout { p } if !self.purpose.dropout || p == 0.0 => Some(input),
+            Op::Activation(activation) => {
+                // A backward pass that reads an output needs it as it was before the next activation.
+                let slot = self.nodes[input].slot;
+                let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
+                let unread = sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1);
+                let allowed = !self.purpose.backward || (unread && from_output(activation));
+                (allowed && self.alone(id) && !self.from_input(input)).then_some(input)
+            }
+            _ => None,
+        }
+    }
+
+    fn from_input(&self, id: usize) -> bool {
+        self.nodes[id].slot == self.nodes[0].slot
+    }
+
+    fn node(&mut self, id: usize) {
+        let node = &self.graph.nodes[id];
+        let purpose = self.purpose;
+        let lanes = purpose.isa.lanes();
+        let wants_grad = purpose.backward
+            && self.leads_to_output[id]
+            && match node.op {
+                Op::Input => purpose.input_grad,
+                _ => node.params > 0 || node.inputs.iter().any(|input| self.nodes[*input].wants_grad),
+            };
+        let shared = self.shared(id);
+        let slot = match shared {
+            Some(input) => self.nodes[input].slot,
+            None => {
+                let mut chw = node.shape.chw();
+                // Element by element, a flattened value keeps the layout of the map it was.
+                if let (Op::Activation(_) | Op::Dropout { .. }, Some(input)) = (node.op, node.inputs.first()) {
+                    chw = self.slots[self.nodes[*input].slot].value.chw;
+                }
+                let value = if matches!(node.op, Op::Input) && self.read_by_pixel(id) {
+                    Layout::planar(chw)
+                } else {
+                    Layout::blocked(chw, lanes)
+                };
+                let region = self.regions.add(0, Self::forward_time(id), Self::forward_time(id));
+                self.slots.push(Slot { value, grad: Layout::blocked(chw, lanes), region, grad_region: None });
+                self.slots.len() - 1
+            }
+        };
+        let input_chw = node.inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
+        let geometry = match (node.op, input_chw) {
+            (Op::Conv(conv), Some(input)) => {
+                Some(Geometry { conv, input, output: node.shape.chw(), batch: purpose.batch, lanes })
+            }
+            (Op::Linear { bias }, Some(input)) => {
+                Some(Geometry::linear(input, node.shape.len(), bias, purpose.batch, lanes))
+            }
+            _ => None,
+        };
+        self.nodes.push(NodePlan {
+            slot,
+            first: shared.is_none(),
+            fused: None,
+            wants_grad,
+            geometry,
+            extra: Extra::default(),
+        });
+        if let (Some(input), Op::Activation(_)) = (shared, node.op)
+            && matches!(self.graph.nodes[input].op, Op::Conv(_) | Op::Linear { .. })
+        {
+            self.nodes[input].fused = Some(id);
+        }
+    }
+
+    /// Whether all that read node `id`, however often it is flattened, are convolutions and linear layers, which can read
+    /// the outside world's layout.
+    fn read_by_pixel(&self, id: usize) -> bool {
+        let mut same = vec![id];
+        (id + 1..self.graph.nodes.len()).all(|reader| {
+            let node = &self.graph.nodes[reader];
+            if !node.inputs.iter().any(|input| same.contains(input)) {
+                return true;
+            }
+            if matches!(node.op, Op::Flatten) {
+                same.push(reader);
+            }
+            matches!(node.op, Op::Conv(_) | Op::Linear { .. } | Op::Flatten)
+        })
+    }
+
+    fn lifetimes(&mut self, id: usize, pack_first: bool) {
+        let node = &self.graph.nodes[id];
+        let batch = self.purpose.batch;
+        let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
+        let wants_grad = self.nodes[id].wants_grad;
+        for input in node.inputs {
+            let region = self.slots[self.nodes[*input].slot].region;
+            self.regions.keep(region, forward);
+        }
+        self.regions.keep(self.slots[self.nodes[id].slot].region, forward);
+        if wants_grad {
+            self.grad_lifetime(id);
+            let (input, output) = reads_backward(&node.op);
+            if input {
+                let region = self.slots[self.nodes[node.inputs[0]].slot].region;
+                self.regions.keep(region, backward);
+            }
+            if output {
+                self.regions.keep(self.slots[self.nodes[id].slot].region, backward);
+            }
+        }
+        self.repacking(id);
+        let value = self.slots[self.nodes[id].slot].value;
+        let mut extra = std::mem::take(&mut self.nodes[id].extra);
+        if let Some(geometry) = self.nodes[id].geometry {
+            let input = self.slots[self.nodes[node.inputs[0]].slot].clone();
+            let (_, map) = geometry.forward(&input.value, &value);
+            let from = if pack_first { 0 } else { forward };
+            extra.weights = Some(self.regions.add(map.packed_len(), from, forward));
+            let padded = geometry.output[0].next_multiple_of(geometry.lanes);
+            extra.bias = Some(self.regions.add(padded, from, forward));
+            if wants_grad {
+                // Chunks of images are never more than there are images or 48; see `WeightGrad::new`.
+                let grad = emit::weight_grad(&geometry, &input.value, &self.slots[self.nodes[id].slot].grad);
+                extra.weight_grad = Some(self.regions.add(grad.chunks * grad.chunk_len, backward, backward));
+                if self.nodes[node.inputs[0]].wants_grad {
+                    let maps = geometry.backward(&self.slots[self.nodes[id].slot].grad, &input.grad);
+                    let len = maps.iter().map(|(_, map)| map.packed_len()).sum();
+                    extra.back_weights = Some(self.regions.add(len, backward, backward));
+                }
+            }
+        }
+        let last = if wants_grad { backward } else { self.output_time() };
+        match node.op {
+            Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }) if wants_grad => {
+                extra.first = Some(self.regions.add(batch * value.image(), forward, last));
+            }
+            Op::BatchNorm { .. } => {
+                let len = value.blocks() * value.block;
+                let last = last.max(self.output_time());
+                extra.first = Some(self.regions.add(len, forward, last));
+                extra.second = Some(self.regions.add(len, forward, last));
+                extra.third = Some(self.regions.add(len, forward, last));
+            }
+            _ => {}
+        }
+        self.nodes[id].extra = extra;
+        let slot = &self.slots[self.nodes[id].slot];
+        let (region, len) = (slot.region, batch * slot.value.image());
+        self.regions.grow(region, len);
+    }
+
+    /// The halos that a convolution needs around its input and around its output's gradient. Lengths are taken only after
+    /// all nodes have been here, since the readers of a slot come after its writer.
+    fn halos(&mut self, id: usize) {
+        let Some(geometry) = self.nodes[id].geometry else { return };
+        let widen = |halo: &mut [usize; 2], by: [usize; 2]| *halo = [halo[0].max(by[0]), halo[1].max(by[1])];
+        let input = self.nodes[self.graph.nodes[id].inputs[0]].slot;
+        widen(&mut self.slots[input].value.halo, geometry.input_halo());
+        let own = self.nodes[id].slot;
+        widen(&mut self.slots[own].grad.halo, geometry.output_halo());
+    }
+
+    fn grad_lifetime(&mut self, id: usize) {
+        let slot = self.nodes[id].slot;
+        let from = match self.graph.output == id {
+            true => self.output_time() + 1,
+            false => self.backward_time(self.last_reader[id]),
+        };
+        let to = if id == 0 { self.end() } else { self.backward_time(id) };
+        let region = match self.slots[slot].grad_region {
+            Some(region) => region,
+            None => self.regions.add(0, from, to),
+        };
+        self.slots[slot].grad_region = Some(region);
+        self.regions.grow(region, self.purpose.batch * self.slots[slot].grad.image());
+        self.regions.keep(region, to);
+        self.regions.keep_from(region, from);
+    }
+
+    /// A layer that works by channel on a vector that was flattened from a map needs it as a vector.
+    fn repacking(&mut self, id: usize) {
+        let node = &self.graph.nodes[id];
+        let by_channel = matches!(
+            node.op,
+            Op::BatchNorm { .. }
+                | Op::Prelu { .. }
+                | Op::Lrn { .. }
+                | Op::Softmax
+                | Op::LogSoftmax
+                | Op::ChannelPool { .. }
+        );
+        let Some(input) = node.inputs.first().filter(|_| by_channel) else { return };
+        let Shape::Vector(len) = self.graph.nodes[*input].shape else { return };
+        let lanes = self.purpose.isa.lanes();
+        let layout = Layout::blocked([len, 1, 1], lanes);
+        if self.slots[self.nodes[*input].slot].value.chw == layout.chw {
+            return;
+        }
+        let size = self.purpose.batch * layout.image();
+        let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
+        let wants_grad = self.nodes[id].wants_grad;
+        let region = self.regions.add(size, forward, if wants_grad { backward } else { forward });
+        let grad = (wants_grad && self.nodes[*input].wants_grad).then(|| self.regions.add(size, backward, backward));
+        self.nodes[id].extra.repacked = Some((layout, region, grad));
+    }
+}
+
+/// Whether the backward pass of an operation reads its input and its output.
+fn reads_backward(op: &Op) -> (bool, bool) {
+    match op {
+        Op::Conv(_) | Op::Linear { .. } | Op::Subsample { .. } | Op::BatchNorm { .. } => (true, false),
+        Op::Lrn { .. } | Op::Prelu { .. } | Op::ChannelPool { .. } => (true, false),
+        Op::Activation(activation) => (!from_output(*activation), from_output(*activation)),
+        Op::Softmax | Op::LogSoftmax => (false, true),
+        Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::Flatten | Op::Dropout { .. } => (false, false),
+    }
+}

@@ -1,0 +1,178 @@
+//! The engine's threads: a team that walks through a program together.
+//!
+//! A network is some twenty to several hundred small parallel steps. Handing each of them to a work-stealing pool costs
+//! microseconds a step; here every worker runs the whole program and meets the others at a spinning barrier after each
+//! step, which costs a fraction of one. The work of a step is shared out by fixed rules from the shapes alone, so that
+//! results do not depend on the number of threads.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Workers that run the same function at the same time.
+pub struct Team {
+    pool: rayon::ThreadPool,
+    // Two programs at once would wait for each other's workers at their barriers for ever.
+    busy: Mutex<()>,
+}
+
+static TEAM: Mutex<Option<Arc<Team>>> = Mutex::new(None);
+
+/// Sets the number of threads that networks run on from now on; 0 means one for each core that the process may use.
+/// Results do not depend on it.
+///
+/// # Errors
+/// When the operating system refuses to start the threads; the old ones stay.
+pub fn set_threads(threads: usize) -> Result<(), rayon::ThreadPoolBuildError> {
+    let team = Arc::new(Team::new(threads)?);
+    *lock(&TEAM) = Some(team);
+    Ok(())
+}
+
+/// How many threads networks run on.
+pub fn threads() -> usize {
+    team().size()
+}
+
+/// The current team, started on first use.
+pub(super) fn team() -> Arc<Team> {
+    let mut slot = lock(&TEAM);
+    if let Some(team) = &*slot {
+        return team.clone();
+    }
+    // One thread can always be had: rayon falls back to running on the caller's where the system has none to give.
+    let team = Team::new(0).or_else(|_| Team::new(1)).unwrap_or_else(|e| panic!("no thread for the engine: {e}"));
+    slot.insert(Arc::new(team)).clone()
+}
+
+impl Team {
+    fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let threads = if threads == 0 { cores } else { threads };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("convnet-{i}"))
+            // Denormals make multiplications tens of times slower and carry nothing that a network could learn from.
+            .start_handler(|_| dfdx::flush_denormals_to_zero())
+            .build()?;
+        Ok(Team { pool, busy: Mutex::new(()) })
+    }
+
+    fn size(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `body` on every worker and waits for all of them. A panic in one ends the others at their next barrier and
+    /// goes on in the caller.
+    pub(super) fn run(&self, body: impl Fn(&Worker<'_>) + Sync) {
+        let _alone = lock(&self.busy);
+        let barrier = Barrier::new(self.size());
+        let results = self.pool.broadcast(|context| {
+            let worker = Worker { index: context.index(), barrier: &barrier };
+            catch_unwind(AssertUnwindSafe(|| body(&worker)))
+                .inspect_err(|_| barrier.broken.store(true, Ordering::SeqCst))
+        });
+        // The first panic is a worker's own; those that follow only say that the barrier broke.
+        let mut panics = results.into_iter().filter_map(Result::err);
+        if let Some(first) = panics.next() {
+            let own = std::iter::once(first).chain(panics).min_by_key(|p| p.is::<BrokenBarrier>());
+            if let Some(own) = own {
+                resume_unwind(own);
+            }
+        }
+    }
+}
+
+/// One member of the team while a program runs.
+pub(super) struct Worker<'a> {
+    index: usize,
+    barrier: &'a Barrier,
+}
+
+impl Worker<'_> {
+    /// This worker's part of `tasks` equal tasks.
+    pub(super) fn share(&self, tasks: usize) -> Range<usize> {
+        let size = self.barrier.size;
+        tasks * self.index / size..tasks * (self.index + 1) / size
+    }
+
+    /// Waits until every worker has come here.
+    pub(super) fn wait(&self) {
+        self.barrier.wait();
+    }
+}
+
+struct BrokenBarrier;
+
+struct Barrier {
+    size: usize,
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl Barrier {
+    fn new(size: usize) -> Self {
+        let zero = || AtomicUsize::new(0);
+        Barrier { size, arrived: zero(), round: zero(), broken: AtomicBool::new(false) }
+    }
+
+    fn wait(&self) {
+        let round = self.round.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
+            self.arrived.store(0, Ordering::Release);
+            self.round.store(round + 1, Ordering::Release);
+            return;
+        }
+        let mut spins = 0_u32;
+        while self.round.load(Ordering::Acquire) == round {
+            if self.broken.load(Ordering::Relaxed) {
+                resume_unwind(Box::new(BrokenBarrier));
+            }
+            spins += 1;
+            // Someone else may need this core to get here at all.
+            if spins < 5_000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_done_once_for_any_number_of_threads() {
+        for threads in 1..=5 {
+            let team = Team::new(threads).unwrap();
+            let done: Vec<AtomicUsize> = (0..23).map(|_| AtomicUsize::new(0)).collect();
+            team.run(|worker| {
+                for _ in 0..100 {
+                    for task in worker.share(done.len()) {
+                        done[task].fetch_add(1, Ordering::SeqCst);
+                    }
+                    worker.wait();
+                }
+            });
+            assert!(done.iter().all(|n| n.load(Ordering::SeqCst) == 100));
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_team_lives_on() {
+        let team = Team::new(3).unwrap();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            team.run(|worker| {
+                assert!(worker.index != 1, "worker one fails");
+                worker.wait();
+            });
+        }));
+        let message = result.unwrap_err();
+        assert_eq!(message.downcast_ref::<&str>(), Some(&"worker one fails"));
+        team.run(|worker| worker.wait());
+    }
+}
