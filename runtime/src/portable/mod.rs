@@ -1,16 +1,151 @@
-//! Every operation from dfdx operations that exist on stable Rust: any device, any dtype.
+//! Every operation of a graph from dfdx operations that exist on stable Rust: any device, any dtype.
+//!
+//! CUDA and `f64` run on it, gradient checks judge it, and the engine is tested against it. Values are matrices
+//! `[C * H * W, N]` ([`Flat`]): with the batch innermost, convolution and pooling windows are a choice of rows (a gather on
+//! axis 0 by one index list for the whole batch), a flatten is nothing at all, and a channel is a block of rows. Speed is
+//! secondary here; what counts is that each operation reads like its formula.
 
-use crate::graph::Graph;
+mod activation;
+mod conv;
+mod norm;
+mod pool;
+mod rows;
+
+use crate::graph::{Graph, Node, Op};
+use crate::layers::dropout::keep;
 use crate::net::{Map, NetTape, Outcome, Pass, Real};
 use dfdx::prelude::*;
 
+/// A batch of values `[features, N]`.
+type Flat<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
+
 /// Runs `graph` operation by operation on the tape of `x`.
+///
+/// # Errors
+/// When the device runs out of memory.
 pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
     graph: &'static Graph,
     params: Vec<Map<E, D>>,
     x: Map<E, D, T>,
     pass: Pass,
 ) -> Result<Outcome<E, D, T>, D::Err> {
-    let _ = (graph, params, pass);
-    Ok(Outcome { output: x, running: Vec::new() })
+    let batch = x.shape().0;
+    let x = x.try_contiguous()?.try_reshape_like(&(batch, graph.input().len()))?;
+    let (x, mut tape) = x.try_permute::<_, Axes2<1, 0>>()?.try_contiguous()?.split_tape();
+    // Values without their tape, and one tape that visits the operations in order: so a value may have many readers.
+    let mut values = vec![x];
+    let mut running = Vec::new();
+    for (id, node) in graph.nodes.iter().enumerate().skip(1) {
+        let x = values[node.inputs[0]].clone().put_tape(std::mem::take(&mut tape));
+        let own = &params[node.first_param..node.first_param + node.op.n_params()];
+        let input = graph.nodes[node.inputs[0]].shape.chw();
+        let context = Context { node, id, input, params: own, pass };
+        let (y, new_tape) = context.apply(x, &mut running)?.split_tape();
+        values.push(y);
+        tape = new_tape;
+    }
+    let [c, h, w] = graph.output_shape().chw();
+    let output = values.swap_remove(graph.output).put_tape(tape);
+    let output = output.try_permute::<_, Axes2<1, 0>>()?.try_contiguous()?;
+    Ok(Outcome { output: output.try_reshape_like(&(batch, c, h, w))?, running })
+}
+
+/// What an operation knows beside its input.
+struct Context<'a, E: Dtype, D: Storage<E>> {
+    node: &'a Node,
+    id: usize,
+    /// `[C, H, W]` of the input.
+    input: [usize; 3],
+    params: &'a [Map<E, D>],
+    pass: Pass,
+}
+
+impl<E: Real, D: Device<E>> Context<'_, E, D> {
+    fn apply<T: NetTape<E, D>>(
+        &self,
+        x: Flat<E, D, T>,
+        running: &mut Vec<(usize, Vec<E>)>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        match self.node.op {
+            Op::Input | Op::Flatten => Ok(x),
+            Op::Conv(conv) => self.conv(&conv, x),
+            Op::Linear { bias } => self.linear(bias, x),
+            Op::Pool(pool) => self.pool(&pool, x),
+            Op::AdaptiveAvgPool => self.adaptive_avg_pool(x),
+            Op::ChannelPool { kind, size } => self.channel_pool(kind, size, x),
+            Op::Subsample { size } => self.subsample(size, x),
+            Op::BatchNorm { eps, momentum } => self.batch_norm(eps, momentum, x, running),
+            Op::Lrn { size, alpha, beta, k } => self.lrn(size, alpha, beta, k, x),
+            Op::Dropout { p } => self.dropout(p, x),
+            Op::Activation(activation) => activation::apply(activation, x),
+            Op::Prelu { .. } => self.prelu(x),
+            Op::Softmax => self.by_channel(self.by_channel_log_softmax(x)?.try_exp()?),
+            Op::LogSoftmax => self.by_channel(self.by_channel_log_softmax(x)?),
+        }
+    }
+
+    /// `[C, H * W * N]`: a row for each channel.
+    fn channels<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let (features, batch) = *x.shape();
+        let channels = self.input[0];
+        x.try_reshape_like(&(channels, features / channels * batch))
+    }
+
+    /// Back from a row for each channel to `[C * H * W, N]`.
+    fn by_channel<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let features = self.node.shape.len();
+        let batch = x.shape().0 * x.shape().1 / features;
+        x.try_reshape_like(&(features, batch))
+    }
+
+    /// A parameter `[C]` as a matrix like `like`, whose rows are channels.
+    fn spread<T: NetTape<E, D>>(&self, param: usize, like: (usize, usize)) -> Result<Flat<E, D, T>, D::Err> {
+        let vector = self.params[param].retaped::<T>().try_reshape_like(&(self.params[param].shape().0,))?;
+        vector.try_broadcast_like::<_, Axis<1>>(&like)
+    }
+
+    fn linear<T: NetTape<E, D>>(&self, bias: bool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let (outputs, inputs) = (self.node.shape.len(), x.shape().0);
+        let weight = self.params[0].retaped::<T>().try_reshape_like(&(outputs, inputs))?;
+        let y = weight.try_matmul(x)?;
+        if !bias {
+            return Ok(y);
+        }
+        let shape = *y.shape();
+        y.try_add(self.spread::<T>(1, shape)?)
+    }
+
+    fn prelu<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let x = self.channels(x)?;
+        let shape = *x.shape();
+        let slope: Flat<E, D, T> = match self.params[0].shape().0 {
+            1 => self.params[0].retaped::<T>().try_reshape_like(&())?.try_broadcast_like(&shape)?,
+            _ => self.spread(0, shape)?,
+        };
+        let positive = x.try_gt(E::zero())?;
+        let scaled = slope.try_mul(x.with_empty_tape())?;
+        self.by_channel(positive.try_choose(x, scaled)?)
+    }
+
+    fn by_channel_log_softmax<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        self.channels(x)?.try_log_softmax::<Axis<0>>()
+    }
+
+    fn dropout<T: NetTape<E, D>>(&self, p: f64, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let Some(seed) = self.pass.dropout.filter(|_| self.pass.training && p > 0.0) else { return Ok(x) };
+        let (features, batch) = *x.shape();
+        let scale: E = number(1.0 / (1.0 - p));
+        // Counted in `[N, C, H, W]` order, as the engine does, whatever the order here.
+        let mask = (0..features * batch).map(|i| {
+            let index = (i % batch * features + i / batch) as u64;
+            if keep(seed, self.id, index, p) { scale } else { E::zero() }
+        });
+        let mask = x.device().try_tensor_from_vec(mask.collect(), (features, batch))?;
+        x.try_mul(mask)
+    }
+}
+
+/// A constant in the dtype at hand; every `f64` has a nearest value in it.
+fn number<E: Real>(value: f64) -> E {
+    E::from_f64(value).unwrap_or(E::nan())
 }

@@ -1,0 +1,63 @@
+//! Element-wise functions with PyTorch's values and derivatives, also at their kinks, at infinity and for NaN.
+//!
+//! Branches are taken by `choose`, and what goes into the branch not taken is kept finite: a gradient of zero times
+//! infinity would be NaN.
+
+use super::{Flat, number};
+use crate::graph::Activation;
+use crate::net::{NetTape, Real};
+use dfdx::prelude::*;
+
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
+/// Applies `activation`.
+pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
+    activation: Activation,
+    x: Flat<E, D, T>,
+) -> Result<Flat<E, D, T>, D::Err> {
+    let zero = E::zero();
+    match activation {
+        Activation::Relu => positive(x),
+        Activation::Relu6 => {
+            let x = positive(x)?;
+            let limit: Flat<E, D> = x.device().try_ones_like(x.shape())?;
+            let limit = limit.try_mul(number::<E>(6.0))?;
+            x.try_ge(number::<E>(6.0))?.try_choose(limit.put_tape(T::default()), x)
+        }
+        Activation::LeakyRelu(slope) => {
+            let scaled = x.with_empty_tape().try_mul(number::<E>(slope))?;
+            x.try_gt(zero)?.try_choose(x, scaled)
+        }
+        Activation::Elu(alpha) => elu(alpha, x),
+        Activation::Selu => elu(SELU_ALPHA, x)?.try_mul(number::<E>(SELU_SCALE)),
+        Activation::Gelu => x.try_accurate_gelu(),
+        Activation::Silu => x.with_empty_tape().try_sigmoid()?.try_mul(x),
+        Activation::Mish => softplus(x.with_empty_tape())?.try_tanh()?.try_mul(x),
+        Activation::HardSwish => x.with_empty_tape().try_add(number::<E>(3.0))?.try_clamp(0.0, 6.0)?.try_div(number::<E>(6.0))?.try_mul(x),
+        Activation::Sigmoid => x.try_sigmoid(),
+        Activation::Tanh => x.try_tanh(),
+        Activation::ScaledTanh => x.try_mul(number::<E>(2.0 / 3.0))?.try_tanh()?.try_mul(number::<E>(1.7159)),
+        Activation::Softplus => softplus(x),
+    }
+}
+
+/// `max(x, 0)` with slope 0 at 0; a NaN stays one.
+fn positive<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    let zeros = x.device().try_zeros_like(x.shape())?;
+    x.try_le(E::zero())?.try_choose(zeros.put_tape(T::default()), x)
+}
+
+fn elu<E: Real, D: Device<E>, T: NetTape<E, D>>(alpha: f64, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    let is_positive = x.try_gt(E::zero())?;
+    let zeros = x.device().try_zeros_like(x.shape())?;
+    let negative = is_positive.clone().try_choose(zeros.put_tape(T::default()), x.with_empty_tape())?;
+    let curve = negative.try_exp()?.try_sub(E::one())?.try_mul(number::<E>(alpha))?;
+    is_positive.try_choose(x, curve)
+}
+
+/// `ln(1 + exp(x))` as `max(x, 0) + ln(1 + exp(-|x|))`.
+fn softplus<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    let minus_abs = x.try_gt(E::zero())?.try_choose(x.with_empty_tape().try_negate()?, x.with_empty_tape())?;
+    minus_abs.try_exp()?.try_add(E::one())?.try_ln()?.try_add(positive(x)?)
+}

@@ -1,0 +1,95 @@
+//! Convolution: choose the rows that each tap of the kernel sees, then multiply matrices.
+
+use super::rows::{choose, window};
+use super::{Context, Flat};
+use crate::graph::Conv;
+use crate::net::{NetTape, Real};
+use dfdx::prelude::*;
+use std::ops::Range;
+
+impl<E: Real, D: Device<E>> Context<'_, E, D> {
+    pub(super) fn conv<T: NetTape<E, D>>(&self, conv: &Conv, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let [outs, height, width] = self.node.shape.chw();
+        let batch = x.shape().1;
+        let groups = if conv.links.is_some() { 1 } else { conv.groups };
+        let (group_ins, group_outs) = (self.input[0] / groups, outs / groups);
+        let taps = group_ins * conv.kernel[0] * conv.kernel[1];
+        let (weight, weight_tape) = self.weight::<T>(conv, outs, taps)?.split_tape();
+        let (x, tape) = x.split_tape();
+        let mut tape = tape.merge(weight_tape);
+        let mut parts: Option<Flat<E, D>> = None;
+        for group in 0..groups {
+            let seen = self.seen(conv, group * group_ins..(group + 1) * group_ins);
+            // `[taps * pixels, N]` is `[taps, pixels * N]`.
+            let columns = choose(x.clone().put_tape(tape), seen)?;
+            let (columns, rest) = columns.try_reshape_like(&(taps, height * width * batch))?.split_tape();
+            let weight = weight.clone().put_tape(rest);
+            let rows = (group * group_outs..(group + 1) * group_outs).map(Some).collect();
+            let kernels = if groups == 1 { weight } else { choose(weight, rows)? };
+            let (part, rest) = kernels.try_matmul(columns)?.split_tape();
+            tape = rest;
+            parts = Some(match parts {
+                None => part,
+                Some(before) => {
+                    let (joined, rest) = (before.put_tape(tape), part).try_concat_along(Axis::<0>)?.split_tape();
+                    tape = rest;
+                    joined
+                }
+            });
+        }
+        // There is one group at least.
+        let Some(y) = parts else { return Ok(x.put_tape(tape)) };
+        let mut y = y.put_tape(tape);
+        if conv.bias {
+            let shape = *y.shape();
+            y = y.try_add(self.spread::<T>(1, shape)?)?;
+        }
+        self.by_channel(y)
+    }
+
+    /// The weight as a matrix `[out, taps]` of one group.
+    fn weight<T: NetTape<E, D>>(&self, conv: &Conv, outs: usize, taps: usize) -> Result<Flat<E, D, T>, D::Err> {
+        let weight = self.params[0].retaped::<T>();
+        let Some(links) = conv.links else { return weight.try_reshape_like(&(outs, taps)) };
+        // Zeros where the table has no link.
+        let area = conv.kernel[0] * conv.kernel[1];
+        let mut next = 0;
+        let mut index = vec![None; outs * taps];
+        for (out, ins) in links.iter().enumerate() {
+            for channel in *ins {
+                let start = out * taps + channel * area;
+                for (place, entry) in index[start..start + area].iter_mut().enumerate() {
+                    *entry = Some(next + place);
+                }
+                next += area;
+            }
+        }
+        choose(weight.try_reshape_like(&(next, 1))?, index)?.try_reshape_like(&(outs, taps))
+    }
+
+    /// For each tap (channel, ky, kx) of a group and each output pixel: the row of the input that it reads.
+    fn seen(&self, conv: &Conv, channels: Range<usize>) -> Vec<Option<usize>> {
+        let [_, in_height, in_width] = self.input;
+        let [_, height, width] = self.node.shape.chw();
+        let positions = |dimension: usize, output: usize, input: usize, before: usize| -> Vec<Vec<Option<usize>>> {
+            let (kernel, stride, dilation) = (conv.kernel[dimension], conv.stride[dimension], conv.dilation[dimension]);
+            (0..output).map(|o| window(o, kernel, stride, dilation, before, input)).collect()
+        };
+        let ys = positions(0, height, in_height, conv.pad.top);
+        let xs = positions(1, width, in_width, conv.pad.left);
+        let mut seen = Vec::with_capacity(channels.len() * conv.kernel[0] * conv.kernel[1] * height * width);
+        for channel in channels {
+            for ky in 0..conv.kernel[0] {
+                for kx in 0..conv.kernel[1] {
+                    for y in &ys {
+                        for x in &xs {
+                            let pixel = y[ky].zip(x[kx]).map(|(y, x)| (channel * in_height + y) * in_width + x);
+                            seen.push(pixel);
+                        }
+                    }
+                }
+            }
+        }
+        seen
+    }
+}

@@ -1,0 +1,70 @@
+//! Batch normalisation and local response normalisation.
+
+use super::rows::choose;
+use super::{Context, Flat, number};
+use crate::net::{NetTape, Real};
+use dfdx::prelude::*;
+
+impl<E: Real, D: Device<E>> Context<'_, E, D> {
+    pub(super) fn batch_norm<T: NetTape<E, D>>(
+        &self,
+        eps: f64,
+        momentum: f64,
+        x: Flat<E, D, T>,
+        running: &mut Vec<(usize, Vec<E>)>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let x = self.channels(x)?;
+        let shape = *x.shape();
+        let (centred, var) = if self.pass.training {
+            let mean = x.with_empty_tape().try_mean::<_, Axis<1>>()?;
+            let batch_mean = mean.as_vec();
+            let centred = x.try_sub(mean.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+            let var = centred.with_empty_tape().try_square()?.try_mean::<_, Axis<1>>()?;
+            self.fold(momentum, batch_mean, var.as_vec(), shape.1, running);
+            (centred, var)
+        } else {
+            let mean = self.spread::<T>(2, shape)?;
+            let var = self.params[3].retaped::<T>().try_reshape_like(&(shape.0,))?;
+            (x.try_sub(mean)?, var)
+        };
+        let std = var.try_add(number::<E>(eps))?.try_sqrt()?.try_broadcast_like::<_, Axis<1>>(&shape)?;
+        let scaled = centred.try_div(std)?.try_mul(self.spread::<T>(0, shape)?)?;
+        self.by_channel(scaled.try_add(self.spread::<T>(1, shape)?)?)
+    }
+
+    /// PyTorch's rule for running statistics, with the unbiased variance of `count` elements.
+    fn fold(&self, momentum: f64, mean: Vec<E>, var: Vec<E>, count: usize, running: &mut Vec<(usize, Vec<E>)>) {
+        let unbiased = number(count as f64 / count.saturating_sub(1).max(1) as f64);
+        for (which, batch, factor) in [(2, mean, E::one()), (3, var, unbiased)] {
+            let old = self.params[which].as_vec();
+            let pairs = old.into_iter().zip(batch);
+            let new = pairs.map(|(old, new)| number::<E>(1.0 - momentum) * old + number::<E>(momentum) * factor * new);
+            running.push((self.node.first_param + which, new.collect()));
+        }
+    }
+
+    pub(super) fn lrn<T: NetTape<E, D>>(
+        &self,
+        size: usize,
+        alpha: f64,
+        beta: f64,
+        k: f64,
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let [channels, height, width] = self.input;
+        let area = height * width;
+        // The matrix whose row for channel c is the square of channel c + offset.
+        let shifted = |offset: usize| -> Vec<Option<usize>> {
+            let channel = |c: usize| (c + offset).checked_sub(size / 2).filter(|channel| *channel < channels);
+            (0..channels * area).map(|i| channel(i / area).map(|c| c * area + i % area)).collect()
+        };
+        let (squares, tape) = x.with_empty_tape().try_square()?.split_tape();
+        let mut sum = choose(squares.clone().put_tape(tape), shifted(0))?;
+        for offset in 1..size {
+            let (held, tape) = sum.split_tape();
+            sum = choose(squares.clone().put_tape(tape), shifted(offset))?.try_add(held)?;
+        }
+        let base = sum.try_mul(number::<E>(alpha / size as f64))?.try_add(number::<E>(k))?;
+        x.try_mul(base.try_powf(-beta)?)
+    }
+}
