@@ -1,17 +1,25 @@
 //! Statically shaped convolutional networks for Rust.
 //!
-//! Modules in the order in which data meets them: a network is declared with [`cnn!`], is a [`graph`] with typed
-//! [`layers`], and runs through [`net`] on a [`backend`].
+//! Modules in the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
+//! [`words`]), is a [`graph`] with typed [`layers`], and runs through [`net`] on the [`backend`] of its device: the CPU
+//! [`engine`], or [`portable`] for everything else. Around it, files become batches ([`data`]), batches train it
+//! ([`train`]), and it is kept in a [`checkpoint`]; the [`device`] is chosen when the program runs.
+#![deny(unsafe_code)]
 
 pub use convnet_macros::cnn;
 pub use dfdx;
 
+pub mod atomic_file;
 pub mod backend;
+pub mod checkpoint;
+pub mod data;
+pub mod device;
 pub mod engine;
 pub mod graph;
 pub mod layers;
 pub mod net;
 pub mod portable;
+pub mod train;
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.
 pub mod prelude {

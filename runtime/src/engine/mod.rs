@@ -7,6 +7,7 @@
 
 mod emit;
 mod geometry;
+#[allow(unsafe_code)]
 mod kernels;
 mod layout;
 mod plan;

@@ -1,0 +1,112 @@
+//! From files to batches: `files -> Dataset -> Batches`.
+//!
+//! * [`idx`] reads MNIST's file format, plain or compressed, and trusts nothing in it;
+//! * [`mnist`] finds the four files of a folder, or the copy that comes with the crate;
+//! * [`batch`] shuffles, normalises and stacks.
+
+pub mod batch;
+pub mod idx;
+pub mod mnist;
+
+pub use batch::{Batch, Batches, Normalisation};
+
+use std::path::PathBuf;
+
+/// Labelled pictures of one size, as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// `[C, H, W]` of one picture.
+    pub shape: [usize; 3],
+    /// `[N, C, H, W]`, 0 to 255.
+    pub pixels: Vec<u8>,
+    /// One a picture, below the number of classes.
+    pub labels: Vec<u8>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+}
+
+impl Dataset {
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no picture.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The bytes `[C, H, W]` of picture `i`.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    pub fn picture(&self, i: usize) -> &[u8] {
+        let len = self.shape.iter().product::<usize>();
+        &self.pixels[i * len..(i + 1) * len]
+    }
+
+    /// The first `n` pictures, or all if there are fewer.
+    pub fn first(mut self, n: usize) -> Self {
+        let n = n.min(self.len());
+        self.pixels.truncate(n * self.shape.iter().product::<usize>());
+        self.labels.truncate(n);
+        self
+    }
+}
+
+/// Why data could not be read. Each variant says in which file.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file or folder could not be opened or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A folder has none of the names that a file may have.
+    #[error("{}: no {what} here; looked for {}", folder.display(), looked_for.join(", "))]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+        /// Under which names.
+        looked_for: Vec<String>,
+    },
+    /// Compressed data is damaged.
+    #[error("{}: damaged gzip data: {source}", path.display())]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{}: {what} at byte {offset}: expected {expected}, found {found}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Where, in the uncompressed data.
+        offset: u64,
+        /// Which part of the file.
+        what: &'static str,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Two files do not fit together.
+    #[error("{} has {images} images, but {} has {labels} labels", images_path.display(), labels_path.display())]
+    Counts {
+        /// The file of images.
+        images_path: PathBuf,
+        /// How many it has.
+        images: usize,
+        /// The file of labels.
+        labels_path: PathBuf,
+        /// How many it has.
+        labels: usize,
+    },
+}
