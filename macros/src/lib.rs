@@ -1,8 +1,44 @@
-//! The `cnn!` procedural macro.
-use proc_macro::TokenStream;
+//! The `cnn!` procedural macro: tokens in, a checked and statically shaped network out.
+//!
+//! ```text
+//! tokens --parse--> ast (as written) --check--> graph (as meant: shapes, costs) --emit--> Rust items
+//! ```
+//!
+//! Each pass collects its errors in [`report::Errors`] and goes on as far as it can, so that one run shows every mistake
+//! once. Whatever the errors, the struct is emitted: code that uses it does not light up. No pass does any I/O, and none
+//! panics.
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-/// Declares a network.
+mod ast;
+mod parse;
+
+mod catalog;
+mod values;
+
+mod check;
+mod cost;
+mod graph;
+mod layers;
+mod shape;
+
+mod emit;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+/// Declares convolutional networks. The language is described in the documentation of the crate `convnet`.
 #[proc_macro]
-pub fn cnn(_tokens: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand(tokens.into()).into()
+}
+
+fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    let mut errors = report::Errors::default();
+    let networks = parse::networks(tokens, &mut errors);
+    let items: Vec<_> =
+        networks.iter().map(|network| emit::network(network, &check::network(network, &mut errors))).collect();
+    let errors = errors.compile_errors();
+    quote::quote! { #errors #(#items)* }
 }

@@ -136,7 +136,8 @@ fn canonical(mut bytes: Vec<u8>) -> Vec<u8> {
     let Some(about) = metadata.metadata() else { return bytes };
     let quote = |text: &str| serde_json::Value::from(text).to_string();
     let sorted: BTreeMap<&String, &String> = about.iter().collect();
-    let text = sorted.iter().map(|(key, value)| format!("{}:{}", quote(key), quote(value))).collect::<Vec<_>>().join(",");
+    let text =
+        sorted.iter().map(|(key, value)| format!("{}:{}", quote(key), quote(value))).collect::<Vec<_>>().join(",");
     let (Some(header), open) = (bytes.get(8..8 + header_len), "\"__metadata__\":{") else { return bytes };
     let found = header.windows(open.len()).position(|window| window == open.as_bytes());
     if let Some(start) = found.map(|at| 8 + at + open.len())

@@ -8,6 +8,8 @@
 
 pub use convnet_macros::cnn;
 pub use dfdx;
+#[doc(no_inline)]
+pub use rand_distr::StandardNormal;
 
 pub mod atomic_file;
 pub mod backend;
@@ -20,6 +22,7 @@ pub mod layers;
 pub mod net;
 pub mod portable;
 pub mod train;
+pub mod words;
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.
 pub mod prelude {

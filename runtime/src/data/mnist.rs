@@ -25,8 +25,10 @@ const PARTS: [(&str, &str); 2] = [("train", "training set"), ("t10k", "test set"
 pub fn open(folder: &Path) -> Result<Split, DataError> {
     std::fs::read_dir(folder).map_err(|source| DataError::Io { path: folder.to_owned(), source })?;
     let [train, test] = PARTS.map(|(prefix, _)| {
-        let (images_path, labels_path) =
-            (find(folder, prefix, "images", 3, "file of images")?, find(folder, prefix, "labels", 1, "file of labels")?);
+        let (images_path, labels_path) = (
+            find(folder, prefix, "images", 3, "file of images")?,
+            find(folder, prefix, "labels", 1, "file of labels")?,
+        );
         let images = idx::read(&images_path, 3, "images")?;
         let labels = idx::read(&labels_path, 1, "labels")?;
         dataset(images, &images_path, labels, &labels_path)

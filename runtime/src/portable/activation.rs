@@ -34,7 +34,9 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
         Activation::Gelu => x.try_accurate_gelu(),
         Activation::Silu => x.with_empty_tape().try_sigmoid()?.try_mul(x),
         Activation::Mish => softplus(x.with_empty_tape())?.try_tanh()?.try_mul(x),
-        Activation::HardSwish => x.with_empty_tape().try_add(number::<E>(3.0))?.try_clamp(0.0, 6.0)?.try_div(number::<E>(6.0))?.try_mul(x),
+        Activation::HardSwish => {
+            x.with_empty_tape().try_add(number::<E>(3.0))?.try_clamp(0.0, 6.0)?.try_div(number::<E>(6.0))?.try_mul(x)
+        }
         Activation::Sigmoid => x.try_sigmoid(),
         Activation::Tanh => x.try_tanh(),
         Activation::ScaledTanh => x.try_mul(number::<E>(2.0 / 3.0))?.try_tanh()?.try_mul(number::<E>(1.7159)),

@@ -23,7 +23,14 @@ pub fn choose<E: Real, D: Device<E>, T: NetTape<E, D>>(
 }
 
 /// The input positions along one dimension that a window at output position `o` covers, in order; outside: `None`.
-pub fn window(o: usize, kernel: usize, stride: usize, dilation: usize, before: usize, input: usize) -> Vec<Option<usize>> {
+pub fn window(
+    o: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    before: usize,
+    input: usize,
+) -> Vec<Option<usize>> {
     let position = |tap: usize| (o * stride + tap * dilation).checked_sub(before).filter(|position| *position < input);
     (0..kernel).map(position).collect()
 }

@@ -36,7 +36,9 @@ pub enum TrainError {
     #[error("the {0} set is empty")]
     Empty(&'static str),
     /// The loss is no longer a number.
-    #[error("the loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate than {lr}")]
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate than {lr}"
+    )]
     Diverged {
         /// Counted from 1.
         epoch: usize,

@@ -1,2 +1,65 @@
-//! The program `convnet`.
-fn main() {}
+//! The program `convnet`: train, evaluate and run the networks of the zoo.
+//!
+//! One file a subcommand. What a program would read goes to standard output (one JSON document with `--json`), everything
+//! else to standard error; an error is one message there and exit code 1, a wrong option exit code 2.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod common;
+mod devices;
+mod eval;
+mod golden;
+mod parity;
+mod predict;
+mod summary;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Train, evaluate and run convolutional networks.
+#[derive(Parser)]
+#[command(version, about, after_help = "Start with `convnet train`: it trains LeNet-5 on the MNIST digits it carries.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network and save it
+    Train(train::Arguments),
+    /// Measure a trained network on a test set
+    Eval(eval::Arguments),
+    /// Tell what is on pictures
+    Predict(predict::Arguments),
+    /// Show the layers of a network with shapes, parameters and costs
+    Summary(summary::Arguments),
+    /// List the devices that networks can run on
+    Devices(devices::Arguments),
+    /// Time a network
+    Bench(bench::Arguments),
+    /// Compare a network with golden values computed by PyTorch
+    Parity(parity::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Train(arguments) => train::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
+        Command::Summary(arguments) => summary::run(arguments),
+        Command::Devices(arguments) => devices::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::Parity(arguments) => parity::run(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if common::is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error may be closed too; then there is nobody left to tell.
+            let _ = common::say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

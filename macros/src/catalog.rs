@@ -1,0 +1,150 @@
+//! The one table of layer words and their arguments.
+
+/// What kind of value an argument takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number of channels or outputs: an integer, or a const generic.
+    Size,
+    /// An integer.
+    Count,
+    /// An integer for both dimensions, or `(height, width)`.
+    Pair,
+    /// An integer, `(height, width)`, `(top, bottom, left, right)` or `same`.
+    Pad,
+    /// A decimal number.
+    Float,
+    /// `true` or `false`; the name alone means `true`.
+    Flag,
+    /// A list of lists of channel numbers.
+    Table,
+}
+
+/// An argument of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Whether the layer is incomplete without it.
+    pub required: bool,
+}
+
+/// A layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// How it is written.
+    pub name: &'static str,
+    /// Its arguments; those without a name in the source are taken in this order.
+    pub args: &'static [Spec],
+    /// How many of them may be given without a name.
+    pub positional: usize,
+    /// A complete example.
+    pub example: &'static str,
+}
+
+const fn need(name: &'static str, kind: Kind) -> Spec {
+    Spec { name, kind, required: true }
+}
+
+const fn may(name: &'static str, kind: Kind) -> Spec {
+    Spec { name, kind, required: false }
+}
+
+const fn word(name: &'static str, positional: usize, args: &'static [Spec], example: &'static str) -> Word {
+    Word { name, args, positional, example }
+}
+
+const CONV: &[Spec] = &[
+    need("out", Kind::Size),
+    need("kernel", Kind::Pair),
+    may("stride", Kind::Pair),
+    may("pad", Kind::Pad),
+    may("dilation", Kind::Pair),
+    may("groups", Kind::Count),
+    may("bias", Kind::Flag),
+    may("connections", Kind::Table),
+];
+const POOL: &[Spec] =
+    &[need("kernel", Kind::Pair), may("stride", Kind::Pair), may("pad", Kind::Pair), may("ceil", Kind::Flag)];
+const AVG_POOL: &[Spec] = &[
+    need("kernel", Kind::Pair),
+    may("stride", Kind::Pair),
+    may("pad", Kind::Pair),
+    may("ceil", Kind::Flag),
+    may("count_include_pad", Kind::Flag),
+];
+
+/// Every layer.
+pub const WORDS: &[Word] = &[
+    word("conv", 2, CONV, "conv(16, kernel = 3, pad = 1)"),
+    word("max_pool", 1, POOL, "max_pool(2)"),
+    word("min_pool", 1, POOL, "min_pool(2)"),
+    word("avg_pool", 1, AVG_POOL, "avg_pool(2)"),
+    word("adaptive_avg_pool", 2, &[need("height", Kind::Count), may("width", Kind::Count)], "adaptive_avg_pool(7, 7)"),
+    word("global_avg_pool", 0, &[], "global_avg_pool"),
+    word("global_max_pool", 0, &[], "global_max_pool"),
+    word("channel_max_pool", 1, &[need("size", Kind::Count)], "channel_max_pool(2)"),
+    word("channel_avg_pool", 1, &[need("size", Kind::Count)], "channel_avg_pool(2)"),
+    word("subsample", 1, &[need("size", Kind::Count)], "subsample(2)"),
+    word("flatten", 0, &[], "flatten"),
+    word("linear", 1, &[need("out", Kind::Size), may("bias", Kind::Flag)], "linear(10)"),
+    word("batch_norm", 0, &[may("eps", Kind::Float), may("momentum", Kind::Float)], "batch_norm"),
+    word(
+        "lrn",
+        1,
+        &[need("size", Kind::Count), may("alpha", Kind::Float), may("beta", Kind::Float), may("k", Kind::Float)],
+        "lrn(5, alpha = 1e-4, beta = 0.75, k = 2)",
+    ),
+    word("dropout", 1, &[may("p", Kind::Float)], "dropout(0.5)"),
+    word("relu", 0, &[], "relu"),
+    word("relu6", 0, &[], "relu6"),
+    word("leaky_relu", 1, &[may("slope", Kind::Float)], "leaky_relu(0.1)"),
+    word("elu", 1, &[may("alpha", Kind::Float)], "elu"),
+    word("selu", 0, &[], "selu"),
+    word("gelu", 0, &[], "gelu"),
+    word("silu", 0, &[], "silu"),
+    word("mish", 0, &[], "mish"),
+    word("hard_swish", 0, &[], "hard_swish"),
+    word("sigmoid", 0, &[], "sigmoid"),
+    word("tanh", 0, &[], "tanh"),
+    word("scaled_tanh", 0, &[], "scaled_tanh"),
+    word("softplus", 0, &[], "softplus"),
+    word("prelu", 0, &[may("per_channel", Kind::Flag)], "prelu"),
+    word("softmax", 0, &[], "softmax"),
+    word("log_softmax", 0, &[], "log_softmax"),
+];
+
+/// Structures that the language will have.
+pub const STRUCTURES: &[&str] = &["block", "repeat", "residual", "shortcut", "concat", "head", "custom", "if", "else"];
+
+/// Structures and layers that the language will have.
+pub const PLANNED: &[&str] = &[
+    "block",
+    "repeat",
+    "residual",
+    "shortcut",
+    "concat",
+    "head",
+    "custom",
+    "if",
+    "else",
+    "depthwise",
+    "conv_transpose",
+    "group_norm",
+    "layer_norm",
+    "instance_norm",
+    "dropout2d",
+    "upsample",
+    "pad",
+    "crop",
+    "channel_shuffle",
+    "pixel_shuffle",
+    "squeeze_excite",
+    "identity",
+];
+
+/// The layer that `name` stands for.
+pub fn find(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.name == name)
+}

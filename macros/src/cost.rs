@@ -1,0 +1,100 @@
+//! Counts of parameters, operations and pixels: polynomials in the network's const generics.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use std::collections::BTreeMap;
+
+/// A size: a number, a const generic (by its index), or not known because of an error that has been reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dim {
+    Known(u64),
+    Symbol(usize),
+    Unknown,
+}
+
+impl Dim {
+    /// The number, if it is one.
+    pub fn known(self) -> Option<u64> {
+        if let Dim::Known(n) = self { Some(n) } else { None }
+    }
+
+    /// As a count; what is not known counts as 1, so that types stay plausible after an error.
+    pub fn count(self) -> Count {
+        match self {
+            Dim::Known(n) => Count::number(i128::from(n)),
+            Dim::Symbol(index) => Count(BTreeMap::from([(vec![index], 1)])),
+            Dim::Unknown => Count::number(1),
+        }
+    }
+}
+
+/// A polynomial: for each product of symbols (sorted), its coefficient.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Count(BTreeMap<Vec<usize>, i128>);
+
+impl Count {
+    /// A constant.
+    pub fn number(n: i128) -> Self {
+        Count(BTreeMap::from([(Vec::new(), n)]))
+    }
+
+    /// The sum.
+    pub fn plus(&self, other: &Count) -> Count {
+        let mut sum = self.clone();
+        for (symbols, coefficient) in &other.0 {
+            let entry = sum.0.entry(symbols.clone()).or_default();
+            *entry = entry.saturating_add(*coefficient);
+        }
+        sum
+    }
+
+    /// The product.
+    pub fn times(&self, other: &Count) -> Count {
+        let mut product = Count::default();
+        for (a, x) in &self.0 {
+            for (b, y) in &other.0 {
+                let mut symbols = [a.as_slice(), b.as_slice()].concat();
+                symbols.sort_unstable();
+                let entry = product.0.entry(symbols).or_default();
+                *entry = entry.saturating_add(x.saturating_mul(*y));
+            }
+        }
+        product
+    }
+
+    /// The value where each symbol has the number that `value` gives; `None` where it gives none.
+    pub fn evaluate(&self, value: impl Fn(usize) -> Option<u64>) -> Option<i128> {
+        self.0.iter().try_fold(0_i128, |sum, (symbols, coefficient)| {
+            let term = symbols.iter().try_fold(*coefficient, |product, symbol| {
+                value(*symbol).map(|value| product.saturating_mul(i128::from(value)))
+            })?;
+            Some(sum.saturating_add(term))
+        })
+    }
+
+    /// A Rust expression of type `kind`, where symbol `i` is written `names[i]`.
+    pub fn tokens(&self, kind: &TokenStream, names: &[TokenStream]) -> TokenStream {
+        let mut positive = Vec::new();
+        let mut negative = Vec::new();
+        for (symbols, coefficient) in &self.0 {
+            let number =
+                proc_macro2::Literal::u64_unsuffixed(u64::try_from(coefficient.unsigned_abs()).unwrap_or(u64::MAX));
+            let factors = symbols.iter().filter_map(|symbol| names.get(*symbol));
+            let term = quote!(#number #( * (#factors as #kind) )*);
+            if *coefficient > 0 {
+                positive.push(term);
+            } else if *coefficient < 0 {
+                negative.push(term);
+            }
+        }
+        if positive.is_empty() {
+            positive.push(quote!(0));
+        }
+        quote!(#(#positive)+* #(- #negative)*)
+    }
+}
+
+/// The product of dimensions.
+pub fn product(dims: &[Dim]) -> Count {
+    dims.iter().fold(Count::number(1), |product, dim| product.times(&dim.count()))
+}

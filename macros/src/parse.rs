@@ -1,0 +1,295 @@
+//! Tokens to AST.
+//!
+//! ```text
+//! networks  = { attributes visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
+//!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}" }
+//! body      = { [ name ":" ] word [ "(" args ")" ] ";" | name ":" "{" body "}" | "assert" clause { "," clause } ";" }
+//! args      = { value | name "=" value }
+//! ```
+//!
+//! A body is cut into statements first, at `;` and after braces, and each is parsed by itself: a statement that does not
+//! parse costs only itself.
+
+use crate::ast::{Arg, Budget, Layer, Network, Sequence, Statement, Symbol};
+use crate::catalog;
+use crate::report::Errors;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, BinOp, Expr, LitInt, Token, Visibility, bracketed};
+
+/// Brackets inside brackets beyond this depth are refused before anything recurses into them.
+const DEPTH: usize = 64;
+
+/// Parses all networks of a macro call.
+pub fn networks(tokens: TokenStream, errors: &mut Errors) -> Vec<Network> {
+    if let Some(span) = too_deep(tokens.clone(), 0) {
+        errors.at(span, format!("nested more than {DEPTH} deep"));
+        return Vec::new();
+    }
+    if tokens.is_empty() {
+        errors.at(Span::call_site(), "expected a network, such as `pub struct Net: [1, 28, 28] -> [10] { ... }`");
+    }
+    let all = |input: ParseStream<'_>| {
+        let mut networks = Vec::new();
+        while !input.is_empty() {
+            match network(input, errors) {
+                Ok(network) => networks.push(network),
+                Err(error) => {
+                    errors.add(error);
+                    // Nothing after a broken header can be told apart from it.
+                    input.parse::<TokenStream>()?;
+                }
+            }
+        }
+        Ok(networks)
+    };
+    match all.parse2(tokens) {
+        Ok(networks) => networks,
+        Err(error) => {
+            errors.add(error);
+            Vec::new()
+        }
+    }
+}
+
+fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
+    tokens.into_iter().find_map(|tree| match tree {
+        TokenTree::Group(group) if depth >= DEPTH => Some(group.span_open()),
+        TokenTree::Group(group) => too_deep(group.stream(), depth + 1),
+        _ => None,
+    })
+}
+
+fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> {
+    let attrs = input.call(Attribute::parse_outer)?;
+    let vis: Visibility = input.parse()?;
+    if input.peek(Ident::peek_any) && !input.peek(Token![struct]) {
+        let word = input.call(Ident::parse_any)?;
+        let message = match catalog::PLANNED.contains(&word.to_string().as_str()) {
+            true => format!("`{word}` is not supported yet"),
+            false => {
+                format!("expected `struct`, found `{word}`; a network starts with `pub struct Name: [C, H, W] -> [N]`")
+            }
+        };
+        return Err(syn::Error::new_spanned(word, message));
+    }
+    input.parse::<Token![struct]>()?;
+    let name: Ident = input.parse()?;
+    let symbols = if input.peek(Token![<]) { symbols(input, errors)? } else { Vec::new() };
+    let shape_hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
+    let say = |error: syn::Error| syn::Error::new(error.span(), shape_hint);
+    input.parse::<Token![:]>().map_err(say)?;
+    let input_dims = dims(input).map_err(say)?;
+    input.parse::<Token![->]>().map_err(say)?;
+    let output = dims(input).map_err(say)?;
+    let body: Group = input.parse()?;
+    if body.delimiter() != Delimiter::Brace {
+        return Err(syn::Error::new(body.span(), "expected the layers in braces: `{ ... }`"));
+    }
+    let body = statements(body.stream(), errors);
+    Ok(Network { attrs, vis, name, symbols, input: input_dims, output, body })
+}
+
+fn dims(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
+    let content;
+    bracketed!(content in input);
+    Ok(Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect())
+}
+
+fn symbols(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Symbol>> {
+    let mut symbols: Vec<Symbol> = Vec::new();
+    input.parse::<Token![<]>()?;
+    while !input.peek(Token![>]) {
+        input.parse::<Token![const]>().map_err(|error| {
+            let message =
+                "expected `const NAME: usize`; a network is generic over its sizes only (dtype and device are added)";
+            syn::Error::new(error.span(), message)
+        })?;
+        let name: Ident = input.parse()?;
+        input.parse::<Token![:]>()?;
+        let kind: Ident = input.parse()?;
+        if kind != "usize" {
+            errors.on(&kind, format!("a dimension is a `usize`, not `{kind}`"));
+        }
+        let default = if input.parse::<Option<Token![=]>>()?.is_some() {
+            let number: LitInt = input.parse()?;
+            Some(number.base10_parse()?)
+        } else {
+            None
+        };
+        if ["E", "D"].contains(&name.to_string().as_str()) {
+            errors.on(
+                &name,
+                format!("`{name}` is taken: `E` is the network's dtype and `D` its device; use a longer name"),
+            );
+        } else if symbols.iter().any(|symbol| symbol.name == name) {
+            errors.on(&name, format!("`{name}` is declared twice"));
+        } else {
+            symbols.push(Symbol { name, default });
+        }
+        if !input.peek(Token![>]) {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    input.parse::<Token![>]>()?;
+    Ok(symbols)
+}
+
+/// Cuts a body into statements and parses each.
+fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let mut current: Vec<TokenTree> = Vec::new();
+    for tree in tokens {
+        match &tree {
+            TokenTree::Punct(punct) if punct.as_char() == ';' => {
+                // A `;` after a sequence is allowed and means nothing.
+                if !current.is_empty() {
+                    statements.extend(statement(std::mem::take(&mut current), errors));
+                }
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let group = group.clone();
+                let before = std::mem::take(&mut current);
+                statements.extend(sequence(before, &group, errors));
+            }
+            _ => current.push(tree),
+        }
+    }
+    if let Some(last) = current.last().cloned() {
+        let before = errors.count();
+        statements.extend(statement(current, errors));
+        if errors.count() == before {
+            errors.on(last, "expected `;` after this");
+        }
+    }
+    statements
+}
+
+/// Words that will open a brace one day, and cannot be names of sequences.
+fn planned(tokens: &[TokenTree]) -> Option<&Ident> {
+    tokens.iter().find_map(|tree| match tree {
+        TokenTree::Ident(word) if catalog::STRUCTURES.contains(&word.to_string().as_str()) => Some(word),
+        _ => None,
+    })
+}
+
+fn sequence(before: Vec<TokenTree>, group: &Group, errors: &mut Errors) -> Option<Statement> {
+    if let Some(word) = planned(&before) {
+        errors.on(word, format!("`{word}` is not supported yet; this version has layers and named sequences"));
+        return None;
+    }
+    match before.as_slice() {
+        [TokenTree::Ident(name), TokenTree::Punct(colon)] if colon.as_char() == ':' => {
+            check_name(name, errors);
+            let body = statements(group.stream(), errors);
+            if body.is_empty() {
+                errors.at(group.span(), format!("the sequence `{name}` is empty"));
+            }
+            Some(Statement::Sequence(Sequence { name: name.clone(), body }))
+        }
+        [] => {
+            errors.at(group.span_open(), "a sequence needs a name: `name: { ... }`");
+            None
+        }
+        [first, ..] => {
+            errors.on(first, "expected `name: { ... }` before this brace, or `;` after a layer");
+            None
+        }
+    }
+}
+
+fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<Statement> {
+    let first_two = (tokens.first(), tokens.get(1));
+    if let (Some(TokenTree::Ident(word)), second) = first_two {
+        let named = matches!(second, Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        if word == "assert" && !named {
+            let word = word.clone();
+            return budgets(word, tokens, errors);
+        }
+        if !named && let Some(word) = planned(tokens.get(..1).unwrap_or_default()) {
+            errors.on(word, format!("`{word}` is not supported yet; this version has layers and named sequences"));
+            return None;
+        }
+    }
+    match (|input: ParseStream<'_>| layer(input, errors)).parse2(tokens.into_iter().collect()) {
+        Ok(layer) => Some(Statement::Layer(layer)),
+        Err(error) => {
+            errors.add(error);
+            None
+        }
+    }
+}
+
+fn layer(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Layer> {
+    let mut name = None;
+    if input.peek(Ident::peek_any) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+        let given = input.call(Ident::parse_any)?;
+        input.parse::<Token![:]>()?;
+        check_name(&given, errors);
+        name = Some(given);
+    }
+    if !input.peek(Ident::peek_any) {
+        return Err(input.error("expected a layer, such as `conv(16, kernel = 3)`"));
+    }
+    let word = input.call(Ident::parse_any)?;
+    let mut list = Vec::new();
+    if input.peek(syn::token::Paren) {
+        let content;
+        syn::parenthesized!(content in input);
+        list = args(&content)?;
+    }
+    if !input.is_empty() {
+        return Err(input.error(format!("expected `;` after `{word}`")));
+    }
+    Ok(Layer { name, word, args: list })
+}
+
+fn args(input: ParseStream<'_>) -> syn::Result<Vec<Arg>> {
+    let mut args = Vec::new();
+    while !input.is_empty() {
+        let mut name = None;
+        if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
+            name = Some(input.call(Ident::parse_any)?);
+            input.parse::<Token![=]>()?;
+        }
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(input.error("expected a value"));
+        }
+        args.push(Arg { name, value: input.parse()? });
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(args)
+}
+
+fn budgets(word: Ident, tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<Statement> {
+    let clause = |input: ParseStream<'_>| -> syn::Result<Budget> {
+        let what: Ident = input.parse()?;
+        let op: BinOp = input.parse()?;
+        Ok(Budget { what, op, limit: input.call(Expr::parse_without_eager_brace)? })
+    };
+    let all = |input: ParseStream<'_>| Punctuated::<Budget, Token![,]>::parse_terminated_with(input, clause);
+    match all.parse2(tokens.into_iter().skip(1).collect()) {
+        Ok(budgets) if budgets.is_empty() => {
+            errors.on(word, "expected a budget, such as `assert params <= 62_000;`");
+            None
+        }
+        Ok(budgets) => Some(Statement::Assert(budgets.into_iter().collect())),
+        Err(error) => {
+            errors.add(error);
+            None
+        }
+    }
+}
+
+fn check_name(name: &Ident, errors: &mut Errors) {
+    let text = name.to_string();
+    if text.starts_with("__") {
+        errors.on(name, "names that start with `__` are reserved");
+    } else if text.starts_with("r#") || syn::parse_str::<Ident>(&text).is_err() {
+        errors.on(name, format!("`{text}` is a Rust keyword and cannot name a layer"));
+    }
+}

@@ -1,0 +1,74 @@
+//! What several subcommands share: printing, options, data.
+
+use convnet::data::mnist::{self, Split};
+use convnet::device::DeviceChoice;
+use serde::Serialize;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What a subcommand gives back.
+pub type Outcome = Result<(), Box<dyn Error>>;
+
+/// Options about where to run.
+#[derive(clap::Args)]
+pub struct RunOn {
+    /// auto, cpu, cuda or cuda:N; auto takes CUDA where it is compiled in and present
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Threads on the CPU; 0 means one for each core. Results do not depend on it
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: u16,
+}
+
+impl RunOn {
+    /// Sets the number of threads.
+    pub fn prepare(&self) -> Result<(), Box<dyn Error>> {
+        let threads = usize::from(self.threads);
+        convnet::engine::set_threads(threads).map_err(|error| format!("cannot start {threads} threads: {error}").into())
+    }
+}
+
+/// Writes a line to standard output.
+pub fn print(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Writes a line to standard error.
+pub fn say(text: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{text}")
+}
+
+/// Writes a JSON document to standard output.
+pub fn print_json(value: &impl Serialize) -> Outcome {
+    Ok(print(&serde_json::to_string_pretty(value)?)?)
+}
+
+/// Whether an error only says that the reader of our output has gone.
+pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// MNIST from a folder, or the bundled copy.
+pub fn digits(folder: Option<&Path>) -> Result<Split, Box<dyn Error>> {
+    Ok(match folder {
+        Some(folder) => mnist::open(folder)?,
+        None => mnist::bundled()?,
+    })
+}
+
+/// Where a network's weights are kept unless the user says otherwise.
+pub fn default_weights(model: &str) -> PathBuf {
+    PathBuf::from(format!("{model}.safetensors"))
+}
+
+/// The median of some numbers.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[middle],
+        _ => (values[middle - 1] + values[middle]) / 2.0,
+    }
+}

@@ -1,0 +1,188 @@
+//! `convnet predict`
+
+use crate::common::{self, Outcome, RunOn, print, say};
+use convnet::backend::Backend;
+use convnet::checkpoint;
+use convnet::data::{Batch, mnist};
+use convnet::device::{DeviceChoice, OnDevice};
+use convnet::train::predict;
+use convnet_models::{Model, WithModel, with_model};
+use image::imageops::FilterType;
+use image::{ImageReader, Limits};
+use serde::Serialize;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  convnet predict lenet5 three.png seven.jpg --top 2")]
+pub struct Arguments {
+    /// The network and the pictures: [MODEL] IMAGE...; without a model, lenet5
+    #[arg(required = true, value_name = "[MODEL] IMAGE")]
+    model_and_images: Vec<String>,
+    /// More pictures (the same as naming them without --image)
+    #[arg(long = "image", value_name = "FILE")]
+    image: Vec<PathBuf>,
+    /// The trained network [default: MODEL.safetensors]
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// How many classes to show
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// Turn dark digits on a bright ground into bright ones on a dark ground: auto, yes or no
+    #[arg(long, default_value = "auto")]
+    invert: Invert,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    on: RunOn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Invert {
+    /// If the border of the picture is bright
+    Auto,
+    /// Always
+    Yes,
+    /// Never
+    No,
+}
+
+pub fn run(mut arguments: Arguments) -> Outcome {
+    arguments.on.prepare()?;
+    // The first word is a network unless it looks like a file.
+    let is_file = |word: &String| Path::new(word).exists() || word.contains(['.', '/']);
+    let model = match arguments.model_and_images.first() {
+        Some(first) if !is_file(first) => arguments.model_and_images.remove(0),
+        _ => "lenet5".to_string(),
+    };
+    let mut images: Vec<PathBuf> = arguments.model_and_images.drain(..).map(PathBuf::from).collect();
+    images.append(&mut arguments.image);
+    with_model(&model, Task { arguments, images })?
+}
+
+struct Task {
+    arguments: Arguments,
+    images: Vec<PathBuf>,
+}
+
+impl WithModel for Task {
+    type Output = Outcome;
+
+    fn run<N: Model>(self, name: &'static str) -> Outcome {
+        if self.images.is_empty() {
+            return Err("no picture given; name PNG or JPEG files after the network".into());
+        }
+        let device = self.arguments.on.device;
+        device.run(0, Job { task: self, name, model: PhantomData::<N> })?
+    }
+}
+
+struct Job<N> {
+    task: Task,
+    name: &'static str,
+    model: PhantomData<N>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    image: PathBuf,
+    inverted: bool,
+    classes: Vec<Class>,
+}
+
+#[derive(Serialize)]
+struct Class {
+    class: String,
+    probability: f32,
+}
+
+impl<N: Model> OnDevice for Job<N> {
+    type Output = Outcome;
+
+    fn run<D: Backend<f32>>(self, device: D, _: DeviceChoice) -> Outcome {
+        let Task { arguments, images } = self.task;
+        let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(self.name));
+        let mut net = <N::On<D> as convnet::dfdx::nn::BuildOnDevice<D, f32>>::try_build_on_device(&device)
+            .map_err(|error| format!("cannot build {}: {error:?}", self.name))?;
+        let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
+        let names: Vec<String> = match about.get("classes") {
+            Some(names) => names.split(',').map(String::from).collect(),
+            None => (0..N::GRAPH.output_shape().len()).map(|class| class.to_string()).collect(),
+        };
+        let [_, height, width] = N::GRAPH.input().chw();
+        let mut answers = Vec::new();
+        let mut failed = 0;
+        for path in images {
+            match read(&path, height as u32, width as u32, arguments.invert) {
+                Ok((pixels, inverted)) => {
+                    let batch = Batch { pixels, labels: Vec::new() };
+                    let top = predict(&net, &device, &batch)?.first().map(|p| p.top(arguments.top.into()));
+                    let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
+                    let classes = top.unwrap_or_default().into_iter();
+                    let classes =
+                        classes.map(|(class, probability)| Class { class: name(class), probability }).collect();
+                    answers.push(Answer { image: path, inverted, classes });
+                }
+                Err(error) => {
+                    failed += 1;
+                    say(&format!("error: {}: {error}", path.display()))?;
+                }
+            }
+        }
+        if arguments.json {
+            common::print_json(&answers)?;
+        } else {
+            answers.iter().try_for_each(|answer| print(&text(answer)))?;
+        }
+        match failed {
+            0 => Ok(()),
+            n => Err(format!("{n} of the pictures could not be read").into()),
+        }
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    let classes = answer.classes.iter().map(|class| format!("{} ({:.1} %)", class.class, class.probability * 100.0));
+    let note = if answer.inverted { "  [inverted: bright ground]" } else { "" };
+    format!("{}: {}{note}", answer.image.display(), classes.collect::<Vec<_>>().join(", "))
+}
+
+/// A picture in shades of grey, scaled to the network's input and normalised, and whether it was inverted.
+fn read(path: &Path, height: u32, width: u32, invert: Invert) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
+    let mut reader = ImageReader::open(path)?.with_guessed_format()?;
+    if reader.format().is_none() {
+        return Err("not a picture that can be read; expected PNG or JPEG".into());
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(20_000);
+    limits.max_image_height = Some(20_000);
+    limits.max_alloc = Some(1 << 30);
+    reader.limits(limits);
+    let picture = reader.decode()?;
+    // See-through parts are ground, and ground is black here.
+    let grey = picture.to_luma_alpha8();
+    let mut grey = image::GrayImage::from_fn(grey.width(), grey.height(), |x, y| {
+        let [shade, alpha] = grey.get_pixel(x, y).0;
+        image::Luma([(u16::from(shade) * u16::from(alpha) / 255) as u8])
+    });
+    let inverted = match invert {
+        Invert::Yes => true,
+        Invert::No => false,
+        Invert::Auto => border_is_bright(&grey),
+    };
+    if inverted {
+        image::imageops::invert(&mut grey);
+    }
+    if grey.dimensions() != (width, height) {
+        grey = image::imageops::resize(&grey, width, height, FilterType::Triangle);
+    }
+    Ok((grey.pixels().map(|pixel| mnist::NORMALISATION.apply(pixel.0[0])).collect(), inverted))
+}
+
+fn border_is_bright(picture: &image::GrayImage) -> bool {
+    let (width, height) = picture.dimensions();
+    let border = picture.enumerate_pixels().filter(|(x, y, _)| *x == 0 || *y == 0 || x + 1 == width || y + 1 == height);
+    let (sum, n) = border.fold((0_u64, 0_u64), |(sum, n), (_, _, pixel)| (sum + u64::from(pixel.0[0]), n + 1));
+    sum > 127 * n
+}
