@@ -31,7 +31,7 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
         }
         Activation::Elu(alpha) => elu(alpha, x),
         Activation::Selu => elu(SELU_ALPHA, x)?.try_mul(number::<E>(SELU_SCALE)),
-        Activation::Gelu => x.try_accurate_gelu(),
+        Activation::Gelu => gelu(x),
         Activation::Silu => x.with_empty_tape().try_sigmoid()?.try_mul(x),
         Activation::Mish => softplus(x.with_empty_tape())?.try_tanh()?.try_mul(x),
         Activation::HardSwish => {
@@ -62,4 +62,15 @@ fn elu<E: Real, D: Device<E>, T: NetTape<E, D>>(alpha: f64, x: Flat<E, D, T>) ->
 fn softplus<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
     let minus_abs = x.try_gt(E::zero())?.try_choose(x.with_empty_tape().try_negate()?, x.with_empty_tape())?;
     minus_abs.try_exp()?.try_add(E::one())?.try_ln()?.try_add(positive(x)?)
+}
+
+/// dfdx's `accurate_gelu` has the right value but a derivative whose second term is too large by `sqrt(2)`. What is added
+/// here has the value zero and the missing part of the derivative: `c(x) = (sqrt(2) - 1) * density(x)`, less its own value.
+fn gelu<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    let factor = (std::f64::consts::SQRT_2 - 1.0) / (2.0 * std::f64::consts::PI).sqrt();
+    let squares = x.with_empty_tape().try_square()?.try_mul(number::<E>(-0.5))?;
+    let (correction, tape) = squares.try_exp()?.try_mul(number::<E>(factor))?.split_tape();
+    let value = correction.clone().try_negate()?;
+    let zero = correction.put_tape(tape).try_add(value)?;
+    x.try_accurate_gelu()?.try_add(zero)
 }

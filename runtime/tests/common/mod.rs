@@ -1,0 +1,168 @@
+//! Small graphs by hand, for tests of the executors: the macro has tests of its own, and these must not depend on it.
+#![allow(dead_code)] // Each test target uses its part.
+
+use convnet::dfdx::prelude::*;
+use convnet::graph::{Conv, Graph, Node, Op, Pad, Param, Pool, PoolKind, Shape as NodeShape};
+use convnet::net::{Map, Pass, Real};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// A chain of operations with the shape that each gives; parameters follow from the operations.
+pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> &'static Graph {
+    let mut nodes = vec![node("input".into(), Op::Input, vec![], input, 0)];
+    let mut params = Vec::new();
+    for (i, (op, shape)) in ops.iter().enumerate() {
+        let from = nodes[i].shape;
+        nodes.push(node(format!("{i}"), *op, vec![i], *shape, params.len()));
+        for (name, dims, trainable) in param_shapes(op, from, *shape) {
+            params.push(Param { name: leak_str(format!("{i}.{name}")), shape: leak(dims), trainable });
+        }
+        nodes[i + 1].params = params[nodes[i + 1].first_param..].iter().map(|p| p.shape.iter().product::<usize>()).sum();
+    }
+    let output = nodes.len() - 1;
+    Box::leak(Box::new(Graph { name: "Test", nodes: leak(nodes), params: leak(params), output }))
+}
+
+fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param: usize) -> Node {
+    let (receptive_field, jump) = ([1, 1], [1, 1]);
+    Node { name: leak_str(name), op, inputs: leak(inputs), shape, first_param, params: 0, macs: 0, receptive_field, jump }
+}
+
+pub fn leak<T>(values: Vec<T>) -> &'static [T] {
+    Box::leak(values.into_boxed_slice())
+}
+
+fn leak_str(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+fn param_shapes(op: &Op, from: NodeShape, to: NodeShape) -> Vec<(&'static str, Vec<usize>, bool)> {
+    let ([in_c, ..], [out_c, ..]) = (from.chw(), to.chw());
+    let mut shapes = match op {
+        Op::Conv(Conv { links: Some(links), kernel: [h, w], .. }) => {
+            vec![("weight", vec![links.iter().map(|row| row.len()).sum(), *h, *w], true)]
+        }
+        Op::Conv(Conv { groups, kernel: [h, w], .. }) => vec![("weight", vec![out_c, in_c / groups, *h, *w], true)],
+        Op::Linear { .. } => vec![("weight", vec![out_c, from.len()], true)],
+        Op::Subsample { .. } => vec![("weight", vec![in_c], true), ("bias", vec![in_c], true)],
+        Op::BatchNorm { .. } => vec![
+            ("weight", vec![in_c], true),
+            ("bias", vec![in_c], true),
+            ("running_mean", vec![in_c], false),
+            ("running_var", vec![in_c], false),
+        ],
+        Op::Prelu { per_channel } => vec![("weight", vec![if *per_channel { in_c } else { 1 }], true)],
+        _ => vec![],
+    };
+    if matches!(op, Op::Conv(Conv { bias: true, .. }) | Op::Linear { bias: true }) {
+        shapes.push(("bias", vec![out_c], true));
+    }
+    shapes
+}
+
+/// A tensor of four dimensions filled by `value`.
+pub fn tensor<E: Real>(dev: &Cpu, dims: &[usize], mut value: impl FnMut() -> f64) -> Map<E, Cpu>
+where
+    Cpu: Device<E>,
+{
+    let mut all = [1; 4];
+    all[..dims.len()].copy_from_slice(dims);
+    let [a, b, c, d] = all;
+    let values = (0..a * b * c * d).map(|_| E::from_f64(value()).unwrap()).collect();
+    dev.tensor_from_vec(values, (a, b, c, d))
+}
+
+/// Parameters of `graph` and a batch, in `[-1, 1]` with running variances around 1.
+pub fn random<E: Real>(graph: &Graph, batch: usize, seed: u64) -> (Vec<Map<E, Cpu>>, Map<E, Cpu>)
+where
+    Cpu: Device<E>,
+{
+    let dev = Cpu::default();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let params = graph.params.iter().map(|param| {
+        let fan_in = param.shape.iter().skip(1).product::<usize>().max(1) as f64;
+        let is_norm = graph.params.iter().any(|p| p.name == param.name.replace("weight", "running_mean"));
+        tensor(&dev, param.shape, || {
+            let u = rng.gen_range(-1.0..1.0);
+            match param.name.rsplit('.').next() {
+                Some("running_var") => 1.0 + 0.5 * u,
+                Some("weight") if param.shape.len() == 1 && is_norm => 1.0 + 0.3 * u,
+                Some("weight") => u * (3.0 / fan_in).sqrt(),
+                _ => 0.3 * u,
+            }
+        })
+    });
+    let params = params.collect();
+    let [c, h, w] = graph.input().chw();
+    let x = tensor(&dev, &[batch, c, h, w], || rng.gen_range(-1.0..1.0));
+    (params, x)
+}
+
+/// Everything that a pass gives: output, gradients of parameters (those trained) and input, running statistics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Result {
+    pub output: Vec<f64>,
+    pub d_params: Vec<Vec<f64>>,
+    pub d_input: Vec<f64>,
+    pub running: Vec<(usize, Vec<f64>)>,
+}
+
+/// The weights that turn an output into a scalar loss: not symmetric, so that no gradient cancels.
+pub fn loss_weights<E: Real>(n: usize) -> Vec<E> {
+    (0..n).map(|i| E::from_f64(((i * 7 + 3) % 11) as f64 / 5.0 - 1.0).unwrap()).collect()
+}
+
+/// Runs `executor` on a tape and differentiates `sum(weights * output)`.
+pub fn differentiate<E: Real>(
+    graph: &'static Graph,
+    params: &[Map<E, Cpu>],
+    x: &Map<E, Cpu>,
+    executor: impl Fn(Vec<Map<E, Cpu>>, Map<E, Cpu, OwnedTape<E, Cpu>>) -> (Map<E, Cpu, OwnedTape<E, Cpu>>, Vec<(usize, Vec<E>)>),
+) -> Result
+where
+    Cpu: Device<E>,
+{
+    let (output, running) = executor(params.to_vec(), x.clone().traced(Gradients::leaky()));
+    let values = numbers(&output.as_vec());
+    let shape = *output.shape();
+    let weights = output.device().tensor_from_vec(loss_weights(values.len()), shape);
+    let mut grads = (output * weights).sum::<Rank0, _>().backward();
+    // Where nothing was recorded the gradient is zero.
+    params.iter().chain([x]).for_each(|t| grads.try_alloc_for(t).unwrap());
+    let trained = graph.params.iter().zip(params).filter(|(param, _)| param.trainable);
+    Result {
+        output: values,
+        d_params: trained.map(|(_, tensor)| numbers(&grads.get(tensor).as_vec())).collect(),
+        d_input: numbers(&grads.get(x).as_vec()),
+        running: running.into_iter().map(|(i, values)| (i, numbers(&values))).collect(),
+    }
+}
+
+pub fn numbers<E: Real>(values: &[E]) -> Vec<f64> {
+    values.iter().map(|x| x.to_f64().unwrap()).collect()
+}
+
+/// By `portable`.
+pub fn portable<E: Real>(graph: &'static Graph, params: &[Map<E, Cpu>], x: &Map<E, Cpu>, pass: Pass) -> Result
+where
+    Cpu: Device<E>,
+{
+    differentiate(graph, params, x, |params, x| {
+        let outcome = convnet::portable::run(graph, params, x, pass).unwrap();
+        (outcome.output, outcome.running)
+    })
+}
+
+pub fn conv(kernel: [usize; 2]) -> Conv {
+    let (stride, dilation, pad) = ([1, 1], [1, 1], Pad::default());
+    Conv { kernel, stride, pad, dilation, groups: 1, bias: true, links: None }
+}
+
+pub fn pool(kind: PoolKind, kernel: [usize; 2], stride: [usize; 2], pad: [usize; 2]) -> Pool {
+    Pool { kind, kernel, stride, pad: Pad { top: pad[0], bottom: pad[0], left: pad[1], right: pad[1] } }
+}
+
+/// Extent of the output of a window.
+pub fn extent(input: usize, kernel: usize, stride: usize, dilation: usize, pad: usize) -> usize {
+    (input + pad - dilation * (kernel - 1) - 1) / stride + 1
+}

@@ -1,0 +1,234 @@
+//! The engine against `portable` in double precision, on random chains of every operation with random shapes and options.
+//!
+//! The two share no code but the graph, and `portable` is itself checked by finite differences and against PyTorch.
+
+mod common;
+
+use common::{chain, conv, differentiate, extent, leak, pool, portable, random};
+use convnet::dfdx::prelude::*;
+use convnet::engine;
+use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, PoolKind, Shape as NodeShape};
+use convnet::net::{Map, Pass};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// A random operation that fits `shape`, with the shape that it gives.
+fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
+    let same = |op| (op, shape);
+    let activations = [
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu(0.1),
+        Activation::LeakyRelu(-0.2),
+        Activation::Elu(0.7),
+        Activation::Selu,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Mish,
+        Activation::HardSwish,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::ScaledTanh,
+        Activation::Softplus,
+    ];
+    let activation = Op::Activation(activations[rng.gen_range(0..activations.len())]);
+    let by_channel = [
+        Op::BatchNorm { eps: 1e-5, momentum: 0.1 },
+        Op::Prelu { per_channel: rng.gen_bool(0.5) },
+        Op::Softmax,
+        Op::LogSoftmax,
+        Op::Dropout { p: 0.3 },
+    ];
+    let NodeShape::Map([c, h, w]) = shape else {
+        return match rng.gen_range(0..4) {
+            0 | 1 => (Op::Linear { bias: rng.gen_bool(0.7) }, NodeShape::Vector(rng.gen_range(1..40))),
+            2 => same(activation),
+            _ => same(by_channel[rng.gen_range(0..by_channel.len())]),
+        };
+    };
+    let kinds = [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
+    match rng.gen_range(0..12) {
+        0..=3 => convolution(rng, [c, h, w]),
+        4 | 5 => same(activation),
+        6 => same(by_channel[rng.gen_range(0..by_channel.len())]),
+        7 => same(Op::Lrn { size: rng.gen_range(1..6), alpha: 0.5, beta: 0.75, k: 1.5 }),
+        8 => {
+            let kernel = [rng.gen_range(1..=h.min(4)), rng.gen_range(1..=w.min(4))];
+            let stride = [rng.gen_range(1..4), rng.gen_range(1..4)];
+            let pad = [rng.gen_range(0..=kernel[0] / 2), rng.gen_range(0..=kernel[1] / 2)];
+            let ceil = rng.gen_bool(0.4);
+            let out = |i: usize, input: usize| {
+                let floor = extent(input, kernel[i], stride[i], 1, 2 * pad[i]);
+                let free = input + 2 * pad[i] - kernel[i];
+                let more = ceil && free % stride[i] != 0 && floor * stride[i] < input + pad[i];
+                floor + usize::from(more)
+            };
+            let kind = kinds[rng.gen_range(0..kinds.len())];
+            (Op::Pool(pool(kind, kernel, stride, pad)), NodeShape::Map([c, out(0, h), out(1, w)]))
+        }
+        9 => (Op::AdaptiveAvgPool, NodeShape::Map([c, rng.gen_range(1..=h + 1), rng.gen_range(1..=w + 1)])),
+        10 if h > 1 && w > 1 => (Op::Subsample { size: 2 }, NodeShape::Map([c, h / 2, w / 2])),
+        10 => (Op::AdaptiveAvgPool, NodeShape::Vector(c)),
+        _ => {
+            let sizes: Vec<usize> = (1..=c).filter(|size| c % size == 0).collect();
+            let size = sizes[rng.gen_range(0..sizes.len())];
+            (Op::ChannelPool { kind: kinds[rng.gen_range(0..3)], size }, NodeShape::Map([c / size, h, w]))
+        }
+    }
+}
+
+fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
+    let dilation = [rng.gen_range(1..3), rng.gen_range(1..3)];
+    let pads: [usize; 4] = std::array::from_fn(|_| rng.gen_range(0..3));
+    let pad = Pad { top: pads[0], bottom: pads[1], left: pads[2], right: pads[3] };
+    let (tall, wide) = (h + pad.top + pad.bottom, w + pad.left + pad.right);
+    // Sometimes the whole map, as a linear layer is.
+    let whole = rng.gen_bool(0.15);
+    let dilation = if whole { [1, 1] } else { dilation };
+    let largest = |i: usize, input: usize| (input - 1) / dilation[i] + 1;
+    let kernel = match whole {
+        true => [tall, wide],
+        false => [rng.gen_range(1..=largest(0, tall).min(5)), rng.gen_range(1..=largest(1, wide).min(5))],
+    };
+    let stride = [rng.gen_range(1..4), rng.gen_range(1..4)];
+    let mut out = rng.gen_range(1..40);
+    let mut numbers = Conv { stride, pad, dilation, bias: rng.gen_bool(0.7), ..conv(kernel) };
+    match rng.gen_range(0..4) {
+        0 => {
+            let groups: Vec<usize> = (1..=c).filter(|groups| c % groups == 0).collect();
+            numbers.groups = groups[rng.gen_range(0..groups.len())];
+            out = numbers.groups * rng.gen_range(1..6);
+        }
+        1 => {
+            let rows = (0..out).map(|_| {
+                let mut row: Vec<usize> = (0..c).filter(|_| rng.gen_bool(0.4)).collect();
+                if row.is_empty() {
+                    row.push(rng.gen_range(0..c));
+                }
+                leak(row)
+            });
+            numbers.links = Some(leak(rows.collect()));
+        }
+        _ => {}
+    }
+    let out_h = extent(h, kernel[0], stride[0], dilation[0], pad.top + pad.bottom);
+    let out_w = extent(w, kernel[1], stride[1], dilation[1], pad.left + pad.right);
+    (Op::Conv(numbers), NodeShape::Map([out, out_h, out_w]))
+}
+
+fn random_graph(rng: &mut StdRng) -> &'static Graph {
+    let mut shape = match rng.gen_bool(0.9) {
+        true => NodeShape::Map([rng.gen_range(1..20), rng.gen_range(1..10), rng.gen_range(1..10)]),
+        false => NodeShape::Vector(rng.gen_range(1..40)),
+    };
+    let input = shape;
+    let mut ops = Vec::new();
+    for _ in 0..rng.gen_range(1..6) {
+        let (op, next) = match shape {
+            NodeShape::Map(_) if rng.gen_bool(0.1) => (Op::Flatten, NodeShape::Vector(shape.len())),
+            _ => operation(rng, shape),
+        };
+        ops.push((op, next));
+        shape = next;
+    }
+    chain(input, &ops)
+}
+
+fn by_engine(graph: &'static Graph, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>, pass: Pass) -> common::Result {
+    let cache = engine::Cache::default();
+    let run = || {
+        differentiate(graph, params, x, |params, x| {
+            let outcome = engine::run(graph, &cache, params, x, pass).unwrap();
+            (outcome.output, outcome.running)
+        })
+    };
+    let first = run();
+    // The second run reuses the arena; nothing of the first may shine through.
+    assert_eq!(first, run(), "a second run on the same memory differs");
+    first
+}
+
+/// The largest difference relative to the largest value.
+fn error(found: &[f64], want: &[f64]) -> f64 {
+    assert_eq!(found.len(), want.len());
+    // Gradients that cancel to zero keep the rounding of their terms, which are of the order of one.
+    let scale = want.iter().fold(2e-2_f64, |max, x| max.max(x.abs()));
+    found.iter().zip(want).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f64::max)
+}
+
+fn to_double(t: &Map<f32, Cpu>) -> Map<f64, Cpu> {
+    let values = t.as_vec().into_iter().map(f64::from).collect();
+    t.device().tensor_from_vec(values, *t.shape())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, rng_seed: RngSeed::Fixed(1998), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn engine_agrees_with_portable(seed in any::<u64>()) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let graph = random_graph(&mut rng);
+        let batch = rng.gen_range(1..20);
+        let (params, x) = random::<f32>(graph, batch, seed);
+        let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
+        let training = rng.gen_bool(0.6);
+        let dropout = (training && rng.gen_bool(0.8)).then_some(seed ^ 5);
+        let pass = Pass { training, dropout, input_grad: true };
+        let found = by_engine(graph, &params, &x, pass);
+        let want = portable(graph, &wide, &wide_x, pass);
+        // Batch norm over a handful of elements divides by small numbers.
+        let tolerance = if graph.nodes.iter().any(|n| matches!(n.op, Op::BatchNorm { .. })) { 2e-2 } else { 1e-3 };
+        let context = || format!("{:#?}\nbatch {batch}, {pass:?}", graph.nodes);
+        prop_assert!(error(&found.output, &want.output) < tolerance, "output\n{}", context());
+        for (i, (found, want)) in found.d_params.iter().zip(&want.d_params).enumerate() {
+            prop_assert!(error(found, want) < tolerance, "parameter {i}\n{found:?}\n{want:?}\n{}", context());
+        }
+        prop_assert!(error(&found.d_input, &want.d_input) < tolerance, "input\n{:?}\n{:?}\n{}", found.d_input, want.d_input, context());
+        prop_assert_eq!(found.running.len(), want.running.len());
+        for ((i, found), (j, want)) in found.running.iter().zip(&want.running) {
+            prop_assert_eq!(i, j);
+            prop_assert!(error(found, want) < 1e-4, "running statistics");
+        }
+    }
+}
+
+/// One test for all, since the number of threads is the process's: results must not depend on it, bit for bit.
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let mut rng = StdRng::seed_from_u64(7);
+    for seed in 0..30 {
+        let graph = random_graph(&mut rng);
+        let (params, x) = random::<f32>(graph, rng.gen_range(1..40), seed);
+        let pass = Pass { training: true, dropout: Some(3), input_grad: true };
+        engine::set_threads(1).unwrap();
+        let want = by_engine(graph, &params, &x, pass);
+        for threads in [2, 3, 8] {
+            engine::set_threads(threads).unwrap();
+            assert_eq!(by_engine(graph, &params, &x, pass), want, "{threads} threads, {:#?}", graph.nodes);
+        }
+    }
+    engine::set_threads(0).unwrap();
+}
+
+#[test]
+fn an_input_gradient_that_nobody_asked_for_is_not_computed() {
+    let graph = chain(NodeShape::Map([2, 5, 5]), &[(Op::Conv(conv([3, 3])), NodeShape::Map([4, 3, 3]))]);
+    let (params, x) = random::<f32>(graph, 3, 1);
+    let pass = Pass { training: true, dropout: None, input_grad: false };
+    let result = by_engine(graph, &params, &x, pass);
+    assert!(result.d_input.iter().all(|d| *d == 0.0));
+    let with = by_engine(graph, &params, &x, Pass { input_grad: true, ..pass });
+    assert!(with.d_input.iter().any(|d| *d != 0.0));
+    assert_eq!(with.d_params, result.d_params);
+}
+
+#[test]
+fn an_empty_batch_gives_an_empty_output() {
+    let graph = chain(NodeShape::Map([1, 4, 4]), &[(Op::Flatten, NodeShape::Vector(16))]);
+    let (params, x) = random::<f32>(graph, 0, 1);
+    let pass = Pass { training: false, dropout: None, input_grad: false };
+    let outcome = engine::run(graph, &engine::Cache::default(), params, x, pass).unwrap();
+    assert_eq!(*outcome.output.shape(), (0, 16, 1, 1));
+}
