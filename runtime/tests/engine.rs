@@ -48,7 +48,8 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
             _ => same(by_channel[rng.gen_range(0..by_channel.len())]),
         };
     };
-    let kinds = [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
+    let kinds =
+        [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
     match rng.gen_range(0..12) {
         0..=3 => convolution(rng, [c, h, w]),
         4 | 5 => same(activation),
@@ -137,10 +138,20 @@ fn random_graph(rng: &mut StdRng) -> &'static Graph {
 }
 
 fn by_engine(graph: &'static Graph, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>, pass: Pass) -> common::Result {
+    by_kernels(engine::Isa::detect(), graph, params, x, pass)
+}
+
+fn by_kernels(
+    isa: engine::Isa,
+    graph: &'static Graph,
+    params: &[Map<f32, Cpu>],
+    x: &Map<f32, Cpu>,
+    pass: Pass,
+) -> common::Result {
     let cache = engine::Cache::default();
     let run = || {
         differentiate(graph, params, x, |params, x| {
-            let outcome = engine::run(graph, &cache, params, x, pass).unwrap();
+            let outcome = engine::run_with(isa, graph, &cache, params, x, pass).unwrap();
             (outcome.output, outcome.running)
         })
     };
@@ -164,7 +175,7 @@ fn to_double(t: &Map<f32, Cpu>) -> Map<f64, Cpu> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, rng_seed: RngSeed::Fixed(1998), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, rng_seed: RngSeed::Fixed(1998), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn engine_agrees_with_portable(seed in any::<u64>()) {
@@ -176,11 +187,13 @@ proptest! {
         let training = rng.gen_bool(0.6);
         let dropout = (training && rng.gen_bool(0.8)).then_some(seed ^ 5);
         let pass = Pass { training, dropout, input_grad: true };
-        let found = by_engine(graph, &params, &x, pass);
+        let all = engine::Isa::available();
+        let isa = all[rng.gen_range(0..all.len())];
+        let found = by_kernels(isa, graph, &params, &x, pass);
         let want = portable(graph, &wide, &wide_x, pass);
         // Batch norm over a handful of elements divides by small numbers.
         let tolerance = if graph.nodes.iter().any(|n| matches!(n.op, Op::BatchNorm { .. })) { 2e-2 } else { 1e-3 };
-        let context = || format!("{:#?}\nbatch {batch}, {pass:?}", graph.nodes);
+        let context = || format!("{:#?}\nbatch {batch}, {pass:?}, {isa:?}", graph.nodes);
         prop_assert!(error(&found.output, &want.output) < tolerance, "output\n{}", context());
         for (i, (found, want)) in found.d_params.iter().zip(&want.d_params).enumerate() {
             prop_assert!(error(found, want) < tolerance, "parameter {i}\n{found:?}\n{want:?}\n{}", context());

@@ -104,6 +104,24 @@ pub fn run<T: NetTape<f32, Cpu>>(
     x: Map<f32, Cpu, T>,
     pass: Pass,
 ) -> Result<Outcome<f32, Cpu, T>, CpuError> {
+    run_with(Isa::detect(), graph, cache, params, x, pass)
+}
+
+/// [`run`] with the kernels of `isa`, which has to be one of [`Isa::available`].
+///
+/// # Errors
+/// When memory runs out.
+///
+/// # Panics
+/// If this processor does not have `isa`.
+pub fn run_with<T: NetTape<f32, Cpu>>(
+    isa: Isa,
+    graph: &'static Graph,
+    cache: &Cache,
+    params: Vec<Map<f32, Cpu>>,
+    x: Map<f32, Cpu, T>,
+    pass: Pass,
+) -> Result<Outcome<f32, Cpu, T>, CpuError> {
     let (x, mut tape) = x.try_contiguous()?.split_tape();
     let batch = x.shape().0;
     let [c, h, w] = graph.output_shape().chw();
@@ -117,7 +135,7 @@ pub fn run<T: NetTape<f32, Cpu>>(
         dropout: pass.training && pass.dropout.is_some(),
         backward: T::OWNS_TAPE,
         input_grad: T::OWNS_TAPE && pass.input_grad,
-        isa: Isa::detect(),
+        isa,
     };
     let mut loan = cache.take(graph, purpose)?;
     let Some(Instance { plan, arena }) = &mut loan.instance else { unreachable!("a loan holds its instance") };

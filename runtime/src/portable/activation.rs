@@ -34,9 +34,7 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
         Activation::Gelu => gelu(x),
         Activation::Silu => x.with_empty_tape().try_sigmoid()?.try_mul(x),
         Activation::Mish => softplus(x.with_empty_tape())?.try_tanh()?.try_mul(x),
-        Activation::HardSwish => {
-            x.with_empty_tape().try_add(number::<E>(3.0))?.try_clamp(0.0, 6.0)?.try_div(number::<E>(6.0))?.try_mul(x)
-        }
+        Activation::HardSwish => hard_swish(x),
         Activation::Sigmoid => x.try_sigmoid(),
         Activation::Tanh => x.try_tanh(),
         Activation::ScaledTanh => x.try_mul(number::<E>(2.0 / 3.0))?.try_tanh()?.try_mul(number::<E>(1.7159)),
@@ -73,4 +71,14 @@ fn gelu<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Fla
     let value = correction.clone().try_negate()?;
     let zero = correction.put_tape(tape).try_add(value)?;
     x.try_accurate_gelu()?.try_add(zero)
+}
+
+/// `x * relu6(x + 3) / 6`; its slope at -3 is 0, that of the flat side.
+fn hard_swish<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    let flat = x.try_le(number::<E>(-3.0))?;
+    let gate = x.with_empty_tape().try_add(number::<E>(3.0))?.try_clamp(0.0, 6.0)?.try_div(number::<E>(6.0))?;
+    let (y, tape) = gate.try_mul(x)?.split_tape();
+    // A tensor of its own: with the identity of `y` its gradient would be that of `y`.
+    let constant = y.clone().try_add(E::zero())?.put_tape(T::default());
+    flat.try_choose(constant, y.put_tape(tape))
 }

@@ -17,7 +17,8 @@ pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> &'static Graph {
         for (name, dims, trainable) in param_shapes(op, from, *shape) {
             params.push(Param { name: leak_str(format!("{i}.{name}")), shape: leak(dims), trainable });
         }
-        nodes[i + 1].params = params[nodes[i + 1].first_param..].iter().map(|p| p.shape.iter().product::<usize>()).sum();
+        nodes[i + 1].params =
+            params[nodes[i + 1].first_param..].iter().map(|p| p.shape.iter().product::<usize>()).sum();
     }
     let output = nodes.len() - 1;
     Box::leak(Box::new(Graph { name: "Test", nodes: leak(nodes), params: leak(params), output }))
@@ -25,7 +26,17 @@ pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> &'static Graph {
 
 fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param: usize) -> Node {
     let (receptive_field, jump) = ([1, 1], [1, 1]);
-    Node { name: leak_str(name), op, inputs: leak(inputs), shape, first_param, params: 0, macs: 0, receptive_field, jump }
+    Node {
+        name: leak_str(name),
+        op,
+        inputs: leak(inputs),
+        shape,
+        first_param,
+        params: 0,
+        macs: 0,
+        receptive_field,
+        jump,
+    }
 }
 
 pub fn leak<T>(values: Vec<T>) -> &'static [T] {
@@ -117,7 +128,10 @@ pub fn differentiate<E: Real>(
     graph: &'static Graph,
     params: &[Map<E, Cpu>],
     x: &Map<E, Cpu>,
-    executor: impl Fn(Vec<Map<E, Cpu>>, Map<E, Cpu, OwnedTape<E, Cpu>>) -> (Map<E, Cpu, OwnedTape<E, Cpu>>, Vec<(usize, Vec<E>)>),
+    executor: impl Fn(
+        Vec<Map<E, Cpu>>,
+        Map<E, Cpu, OwnedTape<E, Cpu>>,
+    ) -> (Map<E, Cpu, OwnedTape<E, Cpu>>, Vec<(usize, Vec<E>)>),
 ) -> Result
 where
     Cpu: Device<E>,

@@ -127,7 +127,7 @@ fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f3
             t + known[i] * sigmoid(known[i]) * (1.0 - t * t)
         }),
         Activation::HardSwish => mode.apply(d_out, d, |i| match known[i] {
-            x if x < -3.0 => 0.0,
+            x if x <= -3.0 => 0.0,
             x if x <= 3.0 => x / 3.0 + 0.5,
             _ => 1.0,
         }),

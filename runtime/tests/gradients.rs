@@ -1,0 +1,175 @@
+//! Every operation of `portable` against central finite differences in double precision: parameters and input, in
+//! evaluation and in training.
+
+mod common;
+
+use common::{chain, conv, extent, leak, loss_weights, numbers, pool, portable, random};
+use convnet::dfdx::prelude::*;
+use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Pool, PoolKind, Shape as NodeShape};
+use convnet::net::{Map, Pass};
+
+const BATCH: usize = 2;
+
+fn loss(graph: &'static Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass: Pass) -> f64 {
+    let output = convnet::portable::run(graph, params.to_vec(), x.clone(), pass).unwrap().output;
+    let values = numbers(&output.as_vec());
+    let weights: Vec<f64> = loss_weights(values.len());
+    values.iter().zip(weights).map(|(x, w)| x * w).sum()
+}
+
+/// Moves each element of `tensors[which]` both ways and compares the slope of the loss with `gradient`.
+fn compare(
+    what: &str,
+    graph: &'static Graph,
+    tensors: &mut [Map<f64, Cpu>],
+    which: usize,
+    gradient: &[f64],
+    pass: Pass,
+) {
+    let start = tensors[which].as_vec();
+    let scale = gradient.iter().fold(1e-2_f64, |max, g| max.max(g.abs()));
+    let step = 1e-5;
+    for i in 0..start.len() {
+        let mut slope = 0.0;
+        for sign in [1.0, -1.0] {
+            let mut moved = start.clone();
+            moved[i] += sign * step;
+            tensors[which].copy_from(&moved);
+            let (x, params) = tensors.split_last().unwrap();
+            slope += sign * loss(graph, params, x, pass) / (2.0 * step);
+        }
+        tensors[which].copy_from(&start);
+        let error = (slope - gradient[i]).abs() / scale;
+        assert!(error < 1e-6, "{what}: tensor {which}, element {i}: slope {slope}, gradient {}", gradient[i]);
+    }
+}
+
+fn check(what: &str, graph: &'static Graph, training: bool) {
+    let pass = Pass { training, dropout: training.then_some(11), input_grad: true };
+    let (params, x) = random::<f64>(graph, BATCH, 42);
+    let result = portable(graph, &params, &x, pass);
+    let mut tensors = params;
+    tensors.push(x);
+    let trained: Vec<usize> = (0..graph.params.len()).filter(|i| graph.params[*i].trainable).collect();
+    for (gradient, which) in result.d_params.iter().zip(trained) {
+        compare(what, graph, &mut tensors, which, gradient, pass);
+    }
+    let last = tensors.len() - 1;
+    compare(what, graph, &mut tensors, last, &result.d_input, pass);
+}
+
+fn check_both(what: &str, input: [usize; 3], op: Op, output: NodeShape) {
+    let graph = chain(NodeShape::Map(input), &[(op, output)]);
+    check(&format!("{what} (evaluation)"), graph, false);
+    check(&format!("{what} (training)"), graph, true);
+}
+
+fn check_conv(what: &str, input: [usize; 3], out: usize, numbers: Conv) {
+    let Conv { kernel, stride, dilation, pad, .. } = numbers;
+    let h = extent(input[1], kernel[0], stride[0], dilation[0], pad.top + pad.bottom);
+    let w = extent(input[2], kernel[1], stride[1], dilation[1], pad.left + pad.right);
+    check_both(what, input, Op::Conv(numbers), NodeShape::Map([out, h, w]));
+}
+
+#[test]
+fn convolution() {
+    let pad = Pad { top: 1, bottom: 1, left: 1, right: 1 };
+    check_conv("plain", [2, 5, 4], 3, conv([3, 3]));
+    check_conv("1x1", [3, 3, 3], 2, conv([1, 1]));
+    check_conv("no bias", [2, 5, 4], 3, Conv { bias: false, ..conv([2, 3]) });
+    check_conv("padded", [2, 4, 5], 2, Conv { pad, ..conv([3, 3]) });
+    check_conv("asymmetric", [1, 4, 4], 2, Conv { pad: Pad { top: 0, bottom: 2, left: 1, right: 0 }, ..conv([2, 2]) });
+    check_conv("strided", [2, 7, 6], 2, Conv { stride: [2, 3], pad, ..conv([3, 2]) });
+    check_conv("stride beyond the kernel", [1, 7, 7], 2, Conv { stride: [3, 3], ..conv([2, 1]) });
+    check_conv("dilated", [2, 7, 6], 2, Conv { dilation: [2, 3], pad, ..conv([3, 2]) });
+    check_conv("grouped", [4, 4, 4], 6, Conv { groups: 2, pad, ..conv([3, 3]) });
+    check_conv("depthwise", [3, 4, 4], 6, Conv { groups: 3, ..conv([2, 2]) });
+    let links = leak(vec![leak(vec![0, 2]), leak(vec![1]), leak(vec![2, 0, 1])]);
+    check_conv("by connections", [3, 4, 4], 3, Conv { links: Some(links), ..conv([2, 3]) });
+}
+
+#[test]
+fn pooling() {
+    let kinds =
+        [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
+    for kind in kinds {
+        let plain: Pool = pool(kind, [2, 2], [2, 2], [0, 0]);
+        check_both(&format!("{kind:?}"), [2, 4, 5], Op::Pool(plain), NodeShape::Map([2, 2, 2]));
+        let padded = pool(kind, [3, 2], [2, 1], [1, 1]);
+        check_both(&format!("{kind:?}, padded"), [2, 5, 4], Op::Pool(padded), NodeShape::Map([2, 3, 5]));
+        let ceil = pool(kind, [2, 3], [2, 2], [0, 1]);
+        check_both(&format!("{kind:?}, rounded up"), [2, 5, 4], Op::Pool(ceil), NodeShape::Map([2, 3, 3]));
+        check_both(
+            &format!("{kind:?} over channels"),
+            [6, 2, 2],
+            Op::ChannelPool { kind, size: 3 },
+            NodeShape::Map([2, 2, 2]),
+        );
+    }
+    check_both("adaptive", [2, 5, 7], Op::AdaptiveAvgPool, NodeShape::Map([2, 3, 2]));
+    check_both("adaptive, enlarging", [1, 2, 3], Op::AdaptiveAvgPool, NodeShape::Map([1, 3, 5]));
+    check_both("global", [3, 3, 4], Op::AdaptiveAvgPool, NodeShape::Vector(3));
+    check_both("subsample", [2, 4, 5], Op::Subsample { size: 2 }, NodeShape::Map([2, 2, 2]));
+}
+
+#[test]
+fn dense_and_normalisation() {
+    let graph = chain(
+        NodeShape::Map([2, 2, 3]),
+        &[(Op::Flatten, NodeShape::Vector(12)), (Op::Linear { bias: true }, NodeShape::Vector(4))],
+    );
+    check("linear", graph, false);
+    let graph = chain(NodeShape::Vector(5), &[(Op::Linear { bias: false }, NodeShape::Vector(3))]);
+    check("linear without bias", graph, false);
+    let map = [3, 3, 2];
+    let same = NodeShape::Map(map);
+    check_both("batch norm", map, Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, same);
+    for size in 1..=4 {
+        check_both("lrn", [5, 2, 2], Op::Lrn { size, alpha: 0.7, beta: 0.75, k: 1.3 }, NodeShape::Map([5, 2, 2]));
+    }
+    check_both("dropout", map, Op::Dropout { p: 0.4 }, same);
+    check_both("softmax", map, Op::Softmax, same);
+    check_both("log softmax", map, Op::LogSoftmax, same);
+    check_both("prelu", map, Op::Prelu { per_channel: false }, same);
+    check_both("prelu by channel", map, Op::Prelu { per_channel: true }, same);
+}
+
+#[test]
+fn activations() {
+    let all = [
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu(0.1),
+        Activation::Elu(0.8),
+        Activation::Selu,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Mish,
+        Activation::HardSwish,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::ScaledTanh,
+        Activation::Softplus,
+    ];
+    for activation in all {
+        check_both(activation.word(), [2, 3, 4], Op::Activation(activation), NodeShape::Map([2, 3, 4]));
+    }
+}
+
+#[test]
+fn a_whole_network_through_one_tape() {
+    let graph = chain(
+        NodeShape::Map([1, 6, 6]),
+        &[
+            (Op::Conv(conv([3, 3])), NodeShape::Map([2, 4, 4])),
+            (Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, NodeShape::Map([2, 4, 4])),
+            (Op::Activation(Activation::Tanh), NodeShape::Map([2, 4, 4])),
+            (Op::Pool(pool(PoolKind::Max, [2, 2], [2, 2], [0, 0])), NodeShape::Map([2, 2, 2])),
+            (Op::Flatten, NodeShape::Vector(8)),
+            (Op::Linear { bias: true }, NodeShape::Vector(3)),
+            (Op::LogSoftmax, NodeShape::Vector(3)),
+        ],
+    );
+    check("network (evaluation)", graph, false);
+    check("network (training)", graph, true);
+}
