@@ -182,12 +182,12 @@ fn sequence(before: Vec<TokenTree>, group: &Group, errors: &mut Errors) -> Optio
     }
     match before.as_slice() {
         [TokenTree::Ident(name), TokenTree::Punct(colon)] if colon.as_char() == ':' => {
-            check_name(name, errors);
+            let name = checked_name(name.clone(), errors);
             let body = statements(group.stream(), errors);
             if body.is_empty() {
                 errors.at(group.span(), format!("the sequence `{name}` is empty"));
             }
-            Some(Statement::Sequence(Sequence { name: name.clone(), body }))
+            Some(Statement::Sequence(Sequence { name, body }))
         }
         [] => {
             errors.at(group.span_open(), "a sequence needs a name: `name: { ... }`");
@@ -227,8 +227,7 @@ fn layer(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Layer> {
     if input.peek(Ident::peek_any) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
         let given = input.call(Ident::parse_any)?;
         input.parse::<Token![:]>()?;
-        check_name(&given, errors);
-        name = Some(given);
+        name = Some(checked_name(given, errors));
     }
     if !input.peek(Ident::peek_any) {
         return Err(input.error("expected a layer, such as `conv(16, kernel = 3)`"));
@@ -285,11 +284,16 @@ fn budgets(word: Ident, tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<S
     }
 }
 
-fn check_name(name: &Ident, errors: &mut Errors) {
+/// The name, or a harmless one after an error.
+fn checked_name(name: Ident, errors: &mut Errors) -> Ident {
     let text = name.to_string();
+    let plain = text.trim_start_matches("r#");
     if text.starts_with("__") {
-        errors.on(name, "names that start with `__` are reserved");
-    } else if text.starts_with("r#") || syn::parse_str::<Ident>(&text).is_err() {
-        errors.on(name, format!("`{text}` is a Rust keyword and cannot name a layer"));
+        errors.on(&name, "names that start with `__` are reserved");
+    } else if plain != text || syn::parse_str::<Ident>(&text).is_err() {
+        errors.on(&name, format!("`{plain}` is a Rust keyword and cannot name a layer"));
+    } else {
+        return name;
     }
+    Ident::new(&format!("_{}_", plain.trim_start_matches('_')), name.span())
 }

@@ -208,7 +208,7 @@ pub fn identifier(expr: &Expr) -> Option<String> {
 
 fn float(expr: &Expr) -> Option<f64> {
     match expr {
-        Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.base10_parse().ok().filter(|x: &f64| x.is_finite()),
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse::<u64>().ok().map(|n| n as f64),
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => float(&unary.expr).map(|x| -x),
         Expr::Paren(paren) => float(&paren.expr),

@@ -1,0 +1,124 @@
+//! What errors say, and how many there are: one for each mistake, none for what follows from it.
+
+use super::checked;
+
+/// The errors of a network whose body is `body`.
+fn errors(body: &str) -> Vec<String> {
+    checked(&format!("struct N<const K: usize = 4>: [1, 28, 28] -> [10] {{ {body} }}")).1
+}
+
+const TAIL: &str = "flatten; linear(10);";
+
+#[test]
+fn a_kernel_that_does_not_fit() {
+    let found =
+        errors(&format!("conv1: conv(6, kernel = 5, pad = 2); max_pool(2); conv2: conv(16, kernel = 17); {TAIL}"));
+    let expected = "`conv2`: kernel 17 does not fit into height 14 (pad 0 + 0): 14 + 0 + 0 - 17 < 0\n  \
+                    trace: input [1, 28, 28] -> conv1 [6, 28, 28] -> max_pool [6, 14, 14]\n  \
+                    fix: use kernel <= 14, or pad >= 2";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn every_mistake_is_reported_once() {
+    let found =
+        errors("conv1: conv(6, kernel = 50); max_pol(2); conv1: conv(8, kernl = 3); relu(3); flatten; linear(0); dropout(2.0);");
+    let expected = [
+        "kernel 50 does not fit",
+        "no layer is called `max_pol`; did you mean `max_pool`?",
+        "`conv1` is used twice",
+        "no option `kernl`; did you mean `kernel`?",
+        "`relu` takes no argument",
+        "`out` is 0; it must be at least 1",
+        "`p` is the share",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for expected in expected {
+        assert!(found.iter().any(|error| error.contains(expected)), "{expected}\n{found:#?}");
+    }
+}
+
+#[test]
+fn one_mistake_gives_one_error() {
+    let cases = [
+        ("conv(6, kernel = 3, groups = 2);", "1 input channels cannot be split into 2 equal groups: 1 % 2 = 1"),
+        ("linear(10);", "needs a vector, but gets the feature map [1, 28, 28]"),
+        ("flatten; conv(6, 3);", "needs a feature map [C, H, W], but gets the vector [784]"),
+        ("conv(K * 2, 3);", "`K` has no value when the network is checked"),
+        ("conv(4, kernel = K);", "`K` has no value when the network is checked"),
+        ("conv(K, 3); flatten;", "`flatten` would have to multiply [K, 26, 26]"),
+        ("conv(Q, 3);", "nothing here is called `Q`"),
+        ("conv(4);", "`conv` needs `kernel`, for example `conv(16, kernel = 3, pad = 1)`"),
+        ("conv(4, 3, 1);", "`conv` takes only `out` and `kernel` without a name"),
+        ("conv(4, kernel = 3, kernel = 5);", "`kernel` of `conv` is given twice"),
+        ("conv(4, kernel = 3.5);", "expected a whole number"),
+        ("conv(-4, kernel = 3);", "expected a whole number"),
+        ("conv(4u8, kernel = 3);", "a size has no type; write 4 without `u8`"),
+        ("conv(99999999999999999999999, kernel = 3);", "is too large"),
+        ("conv(4, kernel = (1, 2, 3));", "`kernel` takes a number or (height, width)"),
+        ("conv(4, kernel = 3, stride = 0);", "`stride` is 0; it must be at least 1"),
+        ("conv(4, kernel = 3, bias = 1);", "`bias` takes `true` or `false`"),
+        ("conv(3 - 4, kernel = 3);", "3 - 4 is negative"),
+        ("conv(4 / 0, kernel = 3);", "is a division by zero"),
+        ("max_pool(3, pad = 2);", "pad 2 is more than half of kernel 3"),
+        ("channel_max_pool(2);", "1 channels cannot be pooled in groups of 2"),
+        ("conv(2, 3, connections = [[0], [1]]);", "there is no input channel 1; they are 0 to 0"),
+        ("conv(2, 3, connections = [[0]]);", "2 output channels need 2 lists of input channels, not 1"),
+        ("conv(1, 3, connections = [[]]);", "output channel 0 reads no input channel"),
+        ("batch_norm(eps = 0);", "`eps` must be above 0"),
+        ("residual { relu; }", "`residual` is not supported yet"),
+        ("repeat 3 { relu; }", "`repeat` is not supported yet"),
+        ("upsample(2);", "`upsample` is not supported yet"),
+        ("match: relu;", "`match` is a Rust keyword"),
+        ("__x: relu;", "names that start with `__` are reserved"),
+        ("relu max_pool(2);", "expected `;` after `relu`"),
+        ("a: { }", "the sequence `a` is empty"),
+        ("{ relu; }", "a sequence needs a name"),
+        ("assert parms <= 3;", "there is no budget for `parms`; did you mean `params`?"),
+        ("assert params += 3;", "a budget compares with"),
+    ];
+    for (body, expected) in cases {
+        let found = errors(&format!("{body} global_avg_pool; linear(10);"));
+        // What is wrong with a vector already has no map to pool.
+        let found: Vec<&String> = found.iter().filter(|error| !error.starts_with("`global_avg_pool` needs")).collect();
+        assert_eq!(found.len(), 1, "{body}: {found:#?}");
+        assert!(found[0].contains(expected), "{body}: {found:#?}");
+    }
+}
+
+#[test]
+fn headers() {
+    let header = |header: &str| checked(&format!("{header} {{ flatten; linear(10); }}")).1;
+    let cases = [
+        ("struct N", "expected the shapes after the name"),
+        ("struct N: [1, 28] -> [10]", "a shape is [C, H, W] (channels, height, width) or [N], not 2 dimensions"),
+        ("struct N: [1, 0, 28] -> [10]", "a dimension is at least 1"),
+        ("struct N: [1, 8, 8] -> [11]", "is declared to give [11], but its layers give [10]"),
+        ("struct N: [1, 8, 8] -> [10, 1, 1]", "is declared to give [10, 1, 1], but its layers give [10]"),
+        ("struct N<T>: [1, 8, 8] -> [10]", "expected `const NAME: usize`"),
+        ("struct N<const A: u8>: [1, 8, 8] -> [10]", "a dimension is a `usize`, not `u8`"),
+        ("struct N<const E: usize>: [1, 8, 8] -> [10]", "`E` is taken"),
+        ("struct N<const A: usize, const A: usize>: [1, 8, 8] -> [10]", "`A` is declared twice"),
+        ("enum N", "expected `struct`, found `enum`"),
+        ("block N", "`block` is not supported yet"),
+    ];
+    for (source, expected) in cases {
+        let found = header(source);
+        assert_eq!(found.len(), 1, "{source}: {found:#?}");
+        assert!(found[0].contains(expected), "{source}: {found:#?}");
+    }
+    assert!(checked("").1[0].contains("expected a network"));
+    assert!(checked("struct N: [1] -> [1] { }").1[0].contains("has no layers"));
+}
+
+#[test]
+fn budgets_name_the_largest_layers() {
+    let found =
+        errors("conv1: conv(6, 3); flatten; fc: linear(10); assert params <= 100, macs < 5, activations > 9_000_000;");
+    let expected = [
+        "params is 40,630, which is not <= 100\n  largest: fc 40,570, conv1 60",
+        "macs is 77,064, which is not < 5\n  largest: fc 40,560, conv1 36,504",
+        "activations is 8,906, which is not > 9,000,000\n  largest: conv1 4,056, 1 4,056, input 784",
+    ];
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,15 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [1, 28, 28] -> [10] {
+        conv1: conv(6, kernel = 5);
+        assert macs <= 100_000, params <= 50_000;
+        flatten;
+        fc: linear(10);
+    }
+}
+
+fn main() {
+    let net = Cpu::default().build_module::<Net, f32>();
+    let _ = net;
+}

@@ -1,0 +1,13 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net<const E: usize = 8>: [1, 28, 28] -> [10] {
+        flatten;
+        fc: linear(10);
+    }
+}
+
+fn main() {
+    let net = Cpu::default().build_module::<Net, f32>();
+    let _ = net;
+}

@@ -1,0 +1,11 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [1, 28, 28] {
+        flatten;
+        fc: linear(10);
+    }
+}
+
+fn main() {
+}

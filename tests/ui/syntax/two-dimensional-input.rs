@@ -1,0 +1,11 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [28, 28] -> [10] {
+        flatten;
+        fc: linear(10);
+    }
+}
+
+fn main() {
+}
