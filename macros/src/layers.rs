@@ -42,6 +42,16 @@ pub struct Draft {
 
 /// Checks the layer `word`.
 pub fn draft(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
+    let before = errors.count();
+    let mut draft = checked(word, context, errors);
+    // A layer that got a vector for a map is in the wrong place; what it would have given says nothing.
+    if matches!((context.shape, draft.shape), (Shape::Vector(_), Shape::Map(_))) && errors.count() > before {
+        draft.shape = Shape::Unknown;
+    }
+    draft
+}
+
+fn checked(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
     match word {
         "conv" => context.conv(errors),
         "max_pool" | "min_pool" | "avg_pool" => context.pool(word, errors),

@@ -44,8 +44,8 @@ impl Errors {
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let mut best: Option<(f64, &str)> = None;
     for candidate in known {
-        let likeness = strsim::jaro_winkler(word, candidate);
-        if likeness > 0.75 && best.is_none_or(|(so_far, _)| likeness > so_far) {
+        let likeness = strsim::normalized_damerau_levenshtein(word, candidate);
+        if likeness >= 0.6 && best.is_none_or(|(so_far, _)| likeness > so_far) {
             best = Some((likeness, candidate));
         }
     }

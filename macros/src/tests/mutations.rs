@@ -109,7 +109,7 @@ fn no_mutation_panics() {
             }
         }
     }
-    assert!(tried > 8_000, "only {tried} mutations");
+    assert!(tried > 5_000, "only {tried} mutations");
 }
 
 #[test]

@@ -21,8 +21,9 @@ fn a_kernel_that_does_not_fit() {
 
 #[test]
 fn every_mistake_is_reported_once() {
-    let found =
-        errors("conv1: conv(6, kernel = 50); max_pol(2); conv1: conv(8, kernl = 3); relu(3); flatten; linear(0); dropout(2.0);");
+    let found = errors(
+        "conv1: conv(6, kernel = 50); max_pol(2); conv1: conv(8, kernl = 3); relu(3); flatten; linear(0); dropout(2.0);",
+    );
     let expected = [
         "kernel 50 does not fit",
         "no layer is called `max_pol`; did you mean `max_pool`?",
