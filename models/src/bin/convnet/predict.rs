@@ -10,6 +10,8 @@ use convnet_models::{Model, WithModel, with_model};
 use image::imageops::FilterType;
 use image::{ImageReader, Limits};
 use serde::Serialize;
+use std::fs::File;
+use std::io::BufReader;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -150,7 +152,8 @@ fn text(answer: &Answer) -> String {
 
 /// A picture in shades of grey, scaled to the network's input and normalised, and whether it was inverted.
 fn read(path: &Path, height: u32, width: u32, invert: Invert) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
-    let mut reader = ImageReader::open(path)?.with_guessed_format()?;
+    // By content: a name may lie.
+    let mut reader = ImageReader::new(BufReader::new(File::open(path)?)).with_guessed_format()?;
     if reader.format().is_none() {
         return Err("not a picture that can be read; expected PNG or JPEG".into());
     }

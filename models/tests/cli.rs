@@ -1,0 +1,188 @@
+//! The program with bad input: each is one clear error that names what is at fault, and an exit code that is not zero.
+
+mod common;
+
+use common::{convnet, fails, ok};
+use convnet::checkpoint::{Metadata, save};
+use convnet::prelude::*;
+use convnet_models::LeNet5;
+use std::path::Path;
+
+cnn! {
+    /// Not LeNet-5.
+    pub struct Other: [1, 28, 28] -> [10] {
+        conv1: conv(6, kernel = 3);
+        conv3: conv(6, kernel = 3);
+        flatten;
+        fc3: linear(10);
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn weights(folder: &Path) {
+    let net = Cpu::default().build_module::<LeNet5, f32>();
+    save::<_, f32, Cpu>(&net, &folder.join("lenet5.safetensors"), &Metadata::new()).unwrap();
+}
+
+#[test]
+fn help_and_facts() {
+    let folder = folder();
+    let help = ok(folder.path(), &["--help"]);
+    for word in ["train", "eval", "predict", "summary", "devices", "bench", "parity"] {
+        assert!(help.contains(word), "{help}");
+        assert!(ok(folder.path(), &[word, "--help"]).contains("Usage:"));
+    }
+    let summary = ok(folder.path(), &["summary"]);
+    assert!(summary.contains("LeNet5: 61,706 parameters, 416,520 MACs, receptive field 16x16"), "{summary}");
+    let json: serde_json::Value = serde_json::from_str(&ok(folder.path(), &["summary", "lenet5", "--json"])).unwrap();
+    assert_eq!((json["parameters"].as_u64(), json["layers"].as_array().map(Vec::len)), (Some(61_706), Some(13)));
+    let devices: serde_json::Value = serde_json::from_str(&ok(folder.path(), &["devices", "--json"])).unwrap();
+    assert_eq!((devices[0]["name"].as_str(), devices[0]["usable"].as_bool()), (Some("cpu"), Some(true)));
+}
+
+#[test]
+fn options_that_make_no_sense() {
+    let folder = folder();
+    let f = folder.path();
+    fails(f, &["train", "lenet6"], 1, &["no network is called `lenet6`; did you mean `lenet5`?"]);
+    fails(f, &["train", "--batch", "0"], 2, &["--batch", "0 is not in 1..=65536"]);
+    fails(f, &["train", "--epochs", "0"], 2, &["--epochs"]);
+    fails(f, &["bench", "--batch", "0"], 2, &["--batch"]);
+    fails(f, &["train", "--lr", "0"], 1, &["the learning rate is 0; it must be a number above 0"]);
+    fails(f, &["train", "--lr", "nan"], 1, &["the learning rate is NaN"]);
+    fails(f, &["train", "--momentum", "1"], 1, &["the momentum is 1"]);
+    fails(f, &["train", "--optimizer", "lion"], 2, &["sgd or adam"]);
+    fails(f, &["train", "--device", "gpu"], 2, &["unknown device `gpu`; expected auto, cpu, cuda or cuda:N"]);
+    fails(f, &["frobnicate"], 2, &["frobnicate"]);
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_that_is_not_compiled_in() {
+    let folder = folder();
+    let expected = ["cuda:1 is not compiled into this program", "cargo build --release --features cuda"];
+    fails(folder.path(), &["train", "--device", "cuda:1"], 1, &expected);
+    assert!(ok(folder.path(), &["devices"]).contains("cuda:0: NVIDIA GPU; not usable"));
+}
+
+#[test]
+fn data_that_is_not_there_or_not_data() {
+    let folder = folder();
+    let f = folder.path();
+    fails(f, &["train", "--data", "nowhere"], 1, &["nowhere: "]);
+    std::fs::create_dir(f.join("empty")).unwrap();
+    fails(f, &["train", "--data", "empty"], 1, &["empty: no file of images here; looked for train-images-idx3-ubyte"]);
+    std::fs::create_dir(f.join("garbage")).unwrap();
+    for name in
+        ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+    {
+        std::fs::write(f.join("garbage").join(name), "this is not MNIST").unwrap();
+    }
+    fails(
+        f,
+        &["train", "--data", "garbage"],
+        1,
+        &["garbage/train-images-idx3-ubyte: the magic number", "not an IDX file"],
+    );
+    // Pictures of another size than the network takes.
+    std::fs::create_dir(f.join("small")).unwrap();
+    let header = |dims: &[u8]| {
+        [&[0, 0, 8, dims.len() as u8][..], &dims.iter().flat_map(|d| [0, 0, 0, *d]).collect::<Vec<u8>>()].concat()
+    };
+    for set in ["train", "t10k"] {
+        let images = [header(&[2, 3, 3]), vec![9; 18]].concat();
+        std::fs::write(f.join(format!("small/{set}-images-idx3-ubyte")), images).unwrap();
+        std::fs::write(f.join(format!("small/{set}-labels-idx1-ubyte")), [header(&[2]), vec![1, 2]].concat()).unwrap();
+    }
+    fails(f, &["train", "--data", "small"], 1, &["pictures of [1, 3, 3]", "LeNet5 takes [1, 28, 28]"]);
+}
+
+#[test]
+fn weights_that_do_not_fit() {
+    let folder = folder();
+    let f = folder.path();
+    fails(f, &["eval"], 1, &["cannot read lenet5.safetensors"]);
+    std::fs::write(f.join("garbage.safetensors"), "not weights").unwrap();
+    fails(f, &["eval", "--weights", "garbage.safetensors"], 1, &["garbage.safetensors: not a valid safetensors file"]);
+    let other = Cpu::default().build_module::<Other, f32>();
+    save::<_, f32, Cpu>(&other, &f.join("other.safetensors"), &Metadata::new()).unwrap();
+    let expected = [
+        "other.safetensors does not fit LeNet5",
+        "missing: conv2.weight, conv2.bias, fc1.weight",
+        "not in the network: conv3.bias, conv3.weight",
+        "wrong shape: conv1.weight (expected [6, 1, 5, 5], found [6, 1, 3, 3])",
+    ];
+    fails(f, &["eval", "--weights", "other.safetensors"], 1, &expected);
+}
+
+#[test]
+fn pictures_that_cannot_be_read() {
+    let folder = folder();
+    let f = folder.path();
+    weights(f);
+    let good = image::GrayImage::from_fn(28, 28, |x, _| image::Luma([if (12..16).contains(&x) { 255 } else { 0 }]));
+    good.save(f.join("good.png")).unwrap();
+    let bytes = std::fs::read(f.join("good.png")).unwrap();
+    std::fs::write(f.join("cut.png"), &bytes[..bytes.len() / 2]).unwrap();
+    std::fs::write(f.join("text.png"), "not a picture").unwrap();
+    let error =
+        fails(f, &["predict", "missing.png", "text.png", "cut.png"], 1, &["3 of the pictures could not be read"]);
+    for name in ["missing.png: ", "text.png: not a picture that can be read", "cut.png: "] {
+        assert!(error.contains(name), "{error}");
+    }
+    // The others are predicted all the same.
+    let output = convnet(f, &["predict", "lenet5", "text.png", "good.png", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json[0]["image"].as_str(), json[0]["classes"].as_array().map(Vec::len)), (Some("good.png"), Some(3)));
+    fails(f, &["predict", "lenet5"], 1, &["no picture given"]);
+}
+
+#[test]
+fn golden_files_that_are_none() {
+    let folder = folder();
+    let f = folder.path();
+    std::fs::write(f.join("broken.json"), "{\"model\": \"lenet5\",").unwrap();
+    std::fs::write(f.join("vgg.json"), r#"{"model":"vgg99","seed":1,"input_shape":[2,3,4,4],"targets":[3,7],"keys":{},"eval":{"logits_first8":[],"logits_absmax":1,"loss":1,"grads":{}},"train":{"logits_first8":[],"logits_absmax":1,"loss":1,"grads":{}}}"#).unwrap();
+    let error = fails(f, &["parity", "broken.json", "vgg.json", "none.json"], 1, &["3 files could not be compared"]);
+    for expected in
+        ["broken.json: not a golden file", "line 1 column", "vgg.json: no network is called `vgg99`", "none.json: "]
+    {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// A limit on the size of files stands in for a full disk: the write fails half way.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_while_saving() {
+    let folder = folder();
+    let f = folder.path();
+    weights(f);
+    let before = std::fs::read(f.join("lenet5.safetensors")).unwrap();
+    // 100 blocks of 512 or 1,024 bytes, less than the 247 KB of the weights; the signal would end the process.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 100; exec '{}' train --limit 64 --epochs 1 --quiet",
+        env!("CARGO_BIN_EXE_convnet")
+    );
+    let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(f).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("error: cannot write lenet5.safetensors") && !error.contains("panicked"), "{error}");
+    assert_eq!(std::fs::read(f.join("lenet5.safetensors")).unwrap(), before, "the old file was harmed");
+    let left: Vec<_> = std::fs::read_dir(f).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["lenet5.safetensors"], "a temporary file was left behind");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let folder = folder();
+    let script = format!("'{}' summary | head -1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_convnet"));
+    let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
