@@ -4,11 +4,11 @@
 //! tokens --parse--> ast (as written) --check--> graph (as meant: shapes, costs) --emit--> Rust items
 //! ```
 //!
-//! Each pass collects its errors in [`report::Errors`] and goes on as far as it can, so that one run shows every mistake
+//! Each pass collects its errors in `report::Errors` and goes on as far as it can, so that one run shows every mistake
 //! once. Whatever the errors, the struct is emitted: code that uses it does not light up. No pass does any I/O, and none
 //! panics.
 #![forbid(unsafe_code)]
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod ast;
 mod parse;

@@ -47,7 +47,7 @@ pub enum CheckpointError {
         /// Name of the network.
         network: &'static str,
         /// What does not fit.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
     },
 }
 
@@ -160,7 +160,11 @@ pub fn load<N: Network<E, D>, E: Real, D: Device<E>>(net: &mut N, path: &Path) -
     let (_, about) = SafeTensors::read_metadata(&bytes).map_err(|error| format(describe(&error, bytes.len())))?;
     let mismatch = compare(N::GRAPH, &file);
     if !mismatch.is_empty() {
-        return Err(CheckpointError::Mismatch { path: path.to_owned(), network: N::GRAPH.name, mismatch });
+        return Err(CheckpointError::Mismatch {
+            path: path.to_owned(),
+            network: N::GRAPH.name,
+            mismatch: Box::new(mismatch),
+        });
     }
     let mut values = Vec::new();
     for (index, param) in N::GRAPH.params.iter().enumerate() {

@@ -63,7 +63,7 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
             let out = |i: usize, input: usize| {
                 let floor = extent(input, kernel[i], stride[i], 1, 2 * pad[i]);
                 let free = input + 2 * pad[i] - kernel[i];
-                let more = ceil && free % stride[i] != 0 && floor * stride[i] < input + pad[i];
+                let more = ceil && !free.is_multiple_of(stride[i]) && floor * stride[i] < input + pad[i];
                 floor + usize::from(more)
             };
             let kind = kinds[rng.gen_range(0..kinds.len())];

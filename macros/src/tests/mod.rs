@@ -48,7 +48,7 @@ fn check_shapes(source: &str) {
         // Lines are counted from 1, so the line above is `index`.
         let on_line =
             |node: &&crate::graph::Node| node.word.as_ref().is_some_and(|word| word.span().start().line == index);
-        let node = graph.nodes.iter().filter(on_line).next_back();
+        let node = graph.nodes.iter().rfind(on_line);
         let found = node.map_or("no layer".into(), |node| text(node.shape));
         assert_eq!(found, expected.trim(), "line {index} of\n{source}");
         checked += 1;

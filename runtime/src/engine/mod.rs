@@ -1,8 +1,8 @@
 //! The CPU engine for `f32`: a whole network as one differentiable operation on dfdx's tape.
 //!
-//! A [`plan`] is made once for each batch size and kind of pass: where every value lies in one arena ([`layout`],
-//! [`regions`]), and which steps run in which order ([`emit`]), with the tap lists of convolutions from [`geometry`]. The
-//! [`kernels`] run the steps on the [`threads`] of a team. Parameters and input come in with a copy each and the output
+//! A `plan` is made once for each batch size and kind of pass: where every value lies in one arena (`layout`,
+//! `regions`), and which steps run in which order (`emit`), with the tap lists of convolutions from `geometry`. The
+//! `kernels` run the steps on the `threads` of a team. Parameters and input come in with a copy each and the output
 //! goes out without one; in between nothing is allocated. The results do not depend on the number of threads.
 
 mod emit;

@@ -265,13 +265,13 @@ impl Drafting {
                 let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
                 let unread = sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1);
                 let allowed = !self.purpose.backward || (unread && from_output(activation));
-                (allowed && self.alone(id) && !self.from_input(input)).then_some(input)
+                (allowed && self.alone(id) && !self.is_input(input)).then_some(input)
             }
             _ => None,
         }
     }
 
-    fn from_input(&self, id: usize) -> bool {
+    fn is_input(&self, id: usize) -> bool {
         self.nodes[id].slot == self.nodes[0].slot
     }
 

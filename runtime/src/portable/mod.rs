@@ -1,7 +1,7 @@
 //! Every operation of a graph from dfdx operations that exist on stable Rust: any device, any dtype.
 //!
 //! CUDA and `f64` run on it, gradient checks judge it, and the engine is tested against it. Values are matrices
-//! `[C * H * W, N]` ([`Flat`]): with the batch innermost, convolution and pooling windows are a choice of rows (a gather on
+//! `[C * H * W, N]` (`Flat`): with the batch innermost, convolution and pooling windows are a choice of rows (a gather on
 //! axis 0 by one index list for the whole batch), a flatten is nothing at all, and a channel is a block of rows. Speed is
 //! secondary here; what counts is that each operation reads like its formula.
 

@@ -218,7 +218,7 @@ impl Found {
                 let sum_error = (sum(found) - want.sum) / (found.len() as f64).sqrt();
                 elements.chain([norm(found) - want.l2, sum_error]).map(|e| e.abs() / scale).fold(0.0, worse)
             });
-            if !(error <= gradients) {
+            if error.is_nan() || error > gradients {
                 worst_gradient = name.clone();
             }
             gradients = worse(gradients, error);

@@ -152,7 +152,6 @@ impl<N: Model> OnDevice for Job<N> {
         }
         let start = Instant::now();
         let bar = bar(loud);
-        let mut saved = false;
         fit(&mut net, &device, &train, &test, &config, |event, net| {
             match event {
                 Event::Step { epoch, step, steps, loss, accuracy, .. } => {
@@ -170,7 +169,6 @@ impl<N: Model> OnDevice for Job<N> {
                 }
                 Event::Epoch(done) => {
                     checkpoint::save::<_, f32, D>(net, &out, &metadata(&config, done, &train))?;
-                    saved = true;
                     if loud {
                         let line = line(done, config.epochs, start.elapsed().as_secs_f64());
                         bar.suspend(|| say(&line))?;
@@ -182,7 +180,6 @@ impl<N: Model> OnDevice for Job<N> {
         bar.finish_and_clear();
         let seconds = start.elapsed().as_secs_f64();
         let evaluation = evaluate(&net, &device, &test, config.normalisation)?;
-        debug_assert!(saved);
         if arguments.json {
             return common::print_json(&Report {
                 model: name,
@@ -200,7 +197,7 @@ impl<N: Model> OnDevice for Job<N> {
         }
         print(&report(&evaluation, &test.classes))?;
         print(&format!("trained in {seconds:.1} s, saved to {}", out.display()))?;
-        Ok(next(name, &out, loud)?)
+        next(name, &out, loud)
     }
 }
 
@@ -268,7 +265,7 @@ fn next(name: &str, out: &Path, loud: bool) -> Result<(), Box<dyn Error>> {
             true => String::new(),
             false => format!(" --weights {}", out.display()),
         };
-        say(&format!("next: convnet predict {name}{weights} --image PICTURE.png"))?;
+        say(&format!("next: convnet predict {name}{weights} PICTURE.png"))?;
     }
     Ok(())
 }

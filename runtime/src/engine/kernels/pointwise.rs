@@ -40,15 +40,7 @@ fn each(row: &mut [f32], f: impl Fn(f32) -> f32) {
 pub fn activate(activation: Activation, row: &mut [f32]) {
     match activation {
         Activation::Relu => each(row, |x| if x < 0.0 { 0.0 } else { x }),
-        Activation::Relu6 => each(row, |x| {
-            if x < 0.0 {
-                0.0
-            } else if x > 6.0 {
-                6.0
-            } else {
-                x
-            }
-        }),
+        Activation::Relu6 => each(row, |x| x.clamp(0.0, 6.0)),
         Activation::LeakyRelu(slope) => each(row, |x| if x < 0.0 { slope as f32 * x } else { x }),
         Activation::Elu(alpha) => each(row, |x| if x > 0.0 { x } else { alpha as f32 * x.exp_m1() }),
         Activation::Selu => each(row, |x| SELU_SCALE * if x > 0.0 { x } else { SELU_ALPHA * x.exp_m1() }),

@@ -1,0 +1,167 @@
+//! The rules of the house that a script can check: what a file opens with, how long it is, what it may not contain.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Files with this extension below the root, as (path relative to it, text).
+fn files(extension: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().to_string();
+            if path.is_dir() && !["target", ".git"].contains(&name.as_str()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                let relative = path.strip_prefix(root()).unwrap().to_string_lossy().to_string();
+                found.push((relative, std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Rust files of the project; those under `tests/ui` are examples of mistakes.
+fn rust() -> Vec<(String, String)> {
+    files("rs").into_iter().filter(|(path, _)| !path.starts_with("tests/ui/")).collect()
+}
+
+fn complain(problems: Vec<String>) {
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+/// Lines of Rust that are not comments, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn every_file_says_what_it_holds_and_is_short() {
+    let mut problems = Vec::new();
+    for (path, text) in rust() {
+        if !text.starts_with("//!") {
+            problems.push(format!("{path}: does not open with `//!`"));
+        }
+        let lines = text.lines().count();
+        if lines > 600 {
+            problems.push(format!("{path}: {lines} lines, more than 600"));
+        }
+    }
+    complain(problems);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    // Spelt in two parts, so that this file does not contain them.
+    let words = [["todo", "!("], ["unimplemented", "!("], ["dbg", "!("], ["#[ign", "ore"], ["FIX", "ME"]]
+        .map(|parts| parts.concat());
+    let mut problems = Vec::new();
+    for (path, text) in rust() {
+        for (i, line) in text.lines().enumerate() {
+            for word in words.iter().filter(|word| line.contains(word.as_str())) {
+                problems.push(format!("{path}:{}: {word}", i + 1));
+            }
+        }
+    }
+    complain(problems);
+}
+
+#[test]
+fn no_trailing_space() {
+    let mut problems = Vec::new();
+    for extension in ["rs", "md", "toml", "py", "sh"] {
+        for (path, text) in files(extension) {
+            let bad = text.lines().enumerate().filter(|(_, line)| line.ends_with([' ', '\t']));
+            problems.extend(bad.map(|(i, _)| format!("{path}:{}: white space at the end of the line", i + 1)));
+        }
+    }
+    complain(problems);
+}
+
+#[test]
+fn unsafe_code_is_in_the_kernels_and_says_why_it_is_safe() {
+    let mut problems = Vec::new();
+    for (path, text) in rust() {
+        let kernels = path.starts_with("runtime/src/engine/kernels/");
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in code(&text) {
+            let opens = line.contains(concat!("unsafe", " {")) || line.contains(concat!("unsafe", " impl"));
+            if !opens && !line.contains(concat!("unsafe", " fn")) {
+                continue;
+            }
+            if !kernels {
+                problems.push(format!("{path}:{number}: unsafe outside the kernels"));
+            }
+            // The reason stands in the comment above, or above the statement that the block is in.
+            let above = &lines[number.saturating_sub(5)..number];
+            if opens && !above.iter().any(|line| line.contains("SAFETY")) {
+                problems.push(format!("{path}:{number}: no SAFETY line"));
+            }
+        }
+    }
+    complain(problems);
+}
+
+#[test]
+fn layers_of_the_design_hold() {
+    let mut problems = Vec::new();
+    for (path, text) in rust() {
+        for (number, line) in code(&text) {
+            let feature = line.contains(concat!("cfg(", "feature")) || line.contains(concat!("cfg(not(", "feature"));
+            if feature && path.contains("/src/") && !path.starts_with("runtime/src/device/") {
+                problems.push(format!("{path}:{number}: only runtime/src/device names a cargo feature"));
+            }
+            let in_macro = path.starts_with("macros/src/") && !path.starts_with("macros/src/tests/");
+            for word in ["std::fs", "std::env", ".unwrap()", ".expect(", "panic!("] {
+                if in_macro && line.contains(word) {
+                    problems.push(format!("{path}:{number}: the macro does no I/O and does not panic: {word}"));
+                }
+            }
+            if path.starts_with("runtime/src/engine/kernels/") && (line.contains("dfdx::") || line.contains("Tensor<"))
+            {
+                problems.push(format!("{path}:{number}: kernels see slices and sizes, not tensors"));
+            }
+        }
+    }
+    complain(problems);
+}
+
+/// dfdx's `fast-alloc` aborts the process when memory runs out.
+#[test]
+fn running_out_of_memory_is_an_error() {
+    for (path, text) in files("toml") {
+        let on = text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains("fast-alloc"));
+        assert!(!on, "{path} switches fast-alloc on");
+    }
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("dfdx = { version = \"0.13\", default-features = false"));
+}
+
+#[test]
+fn the_readme_says_what_ci_runs_and_knows_every_layer() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let ci = std::fs::read_to_string(root().join(".ci/run")).unwrap();
+    let command = "cargo test --workspace";
+    assert!(readme.lines().any(|line| line.trim() == command), "the README does not give `{command}`");
+    assert_eq!(ci.lines().rfind(|line| !line.trim().is_empty()), Some(command), ".ci/run does not end with it");
+    // A layer word has an entry in the catalogue, a page for editors and a place in the README.
+    let catalogue = std::fs::read_to_string(root().join("macros/src/catalog.rs")).unwrap();
+    let words = std::fs::read_to_string(root().join("runtime/src/words.rs")).unwrap();
+    let mut count = 0;
+    for word in words.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next()) {
+        assert!(catalogue.contains(&format!("\"{word}\"")), "{word} is not in the catalogue");
+        assert!(readme.contains(&format!("`{word}`")), "{word} is not in the README");
+        count += 1;
+    }
+    assert_eq!(
+        catalogue.matches("word(\"").count() + catalogue.matches("word(\n").count(),
+        count,
+        "words without a page"
+    );
+}
