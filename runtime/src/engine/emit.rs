@@ -251,7 +251,7 @@ impl Emitter<'_> {
         let winners = self.node(id).extra.first.filter(|_| extremum);
         // Winners lie in the output's layout, wherever its halo.
         let winners = winners.map(|region| out.at(self.places.of(region)));
-        Some(Window { windows, map, out, winners, batch: self.batch(), accumulate: false })
+        Some(Window { windows, map, out, winners, rectified: None, batch: self.batch(), accumulate: false })
     }
 
     fn columns(&self, id: usize) -> Option<Columns> {
@@ -337,7 +337,11 @@ impl Emitter<'_> {
         let d_out = self.grad(id);
         if !plan.first {
             // Shared with the input: the gradient is there already, short of the derivative.
-            if let Op::Activation(activation) = node.op {
+            let mut readers = draft.nodes.iter().zip(draft.graph.nodes);
+            let done = readers.any(|(plan, reader)| plan.rectified && reader.inputs == [id]);
+            if let Op::Activation(activation) = node.op
+                && !done
+            {
                 let function = Function::Derivative(activation, GradMode::InPlace);
                 self.push(Step::Pointwise(Pointwise {
                     function,
@@ -374,7 +378,8 @@ impl Emitter<'_> {
         if let Some(window) = self.window(id).filter(|_| wanted) {
             let (map, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
             let accumulate = mode == GradMode::Add;
-            self.push(Step::WindowGrad(Window { map, out: self.grad(id), accumulate, ..window }));
+            let rectified = self.node(id).rectified.then(|| self.value(id));
+            self.push(Step::WindowGrad(Window { map, out: self.grad(id), rectified, accumulate, ..window }));
         }
     }
 

@@ -9,7 +9,7 @@ use super::geometry::Geometry;
 use super::kernels::{Isa, Program, from_output};
 use super::layout::Layout;
 use super::regions::{Region, Regions};
-use crate::graph::{Graph, Op, Pool, PoolKind, Shape};
+use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
 use std::ops::Range;
 
 /// What a plan is made for.
@@ -95,6 +95,8 @@ pub struct NodePlan {
     pub fused: Option<usize>,
     /// Whether a gradient has to reach it.
     pub wants_grad: bool,
+    /// Whether it is a maximum of rectified values, and so does the rectifier's backward pass too.
+    pub rectified: bool,
     /// The geometry of a convolution or linear layer.
     pub geometry: Option<Geometry>,
     /// Other places it needs, by use.
@@ -263,7 +265,8 @@ impl Drafting {
                 // A backward pass that reads an output needs it as it was before the next activation.
                 let slot = self.nodes[input].slot;
                 let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
-                let unread = sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1);
+                let unread =
+                    sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
                 let allowed = !self.purpose.backward || (unread && from_output(activation));
                 (allowed && self.alone(id) && !self.is_input(input)).then_some(input)
             }
@@ -319,6 +322,7 @@ impl Drafting {
             first: shared.is_none(),
             fused: None,
             wants_grad,
+            rectified: wants_grad && self.pools_rectified(id),
             geometry,
             extra: Extra::default(),
         });
@@ -327,6 +331,16 @@ impl Drafting {
         {
             self.nodes[input].fused = Some(id);
         }
+    }
+
+    /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
+    fn pools_rectified(&self, id: usize) -> bool {
+        let node = &self.graph.nodes[id];
+        let (Op::Pool(Pool { kind: PoolKind::Max, .. }), Some(input)) = (node.op, node.inputs.first()) else {
+            return false;
+        };
+        let rectifier = matches!(self.graph.nodes[*input].op, Op::Activation(Activation::Relu));
+        rectifier && !self.nodes[*input].first && self.readers[*input] == 1
     }
 
     /// Whether all that read node `id`, however often it is flattened, are convolutions and linear layers, which can read
@@ -358,6 +372,7 @@ impl Drafting {
         if wants_grad {
             self.grad_lifetime(id);
             let (input, output) = reads_backward(&node.op);
+            let output = output || self.nodes[id].rectified;
             if input {
                 let region = self.slots[self.nodes[node.inputs[0]].slot].region;
                 self.regions.keep(region, backward);

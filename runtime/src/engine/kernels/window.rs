@@ -6,7 +6,7 @@
 use super::Simd;
 use super::mem::Mem;
 use crate::engine::layout::Layout;
-use crate::graph::{AvgDivisor, Pool, PoolKind};
+use crate::graph::{AvgDivisor, Pad, Pool, PoolKind};
 use std::ops::Range;
 
 /// Which pixels a window covers and what happens to them.
@@ -79,6 +79,14 @@ impl Windows {
         }
     }
 
+    /// The kernel, if the windows lie side by side without padding.
+    fn tiles(&self) -> Option<[usize; 2]> {
+        match self {
+            Windows::Pool(pool) if pool.stride == pool.kernel && pool.pad == Pad::default() => Some(pool.kernel),
+            _ => None,
+        }
+    }
+
     fn width(&self) -> usize {
         if let Windows::Pool(pool) = self { pool.kernel[1] } else { 0 }
     }
@@ -97,6 +105,9 @@ pub struct Window {
     pub winners: Option<Layout>,
     /// Images.
     pub batch: usize,
+    /// Backward, for a maximum of rectified values: the output. Where it is zero, so was what won, and no gradient passes;
+    /// the rectifier in front then needs no pass of its own.
+    pub rectified: Option<Layout>,
     /// Backward: adds to the input's gradient instead of replacing it.
     pub accumulate: bool,
 }
@@ -167,22 +178,20 @@ impl Window {
         let (width, kernel_width) = (self.map.chw[2], self.windows.width());
         for ox in 0..self.out.chw[2] {
             let cols = self.windows.span(1, ox, width, self.out.chw[2]);
-            // Every window that the macro lets through covers a pixel of the map.
-            let mut best = [f32::NAN; 16];
-            let mut winner = [0.0_f32; 16];
-            let mut first = true;
+            // Every window that the macro lets through covers a pixel of the map; it starts with the first.
+            let start = &row(rows.range.start)[cols.range.start * lanes..][..lanes];
+            let mut best: [f32; 16] = std::array::from_fn(|lane| if lane < lanes { start[lane] } else { 0.0 });
+            let mut winner = [(rows.skipped * kernel_width + cols.skipped) as f32; 16];
             for (ky, y) in rows.range.clone().enumerate() {
                 let row = &row(y)[cols.range.start * lanes..cols.range.end * lanes];
                 for (kx, pixel) in row.chunks_exact(lanes).enumerate() {
                     let tap = ((rows.skipped + ky) * kernel_width + cols.skipped + kx) as f32;
                     for lane in 0..lanes {
                         let (x, b) = (pixel[lane], best[lane]);
-                        let wins = if kind == PoolKind::Max { x > b } else { x < b };
-                        let wins = wins | (x.is_nan()) | first;
+                        let wins = if kind == PoolKind::Max { x > b } else { x < b } | x.is_nan();
                         best[lane] = if wins { x } else { b };
                         winner[lane] = if wins { tap } else { winner[lane] };
                     }
-                    first = false;
                 }
             }
             out[ox * lanes..(ox + 1) * lanes].copy_from_slice(&best[..lanes]);
@@ -207,6 +216,10 @@ impl Window {
         let [_, out_height, out_width] = self.out.chw;
         let lanes = S::LANES;
         let kernel_width = self.windows.width();
+        if let (Some(winners), Some(kernel), false) = (self.winners, self.windows.tiles(), self.accumulate) {
+            // SAFETY: passed on from the caller.
+            return unsafe { self.run_grad_tiled::<S>(mem, tasks, winners, kernel) };
+        }
         for plane in tasks {
             if !self.accumulate {
                 for y in 0..height {
@@ -222,19 +235,28 @@ impl Window {
                 let d_out = unsafe { mem.read(self.out.row_at(task), out_width * lanes) };
                 // SAFETY: as above.
                 let winners = self.winners.map(|w| unsafe { mem.read(w.row_at(task), out_width * lanes) });
+                // SAFETY: as above.
+                let y_out = self.rectified.map(|y| unsafe { mem.read(y.row_at(task), out_width * lanes) });
                 for (ky, y) in rows.range.clone().enumerate() {
                     // SAFETY: as above.
                     let d_row = unsafe { mem.write(self.map.row_at(plane * height + y), width * lanes) };
                     for ox in 0..out_width {
                         let cols = self.windows.span(1, ox, width, out_width);
                         let d_out = &d_out[ox * lanes..(ox + 1) * lanes];
+                        let kept: [f32; 16] = match y_out {
+                            Some(y_out) => std::array::from_fn(|lane| match y_out.get(ox * lanes + lane % lanes) {
+                                Some(y) if *y > 0.0 => d_out[lane % lanes],
+                                _ => 0.0,
+                            }),
+                            None => std::array::from_fn(|lane| d_out[lane % lanes]),
+                        };
                         let d_pixels = &mut d_row[cols.range.start * lanes..cols.range.end * lanes];
                         if let Some(winners) = winners {
                             let winner = &winners[ox * lanes..(ox + 1) * lanes];
                             for (kx, d) in d_pixels.chunks_exact_mut(lanes).enumerate() {
                                 let tap = ((rows.skipped + ky) * kernel_width + cols.skipped + kx) as f32;
                                 for lane in 0..lanes {
-                                    d[lane] += if winner[lane] == tap { d_out[lane] } else { 0.0 };
+                                    d[lane] += if winner[lane] == tap { kept[lane] } else { 0.0 };
                                 }
                             }
                         } else {
@@ -244,6 +266,52 @@ impl Window {
                                     d[lane] += d_out[lane] * scale * weight[lane];
                                 }
                             }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// [`Window::run_grad`] for windows that do not overlap: every pixel is written once, and none is read.
+    #[inline(always)]
+    unsafe fn run_grad_tiled<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>, winners: Layout, kernel: [usize; 2]) {
+        let [_, height, width] = self.map.chw;
+        let [_, out_height, out_width] = self.out.chw;
+        let lanes = S::LANES;
+        for plane in tasks {
+            for y in 0..height {
+                // SAFETY: the caller's promises, here and below.
+                let d_row = unsafe { mem.write(self.map.row_at(plane * height + y), width * lanes) };
+                let (oy, ky) = (y / kernel[0], y % kernel[0]);
+                if oy >= out_height {
+                    d_row.fill(0.0);
+                    continue;
+                }
+                let task = plane * out_height + oy;
+                // SAFETY: as above.
+                let d_out = unsafe { mem.read(self.out.row_at(task), out_width * lanes) };
+                // SAFETY: as above.
+                let winners = unsafe { mem.read(winners.row_at(task), out_width * lanes) };
+                // SAFETY: as above. Without a rectifier everything passes.
+                let y_out = self.rectified.map(|y| unsafe { mem.read(y.row_at(task), out_width * lanes) });
+                let (tiled, rest) = d_row.split_at_mut(out_width * kernel[1] * lanes);
+                rest.fill(0.0);
+                let pixels = tiled.chunks_exact_mut(kernel[1] * lanes);
+                for (ox, pixels) in pixels.enumerate() {
+                    let at = ox * lanes..(ox + 1) * lanes;
+                    let (d_out, winner) = (&d_out[at.clone()], &winners[at.clone()]);
+                    let mut kept = [0.0_f32; 16];
+                    match y_out.map(|y_out| &y_out[at]) {
+                        Some(y_out) => {
+                            (0..lanes).for_each(|lane| kept[lane] = if y_out[lane] > 0.0 { d_out[lane] } else { 0.0 });
+                        }
+                        None => kept[..lanes].copy_from_slice(d_out),
+                    }
+                    for (kx, d) in pixels.chunks_exact_mut(lanes).enumerate() {
+                        let tap = (ky * kernel[1] + kx) as f32;
+                        for lane in 0..lanes {
+                            d[lane] = if winner[lane] == tap { kept[lane] } else { 0.0 };
                         }
                     }
                 }
