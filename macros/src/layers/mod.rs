@@ -1,0 +1,229 @@
+//! What each layer makes of its input: operation, output shape, parameters, cost.
+//!
+//! A layer that does not fit reports one error on the value at fault and gives an output whose size is unknown, but keeps
+//! what can be told all the same (its channels, its parameters), so that the layers after it can still be checked.
+
+mod conv;
+mod plain;
+mod pool;
+
+use crate::ast::{Layer, Network};
+use crate::check::{show, size};
+use crate::cost::{Count, Dim};
+use crate::graph::{Module, Param, Shape};
+use crate::report::Errors;
+use crate::shape;
+use crate::values::Args;
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Expr;
+
+/// What a layer is checked against.
+pub struct Context<'a> {
+    pub layer: &'a Layer,
+    pub args: &'a Args<'a>,
+    pub shape: Shape,
+    pub network: &'a Network,
+    /// The last shapes, in words.
+    pub trace: String,
+    /// See `Checker::spread`.
+    pub spread: [Dim; 2],
+}
+
+/// What a layer is.
+pub struct Draft {
+    pub op: TokenStream,
+    pub label: String,
+    pub shape: Shape,
+    pub params: Vec<Param>,
+    pub macs: Count,
+    pub module: Option<Module>,
+    /// Extent of its window on the input, and its stride.
+    pub span: [Count; 2],
+    pub stride: [u64; 2],
+    pub spread: [Dim; 2],
+}
+
+/// Checks the layer `word`.
+pub fn draft(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
+    let before = errors.count();
+    let mut draft = checked(word, context, errors);
+    // A layer that got a vector for a map is in the wrong place; what it would have given says nothing.
+    if matches!((context.shape, draft.shape), (Shape::Vector(_), Shape::Map(_))) && errors.count() > before {
+        draft.shape = Shape::Unknown;
+    }
+    draft
+}
+
+fn checked(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
+    match word {
+        "conv" => context.conv(errors),
+        "max_pool" | "min_pool" | "avg_pool" => context.pool(word, errors),
+        "adaptive_avg_pool" => context.adaptive(errors),
+        "global_avg_pool" | "global_max_pool" => context.global(word, errors),
+        "channel_max_pool" | "channel_avg_pool" => context.channel_pool(word, errors),
+        "subsample" => context.subsample(errors),
+        "flatten" => context.flatten(errors),
+        "linear" => context.linear(errors),
+        "batch_norm" => context.batch_norm(errors),
+        "lrn" => context.lrn(errors),
+        "dropout" => context.dropout(errors),
+        "prelu" => context.prelu(errors),
+        "softmax" => context.same(quote!(Softmax), "softmax".into()),
+        "log_softmax" => context.same(quote!(LogSoftmax), "log_softmax".into()),
+        _ => context.activation(word, errors),
+    }
+}
+
+fn param(name: &'static str, shape: Vec<Dim>) -> Param {
+    Param { name, shape, trainable: true }
+}
+
+fn literal(n: u64) -> TokenStream {
+    let n = proc_macro2::Literal::u64_unsuffixed(n);
+    quote!(#n)
+}
+
+fn pair([h, w]: [u64; 2]) -> TokenStream {
+    let (h, w) = (literal(h), literal(w));
+    quote!([#h, #w])
+}
+
+fn extent([h, w]: [u64; 2]) -> String {
+    format!("{h}x{w}")
+}
+
+fn count(n: u64) -> Count {
+    Count::number(i128::from(n))
+}
+
+impl Context<'_> {
+    /// How the layer is called in errors.
+    fn name(&self) -> String {
+        match &self.layer.name {
+            Some(name) => format!("`{name}`"),
+            None => format!("`{}`", self.layer.word),
+        }
+    }
+
+    fn show(&self, shape: Shape) -> String {
+        show(shape, self.network)
+    }
+
+    /// Shape, parameters and window unchanged.
+    fn same(&self, op: TokenStream, label: String) -> Draft {
+        Draft {
+            op,
+            label,
+            shape: self.shape,
+            params: Vec::new(),
+            macs: Count::default(),
+            module: None,
+            span: [count(1), count(1)],
+            stride: [1, 1],
+            spread: self.spread,
+        }
+    }
+
+    /// A map as input, or one error and unknown dimensions.
+    fn map(&self, errors: &mut Errors) -> [Dim; 3] {
+        match self.shape {
+            Shape::Map(chw) => chw,
+            Shape::Unknown => [Dim::Unknown; 3],
+            Shape::Vector(_) => {
+                let message = format!(
+                    "{} needs a feature map [C, H, W], but gets the vector {}\n  trace: {}\n  fix: put it before `flatten`",
+                    self.name(),
+                    self.show(self.shape),
+                    self.trace
+                );
+                errors.on(&self.layer.word, message);
+                [Dim::Unknown; 3]
+            }
+        }
+    }
+
+    /// The output extent along one dimension, or one error on argument `name`.
+    fn windows(&self, errors: &mut Errors, failed: &mut bool, dimension: usize, input: Dim, given: &Window) -> Dim {
+        let (kernel, stride, dilation) = (given.kernel[dimension], given.stride[dimension], given.dilation[dimension]);
+        let (before, after) = given.pad[dimension];
+        let Some(span) = shape::span(kernel, dilation) else { return Dim::Unknown };
+        let input = match input {
+            Dim::Known(input) => input,
+            Dim::Unknown => return Dim::Unknown,
+            // A symbolic extent passes through a window that does not change it.
+            Dim::Symbol(_) if stride == 1 && before + after + 1 == span => return input,
+            Dim::Symbol(_) => {
+                if !std::mem::replace(failed, true) {
+                    let message = format!(
+                        "{} changes a size that is the const generic `{}`, which has no value when the network is checked\n  \
+                         fix: declare the input with numbers, or use stride 1 and `pad = same`",
+                        self.name(),
+                        size(input, self.network)
+                    );
+                    errors.on(&self.layer.word, message);
+                }
+                return Dim::Unknown;
+            }
+        };
+        let outputs = match given.ceil {
+            true => shape::windows_ceil(input, before, span, stride),
+            false => shape::windows(input, before, after, span, stride),
+        };
+        match outputs {
+            Ok(outputs) => Dim::Known(outputs),
+            Err(shape::DoesNotFit) => {
+                if !std::mem::replace(failed, true) {
+                    self.too_large(errors, dimension, input, span, given);
+                }
+                Dim::Unknown
+            }
+        }
+    }
+
+    fn too_large(&self, errors: &mut Errors, dimension: usize, input: u64, span: u64, given: &Window) {
+        let (before, after) = given.pad[dimension];
+        let kernel = given.kernel[dimension];
+        let along = ["height", "width"].get(dimension).copied().unwrap_or("size");
+        let padded = input.saturating_add(before).saturating_add(after);
+        let missing = span.saturating_sub(padded);
+        let what = match given.dilation[dimension] {
+            1 => format!("kernel {kernel}"),
+            dilation => format!("kernel {kernel} with dilation {dilation} (covers {span})"),
+        };
+        let fix = match given.dilation[dimension] {
+            1 => format!("use kernel <= {padded}"),
+            dilation => format!("use kernel <= {}", (padded.saturating_sub(1)) / dilation + 1),
+        };
+        let pad = if given.pools { String::new() } else { format!(", or pad >= {}", before + missing.div_ceil(2)) };
+        let message = format!(
+            "{}: {what} does not fit into {along} {input} (pad {before} + {after}): {input} + {before} + {after} - {span} < 0\n  \
+             trace: {}\n  fix: {fix}{pad}",
+            self.name(),
+            self.trace
+        );
+        // On the dimension's own number where the kernel was given as (height, width).
+        match self.args.expr("kernel") {
+            Some(Expr::Tuple(tuple)) if tuple.elems.len() == 2 => {
+                errors.on(tuple.elems.iter().nth(dimension), message);
+            }
+            _ => self.args.fault("kernel", errors, message),
+        }
+    }
+}
+
+/// `relu` as `Relu`.
+pub fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The windows of a convolution or pooling; pairs are for height and width.
+struct Window {
+    kernel: [u64; 2],
+    stride: [u64; 2],
+    dilation: [u64; 2],
+    pad: [(u64, u64); 2],
+    ceil: bool,
+    pools: bool,
+}
