@@ -200,26 +200,42 @@ fn sequence(before: Vec<TokenTree>, group: &Group, errors: &mut Errors) -> Optio
     }
 }
 
-fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<Statement> {
-    let first_two = (tokens.first(), tokens.get(1));
-    if let (Some(TokenTree::Ident(word)), second) = first_two {
-        let named = matches!(second, Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
-        if word == "assert" && !named {
-            let word = word.clone();
-            return budgets(word, tokens, errors);
+/// Parses a statement, or several where a `;` between them is missing.
+fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
+    let mut found = Vec::new();
+    let mut rest = tokens;
+    while let Some(first) = rest.first() {
+        if let TokenTree::Ident(word) = first {
+            let named = matches!(rest.get(1), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+            if word == "assert" && !named {
+                let word = word.clone();
+                found.extend(budgets(word, rest, errors));
+                break;
+            }
+            if !named && let Some(word) = planned(rest.get(..1).unwrap_or_default()) {
+                errors.on(word, format!("`{word}` is not supported yet; this version has layers and named sequences"));
+                break;
+            }
         }
-        if !named && let Some(word) = planned(tokens.get(..1).unwrap_or_default()) {
-            errors.on(word, format!("`{word}` is not supported yet; this version has layers and named sequences"));
-            return None;
+        let one = |input: ParseStream<'_>| {
+            let layer = layer(input, errors)?;
+            if !input.is_empty() {
+                errors.add(input.error(format!("expected `;` after `{}`", layer.word)));
+            }
+            Ok((layer, input.parse::<TokenStream>()?))
+        };
+        match one.parse2(rest.into_iter().collect()) {
+            Ok((layer, after)) => {
+                found.push(Statement::Layer(layer));
+                rest = after.into_iter().collect();
+            }
+            Err(error) => {
+                errors.add(error);
+                break;
+            }
         }
     }
-    match (|input: ParseStream<'_>| layer(input, errors)).parse2(tokens.into_iter().collect()) {
-        Ok(layer) => Some(Statement::Layer(layer)),
-        Err(error) => {
-            errors.add(error);
-            None
-        }
-    }
+    found
 }
 
 fn layer(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Layer> {
@@ -238,9 +254,6 @@ fn layer(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Layer> {
         let content;
         syn::parenthesized!(content in input);
         list = args(&content)?;
-    }
-    if !input.is_empty() {
-        return Err(input.error(format!("expected `;` after `{word}`")));
     }
     Ok(Layer { name, word, args: list })
 }

@@ -21,9 +21,6 @@ pub struct Arguments {
     /// The network and the pictures: [MODEL] IMAGE...; without a model, lenet5
     #[arg(required = true, value_name = "[MODEL] IMAGE")]
     model_and_images: Vec<String>,
-    /// More pictures (the same as naming them without --image)
-    #[arg(long = "image", value_name = "FILE")]
-    image: Vec<PathBuf>,
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -58,8 +55,7 @@ pub fn run(mut arguments: Arguments) -> Outcome {
         Some(first) if !is_file(first) => arguments.model_and_images.remove(0),
         _ => "lenet5".to_string(),
     };
-    let mut images: Vec<PathBuf> = arguments.model_and_images.drain(..).map(PathBuf::from).collect();
-    images.append(&mut arguments.image);
+    let images: Vec<PathBuf> = arguments.model_and_images.drain(..).map(PathBuf::from).collect();
     with_model(&model, Task { arguments, images })?
 }
 
