@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{chain, conv, extent, leak, loss_weights, numbers, pool, portable, random};
+use common::{chain, conv, extent, leak, loss_weights, network, numbers, pool, portable, random};
 use convnet::dfdx::prelude::*;
 use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Pool, PoolKind, Shape as NodeShape};
 use convnet::net::{Map, Pass};
@@ -154,6 +154,25 @@ fn activations() {
     for activation in all {
         check_both(activation.word(), [2, 3, 4], Op::Activation(activation), NodeShape::Map([2, 3, 4]));
     }
+}
+
+#[test]
+fn branches() {
+    let map = NodeShape::Map([2, 3, 3]);
+    let pad = Pad { top: 1, bottom: 1, left: 1, right: 1 };
+    let same = Op::Conv(Conv { pad, ..conv([3, 3]) });
+    let graph = network(
+        map,
+        &[
+            (same, map, vec![0]),
+            (Op::Activation(Activation::Tanh), map, vec![1]),
+            (Op::Add, map, vec![2, 0]),
+            (same, NodeShape::Map([1, 3, 3]), vec![3]),
+            (Op::Concat, NodeShape::Map([5, 3, 3]), vec![3, 4, 1]),
+            (Op::Add, NodeShape::Map([5, 3, 3]), vec![5, 5]),
+        ],
+    );
+    check("branches", graph, true);
 }
 
 #[test]

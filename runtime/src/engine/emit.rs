@@ -138,7 +138,7 @@ impl Emitter<'_> {
         let staging = Layout::planar(graph.input().chw()).at(self.places.of(self.draft.input));
         let input = self.value(0);
         self.clear_halo(input);
-        self.push(Step::Repack(Repack { from: staging, to: input, batch: self.batch(), accumulate: false }));
+        self.push(Step::Repack(Repack::whole(staging, input, self.batch(), false)));
         if self.draft.pack_first {
             (1..graph.nodes.len()).for_each(|id| self.pack(id));
         }
@@ -148,7 +148,7 @@ impl Emitter<'_> {
             self.end_stage();
         }
         let to = Layout::planar(graph.output_shape().chw()).at(self.places.of(self.draft.output));
-        self.push(Step::Repack(Repack { from: self.value(graph.output), to, batch: self.batch(), accumulate: false }));
+        self.push(Step::Repack(Repack::whole(self.value(graph.output), to, self.batch(), false)));
     }
 
     fn pack(&mut self, id: usize) {
@@ -184,7 +184,7 @@ impl Emitter<'_> {
         }
         if let Some((layout, region, _)) = plan.extra.repacked {
             let to = layout.at(self.places.of(region));
-            self.push(Step::Repack(Repack { from, to, batch, accumulate: false }));
+            self.push(Step::Repack(Repack::whole(from, to, batch, false)));
             self.end_stage();
         }
         let from = if plan.extra.repacked.is_some() { self.by_channel(id) } else { from };
@@ -196,6 +196,7 @@ impl Emitter<'_> {
             Op::Dropout { p } if plan.first => {
                 self.push(pointwise(Function::Dropout(id, p, GradMode::Store)));
             }
+            Op::Add | Op::Concat => self.forward_merge(id),
             Op::Prelu { per_channel } => {
                 self.push(pointwise(Function::Prelu(self.param(node.first_param), per_channel as usize)));
             }
@@ -232,6 +233,69 @@ impl Emitter<'_> {
             _ => None,
         });
         self.push(Step::Correlate(correlate));
+    }
+
+    /// Whether the inputs of a sum lie as its output does, so that it can be taken row by row.
+    fn side_by_side(&self, id: usize) -> bool {
+        let out = self.value(id);
+        let node = &self.draft.graph.nodes[id];
+        matches!(node.op, Op::Add)
+            && node.inputs.iter().all(|input| {
+                let value = self.value(*input);
+                value.chw == out.chw && value.block == out.block
+            })
+    }
+
+    /// For each input of a merging node: where its elements start in the output.
+    fn starts(&self, id: usize) -> Vec<(usize, usize)> {
+        let node = &self.draft.graph.nodes[id];
+        let mut next = 0;
+        let place = |input: &usize| {
+            let start = next;
+            if matches!(node.op, Op::Concat) {
+                next += self.draft.graph.nodes[*input].shape.len();
+            }
+            (*input, start)
+        };
+        node.inputs.iter().map(place).collect()
+    }
+
+    fn forward_merge(&mut self, id: usize) {
+        let (node, out, batch) = (&self.draft.graph.nodes[id], self.value(id), self.batch());
+        if let ([a, b], true) = (node.inputs, self.side_by_side(id)) {
+            let (from, known) = (self.value(*a), self.value(*b));
+            self.push(Step::Pointwise(Pointwise { function: Function::Sum, known, from, out, batch }));
+            return;
+        }
+        for (i, (input, start)) in self.starts(id).into_iter().enumerate() {
+            let part = self.draft.graph.nodes[input].shape.chw();
+            // The first term of a sum is copied, the others are added to it.
+            let accumulate = matches!(node.op, Op::Add) && i > 0;
+            let from = self.value(input);
+            self.push(Step::Repack(Repack { from, to: out, part, starts: [0, start], batch, accumulate }));
+            if matches!(node.op, Op::Add) {
+                self.end_stage();
+            }
+        }
+    }
+
+    fn backward_merge(&mut self, id: usize) {
+        let (d_out, batch, aligned) = (self.grad(id), self.batch(), self.side_by_side(id));
+        for (input, start) in self.starts(id) {
+            if !self.node(input).wants_grad {
+                continue;
+            }
+            let (out, mode) = self.grad_of(input);
+            if aligned {
+                let function = Function::Pass(mode);
+                self.push(Step::Pointwise(Pointwise { function, known: d_out, from: d_out, out, batch }));
+            } else {
+                let (part, accumulate) = (self.draft.graph.nodes[input].shape.chw(), mode == GradMode::Add);
+                self.push(Step::Repack(Repack { from: d_out, to: out, part, starts: [start, 0], batch, accumulate }));
+            }
+            // The same value may come in twice.
+            self.end_stage();
+        }
     }
 
     fn window(&self, id: usize) -> Option<Window> {
@@ -300,7 +364,7 @@ impl Emitter<'_> {
         }
         let from = Layout::planar(graph.output_shape().chw()).at(self.places.of(d_output));
         let (to, _) = self.grad_of(graph.output);
-        self.push(Step::Repack(Repack { from, to, batch: self.batch(), accumulate: false }));
+        self.push(Step::Repack(Repack::whole(from, to, self.batch(), false)));
         self.end_stage();
         for id in (1..graph.nodes.len()).rev() {
             if self.node(id).wants_grad {
@@ -310,7 +374,7 @@ impl Emitter<'_> {
         }
         if let Some(region) = self.draft.d_input {
             let to = Layout::planar(graph.input().chw()).at(self.places.of(region));
-            self.push(Step::Repack(Repack { from: self.grad(0), to, batch: self.batch(), accumulate: false }));
+            self.push(Step::Repack(Repack::whole(self.grad(0), to, self.batch(), false)));
         }
     }
 
@@ -355,6 +419,7 @@ impl Emitter<'_> {
         }
         match node.op {
             Op::Activation(_) | Op::Dropout { .. } | Op::Prelu { .. } => self.backward_pointwise(id, wanted),
+            Op::Add | Op::Concat => self.backward_merge(id),
             Op::BatchNorm { .. } => self.backward_norm(id, wanted),
             Op::Subsample { size } => {
                 let (weight, bias) = (self.d_param(node.first_param), self.d_param(node.first_param + 1));
@@ -397,7 +462,7 @@ impl Emitter<'_> {
             self.end_stage();
             let (to, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
             let (from, accumulate) = (layout.at(self.places.of(region)), mode == GradMode::Add);
-            self.push(Step::Repack(Repack { from, to, batch: self.batch(), accumulate }));
+            self.push(Step::Repack(Repack::whole(from, to, self.batch(), accumulate)));
         }
     }
 

@@ -486,5 +486,6 @@ fn reads_backward(op: &Op) -> (bool, bool) {
         Op::Activation(activation) => (!from_output(*activation), from_output(*activation)),
         Op::Softmax | Op::LogSoftmax => (false, true),
         Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::Flatten | Op::Dropout { .. } => (false, false),
+        Op::Add | Op::Concat => (false, false),
     }
 }

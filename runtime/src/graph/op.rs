@@ -68,6 +68,10 @@ pub enum Op {
     Softmax,
     /// Logarithm of the softmax over channels at each position.
     LogSoftmax,
+    /// The sum of two values of one shape: where a residual connection ends.
+    Add,
+    /// Several values joined along their channels.
+    Concat,
 }
 
 /// The numbers of a convolution. Pairs are `[height, width]`.
@@ -203,6 +207,8 @@ impl Op {
             Op::Prelu { .. } => "prelu",
             Op::Softmax => "softmax",
             Op::LogSoftmax => "log_softmax",
+            Op::Add => "add",
+            Op::Concat => "concat",
         }
     }
 }

@@ -40,7 +40,21 @@ pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
         let own = &params[node.first_param..node.first_param + node.op.n_params()];
         let input = graph.nodes[node.inputs[0]].shape.chw();
         let context = Context { node, id, input, params: own, pass };
-        let (y, new_tape) = context.apply(x, &mut running)?.split_tape();
+        let others =
+            node.inputs.get(1..).unwrap_or_default().iter().map(|other| (&values[*other], *other == node.inputs[0]));
+        let y = match node.op {
+            Op::Add => others.into_iter().try_fold(x, |sum, (other, same)| {
+                let (sum, other) = distinct(sum, other, same)?;
+                sum.try_add(other)
+            })?,
+            // Channels are blocks of rows.
+            Op::Concat => others.into_iter().try_fold(x, |joined, (other, same)| {
+                let (joined, other) = distinct(joined, other, same)?;
+                (joined, other).try_concat_along(Axis::<0>)
+            })?,
+            _ => context.apply(x, &mut running)?,
+        };
+        let (y, new_tape) = y.split_tape();
         values.push(y);
         tape = new_tape;
     }
@@ -67,7 +81,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         running: &mut Vec<(usize, Vec<E>)>,
     ) -> Result<Flat<E, D, T>, D::Err> {
         match self.node.op {
-            Op::Input | Op::Flatten => Ok(x),
+            Op::Input | Op::Flatten | Op::Add | Op::Concat => Ok(x),
             Op::Conv(conv) => self.conv(&conv, x),
             Op::Linear { bias } => self.linear(bias, x),
             Op::Pool(pool) => self.pool(&pool, x),
@@ -148,4 +162,19 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
 /// A constant in the dtype at hand; every `f64` has a nearest value in it.
 fn number<E: Real>(value: f64) -> E {
     E::from_f64(value).unwrap_or(E::nan())
+}
+
+/// `other` beside `x`; if they are the same value, as a tensor of its own, since dfdx refuses an operation of a tensor with
+/// itself.
+fn distinct<E: Real, D: Device<E>, T: NetTape<E, D>>(
+    x: Flat<E, D, T>,
+    other: &Flat<E, D>,
+    same: bool,
+) -> Result<(Flat<E, D, T>, Flat<E, D>), D::Err> {
+    if !same {
+        return Ok((x, other.clone()));
+    }
+    let (x, tape) = x.split_tape();
+    let (copy, tape) = other.clone().put_tape(tape).try_add(E::zero())?.split_tape();
+    Ok((x.put_tape(tape), copy))
 }

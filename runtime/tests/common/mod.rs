@@ -9,11 +9,17 @@ use rand::{Rng, SeedableRng};
 
 /// A chain of operations with the shape that each gives; parameters follow from the operations.
 pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> &'static Graph {
+    let nodes: Vec<_> = ops.iter().enumerate().map(|(i, (op, shape))| (*op, *shape, vec![i])).collect();
+    network(input, &nodes)
+}
+
+/// Operations with the shape that each gives and the nodes that each reads; the input is node 0.
+pub fn network(input: NodeShape, ops: &[(Op, NodeShape, Vec<usize>)]) -> &'static Graph {
     let mut nodes = vec![node("input".into(), Op::Input, vec![], input, 0)];
     let mut params = Vec::new();
-    for (i, (op, shape)) in ops.iter().enumerate() {
-        let from = nodes[i].shape;
-        nodes.push(node(format!("{i}"), *op, vec![i], *shape, params.len()));
+    for (i, (op, shape, inputs)) in ops.iter().enumerate() {
+        let from = nodes[inputs[0]].shape;
+        nodes.push(node(format!("{i}"), *op, inputs.clone(), *shape, params.len()));
         for (name, dims, trainable) in param_shapes(op, from, *shape) {
             params.push(Param { name: leak_str(format!("{i}.{name}")), shape: leak(dims), trainable });
         }

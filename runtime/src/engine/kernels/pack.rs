@@ -134,13 +134,17 @@ impl Pack {
 }
 
 /// Copies a batch from one layout to another with the same elements in `[C, H, W]` order; the shapes may differ, as they
-/// do at a flatten.
+/// do at a flatten. With `starts` it copies part of the elements: a slice of channels.
 #[derive(Debug, Clone, Copy)]
 pub struct Repack {
     /// Where from.
     pub from: Layout,
     /// Where to.
     pub to: Layout,
+    /// `[C, H, W]` of what is copied.
+    pub part: [usize; 3],
+    /// The first element that is copied, and where it goes, in `[C, H, W]` order.
+    pub starts: [usize; 2],
     /// Images.
     pub batch: usize,
     /// Adds to what is there.
@@ -148,46 +152,54 @@ pub struct Repack {
 }
 
 impl Repack {
-    /// Number of tasks: channels of `to` in each image.
+    /// Copies everything.
+    pub fn whole(from: Layout, to: Layout, batch: usize, accumulate: bool) -> Self {
+        Repack { from, to, part: to.chw, starts: [0, 0], batch, accumulate }
+    }
+
+    /// Number of tasks: channels of the part in each image.
     pub fn tasks(&self) -> usize {
-        self.batch * self.to.chw[0]
+        self.batch * self.part[0]
     }
 
     /// Copies the channels `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these channels of `to`, and nobody writes to `from`.
+    #[inline(always)]
     pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let [channels, height, width] = self.to.chw;
-        let [_, from_height, from_width] = self.from.chw;
+        let [channels, height, width] = self.part;
         for task in tasks {
             let (n, c) = (task / channels, task % channels);
             for y in 0..height {
-                if self.from.chw == self.to.chw && self.from.block == 1 && self.to.block == 1 {
-                    // SAFETY: the caller's promises.
-                    let (from, to) = unsafe {
-                        let from = mem.read(self.from.element(n, c, y, 0), width);
-                        (from, mem.write(self.to.element(n, c, y, 0), width))
-                    };
-                    if !self.accumulate {
-                        to.copy_from_slice(from);
-                        continue;
-                    }
-                }
+                let row = (c * height + y) * width;
+                let [from, to] = [(self.from, self.starts[0]), (self.to, self.starts[1])].map(|(layout, start)| {
+                    // A row of the part is a row of both maps, unless a vector stands for a map.
+                    (layout.chw[2] == width).then(|| (place(&layout, n, start + row), layout.block))
+                });
                 for x in 0..width {
-                    let i = (c * height + y) * width + x;
-                    let (pixel, from_x) = (i / from_width, i % from_width);
-                    let (from_c, from_y) = (pixel / from_height, pixel % from_height);
-                    // SAFETY: as above.
+                    let i = row + x;
+                    let from =
+                        from.map_or_else(|| place(&self.from, n, self.starts[0] + i), |(at, step)| at + x * step);
+                    let to = to.map_or_else(|| place(&self.to, n, self.starts[1] + i), |(at, step)| at + x * step);
+                    // SAFETY: the caller's promises.
                     unsafe {
-                        let from = mem.read(self.from.element(n, from_c, from_y, from_x), 1)[0];
-                        let to = mem.write(self.to.element(n, c, y, x), 1);
+                        let from = mem.read(from, 1)[0];
+                        let to = mem.write(to, 1);
                         to[0] = if self.accumulate { to[0] + from } else { from };
                     }
                 }
             }
         }
     }
+}
+
+/// Where element `i`, in `[C, H, W]` order, of image `n` lies.
+#[inline(always)]
+fn place(layout: &Layout, n: usize, i: usize) -> usize {
+    let [_, height, width] = layout.chw;
+    let (pixel, x) = (i / width, i % width);
+    layout.element(n, pixel / height, pixel % height, x)
 }
 
 /// Zeroes the halo of a batch, or all of it.

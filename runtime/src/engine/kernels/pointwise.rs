@@ -142,6 +142,10 @@ pub enum Function {
     Derivative(Activation, GradMode),
     /// `out = mask * from`, forward and backward; the node and the probability say which mask.
     Dropout(usize, f64, GradMode),
+    /// `out = from + known`
+    Sum,
+    /// The gradient of a sum to one of its terms.
+    Pass(GradMode),
     /// `out = slope of (from) * from`, with the slopes' offset and their stride from channel to channel (0: one for all).
     Prelu(usize, usize),
     /// `out = slope of (known) * from`
@@ -193,6 +197,12 @@ impl Pointwise {
                     activate(activation, out);
                 }
                 Function::Derivative(activation, mode) => derivative(activation, mode, known, from, out),
+                Function::Sum => {
+                    for ((out, a), b) in out.iter_mut().zip(from).zip(known) {
+                        *out = a + b;
+                    }
+                }
+                Function::Pass(mode) => mode.apply(from, out, |_| 1.0),
                 Function::Dropout(node, p, mode) => {
                     let scale = (1.0 / (1.0 - p)) as f32;
                     let factor = |i: usize| match seed {
