@@ -20,10 +20,61 @@ pub struct Symbol {
     pub default: Option<u64>,
 }
 
+/// `block name(params) { ... }`: a template for sequences.
+pub struct Block {
+    pub name: Ident,
+    pub params: Vec<BlockParam>,
+    pub body: Vec<Statement>,
+}
+
+/// `name` or `name = default`.
+pub struct BlockParam {
+    pub name: Ident,
+    pub default: Option<Expr>,
+}
+
 pub enum Statement {
     Layer(Layer),
     Sequence(Sequence),
     Assert(Vec<Budget>),
+    Repeat(Repeat),
+    If(If),
+    Residual(Residual),
+    Concat(Concat),
+}
+
+/// `repeat count { ... }`
+pub struct Repeat {
+    pub word: Ident,
+    pub count: Expr,
+    pub body: Vec<Statement>,
+}
+
+/// `if condition { ... } else { ... }`
+pub struct If {
+    pub condition: Expr,
+    pub then: Vec<Statement>,
+    pub otherwise: Vec<Statement>,
+}
+
+/// `residual { ... } shortcut if condition { ... }`
+pub struct Residual {
+    pub word: Ident,
+    pub body: Vec<Statement>,
+    pub shortcut: Option<Shortcut>,
+}
+
+/// The other way around a residual; the identity where the condition does not hold.
+pub struct Shortcut {
+    pub word: Ident,
+    pub condition: Option<Expr>,
+    pub body: Vec<Statement>,
+}
+
+/// `concat { ... }`: each statement is a branch.
+pub struct Concat {
+    pub word: Ident,
+    pub branches: Vec<Statement>,
 }
 
 /// `name: word(args);`

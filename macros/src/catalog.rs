@@ -115,20 +115,13 @@ pub const WORDS: &[Word] = &[
     word("log_softmax", 0, &[], "log_softmax"),
 ];
 
-/// Structures that the language will have.
+/// Words that open a brace.
 pub const STRUCTURES: &[&str] = &["block", "repeat", "residual", "shortcut", "concat", "head", "custom", "if", "else"];
 
 /// Structures and layers that the language will have.
 pub const PLANNED: &[&str] = &[
-    "block",
-    "repeat",
-    "residual",
-    "shortcut",
-    "concat",
     "head",
     "custom",
-    "if",
-    "else",
     "depthwise",
     "conv_transpose",
     "group_norm",

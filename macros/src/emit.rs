@@ -11,12 +11,15 @@ use crate::layers::capital;
 use crate::report::grouped;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// Everything that a network stands for.
 pub fn network(network: &Network, graph: &Graph) -> TokenStream {
-    let emitter = Emitter { network, graph, symbols: symbols(network) };
+    let known = RefCell::new(BTreeMap::new());
+    let emitter = Emitter { network, graph, symbols: symbols(network), known };
     let mut modules = Vec::new();
-    let root = emitter.module(&network.name, &graph.root, true, &mut modules);
+    let root = emitter.root(&mut modules);
     let (build, facts, data) = (emitter.build(), emitter.facts(), emitter.data());
     let (forward, words) = (emitter.forward(), emitter.words());
     quote! { #root #(#modules)* #build #facts #data #forward #words }
@@ -31,6 +34,9 @@ struct Emitter<'a> {
     network: &'a Network,
     graph: &'a Graph,
     symbols: Vec<TokenStream>,
+    /// The structs of sequences that have been emitted, by their fields: equal ones share a struct, so that thirty blocks
+    /// cost the compiler no more than one.
+    known: RefCell<BTreeMap<String, Ident>>,
 }
 
 /// A field of an emitted struct.
@@ -73,16 +79,35 @@ impl Emitter<'_> {
 
     // --- modules ------------------------------------------------------------------------------------------------------
 
-    /// The struct of a sequence with its `TensorCollection`; those of the sequences in it are appended to `more`.
-    fn module(&self, name: &Ident, members: &[Member], root: bool, more: &mut Vec<TokenStream>) -> TokenStream {
-        let tuple = !root && members.iter().all(|member| member.name.is_none());
-        let mut fields = Vec::new();
-        for (index, member) in members.iter().enumerate() {
-            fields.extend(self.field(name, index, member, tuple, more));
-        }
-        let definition = self.definition(name, &fields, root, tuple);
-        let collection = self.collection(name, &fields, root, tuple);
+    /// The struct of the network with its `TensorCollection`; those of the sequences in it are appended to `more`.
+    fn root(&self, more: &mut Vec<TokenStream>) -> TokenStream {
+        let name = &self.network.name;
+        let fields = self.fields(name, &self.graph.root, false, more);
+        let (definition, collection) =
+            (self.definition(name, &fields, true, false), self.collection(name, &fields, true, false));
         quote!(#definition #collection)
+    }
+
+    /// The name of the struct of a sequence, emitted now or before.
+    fn sequence(&self, name: Ident, members: &[Member], more: &mut Vec<TokenStream>) -> Ident {
+        let tuple = members.iter().all(|member| member.name.is_none());
+        let mut inner = Vec::new();
+        let fields = self.fields(&name, members, tuple, &mut inner);
+        // What a struct is, short of its name: equal fields, documented alike.
+        let signature: String = fields.iter().map(|field| format!("{:?} {} ", field.key, field.declaration)).collect();
+        let before = self.known.borrow().get(&signature).cloned();
+        before.unwrap_or_else(|| {
+            self.known.borrow_mut().insert(signature, name.clone());
+            more.append(&mut inner);
+            more.push(self.definition(&name, &fields, false, tuple));
+            more.push(self.collection(&name, &fields, false, tuple));
+            name
+        })
+    }
+
+    fn fields(&self, owner: &Ident, members: &[Member], tuple: bool, more: &mut Vec<TokenStream>) -> Vec<Field> {
+        let members = members.iter().enumerate();
+        members.filter_map(|(index, member)| self.field(owner, index, member, tuple, more)).collect()
     }
 
     fn field(
@@ -113,8 +138,7 @@ impl Emitter<'_> {
             MemberKind::Sequence(members) if self.has_params(members) => {
                 let camel: String = member.key.split('_').map(capital).collect();
                 let name = format_ident!("{owner}{camel}", span = owner.span());
-                let module = self.module(&name, members, false, more);
-                more.push(module);
+                let name = self.sequence(name, members, more);
                 let symbols = &self.symbols;
                 (Some(quote!(#name<#(#symbols,)* E, D>)), format!("the sequence `{}`", member.key))
             }

@@ -21,6 +21,7 @@ mod cost;
 mod graph;
 mod layers;
 mod shape;
+mod walk;
 
 mod emit;
 mod report;
@@ -36,9 +37,12 @@ pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let mut errors = report::Errors::default();
-    let networks = parse::networks(tokens, &mut errors);
-    let items: Vec<_> =
-        networks.iter().map(|network| emit::network(network, &check::network(network, &mut errors))).collect();
+    let call = parse::call(tokens, &mut errors);
+    let items: Vec<_> = call
+        .networks
+        .iter()
+        .map(|network| emit::network(network, &check::network(network, &call.blocks, &mut errors)))
+        .collect();
     let errors = errors.compile_errors();
     quote::quote! { #errors #(#items)* }
 }

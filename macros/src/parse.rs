@@ -1,16 +1,22 @@
 //! Tokens to AST.
 //!
 //! ```text
-//! networks  = { attributes visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
-//!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}" }
-//! body      = { [ name ":" ] word [ "(" args ")" ] ";" | name ":" "{" body "}" | "assert" clause { "," clause } ";" }
+//! call      = { "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
+//! network   = attributes visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
+//!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}"
+//! body      = { [ name ":" ] word [ "(" args ")" ] ";" | name ":" "{" body "}" | "assert" clause { "," clause } ";"
+//!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
+//!             | [ name ":" ] "residual" "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
+//!             | [ name ":" ] "concat" "{" body "}" }
 //! args      = { value | name "=" value }
 //! ```
 //!
 //! A body is cut into statements first, at `;` and after braces, and each is parsed by itself: a statement that does not
 //! parse costs only itself.
 
-use crate::ast::{Arg, Budget, Layer, Network, Sequence, Statement, Symbol};
+use crate::ast::{
+    Arg, Block, BlockParam, Budget, Concat, If, Layer, Network, Repeat, Residual, Sequence, Shortcut, Statement, Symbol,
+};
 use crate::catalog;
 use crate::report::Errors;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
@@ -22,20 +28,32 @@ use syn::{Attribute, BinOp, Expr, LitInt, Token, Visibility, bracketed};
 /// Brackets inside brackets beyond this depth are refused before anything recurses into them.
 const DEPTH: usize = 64;
 
-/// Parses all networks of a macro call.
-pub fn networks(tokens: TokenStream, errors: &mut Errors) -> Vec<Network> {
+/// Everything in a macro call.
+#[derive(Default)]
+pub struct Call {
+    pub blocks: Vec<Block>,
+    pub networks: Vec<Network>,
+}
+
+/// Parses a macro call.
+pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
     if let Some(span) = too_deep(tokens.clone(), 0) {
         errors.at(span, format!("nested more than {DEPTH} deep"));
-        return Vec::new();
+        return Call::default();
     }
     if tokens.is_empty() {
         errors.at(Span::call_site(), "expected a network, such as `pub struct Net: [1, 28, 28] -> [10] { ... }`");
     }
     let all = |input: ParseStream<'_>| {
-        let mut networks = Vec::new();
+        let mut call = Call::default();
         while !input.is_empty() {
-            match network(input, errors) {
-                Ok(network) => networks.push(network),
+            let is_block = input.fork().call(Ident::parse_any).is_ok_and(|word| word == "block");
+            let parsed = match is_block {
+                true => block(input, errors).map(|block| call.blocks.push(block)),
+                false => network(input, errors).map(|network| call.networks.push(network)),
+            };
+            match parsed {
+                Ok(()) => {}
                 Err(error) => {
                     errors.add(error);
                     // Nothing after a broken header can be told apart from it.
@@ -43,15 +61,42 @@ pub fn networks(tokens: TokenStream, errors: &mut Errors) -> Vec<Network> {
                 }
             }
         }
-        Ok(networks)
+        Ok(call)
     };
     match all.parse2(tokens) {
-        Ok(networks) => networks,
+        Ok(call) => call,
         Err(error) => {
             errors.add(error);
-            Vec::new()
+            Call::default()
         }
     }
+}
+
+fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
+    input.call(Ident::parse_any)?;
+    let name: Ident = input.parse()?;
+    if catalog::find(&name.to_string()).is_some() || catalog::PLANNED.contains(&name.to_string().as_str()) {
+        errors.on(&name, format!("`{name}` is a word of the language and cannot name a block"));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let mut params: Vec<BlockParam> = Vec::new();
+    while !content.is_empty() {
+        let name: Ident = content.parse()?;
+        let default = if content.parse::<Option<Token![=]>>()?.is_some() { Some(content.parse()?) } else { None };
+        if params.iter().any(|param| param.name == name) {
+            errors.on(&name, format!("`{name}` is declared twice"));
+        }
+        params.push(BlockParam { name, default });
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    let body: Group = input.parse()?;
+    if body.delimiter() != Delimiter::Brace {
+        return Err(syn::Error::new(body.span(), "expected the layers of the block in braces: `{ ... }`"));
+    }
+    Ok(Block { name, params, body: statements(body.stream(), errors) })
 }
 
 fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
@@ -152,7 +197,7 @@ fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 let group = group.clone();
                 let before = std::mem::take(&mut current);
-                statements.extend(sequence(before, &group, errors));
+                braced(before, &group, &mut statements, errors);
             }
             _ => current.push(tree),
         }
@@ -175,29 +220,119 @@ fn planned(tokens: &[TokenTree]) -> Option<&Ident> {
     })
 }
 
-fn sequence(before: Vec<TokenTree>, group: &Group, errors: &mut Errors) -> Option<Statement> {
-    if let Some(word) = planned(&before) {
-        errors.on(word, format!("`{word}` is not supported yet; this version has layers and named sequences"));
-        return None;
+/// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
+fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
+    let mut head = before.as_slice();
+    let mut name = None;
+    if let [TokenTree::Ident(given), TokenTree::Punct(colon), rest @ ..] = head
+        && colon.as_char() == ':'
+    {
+        name = Some(given.clone());
+        head = rest;
     }
-    match before.as_slice() {
-        [TokenTree::Ident(name), TokenTree::Punct(colon)] if colon.as_char() == ':' => {
-            let name = checked_name(name.clone(), errors);
-            let body = statements(group.stream(), errors);
+    let body = self::statements(group.stream(), errors);
+    let word = match head.first() {
+        Some(TokenTree::Ident(word)) => word.clone(),
+        Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
+        None => {
+            let Some(name) = name else {
+                return errors.at(group.span_open(), "a sequence needs a name: `name: { ... }`");
+            };
+            let name = checked_name(name, errors);
             if body.is_empty() {
                 errors.at(group.span(), format!("the sequence `{name}` is empty"));
             }
-            Some(Statement::Sequence(Sequence { name, body }))
+            return statements.push(Statement::Sequence(Sequence { name, body }));
         }
-        [] => {
-            errors.at(group.span_open(), "a sequence needs a name: `name: { ... }`");
-            None
+    };
+    let rest: TokenStream = head.iter().skip(1).cloned().collect();
+    let statement = match word.to_string().as_str() {
+        "repeat" => match syn::parse2::<Expr>(rest) {
+            Ok(count) => Statement::Repeat(Repeat { word, count, body }),
+            Err(_) => return errors.on(&word, "`repeat` needs a number: `repeat 3 { ... }`"),
+        },
+        "if" => match syn::parse2::<Expr>(rest) {
+            Ok(condition) => Statement::If(If { condition, then: body, otherwise: Vec::new() }),
+            Err(_) => return errors.on(&word, "`if` needs a condition: `if stride > 1 { ... }`"),
+        },
+        "residual" | "concat" if !rest.is_empty() => {
+            return errors.on(rest, format!("expected the branches in braces right after `{word}`"));
         }
-        [first, ..] => {
-            errors.on(first, "expected `name: { ... }` before this brace, or `;` after a layer");
-            None
+        "residual" => Statement::Residual(Residual { word, body, shortcut: None }),
+        "concat" => Statement::Concat(Concat { word, branches: body }),
+        "else" => return attach_else(&word, rest, body, statements, errors),
+        "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
+        other if catalog::STRUCTURES.contains(&other) => {
+            return errors.on(&word, format!("`{word}` is not supported yet"));
         }
+        _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
+    };
+    statements.push(match name {
+        // A structure with a name is a sequence that holds only it.
+        Some(name) => Statement::Sequence(Sequence { name: checked_name(name, errors), body: vec![statement] }),
+        None => statement,
+    });
+}
+
+fn attach_else(
+    word: &Ident,
+    rest: TokenStream,
+    body: Vec<Statement>,
+    statements: &mut [Statement],
+    errors: &mut Errors,
+) {
+    let Some(Statement::If(first)) = statements.last_mut() else {
+        return errors.on(word, "`else` without an `if` before it");
+    };
+    // The last `if` of a chain is the one without an `else`.
+    let mut open = first;
+    while let [Statement::If(_)] = open.otherwise.as_slice() {
+        let Some(Statement::If(next)) = open.otherwise.first_mut() else { return };
+        open = next;
     }
+    if !open.otherwise.is_empty() {
+        return errors.on(word, "this `if` has an `else` already");
+    }
+    let mut rest = rest.into_iter();
+    open.otherwise = match rest.next() {
+        None => body,
+        Some(TokenTree::Ident(next)) if next == "if" => match syn::parse2::<Expr>(rest.collect()) {
+            Ok(condition) => vec![Statement::If(If { condition, then: body, otherwise: Vec::new() })],
+            Err(_) => return errors.on(&next, "`if` needs a condition: `if stride > 1 { ... }`"),
+        },
+        Some(other) => return errors.on(other, "expected `{ ... }` or `if` after `else`"),
+    };
+}
+
+fn attach_shortcut(
+    word: Ident,
+    rest: TokenStream,
+    body: Vec<Statement>,
+    statements: &mut [Statement],
+    errors: &mut Errors,
+) {
+    // A named residual is a sequence that holds only it.
+    let residual = match statements.last_mut() {
+        Some(Statement::Residual(residual)) => residual,
+        Some(Statement::Sequence(sequence)) => match sequence.body.as_mut_slice() {
+            [Statement::Residual(residual)] => residual,
+            _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+        },
+        _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+    };
+    if residual.shortcut.is_some() {
+        return errors.on(word, "this `residual` has a `shortcut` already");
+    }
+    let mut rest = rest.into_iter();
+    let condition = match rest.next() {
+        None => None,
+        Some(TokenTree::Ident(next)) if next == "if" => match syn::parse2::<Expr>(rest.collect()) {
+            Ok(condition) => Some(condition),
+            Err(_) => return errors.on(&next, "`if` needs a condition: `shortcut if stride > 1 { ... }`"),
+        },
+        Some(other) => return errors.on(other, "expected `{ ... }` or `if` after `shortcut`"),
+    };
+    residual.shortcut = Some(Shortcut { word, condition, body });
 }
 
 /// Parses a statement, or several where a `;` between them is missing.
@@ -213,7 +348,13 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
                 break;
             }
             if !named && let Some(word) = planned(rest.get(..1).unwrap_or_default()) {
-                errors.on(word, format!("`{word}` is not supported yet; this version has layers and named sequences"));
+                let message = match word.to_string().as_str() {
+                    "head" | "custom" => format!("`{word}` is not supported yet"),
+                    "block" => "a block is declared beside the structs, not in one".to_string(),
+                    "repeat" | "if" => format!("`{word}` needs braces"),
+                    _ => format!("expected `{word} {{ ... }}`"),
+                };
+                errors.on(word, message);
                 break;
             }
         }

@@ -3,40 +3,69 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// Errors in the order in which they were found.
+/// Errors in the order in which they were found; one for each place.
 #[derive(Default)]
-pub struct Errors(Vec<syn::Error>);
+pub struct Errors {
+    list: Vec<syn::Error>,
+    /// Which instance of a block is being checked.
+    context: Vec<String>,
+}
 
 impl Errors {
     /// Reports `message` on all of `tokens`.
     pub fn on(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
-        self.0.push(syn::Error::new_spanned(tokens, message));
+        self.push(syn::Error::new_spanned(tokens, self.with_context(message)));
     }
 
     /// Reports `message` at a place that has no tokens of its own.
     pub fn at(&mut self, span: Span, message: impl std::fmt::Display) {
-        self.0.push(syn::Error::new(span, message));
+        self.push(syn::Error::new(span, self.with_context(message)));
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// Takes over an error of the parser.
     pub fn add(&mut self, error: syn::Error) {
-        self.0.push(error);
+        self.push(error);
+    }
+
+    /// What is repeated is checked each time, but its mistakes are told once.
+    fn push(&mut self, error: syn::Error) {
+        let place = |error: &syn::Error| format!("{:?}", error.span());
+        if self.list.iter().all(|other| place(other) != place(&error)) {
+            self.list.push(error);
+        }
+    }
+
+    fn with_context(&self, message: impl std::fmt::Display) -> String {
+        match self.context.last() {
+            Some(context) => format!("{message}\n  in {context}"),
+            None => message.to_string(),
+        }
+    }
+
+    /// Everything until [`Errors::leave`] is about an instance of a block.
+    pub fn enter(&mut self, instance: String) {
+        self.context.push(instance);
+    }
+
+    /// Ends what [`Errors::enter`] began.
+    pub fn leave(&mut self) {
+        self.context.pop();
     }
 
     /// One `compile_error!` an error.
     pub fn compile_errors(&self) -> TokenStream {
-        self.0.iter().map(syn::Error::to_compile_error).collect()
+        self.list.iter().map(syn::Error::to_compile_error).collect()
     }
 
     /// The errors' texts and places, for tests.
     #[cfg(test)]
     pub fn all(&self) -> &[syn::Error] {
-        &self.0
+        &self.list
     }
 }
 

@@ -13,7 +13,16 @@ pub struct Scope<'a> {
     pub symbols: &'a [Symbol],
     /// The shape at this point, for `channels`, `height` and `width`.
     pub shape: Shape,
+    /// The parameters of the block that is being filled in.
+    pub locals: &'a [(String, Dim)],
+    /// The largest number that makes sense here.
+    pub largest: u64,
 }
+
+/// The largest size: beyond it, counts would no longer fit into 64 bits.
+pub const SIZE: u64 = u32::MAX as u64;
+/// The largest budget.
+pub const BUDGET: u64 = i64::MAX as u64;
 
 /// The arguments of one layer, matched with the catalogue.
 pub struct Args<'a> {
@@ -82,7 +91,8 @@ impl<'a> Args<'a> {
         }
         // An option by its name alone: a flag that is set, or `stride` for `stride = stride`.
         let alone = identifier(&arg.value).and_then(|name| by_name(&name));
-        if let Some(spec) = alone.filter(|spec| spec.kind == Kind::Flag || *next >= word.positional) {
+        let taken = word.args.get(*next).is_none_or(|spec| *next >= word.positional || self.has(spec.name));
+        if let Some(spec) = alone.filter(|spec| spec.kind == Kind::Flag || taken) {
             return Ok((spec, Some(&arg.value).filter(|_| spec.kind != Kind::Flag)));
         }
         let spec = word.args.get(*next).filter(|_| *next < word.positional);
@@ -249,9 +259,9 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 return Dim::Unknown;
             }
             match int.base10_parse::<u64>() {
-                Ok(n) if n <= u64::from(u32::MAX) => Dim::Known(n),
+                Ok(n) if n <= scope.largest => Dim::Known(n),
                 _ => {
-                    errors.on(expr, format!("{} is too large; sizes go up to {}", int.base10_digits(), u32::MAX));
+                    errors.on(expr, format!("{} is too large; the limit is {}", int.base10_digits(), scope.largest));
                     Dim::Unknown
                 }
             }
@@ -273,7 +283,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 }
             }
             match (left.known(), right.known()) {
-                (Some(a), Some(b)) => arithmetic(binary, a, b, errors),
+                (Some(a), Some(b)) => arithmetic(binary, a, b, scope.largest, errors),
                 _ => Dim::Unknown,
             }
         }
@@ -292,6 +302,9 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
         errors.on(expr, "expected a number or a name");
         return Dim::Unknown;
     };
+    if let Some((_, value)) = scope.locals.iter().find(|(local, _)| *local == name) {
+        return *value;
+    }
     let [channels, height, width] = scope.shape.chw();
     match name.as_str() {
         "channels" => return channels,
@@ -303,12 +316,69 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
         return Dim::Symbol(index);
     }
     let symbols: Vec<String> = scope.symbols.iter().map(|symbol| symbol.name.to_string()).collect();
-    let known = ["channels", "height", "width"].into_iter().chain(symbols.iter().map(String::as_str));
+    let locals = scope.locals.iter().map(|(local, _)| local.as_str());
+    let known = ["channels", "height", "width"].into_iter().chain(symbols.iter().map(String::as_str)).chain(locals);
     errors.on(expr, format!("nothing here is called `{name}`{}", did_you_mean(&name, known)));
     Dim::Unknown
 }
 
-fn arithmetic(binary: &syn::ExprBinary, a: u64, b: u64, errors: &mut Errors) -> Dim {
+/// Whether a condition holds; `None` after an error, or where it depends on what is not known.
+pub fn condition(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Option<bool> {
+    condition_within(expr, scope, errors, 0)
+}
+
+fn condition_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: usize) -> Option<bool> {
+    if depth > 200 {
+        errors.on(expr, "this condition is too long");
+        return None;
+    }
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => Some(flag.value),
+        Expr::Paren(paren) => condition_within(&paren.expr, scope, errors, depth + 1),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
+            condition_within(&unary.expr, scope, errors, depth + 1).map(|holds| !holds)
+        }
+        Expr::Binary(binary) if matches!(binary.op, BinOp::And(_) | BinOp::Or(_)) => {
+            let left = condition_within(&binary.left, scope, errors, depth + 1)?;
+            let right = condition_within(&binary.right, scope, errors, depth + 1)?;
+            Some(if matches!(binary.op, BinOp::And(_)) { left && right } else { left || right })
+        }
+        Expr::Binary(binary) => {
+            let left = evaluate_within(&binary.left, scope, errors, depth + 1);
+            let right = evaluate_within(&binary.right, scope, errors, depth + 1);
+            let order = match (left, right) {
+                (Dim::Unknown, _) | (_, Dim::Unknown) => return None,
+                (Dim::Known(a), Dim::Known(b)) => a.cmp(&b),
+                (a, b) if a == b => std::cmp::Ordering::Equal,
+                _ => {
+                    errors.on(
+                        expr,
+                        "a const generic has no value when the network is checked, so this cannot be decided",
+                    );
+                    return None;
+                }
+            };
+            match binary.op {
+                BinOp::Eq(_) => Some(order.is_eq()),
+                BinOp::Ne(_) => Some(order.is_ne()),
+                BinOp::Lt(_) => Some(order.is_lt()),
+                BinOp::Le(_) => Some(order.is_le()),
+                BinOp::Gt(_) => Some(order.is_gt()),
+                BinOp::Ge(_) => Some(order.is_ge()),
+                _ => {
+                    errors.on(expr, "expected a comparison, such as `stride != 1`");
+                    None
+                }
+            }
+        }
+        _ => {
+            errors.on(expr, "expected a condition, such as `stride != 1 || channels != out`");
+            None
+        }
+    }
+}
+
+fn arithmetic(binary: &syn::ExprBinary, a: u64, b: u64, largest: u64, errors: &mut Errors) -> Dim {
     let (result, what) = match binary.op {
         BinOp::Add(_) => (a.checked_add(b), "too large"),
         BinOp::Sub(_) => (a.checked_sub(b), "negative"),
@@ -320,7 +390,7 @@ fn arithmetic(binary: &syn::ExprBinary, a: u64, b: u64, errors: &mut Errors) -> 
             return Dim::Unknown;
         }
     };
-    match result.filter(|n| *n <= u64::from(u32::MAX)) {
+    match result.filter(|n| *n <= largest) {
         Some(n) => Dim::Known(n),
         None => {
             let what = if result.is_some() { "too large" } else { what };

@@ -19,4 +19,23 @@ cnn! {
         fc3: linear(10);
         assert params == 61_706, macs == 416_520;
     }
+
+    /// LeNet-5 of 1998 (section II-B): connection table, trainable subsampling, scaled tanh, on 32 x 32 digits. The output
+    /// is linear instead of by radial basis functions.
+    pub struct LeNet1998: [1, 32, 32] -> [10] {
+        c1: conv(6, kernel = 5); s2: subsample(2); scaled_tanh;
+        c3: conv(16, kernel = 5, connections = [
+            [0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 0], [5, 0, 1],
+            [0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 0], [4, 5, 0, 1], [5, 0, 1, 2],
+            [0, 1, 3, 4], [1, 2, 4, 5], [0, 2, 3, 5],
+            [0, 1, 2, 3, 4, 5],
+        ]);
+        s4: subsample(2); scaled_tanh;
+        c5: conv(120, kernel = 5); scaled_tanh;
+        flatten;
+        f6: linear(84); scaled_tanh;
+        output: linear(10);
+        // The 60,000 of the paper, and the linear output.
+        assert params == 60_000 + 84 * 10 + 10;
+    }
 }

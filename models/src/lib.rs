@@ -1,9 +1,15 @@
 //! The zoo: declarations only, one family a file, and a way to run generic code on a network by its name.
 #![forbid(unsafe_code)]
 
+mod alexnet;
 mod lenet;
+mod resnet;
+mod vgg;
 
-pub use lenet::LeNet5;
+pub use alexnet::{AlexNet, AlexNet2012};
+pub use lenet::{LeNet5, LeNet1998};
+pub use resnet::{ResNet18, ResNet20, ResNet34, ResNet50, ResNet101, ResNet152};
+pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};
 
 use convnet::backend::Backend;
 use convnet::dfdx::prelude::{BuildOnDevice, Cpu};
@@ -19,8 +25,26 @@ pub struct Entry {
 }
 
 /// All networks, by name.
-pub const CATALOGUE: &[Entry] =
-    &[Entry { name: "lenet5", paper: "LeCun et al., 1998, with ReLU and max pooling, on 28x28 grey-scale digits" }];
+pub const CATALOGUE: &[Entry] = &[
+    Entry { name: "lenet5", paper: "LeCun et al., 1998, with ReLU and max pooling, on 28x28 grey-scale digits" },
+    Entry { name: "lenet1998", paper: "LeCun et al., 1998, as it was, on 32x32 grey-scale digits" },
+    Entry { name: "alexnet", paper: "Krizhevsky, 2014: one tower, as in torchvision" },
+    Entry { name: "alexnet2012", paper: "Krizhevsky et al., 2012: two towers" },
+    Entry { name: "vgg11", paper: "Simonyan and Zisserman, 2014, 11 layers" },
+    Entry { name: "vgg11_bn", paper: "the same with batch normalisation" },
+    Entry { name: "vgg13", paper: "Simonyan and Zisserman, 2014, 13 layers" },
+    Entry { name: "vgg13_bn", paper: "the same with batch normalisation" },
+    Entry { name: "vgg16", paper: "Simonyan and Zisserman, 2014, 16 layers" },
+    Entry { name: "vgg16_bn", paper: "the same with batch normalisation" },
+    Entry { name: "vgg19", paper: "Simonyan and Zisserman, 2014, 19 layers" },
+    Entry { name: "vgg19_bn", paper: "the same with batch normalisation" },
+    Entry { name: "resnet18", paper: "He et al., 2015, 18 layers" },
+    Entry { name: "resnet34", paper: "He et al., 2015, 34 layers" },
+    Entry { name: "resnet50", paper: "He et al., 2015, 50 layers" },
+    Entry { name: "resnet101", paper: "He et al., 2015, 101 layers" },
+    Entry { name: "resnet152", paper: "He et al., 2015, 152 layers" },
+    Entry { name: "resnet20_cifar", paper: "He et al., 2015, 20 layers, on 32x32 pictures" },
+];
 
 /// Generic code that wants a network.
 pub trait WithModel {
@@ -40,6 +64,74 @@ impl Model for LeNet5 {
     type On<D: Backend<f32>> = LeNet5<f32, D>;
 }
 
+impl Model for LeNet1998 {
+    type On<D: Backend<f32>> = LeNet1998<f32, D>;
+}
+
+impl Model for AlexNet {
+    type On<D: Backend<f32>> = AlexNet<1000, f32, D>;
+}
+
+impl Model for AlexNet2012 {
+    type On<D: Backend<f32>> = AlexNet2012<1000, f32, D>;
+}
+
+impl Model for Vgg11 {
+    type On<D: Backend<f32>> = Vgg11<1000, f32, D>;
+}
+
+impl Model for Vgg11Bn {
+    type On<D: Backend<f32>> = Vgg11Bn<1000, f32, D>;
+}
+
+impl Model for Vgg13 {
+    type On<D: Backend<f32>> = Vgg13<1000, f32, D>;
+}
+
+impl Model for Vgg13Bn {
+    type On<D: Backend<f32>> = Vgg13Bn<1000, f32, D>;
+}
+
+impl Model for Vgg16 {
+    type On<D: Backend<f32>> = Vgg16<1000, f32, D>;
+}
+
+impl Model for Vgg16Bn {
+    type On<D: Backend<f32>> = Vgg16Bn<1000, f32, D>;
+}
+
+impl Model for Vgg19 {
+    type On<D: Backend<f32>> = Vgg19<1000, f32, D>;
+}
+
+impl Model for Vgg19Bn {
+    type On<D: Backend<f32>> = Vgg19Bn<1000, f32, D>;
+}
+
+impl Model for ResNet18 {
+    type On<D: Backend<f32>> = ResNet18<1000, f32, D>;
+}
+
+impl Model for ResNet34 {
+    type On<D: Backend<f32>> = ResNet34<1000, f32, D>;
+}
+
+impl Model for ResNet50 {
+    type On<D: Backend<f32>> = ResNet50<1000, f32, D>;
+}
+
+impl Model for ResNet101 {
+    type On<D: Backend<f32>> = ResNet101<1000, f32, D>;
+}
+
+impl Model for ResNet152 {
+    type On<D: Backend<f32>> = ResNet152<1000, f32, D>;
+}
+
+impl Model for ResNet20 {
+    type On<D: Backend<f32>> = ResNet20<10, f32, D>;
+}
+
 /// A name that stands for no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no network is called `{name}`{hint}; the zoo has: {}", names.join(", "))]
@@ -57,6 +149,23 @@ pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, Unknow
     let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
     match plain(name).as_str() {
         "lenet5" => Ok(task.run::<LeNet5>("lenet5")),
+        "lenet1998" => Ok(task.run::<LeNet1998>("lenet1998")),
+        "alexnet" => Ok(task.run::<AlexNet>("alexnet")),
+        "alexnet2012" => Ok(task.run::<AlexNet2012>("alexnet2012")),
+        "vgg11" => Ok(task.run::<Vgg11>("vgg11")),
+        "vgg11bn" => Ok(task.run::<Vgg11Bn>("vgg11_bn")),
+        "vgg13" => Ok(task.run::<Vgg13>("vgg13")),
+        "vgg13bn" => Ok(task.run::<Vgg13Bn>("vgg13_bn")),
+        "vgg16" => Ok(task.run::<Vgg16>("vgg16")),
+        "vgg16bn" => Ok(task.run::<Vgg16Bn>("vgg16_bn")),
+        "vgg19" => Ok(task.run::<Vgg19>("vgg19")),
+        "vgg19bn" => Ok(task.run::<Vgg19Bn>("vgg19_bn")),
+        "resnet18" => Ok(task.run::<ResNet18>("resnet18")),
+        "resnet34" => Ok(task.run::<ResNet34>("resnet34")),
+        "resnet50" => Ok(task.run::<ResNet50>("resnet50")),
+        "resnet101" => Ok(task.run::<ResNet101>("resnet101")),
+        "resnet152" => Ok(task.run::<ResNet152>("resnet152")),
+        "resnet20cifar" => Ok(task.run::<ResNet20>("resnet20_cifar")),
         wanted => {
             let names: Vec<&'static str> = CATALOGUE.iter().map(|entry| entry.name).collect();
             let likeness = |candidate: &&str| strsim::jaro_winkler(wanted, candidate);
@@ -65,5 +174,27 @@ pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, Unknow
             let hint = best.map_or(String::new(), |best| format!("; did you mean `{best}`?"));
             Err(UnknownModel { name: name.into(), hint, names })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Name;
+    impl WithModel for Name {
+        type Output = &'static str;
+        fn run<N: Model>(self, name: &'static str) -> &'static str {
+            assert!(N::GRAPH.param_count() > 0);
+            name
+        }
+    }
+
+    #[test]
+    fn every_entry_has_its_network() {
+        for entry in CATALOGUE {
+            assert_eq!(with_model(entry.name, Name), Ok(entry.name));
+        }
+        assert_eq!(with_model("VGG-16-BN", Name), Ok("vgg16_bn"));
     }
 }

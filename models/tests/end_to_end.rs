@@ -89,6 +89,12 @@ fn bench_and_parity() {
         // Far below the limits, which are made for networks of a hundred layers.
         assert!(comparison["gradients"].as_f64().unwrap() < 1e-5, "{comparison}");
     }
+    // Residual connections, batch statistics and running buffers.
+    let resnet = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/resnet20_cifar.json");
+    let comparisons = json(&ok(folder.path(), &["parity", resnet, "--json"]));
+    for comparison in comparisons.as_array().unwrap() {
+        assert!(comparison["gradients"].as_f64().unwrap() < 1e-4, "{comparison}");
+    }
     // One wrong number is found.
     let text = std::fs::read_to_string(golden).unwrap();
     let start = text.find("\"loss\":").unwrap();

@@ -6,6 +6,38 @@ use convnet::net::{Network, params};
 use convnet::prelude::*;
 
 cnn! {
+    block basic(out, stride = 1) {
+        residual {
+            conv1: conv(out, kernel = 3, stride, pad = 1, bias = false);
+            bn1: batch_norm; relu;
+            conv2: conv(out, kernel = 3, pad = 1, bias = false);
+            bn2: batch_norm;
+        } shortcut if stride != 1 || channels != out {
+            downsample: { conv(out, kernel = 1, stride, bias = false); batch_norm; }
+        }
+        relu;
+    }
+
+    block inception(narrow, wide) {
+        concat {
+            branch1: conv(narrow, kernel = 1);
+            branch2: { conv(narrow, kernel = 1); relu; conv(wide, kernel = 3, pad = 1); if wide > 4 { relu; } else { tanh; } }
+            branch3: { max_pool(3, stride = 1, pad = 1); conv(narrow, kernel = 1); }
+        }
+    }
+
+    /// Every structure of the language.
+    pub struct Branching<const CLASSES: usize = 5>: [3, 16, 16] -> [CLASSES] {
+        stem: conv(8, kernel = 3, pad = 1); relu;
+        layer1: { repeat 3 { basic(8); } }
+        layer2: { basic(12, stride = 2); repeat 2 { basic(12); } }
+        mixed: inception(4, 6);
+        plain: inception(4, 3);
+        around: residual { conv(11, kernel = 1); }
+        global_avg_pool;
+        fc: linear(CLASSES);
+    }
+
     /// Every layer of the language.
     pub struct Everything<const WIDE: usize = 8, const CLASSES: usize = 10>: [3, 24, 20] -> [CLASSES] {
         stem: conv(WIDE, kernel = 3, pad = same, bias = false);
@@ -103,6 +135,36 @@ fn names_shapes_and_counts_agree_with_dfdx() {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }
     assert!(!keys.contains(&"stem.bias") && !keys.contains(&"11.bias"));
+}
+
+#[test]
+fn structures_name_and_run_as_sequences_do() {
+    let dev = Cpu::default();
+    let mut net = dev.build_module::<Branching, f32>();
+    let graph = agrees(&net);
+    let keys: Vec<&str> = graph.params.iter().map(|param| param.name).collect();
+    for key in [
+        "layer1.2.conv1.weight",
+        "layer2.0.downsample.1.running_mean",
+        "mixed.branch1.weight",
+        "mixed.branch2.2.bias",
+        "around.0.weight",
+    ] {
+        assert!(keys.contains(&key), "{key} in {keys:?}");
+    }
+    assert!(!keys.contains(&"layer1.0.downsample.0.weight"));
+    // Equal blocks share a type, and others do not.
+    let _: [&Tensor<Rank4<8, 8, 3, 3>, f32, Cpu>; 2] = [&net.layer1.0.conv2.weight, &net.layer1.2.conv2.weight];
+    let _: &Tensor<Rank4<12, 8, 1, 1>, f32, Cpu> = &net.layer2.0.downsample.0.weight;
+    let _: &Tensor<Rank4<6, 4, 3, 3>, f32, Cpu> = &net.mixed.branch2.2.weight;
+    let _: &Tensor<Rank4<3, 4, 3, 3>, f32, Cpu> = &net.plain.branch2.2.weight;
+    let x: Tensor<Rank4<2, 3, 16, 16>, f32, Cpu> = dev.sample_normal();
+    let y: Tensor<Rank2<2, 5>, f32, Cpu> = net.forward(x.clone());
+    assert!(y.as_vec().iter().all(|y| y.is_finite()));
+    let gradients = net.forward_mut(x.traced(Gradients::leaky())).square().mean().backward();
+    for weight in [&net.layer1.0.conv1.weight, &net.layer1.1.conv1.weight] {
+        assert!(gradients.get(weight).as_vec().iter().any(|g| *g != 0.0));
+    }
 }
 
 #[test]

@@ -28,7 +28,12 @@ impl Context<'_> {
         if let Expr::Tuple(tuple) = expr
             && tuple.elems.len() == 4
         {
-            let scope = crate::values::Scope { symbols: &self.network.symbols, shape: self.shape };
+            let scope = crate::values::Scope {
+                symbols: &self.network.symbols,
+                shape: self.shape,
+                locals: self.locals,
+                largest: crate::values::SIZE,
+            };
             let sides: Option<Vec<u64>> =
                 tuple.elems.iter().map(|side| crate::values::number(side, &scope, errors).known()).collect();
             return match sides?[..] {
@@ -152,7 +157,12 @@ impl Context<'_> {
             self.args.fault("groups", errors, "`groups` and `connections` exclude each other");
             return None;
         }
-        let scope = crate::values::Scope { symbols: &self.network.symbols, shape: self.shape };
+        let scope = crate::values::Scope {
+            symbols: &self.network.symbols,
+            shape: self.shape,
+            locals: self.locals,
+            largest: crate::values::SIZE,
+        };
         let mut table = Vec::new();
         for row in &rows.elems {
             let Expr::Array(row_channels) = row else {

@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub args: &'a Args<'a>,
     pub shape: Shape,
     pub network: &'a Network,
+    /// The parameters of the block that is being filled in.
+    pub locals: &'a [(String, Dim)],
     /// The last shapes, in words.
     pub trace: String,
     /// See `Checker::spread`.

@@ -110,3 +110,62 @@ fn receptive_fields() {
     assert_eq!(fields, [1, 5, 5, 6, 14, 14, 16, 16, 32, 32, 32, 32, 32]);
     assert_eq!(graph.nodes.last().unwrap().jump, [4, 4]);
 }
+
+fn resnet(block: &str, blocks: [usize; 4]) -> String {
+    let stage = |i: usize, out: usize, stride: usize| {
+        format!("layer{i}: {{ {block}({out}, stride = {stride}); repeat {} {{ {block}({out}); }} }}", blocks[i - 1] - 1)
+    };
+    format!(
+        "block basic(out, stride = 1) {{
+            residual {{
+                conv1: conv(out, 3, stride, pad = 1, bias = false); bn1: batch_norm; relu;
+                conv2: conv(out, 3, pad = 1, bias = false); bn2: batch_norm;
+            }} shortcut if stride != 1 || channels != out {{
+                downsample: {{ conv(out, 1, stride, bias = false); batch_norm; }}
+            }}
+            relu;
+        }}
+        block bottleneck(wide, stride = 1) {{
+            residual {{
+                conv1: conv(wide, 1, bias = false); bn1: batch_norm; relu;
+                conv2: conv(wide, 3, stride, pad = 1, bias = false); bn2: batch_norm; relu;
+                conv3: conv(4 * wide, 1, bias = false); bn3: batch_norm;
+            }} shortcut if stride != 1 || channels != 4 * wide {{
+                downsample: {{ conv(4 * wide, 1, stride, bias = false); batch_norm; }}
+            }}
+            relu;
+        }}
+        struct N: [3, 224, 224] -> [1000] {{
+            conv1: conv(64, 7, stride = 2, pad = 3, bias = false); bn1: batch_norm; relu; max_pool(3, stride = 2, pad = 1);
+            {} {} {} {}
+            global_avg_pool; fc: linear(1000);
+        }}",
+        stage(1, 64, 1),
+        stage(2, 128, 2),
+        stage(3, 256, 2),
+        stage(4, 512, 2)
+    )
+}
+
+/// torchvision's documented counts and keys.
+#[test]
+fn resnet_family() {
+    check(&resnet("basic", [2, 2, 2, 2]), 11_689_512, 1_814_073_344);
+    check(&resnet("basic", [3, 4, 6, 3]), 21_797_672, 3_663_761_408);
+    check(&resnet("bottleneck", [3, 4, 6, 3]), 25_557_032, 4_089_184_256);
+    check(&resnet("bottleneck", [3, 8, 36, 3]), 60_192_808, 11_513_626_624);
+    let graph = graph(&resnet("basic", [2, 2, 2, 2]));
+    let keys: Vec<String> =
+        graph.nodes.iter().flat_map(|node| node.params.iter().map(|p| format!("{}.{}", node.name, p.name))).collect();
+    assert_eq!(keys.len(), 102);
+    for key in [
+        "layer1.0.conv1.weight",
+        "layer2.0.downsample.0.weight",
+        "layer2.0.downsample.1.running_var",
+        "layer4.1.bn2.bias",
+    ] {
+        assert!(keys.iter().any(|found| found == key), "{key}");
+    }
+    let last = graph.nodes.iter().rfind(|node| matches!(node.shape, crate::graph::Shape::Map(_))).unwrap();
+    assert_eq!((last.receptive_field[0].evaluate(|_| None), last.jump), (Some(435), [32, 32]));
+}

@@ -17,8 +17,8 @@ use std::str::FromStr;
 fn checked(source: &str) -> (Option<Graph>, Vec<String>) {
     let tokens = TokenStream::from_str(source).unwrap();
     let mut errors = Errors::default();
-    let networks = parse::networks(tokens, &mut errors);
-    let graph = networks.first().map(|network| check::network(network, &mut errors));
+    let call = parse::call(tokens, &mut errors);
+    let graph = call.networks.first().map(|network| check::network(network, &call.blocks, &mut errors));
     (graph, errors.all().iter().map(ToString::to_string).collect())
 }
 

@@ -6,7 +6,16 @@ use crate::report::Errors;
 use proc_macro2::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 use std::str::FromStr;
 
-const NETWORKS: [&str; 2] = [
+const NETWORKS: [&str; 3] = [
+    "block b(out, stride = 1) {
+        residual { c: conv(out, 3, stride, pad = 1); } shortcut if stride != 1 || channels != out { d: conv(out, 1, stride); }
+        if out > 3 { relu; } else if out == 2 { tanh; } else { gelu; }
+    }
+    pub struct R: [3, 8, 8] -> [4] {
+        x: { repeat 2 { b(4); } b(8, stride = 2); }
+        y: concat { p: conv(4, 1); q: { conv(2, 1); relu; } max_pool(3, stride = 1, pad = 1); }
+        global_avg_pool; linear(4);
+    }",
     "/// Doc.
     pub struct A<const K: usize = 10>: [1, 28, 28] -> [K] {
         conv1: conv(6, kernel = (5, 5), pad = 2, stride = (1, 1)); relu; max_pool(2, ceil);
@@ -97,8 +106,9 @@ fn no_mutation_panics() {
             for change in &changes {
                 let mutated: TokenStream = changed(&tokens, path, change.as_ref()).into_iter().collect();
                 let mut errors = Errors::default();
-                for network in crate::parse::networks(mutated.clone(), &mut errors) {
-                    crate::check::network(&network, &mut errors);
+                let call = crate::parse::call(mutated.clone(), &mut errors);
+                for network in &call.networks {
+                    crate::check::network(network, &call.blocks, &mut errors);
                 }
                 inside(&errors, source.lines().count());
                 let rust = expand(mutated);

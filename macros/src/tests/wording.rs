@@ -67,8 +67,18 @@ fn one_mistake_gives_one_error() {
         ("conv(2, 3, connections = [[0]]);", "2 output channels need 2 lists of input channels, not 1"),
         ("conv(1, 3, connections = [[]]);", "output channel 0 reads no input channel"),
         ("batch_norm(eps = 0);", "`eps` must be above 0"),
-        ("residual { relu; }", "`residual` is not supported yet"),
-        ("repeat 3 { relu; }", "`repeat` is not supported yet"),
+        ("head aux: [10] { relu; }", "`head` is not supported yet"),
+        ("residual { conv(4, 3); }", "this residual gives [4, 26, 26], but the identity beside it gives [1, 28, 28]"),
+        ("residual { }", "this residual has no layers"),
+        ("shortcut { relu; }", "`shortcut` without a `residual` before it"),
+        ("residual { relu; } shortcut { relu; } shortcut { relu; }", "has a `shortcut` already"),
+        ("else { relu; }", "`else` without an `if` before it"),
+        ("if 1 { relu; }", "expected a condition"),
+        ("if K == 3 { relu; }", "so this cannot be decided"),
+        ("repeat K { relu; }", "`K` has no value when the network is checked"),
+        ("repeat 3 { a: relu; }", "`a` is used twice"),
+        ("concat { conv(2, 1); conv(2, 3); }", "the branches differ in height and width"),
+        ("concat { conv(2, 1); conv(K, 1); }", "the channels of branches are added up"),
         ("upsample(2);", "`upsample` is not supported yet"),
         ("match: relu;", "`match` is a Rust keyword"),
         ("__x: relu;", "names that start with `__` are reserved"),
@@ -101,7 +111,6 @@ fn headers() {
         ("struct N<const E: usize>: [1, 8, 8] -> [10]", "`E` is taken"),
         ("struct N<const A: usize, const A: usize>: [1, 8, 8] -> [10]", "`A` is declared twice"),
         ("enum N", "expected `struct`, found `enum`"),
-        ("block N", "`block` is not supported yet"),
     ];
     for (source, expected) in cases {
         let found = header(source);
@@ -122,4 +131,49 @@ fn budgets_name_the_largest_layers() {
         "activations is 8,906, which is not > 9,000,000\n  largest: conv1 4,056, 1 4,056, input 784",
     ];
     assert_eq!(found, expected);
+}
+
+const BLOCKS: &str = "block basic(out, stride = 1) {
+    residual { conv1: conv(out, 3, stride, pad = 1); relu; conv2: conv(out, 3, pad = 1); }
+    shortcut if stride != 1 || channels != out { down: conv(out, 1, stride); }
+}";
+
+fn with_blocks(body: &str) -> Vec<String> {
+    checked(&format!("{BLOCKS} struct N: [3, 8, 8] -> [3] {{ {body} global_avg_pool; linear(3); }}")).1
+}
+
+#[test]
+fn blocks() {
+    assert_eq!(with_blocks("a: { repeat 2 { basic(3); } basic(6, stride = 2); } b: basic(6);"), Vec::<String>::new());
+    let cases = [
+        ("basic();", "`basic` needs `out`"),
+        ("basic(3, strid = 2);", "`basic` has the parameters `out` and `stride`; did you mean `stride`?"),
+        ("basic(3, 1, 2);", "`basic` has the parameters `out` and `stride`"),
+        ("basic(3, out = 2);", "is given twice"),
+        ("basc(3);", "no layer is called `basc`; did you mean `basic`?"),
+    ];
+    for (body, expected) in cases {
+        let found = with_blocks(body);
+        assert_eq!(found.len(), 1, "{body}: {found:#?}");
+        assert!(found[0].contains(expected), "{body}: {found:#?}");
+    }
+    // A mistake in a block is told once, with the instance that it was found in.
+    let source =
+        "block b(out) { conv(out, kernel = 9); } struct N: [1, 8, 8] -> [1] { repeat 5 { b(2); } flatten; linear(1); }";
+    let found = checked(source).1;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].ends_with("in `0`, made by `b(out = 2)`"), "{found:#?}");
+    let itself = "block b(n) { b(n); } struct N: [1, 8, 8] -> [1] { b(2); }";
+    assert!(checked(itself).1[0].contains("`b` contains itself"));
+}
+
+#[test]
+fn both_sides_of_a_residual_are_named() {
+    let found = errors("residual { a: conv(4, 3); } shortcut { b: conv(5, 3); } global_avg_pool; linear(10);");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0]
+            .contains("residual: input [1, 28, 28] -> a [4, 26, 26]\n  shortcut: input [1, 28, 28] -> b [5, 26, 26]")
+    );
+    assert!(found[1].contains("this shortcut gives [5, 26, 26], its residual [4, 26, 26]"));
 }

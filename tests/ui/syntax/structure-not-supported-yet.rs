@@ -2,7 +2,7 @@ use convnet::prelude::*;
 
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
-        residual { conv(1, kernel = 1); }
+        head aux: [10] { flatten; linear(10); }
         flatten;
         fc: linear(10);
     }

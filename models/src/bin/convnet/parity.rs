@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Largest error of logits, relative to the largest logit.
 const LOGITS: f64 = 1e-4;
-/// Largest error of a gradient, relative to its norm.
+/// Largest error of a gradient, relative to its norm, or to a thousandth of the largest norm.
 const GRADIENTS: f64 = 1e-3;
 
 #[derive(clap::Args)]
@@ -210,9 +210,12 @@ impl Found {
     fn judge(&self, file: &Path, model: &str, executor: &'static str, mode: &'static str, want: &Values) -> Comparison {
         let mut gradients = 0.0_f64;
         let mut worst_gradient = String::new();
+        // A gradient that is zero in exact arithmetic, as that of a bias before a batch norm, keeps the rounding of its
+        // terms; it is compared with the others.
+        let largest = want.grads.values().map(|gradient| gradient.l2).fold(0.0, f64::max);
         for (name, want) in &want.grads {
             let error = self.gradients.get(name.as_str()).map_or(f64::NAN, |found| {
-                let scale = want.l2.max(f64::MIN_POSITIVE);
+                let scale = want.l2.max(1e-3 * largest).max(f64::MIN_POSITIVE);
                 let elements = want.at.iter().map(|(i, want)| found.get(*i).map_or(f64::NAN, |x| f64::from(*x) - want));
                 // A sum of n elements may be off by as much as sqrt(n) times the norm's error.
                 let sum_error = (sum(found) - want.sum) / (found.len() as f64).sqrt();
