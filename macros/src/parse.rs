@@ -1,7 +1,7 @@
 //! Tokens to AST.
 //!
 //! ```text
-//! call      = { "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
+//! call      = { [ docs ] "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
 //! network   = attributes visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
 //!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}"
 //! body      = { [ name ":" ] word [ "(" args ")" ] ";" | name ":" "{" body "}" | "assert" clause { "," clause } ";"
@@ -47,7 +47,9 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
     let all = |input: ParseStream<'_>| {
         let mut call = Call::default();
         while !input.is_empty() {
-            let is_block = input.fork().call(Ident::parse_any).is_ok_and(|word| word == "block");
+            let ahead = input.fork();
+            let is_block = ahead.call(Attribute::parse_outer).is_ok()
+                && ahead.call(Ident::parse_any).is_ok_and(|word| word == "block");
             let parsed = match is_block {
                 true => block(input, errors).map(|block| call.blocks.push(block)),
                 false => network(input, errors).map(|network| call.networks.push(network)),
@@ -73,6 +75,11 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
 }
 
 fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
+    for attribute in input.call(Attribute::parse_outer)? {
+        if !attribute.path().is_ident("doc") {
+            errors.on(attribute, "a block takes no attributes but doc comments");
+        }
+    }
     input.call(Ident::parse_any)?;
     let name: Ident = input.parse()?;
     if catalog::find(&name.to_string()).is_some() || catalog::PLANNED.contains(&name.to_string().as_str()) {

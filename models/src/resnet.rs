@@ -31,15 +31,25 @@ cnn! {
         relu;
     }
 
+    block basics(out, count, stride) {
+        basic(out, stride);
+        repeat count - 1 { basic(out); }
+    }
+
+    block bottlenecks(wide, count, stride) {
+        bottleneck(wide, stride);
+        repeat count - 1 { bottleneck(wide); }
+    }
+
     /// ResNet-18 (table 1).
     pub struct ResNet18<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
         max_pool(3, stride = 2, pad = 1);
-        layer1: { repeat 2 { basic(64); } }
-        layer2: { basic(128, stride = 2); repeat 1 { basic(128); } }
-        layer3: { basic(256, stride = 2); repeat 1 { basic(256); } }
-        layer4: { basic(512, stride = 2); repeat 1 { basic(512); } }
+        layer1: basics(64, 2, stride = 1);
+        layer2: basics(128, 2, stride = 2);
+        layer3: basics(256, 2, stride = 2);
+        layer4: basics(512, 2, stride = 2);
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 11_689_512, macs == 1_814_073_344, receptive_field == 435;
@@ -50,10 +60,10 @@ cnn! {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
         max_pool(3, stride = 2, pad = 1);
-        layer1: { repeat 3 { basic(64); } }
-        layer2: { basic(128, stride = 2); repeat 3 { basic(128); } }
-        layer3: { basic(256, stride = 2); repeat 5 { basic(256); } }
-        layer4: { basic(512, stride = 2); repeat 2 { basic(512); } }
+        layer1: basics(64, 3, stride = 1);
+        layer2: basics(128, 4, stride = 2);
+        layer3: basics(256, 6, stride = 2);
+        layer4: basics(512, 3, stride = 2);
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 21_797_672, macs == 3_663_761_408, receptive_field == 899;
@@ -64,10 +74,10 @@ cnn! {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
         max_pool(3, stride = 2, pad = 1);
-        layer1: { repeat 3 { bottleneck(64); } }
-        layer2: { bottleneck(128, stride = 2); repeat 3 { bottleneck(128); } }
-        layer3: { bottleneck(256, stride = 2); repeat 5 { bottleneck(256); } }
-        layer4: { bottleneck(512, stride = 2); repeat 2 { bottleneck(512); } }
+        layer1: bottlenecks(64, 3, stride = 1);
+        layer2: bottlenecks(128, 4, stride = 2);
+        layer3: bottlenecks(256, 6, stride = 2);
+        layer4: bottlenecks(512, 3, stride = 2);
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 25_557_032, macs == 4_089_184_256, receptive_field == 427;
@@ -78,10 +88,10 @@ cnn! {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
         max_pool(3, stride = 2, pad = 1);
-        layer1: { repeat 3 { bottleneck(64); } }
-        layer2: { bottleneck(128, stride = 2); repeat 3 { bottleneck(128); } }
-        layer3: { bottleneck(256, stride = 2); repeat 22 { bottleneck(256); } }
-        layer4: { bottleneck(512, stride = 2); repeat 2 { bottleneck(512); } }
+        layer1: bottlenecks(64, 3, stride = 1);
+        layer2: bottlenecks(128, 4, stride = 2);
+        layer3: bottlenecks(256, 23, stride = 2);
+        layer4: bottlenecks(512, 3, stride = 2);
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 44_549_160, macs == 7_801_405_440, receptive_field == 971;
@@ -92,10 +102,10 @@ cnn! {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
         max_pool(3, stride = 2, pad = 1);
-        layer1: { repeat 3 { bottleneck(64); } }
-        layer2: { bottleneck(128, stride = 2); repeat 7 { bottleneck(128); } }
-        layer3: { bottleneck(256, stride = 2); repeat 35 { bottleneck(256); } }
-        layer4: { bottleneck(512, stride = 2); repeat 2 { bottleneck(512); } }
+        layer1: bottlenecks(64, 3, stride = 1);
+        layer2: bottlenecks(128, 8, stride = 2);
+        layer3: bottlenecks(256, 36, stride = 2);
+        layer4: bottlenecks(512, 3, stride = 2);
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 60_192_808, macs == 11_513_626_624, receptive_field == 1451;
@@ -105,9 +115,9 @@ cnn! {
     pub struct ResNet20<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
         conv1: conv(16, kernel = 3, pad = 1, bias = false);
         bn1: batch_norm; relu;
-        layer1: { repeat 3 { basic(16); } }
-        layer2: { basic(32, stride = 2); repeat 2 { basic(32); } }
-        layer3: { basic(64, stride = 2); repeat 2 { basic(64); } }
+        layer1: basics(16, 3, stride = 1);
+        layer2: basics(32, 3, stride = 2);
+        layer3: basics(64, 3, stride = 2);
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 272_474;

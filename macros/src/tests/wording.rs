@@ -133,7 +133,8 @@ fn budgets_name_the_largest_layers() {
     assert_eq!(found, expected);
 }
 
-const BLOCKS: &str = "block basic(out, stride = 1) {
+const BLOCKS: &str = "/// With a doc comment.
+    block basic(out, stride = 1) {
     residual { conv1: conv(out, 3, stride, pad = 1); relu; conv2: conv(out, 3, pad = 1); }
     shortcut if stride != 1 || channels != out { down: conv(out, 1, stride); }
 }";
