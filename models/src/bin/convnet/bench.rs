@@ -1,14 +1,13 @@
 //! `convnet bench`
 
-use crate::common::{self, Outcome, RunOn, median, print};
+use crate::common::{self, Outcome, RunOn, Task, median, print};
 use convnet::backend::Backend;
-use convnet::device::{DeviceChoice, OnDevice};
+use convnet::device::DeviceChoice;
 use convnet::dfdx::optim::{Momentum, Optimizer as _, Sgd, SgdConfig};
 use convnet::dfdx::prelude::*;
 use convnet::net::{Map, forward, forward_mut};
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::Model;
 use serde::Serialize;
-use std::marker::PhantomData;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -41,27 +40,11 @@ enum Mode {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    arguments.on.prepare()?;
-    let model = arguments.model.clone();
-    with_model(&model, Task(arguments))?
+    let (model, on) = (arguments.model.clone(), arguments.on.clone());
+    common::run(&model, &on, 0, Bench(arguments))
 }
 
-struct Task(Arguments);
-
-impl WithModel for Task {
-    type Output = Outcome;
-
-    fn run<N: Model>(self, name: &'static str) -> Outcome {
-        let device = self.0.on.device;
-        device.run(0, Job { arguments: self.0, name, model: PhantomData::<N> })?
-    }
-}
-
-struct Job<N> {
-    arguments: Arguments,
-    name: &'static str,
-    model: PhantomData<N>,
-}
+struct Bench(Arguments);
 
 #[derive(Serialize)]
 struct Report {
@@ -78,14 +61,12 @@ struct Report {
     pictures_per_second: f64,
 }
 
-impl<N: Model> OnDevice for Job<N> {
-    type Output = Outcome;
-
-    fn run<D: Backend<f32>>(self, device: D, on: DeviceChoice) -> Outcome {
-        let Arguments { mode, batch, repeats, json, .. } = self.arguments;
+impl Task for Bench {
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
+        let Arguments { mode, batch, repeats, json, .. } = self.0;
         let batch = batch as usize;
         let failed = |error: D::Err| format!("the device failed: {error:?}");
-        let mut net = <N::On<D> as BuildOnDevice<D, f32>>::try_build_on_device(&device).map_err(failed)?;
+        let mut net = common::build::<N, D>(name, &device)?;
         let [c, h, w] = N::GRAPH.input().chw();
         let classes = N::GRAPH.output_shape().len();
         let x: Map<f32, D> = device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(failed)?;
@@ -127,7 +108,7 @@ impl<N: Model> OnDevice for Job<N> {
         }
         let median_ms = median(&mut rounds);
         let report = Report {
-            model: self.name,
+            model: name,
             mode,
             batch,
             device: on.to_string(),

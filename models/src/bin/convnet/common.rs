@@ -1,17 +1,21 @@
 //! What several subcommands share: printing, options, data.
 
+use convnet::backend::Backend;
 use convnet::data::mnist::{self, Split};
-use convnet::device::DeviceChoice;
+use convnet::device::{DeviceChoice, OnDevice};
+use convnet::dfdx::nn::BuildOnDevice;
+use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 /// What a subcommand gives back.
 pub type Outcome = Result<(), Box<dyn Error>>;
 
 /// Options about where to run.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct RunOn {
     /// auto, cpu, cuda or cuda:N; auto takes CUDA where it is compiled in and present
     #[arg(long, default_value = "auto")]
@@ -27,6 +31,52 @@ impl RunOn {
         let threads = usize::from(self.threads);
         convnet::engine::set_threads(threads).map_err(|error| format!("cannot start {threads} threads: {error}").into())
     }
+}
+
+/// A subcommand's work, once the network and the device are known.
+pub trait Task {
+    /// Does it.
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome;
+}
+
+/// Does `task` with the network called `model` on the device that `on` asks for, whose random numbers start from `seed`.
+pub fn run(model: &str, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
+    on.prepare()?;
+    with_model(model, Chosen { device: on.device, seed, task })?
+}
+
+struct Chosen<T> {
+    device: DeviceChoice,
+    seed: u64,
+    task: T,
+}
+
+impl<T: Task> WithModel for Chosen<T> {
+    type Output = Outcome;
+
+    fn run<N: Model>(self, name: &'static str) -> Outcome {
+        self.device.run(self.seed, Placed { name, task: self.task, model: PhantomData::<N> })?
+    }
+}
+
+struct Placed<N, T> {
+    name: &'static str,
+    task: T,
+    model: PhantomData<N>,
+}
+
+impl<N: Model, T: Task> OnDevice for Placed<N, T> {
+    type Output = Outcome;
+
+    fn run<D: Backend<f32>>(self, device: D, on: DeviceChoice) -> Outcome {
+        self.task.run::<N, D>(self.name, device, on)
+    }
+}
+
+/// A network with random weights.
+pub fn build<N: Model, D: Backend<f32>>(name: &str, device: &D) -> Result<N::On<D>, Box<dyn Error>> {
+    let built = <N::On<D> as BuildOnDevice<D, f32>>::try_build_on_device(device);
+    built.map_err(|error| format!("cannot build {name}: {error:?}").into())
 }
 
 /// Writes a line to standard output.

@@ -1,15 +1,14 @@
 //! `convnet eval`
 
-use crate::common::{self, Outcome, RunOn, print};
+use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::train::report;
 use convnet::backend::Backend;
 use convnet::checkpoint;
 use convnet::data::mnist;
-use convnet::device::{DeviceChoice, OnDevice};
+use convnet::device::DeviceChoice;
 use convnet::train::evaluate;
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::Model;
 use serde::Serialize;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -32,27 +31,11 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    arguments.on.prepare()?;
-    let model = arguments.model.clone();
-    with_model(&model, Task(arguments))?
+    let (model, on) = (arguments.model.clone(), arguments.on.clone());
+    common::run(&model, &on, 0, Eval(arguments))
 }
 
-struct Task(Arguments);
-
-impl WithModel for Task {
-    type Output = Outcome;
-
-    fn run<N: Model>(self, name: &'static str) -> Outcome {
-        let device = self.0.on.device;
-        device.run(0, Job { arguments: self.0, name, model: PhantomData::<N> })?
-    }
-}
-
-struct Job<N> {
-    arguments: Arguments,
-    name: &'static str,
-    model: PhantomData<N>,
-}
+struct Eval(Arguments);
 
 #[derive(Serialize)]
 struct Report {
@@ -65,19 +48,17 @@ struct Report {
     confusion: Vec<Vec<usize>>,
 }
 
-impl<N: Model> OnDevice for Job<N> {
-    type Output = Outcome;
-
-    fn run<D: Backend<f32>>(self, device: D, _: DeviceChoice) -> Outcome {
-        let weights = self.arguments.weights.unwrap_or_else(|| common::default_weights(self.name));
-        let mut net = <N::On<D> as convnet::dfdx::nn::BuildOnDevice<D, f32>>::try_build_on_device(&device)
-            .map_err(|error| format!("cannot build {}: {error:?}", self.name))?;
+impl Task for Eval {
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
+        let Eval(arguments) = self;
+        let weights = arguments.weights.unwrap_or_else(|| common::default_weights(name));
+        let mut net = common::build::<N, D>(name, &device)?;
         checkpoint::load::<_, f32, D>(&mut net, &weights)?;
-        let test = common::digits(self.arguments.data.as_deref())?.test;
+        let test = common::digits(arguments.data.as_deref())?.test;
         let evaluation = evaluate(&net, &device, &test, mnist::NORMALISATION)?;
-        if self.arguments.json {
+        if arguments.json {
             return common::print_json(&Report {
-                model: self.name,
+                model: name,
                 weights,
                 pictures: evaluation.total(),
                 accuracy: evaluation.accuracy(),

@@ -1,18 +1,17 @@
 //! `convnet predict`
 
-use crate::common::{self, Outcome, RunOn, print, say};
+use crate::common::{self, Outcome, RunOn, Task, print, say};
 use convnet::backend::Backend;
 use convnet::checkpoint;
 use convnet::data::{Batch, mnist};
-use convnet::device::{DeviceChoice, OnDevice};
+use convnet::device::DeviceChoice;
 use convnet::train::predict;
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::Model;
 use image::imageops::FilterType;
 use image::{ImageReader, Limits};
 use serde::Serialize;
 use std::fs::File;
 use std::io::BufReader;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -48,7 +47,6 @@ enum Invert {
 }
 
 pub fn run(mut arguments: Arguments) -> Outcome {
-    arguments.on.prepare()?;
     // The first word is a network unless it looks like a file.
     let is_file = |word: &String| Path::new(word).exists() || word.contains(['.', '/']);
     let model = match arguments.model_and_images.first() {
@@ -56,30 +54,16 @@ pub fn run(mut arguments: Arguments) -> Outcome {
         _ => "lenet5".to_string(),
     };
     let images: Vec<PathBuf> = arguments.model_and_images.drain(..).map(PathBuf::from).collect();
-    with_model(&model, Task { arguments, images })?
+    if images.is_empty() {
+        return Err("no picture given; name PNG or JPEG files after the network".into());
+    }
+    let on = arguments.on.clone();
+    common::run(&model, &on, 0, Predict { arguments, images })
 }
 
-struct Task {
+struct Predict {
     arguments: Arguments,
     images: Vec<PathBuf>,
-}
-
-impl WithModel for Task {
-    type Output = Outcome;
-
-    fn run<N: Model>(self, name: &'static str) -> Outcome {
-        if self.images.is_empty() {
-            return Err("no picture given; name PNG or JPEG files after the network".into());
-        }
-        let device = self.arguments.on.device;
-        device.run(0, Job { task: self, name, model: PhantomData::<N> })?
-    }
-}
-
-struct Job<N> {
-    task: Task,
-    name: &'static str,
-    model: PhantomData<N>,
 }
 
 #[derive(Serialize)]
@@ -95,14 +79,11 @@ struct Class {
     probability: f32,
 }
 
-impl<N: Model> OnDevice for Job<N> {
-    type Output = Outcome;
-
-    fn run<D: Backend<f32>>(self, device: D, _: DeviceChoice) -> Outcome {
-        let Task { arguments, images } = self.task;
-        let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(self.name));
-        let mut net = <N::On<D> as convnet::dfdx::nn::BuildOnDevice<D, f32>>::try_build_on_device(&device)
-            .map_err(|error| format!("cannot build {}: {error:?}", self.name))?;
+impl Task for Predict {
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
+        let Predict { arguments, images } = self;
+        let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
+        let mut net = common::build::<N, D>(name, &device)?;
         let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
         let names: Vec<String> = match about.get("classes") {
             Some(names) => names.split(',').map(String::from).collect(),

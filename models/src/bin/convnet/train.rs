@@ -1,13 +1,13 @@
 //! `convnet train`
 
-use crate::common::{self, Outcome, RunOn, print, say};
+use crate::common::{self, Outcome, RunOn, Task, print, say};
 use convnet::backend::Backend;
 use convnet::checkpoint::{self, Metadata};
 use convnet::data::Dataset;
 use convnet::data::mnist::{self, Split};
-use convnet::device::{DeviceChoice, OnDevice};
+use convnet::device::DeviceChoice;
 use convnet::train::{Config, Epoch, Evaluation, Event, Optimizer, Schedule, evaluate, fit};
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::Model;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::error::Error;
@@ -68,9 +68,12 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Outcome {
     arguments.config().check()?;
-    arguments.on.prepare()?;
-    let model = arguments.model.clone();
-    with_model(&model, Task(arguments))?
+    let Split { mut train, test } = common::digits(arguments.data.as_deref())?;
+    if let Some(limit) = arguments.limit {
+        train = train.first(limit as usize);
+    }
+    let (model, on, seed) = (arguments.model.clone(), arguments.on.clone(), arguments.seed);
+    common::run(&model, &on, seed, Train { arguments, train, test })
 }
 
 impl Arguments {
@@ -89,28 +92,10 @@ impl Arguments {
     }
 }
 
-struct Task(Arguments);
-
-impl WithModel for Task {
-    type Output = Outcome;
-
-    fn run<N: Model>(self, name: &'static str) -> Outcome {
-        let Split { mut train, test } = common::digits(self.0.data.as_deref())?;
-        if let Some(limit) = self.0.limit {
-            train = train.first(limit as usize);
-        }
-        let (device, seed) = (self.0.on.device, self.0.seed);
-        let job = Job { arguments: self.0, name, train, test, model: std::marker::PhantomData::<N> };
-        device.run(seed, job)?
-    }
-}
-
-struct Job<N> {
+struct Train {
     arguments: Arguments,
-    name: &'static str,
     train: Dataset,
     test: Dataset,
-    model: std::marker::PhantomData<N>,
 }
 
 /// What `--json` prints.
@@ -129,16 +114,13 @@ struct Report {
     confusion: Vec<Vec<usize>>,
 }
 
-impl<N: Model> OnDevice for Job<N> {
-    type Output = Outcome;
-
-    fn run<D: Backend<f32>>(self, device: D, on: DeviceChoice) -> Outcome {
-        let Job { arguments, name, train, test, .. } = self;
+impl Task for Train {
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
+        let Train { arguments, train, test } = self;
         let config = arguments.config();
         let out = arguments.out.clone().unwrap_or_else(|| common::default_weights(name));
         let loud = !arguments.quiet;
-        let mut net = <N::On<D> as convnet::dfdx::nn::BuildOnDevice<D, f32>>::try_build_on_device(&device)
-            .map_err(|error| format!("cannot build {name}: {error:?}"))?;
+        let mut net = common::build::<N, D>(name, &device)?;
         if loud {
             say(&format!(
                 "{name}: {} parameters, {} training and {} test pictures, {on} ({} threads), {} epochs of {} steps",
