@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo check -q -p convnet-models
 for _ in 1 2 3 4 5; do
-  touch models/src/lenet.rs
+  touch models/src/resnet.rs
   start=$(date +%s.%N)
   cargo check -q -p convnet-models
   echo "$(date +%s.%N) - $start" | bc
