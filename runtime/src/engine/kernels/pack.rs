@@ -177,6 +177,11 @@ impl Repack {
                     // A row of the part is a row of both maps, unless a vector stands for a map.
                     (layout.chw[2] == width).then(|| (place(&layout, n, start + row), layout.block))
                 });
+                if let (Some((from, 1)), Some((to, 1)), false) = (from, to, self.accumulate) {
+                    // SAFETY: the caller's promises.
+                    unsafe { mem.write(to, width).copy_from_slice(mem.read(from, width)) };
+                    continue;
+                }
                 for x in 0..width {
                     let i = row + x;
                     let from =
