@@ -28,6 +28,10 @@ use syn::{Attribute, BinOp, Expr, LitInt, Token, Visibility, bracketed};
 /// Brackets inside brackets beyond this depth are refused before anything recurses into them.
 const DEPTH: usize = 64;
 
+/// More tokens than this in one statement or argument are refused: syn recurses into a chain of operators as it does
+/// into brackets.
+const LENGTH: usize = 512;
+
 /// Everything in a macro call.
 #[derive(Default)]
 pub struct Call {
@@ -39,6 +43,10 @@ pub struct Call {
 pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
     if let Some(span) = too_deep(tokens.clone(), 0) {
         errors.at(span, format!("nested more than {DEPTH} deep"));
+        return Call::default();
+    }
+    if let Some(span) = too_long(tokens.clone(), true) {
+        errors.at(span, format!("this is too long: more than {LENGTH} tokens in one statement or argument"));
         return Call::default();
     }
     if tokens.is_empty() {
@@ -112,6 +120,35 @@ fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
         TokenTree::Group(group) => too_deep(group.stream(), depth + 1),
         _ => None,
     })
+}
+
+/// The token at which a stretch without `,` or `;` becomes too long. A body ends one too, between statements but not
+/// between arguments, and so does an attribute; `else` goes on with the one before.
+fn too_long(tokens: TokenStream, in_body: bool) -> Option<Span> {
+    let (mut length, mut before) = (0usize, 0usize);
+    for tree in tokens {
+        length += 1;
+        if length > LENGTH {
+            return Some(tree.span());
+        }
+        match &tree {
+            TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';') => length = 0,
+            TokenTree::Ident(word) if in_body && length == 1 && word == "else" => length += before,
+            TokenTree::Group(group) => {
+                let brace = group.delimiter() == Delimiter::Brace;
+                let found = too_long(group.stream(), brace);
+                if found.is_some() {
+                    return found;
+                }
+                let attribute = length == 2 && group.delimiter() == Delimiter::Bracket;
+                if in_body && (brace || attribute) {
+                    (before, length) = (length, 0);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> {

@@ -134,6 +134,38 @@ fn depth_and_length_are_bounded() {
     let _ = Span::call_site();
 }
 
+/// syn recurses into all of these; 20,000 of them once took the compiler down with its stack.
+#[test]
+fn chains_are_bounded() {
+    let chain = |link: &str| link.repeat(20_000);
+    for layer in [
+        format!("linear({}1);", chain("- ")),
+        format!("linear({}1);", chain("1 + ")),
+        format!("linear({}1);", chain("! ")),
+        format!("linear({}1);", chain("|| ")),
+        format!("linear(a{});", chain("[0]")),
+        format!("linear(if a {{ 1 }} {});", chain("else if a { 2 } ")),
+        format!("if channels == 1 {{ relu; }} {}", chain("else if channels == 2 { relu; } ")),
+    ] {
+        let source = format!("struct N: [1] -> [1] {{ {layer} }}");
+        let text = expand(TokenStream::from_str(&source).unwrap()).to_string();
+        assert!(text.contains("too long"), "{}", &layer[..40]);
+    }
+}
+
+/// The bound is on one statement or argument, not on what is long for a good reason.
+#[test]
+fn long_networks_and_tables_are_accepted() {
+    let row = "[0, 1, 2]";
+    let table = format!("[{}]", [row; 600].join(", "));
+    let layers = format!("{} conv(600, kernel = 1, connections = {table});", "relu; ".repeat(1_000));
+    let sequences: String = (0..600).map(|i| format!("s{i}: {{ relu; }} ")).collect();
+    let docs = "/// A line of documentation.\n".repeat(1_000);
+    let source = format!("{docs} struct N: [3, 4, 4] -> [600, 4, 4] {{ {layers} {sequences} }}");
+    let text = expand(TokenStream::from_str(&source).unwrap()).to_string();
+    assert!(!text.contains("compile_error"), "{}", &text[..400]);
+}
+
 #[test]
 fn the_same_tokens_give_the_same_code() {
     let source = TokenStream::from_str(NETWORKS[0]).unwrap();
