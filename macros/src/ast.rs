@@ -1,7 +1,7 @@
 //! What the user wrote, with its spans; no meaning yet.
 
 use proc_macro2::Ident;
-use syn::{Attribute, BinOp, Expr, Visibility};
+use syn::{Attribute, BinOp, Expr, Type, Visibility};
 
 /// One `struct Name<...>: [..] -> [..] { ... }`.
 pub struct Network {
@@ -41,6 +41,8 @@ pub enum Statement {
     If(If),
     Residual(Residual),
     Concat(Concat),
+    Head(Head),
+    Custom(Custom),
 }
 
 /// `repeat count { ... }`
@@ -75,6 +77,26 @@ pub struct Shortcut {
 pub struct Concat {
     pub word: Ident,
     pub branches: Vec<Statement>,
+}
+
+/// `head name: [N] { ... }` or `head name: [N] = word(args);`
+pub struct Head {
+    pub word: Ident,
+    pub name: Ident,
+    pub shape: Vec<Expr>,
+    pub body: HeadBody,
+}
+
+pub enum HeadBody {
+    Sequence(Vec<Statement>),
+    One(Layer),
+}
+
+/// `custom name: path::To<Type> -> [C, H, W];`
+pub struct Custom {
+    pub name: Ident,
+    pub module: Type,
+    pub shape: Vec<Expr>,
 }
 
 /// `name: word(args);`

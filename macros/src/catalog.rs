@@ -118,25 +118,6 @@ pub const WORDS: &[Word] = &[
 /// Words that open a brace.
 pub const STRUCTURES: &[&str] = &["block", "repeat", "residual", "shortcut", "concat", "head", "custom", "if", "else"];
 
-/// Structures and layers that the language will have.
-pub const PLANNED: &[&str] = &[
-    "head",
-    "custom",
-    "depthwise",
-    "conv_transpose",
-    "group_norm",
-    "layer_norm",
-    "instance_norm",
-    "dropout2d",
-    "upsample",
-    "pad",
-    "crop",
-    "channel_shuffle",
-    "pixel_shuffle",
-    "squeeze_excite",
-    "identity",
-];
-
 /// The layer that `name` stands for.
 pub fn find(name: &str) -> Option<&'static Word> {
     WORDS.iter().find(|word| word.name == name)

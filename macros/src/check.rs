@@ -3,7 +3,7 @@
 
 use crate::ast::{Block, Budget, Network, Statement};
 use crate::cost::{Count, Dim};
-use crate::graph::{Graph, Node, Shape};
+use crate::graph::{Graph, Node, Shape, leads_to};
 use crate::report::{Errors, did_you_mean, grouped, one_of};
 use crate::values::{BUDGET, SIZE, Scope, evaluate};
 use crate::walk::Checker;
@@ -26,16 +26,22 @@ pub fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Grap
     if checker.errors.count() == before {
         checker.budgets(&network.body);
     }
-    let nodes = checker.nodes;
-    Graph { nodes, root, output }
+    let output_node = checker.current();
+    let (nodes, heads) = (checker.nodes, checker.heads);
+    Graph { nodes, root, output, output_node, heads }
 }
 
 /// The shape that the header declares.
 fn declared(dims: &[Expr], network: &Network, errors: &mut Errors) -> Shape {
     let scope = Scope { symbols: &network.symbols, shape: Shape::Unknown, locals: &[], largest: SIZE };
+    shape(dims, &network.name, &scope, errors)
+}
+
+/// A shape as it is written; `owner` is what it belongs to.
+pub fn shape(dims: &[Expr], owner: &proc_macro2::Ident, scope: &Scope<'_>, errors: &mut Errors) -> Shape {
     let values: Vec<Dim> = dims
         .iter()
-        .map(|dim| match evaluate(dim, &scope, errors) {
+        .map(|dim| match evaluate(dim, scope, errors) {
             Dim::Known(0) => {
                 errors.on(dim, "a dimension is at least 1");
                 Dim::Unknown
@@ -51,7 +57,7 @@ fn declared(dims: &[Expr], network: &Network, errors: &mut Errors) -> Shape {
                 format!("a shape is [C, H, W] (channels, height, width) or [N], not {} dimensions", dims.len());
             match dims.first() {
                 Some(first) => errors.on(quote!(#first #(, #dims)*), message),
-                None => errors.on(&network.name, message),
+                None => errors.on(owner, message),
             }
             Shape::Unknown
         }
@@ -64,6 +70,14 @@ impl Checker<'_, '_> {
         if declared.is_unknown() || actual.is_unknown() || declared == actual || self.nodes.len() < 2 {
             return;
         }
+        let message =
+            format!("`{}` is declared to give {}, but its layers give", self.network.name, self.show(declared));
+        let dims = &self.network.output;
+        self.wrong_output(quote!(#(#dims),*), &message, declared, actual);
+    }
+
+    /// Reports that layers end in another shape than was declared.
+    pub fn wrong_output(&mut self, place: proc_macro2::TokenStream, what: &str, declared: Shape, actual: Shape) {
         let fix = match (declared, actual) {
             (Shape::Vector(_), Shape::Map(_)) => {
                 "\n  fix: end with `flatten; linear(...)` or `global_avg_pool`".to_string()
@@ -73,15 +87,8 @@ impl Checker<'_, '_> {
             }
             _ => format!("\n  fix: declare `-> {}`", self.show(actual)),
         };
-        let dims = &self.network.output;
-        let message = format!(
-            "`{}` is declared to give {}, but its layers give {}\n  trace: {}{fix}",
-            self.network.name,
-            self.show(declared),
-            self.show(actual),
-            self.trace()
-        );
-        self.errors.on(quote!(#(#dims),*), message);
+        let message = format!("{what} {}\n  trace: {}{fix}", self.show(actual), self.trace());
+        self.errors.on(place, message);
     }
 
     fn size(&self, dim: Dim) -> String {
@@ -117,17 +124,26 @@ impl Checker<'_, '_> {
         let scope = Scope { symbols: &self.network.symbols, shape: Shape::Unknown, locals: &[], largest: BUDGET };
         let limit = crate::values::number(&budget.limit, &scope, self.errors);
         let (Some(limit), true) = (limit.known().map(i128::from), complete) else { return };
+        // Auxiliary heads have parameters, but evaluation does not compute them.
+        let main = leads_to(&self.nodes, self.current());
+        let counted = |id: &usize| what == "params" || main.get(*id) == Some(&true);
+        let nodes: Vec<&Node> =
+            self.nodes.iter().enumerate().filter(|(id, _)| counted(id)).map(|(_, node)| node).collect();
         let values: Option<Vec<i128>> = match count {
             Some(count) => {
-                let total = self.nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
+                let total = nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
                 self.evaluate(&total).map(|total| vec![total])
             }
             None => {
-                let last = self.nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));
+                let last = nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));
                 let fields = last.map(|node| node.receptive_field.clone()).unwrap_or_default();
                 fields.iter().map(|field| self.evaluate(field)).collect()
             }
         };
+        if let Some(custom) = self.nodes.iter().find(|node| node.label == "custom") {
+            let message = format!("`{what}` cannot be told: `{}` is a custom module, which has its own", custom.name);
+            return self.errors.on(&budget.what, message);
+        }
         let Some(values) = values else {
             let names = self.network.symbols.iter().filter(|symbol| symbol.default.is_none());
             let names =
@@ -152,7 +168,7 @@ impl Checker<'_, '_> {
             return;
         }
         let shown: Vec<String> = values.iter().map(|value| grouped(*value)).collect();
-        let largest = count.map_or(String::new(), |count| self.largest(count));
+        let largest = count.map_or(String::new(), |count| self.largest(&nodes, count));
         let op = budget.op;
         let message =
             format!("{what} is {}, which is not {} {}{largest}", shown.join(" x "), quote!(#op), grouped(limit));
@@ -164,9 +180,9 @@ impl Checker<'_, '_> {
     }
 
     /// The three nodes with the highest counts.
-    fn largest(&self, count: impl Fn(&Node) -> Count) -> String {
+    fn largest(&self, nodes: &[&Node], count: impl Fn(&Node) -> Count) -> String {
         let mut counts: Vec<(i128, &str)> =
-            self.nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, node.name.as_str()))).collect();
+            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, node.name.as_str()))).collect();
         counts.sort_by_key(|(value, _)| -value);
         let shown = counts.iter().filter(|(value, _)| *value > 0).take(3);
         let shown: Vec<String> = shown.map(|(value, name)| format!("{name} {}", grouped(*value))).collect();

@@ -10,6 +10,18 @@ pub struct Graph {
     pub root: Vec<Member>,
     /// The declared output.
     pub output: Shape,
+    /// The node that gives it.
+    pub output_node: usize,
+    pub heads: Vec<Head>,
+}
+
+/// An auxiliary output.
+pub struct Head {
+    /// Dotted path.
+    pub path: String,
+    pub node: usize,
+    /// Its declared shape.
+    pub shape: Shape,
 }
 
 /// One operation.
@@ -60,8 +72,10 @@ pub struct Member {
 pub enum MemberKind {
     /// The node with this index.
     Layer(usize),
-    /// A sequence of its own.
-    Sequence(Vec<Member>),
+    /// A sequence of its own, with the node that it ends at.
+    Sequence(Vec<Member>, usize),
+    /// A module from outside: its node and its type.
+    Custom(usize, Box<syn::Type>),
 }
 
 /// The shape of a value.
@@ -101,4 +115,43 @@ impl Node {
         let trainable = self.params.iter().filter(|param| param.trainable);
         trainable.fold(Count::default(), |sum, param| sum.plus(&crate::cost::product(&param.shape)))
     }
+}
+
+/// For each node, whether the value of `output` depends on it.
+pub fn leads_to(nodes: &[Node], output: usize) -> Vec<bool> {
+    let mut leads = vec![false; nodes.len()];
+    if let Some(place) = leads.get_mut(output) {
+        *place = true;
+    }
+    for (id, node) in nodes.iter().enumerate().rev() {
+        if leads.get(id) == Some(&true) {
+            for input in &node.inputs {
+                if let Some(place) = leads.get_mut(*input) {
+                    *place = true;
+                }
+            }
+        }
+    }
+    leads
+}
+
+/// For each node, whether everything that reaches `output` passes through it.
+pub fn trunk(nodes: &[Node], output: usize) -> Vec<bool> {
+    let leads = leads_to(nodes, output);
+    // No edge may jump over a node of the trunk.
+    let mut furthest = 0;
+    let mut trunk = vec![false; nodes.len()];
+    let mut reader = vec![0; nodes.len()];
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| leads.get(*id) == Some(&true)) {
+        for input in &node.inputs {
+            if let Some(place) = reader.get_mut(*input) {
+                *place = id;
+            }
+        }
+    }
+    for (id, place) in trunk.iter_mut().enumerate() {
+        *place = leads.get(id) == Some(&true) && furthest <= id;
+        furthest = furthest.max(reader.get(id).copied().unwrap_or(0));
+    }
+    trunk
 }

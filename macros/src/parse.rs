@@ -7,7 +7,8 @@
 //! body      = { [ name ":" ] word [ "(" args ")" ] ";" | name ":" "{" body "}" | "assert" clause { "," clause } ";"
 //!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
 //!             | [ name ":" ] "residual" "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
-//!             | [ name ":" ] "concat" "{" body "}" }
+//!             | [ name ":" ] "concat" "{" body "}" | "head" name ":" "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
+//!             | "custom" name ":" type "->" "[" dims "]" ";" }
 //! args      = { value | name "=" value }
 //! ```
 //!
@@ -15,7 +16,8 @@
 //! parse costs only itself.
 
 use crate::ast::{
-    Arg, Block, BlockParam, Budget, Concat, If, Layer, Network, Repeat, Residual, Sequence, Shortcut, Statement, Symbol,
+    Arg, Block, BlockParam, Budget, Concat, Custom, Head, HeadBody, If, Layer, Network, Repeat, Residual, Sequence,
+    Shortcut, Statement, Symbol,
 };
 use crate::catalog;
 use crate::report::Errors;
@@ -90,7 +92,7 @@ fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
     }
     input.call(Ident::parse_any)?;
     let name: Ident = input.parse()?;
-    if catalog::find(&name.to_string()).is_some() || catalog::PLANNED.contains(&name.to_string().as_str()) {
+    if catalog::find(&name.to_string()).is_some() || catalog::STRUCTURES.contains(&name.to_string().as_str()) {
         errors.on(&name, format!("`{name}` is a word of the language and cannot name a block"));
     }
     let content;
@@ -156,12 +158,8 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     let vis: Visibility = input.parse()?;
     if input.peek(Ident::peek_any) && !input.peek(Token![struct]) {
         let word = input.call(Ident::parse_any)?;
-        let message = match catalog::PLANNED.contains(&word.to_string().as_str()) {
-            true => format!("`{word}` is not supported yet"),
-            false => {
-                format!("expected `struct`, found `{word}`; a network starts with `pub struct Name: [C, H, W] -> [N]`")
-            }
-        };
+        let message =
+            format!("expected `struct`, found `{word}`; a network starts with `pub struct Name: [C, H, W] -> [N]`");
         return Err(syn::Error::new_spanned(word, message));
     }
     input.parse::<Token![struct]>()?;
@@ -256,8 +254,8 @@ fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
     statements
 }
 
-/// Words that will open a brace one day, and cannot be names of sequences.
-fn planned(tokens: &[TokenTree]) -> Option<&Ident> {
+/// Words of structures, which cannot be layers.
+fn structure(tokens: &[TokenTree]) -> Option<&Ident> {
     tokens.iter().find_map(|tree| match tree {
         TokenTree::Ident(word) if catalog::STRUCTURES.contains(&word.to_string().as_str()) => Some(word),
         _ => None,
@@ -304,18 +302,49 @@ fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>
         }
         "residual" => Statement::Residual(Residual { word, body, shortcut: None }),
         "concat" => Statement::Concat(Concat { word, branches: body }),
+        "head" => match head_name(rest, errors) {
+            Some(_) if body.is_empty() => return errors.on(&word, "this head has no layers"),
+            Some((name, shape)) => Statement::Head(Head { word, name, shape, body: HeadBody::Sequence(body) }),
+            None => return errors.on(&word, HEAD),
+        },
         "else" => return attach_else(&word, rest, body, statements, errors),
         "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
-        other if catalog::STRUCTURES.contains(&other) => {
-            return errors.on(&word, format!("`{word}` is not supported yet"));
-        }
+        "block" => return errors.on(&word, "a block is declared beside the structs, not in one"),
+        "custom" => return errors.on(&word, CUSTOM),
         _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
     };
+    if let (Statement::Head(head), Some(_)) = (&statement, &name) {
+        errors.on(&head.word, HEAD);
+    }
     statements.push(match name {
         // A structure with a name is a sequence that holds only it.
         Some(name) => Statement::Sequence(Sequence { name: checked_name(name, errors), body: vec![statement] }),
         None => statement,
     });
+}
+
+const HEAD: &str = "expected `head name: [N] { ... }` or `head name: [N] = block(...);`";
+const CUSTOM: &str = "expected `custom name: path::To<Type<E, D>> -> [C, H, W];`";
+
+/// `name: [dims]`
+fn head_name(tokens: TokenStream, errors: &mut Errors) -> Option<(Ident, Vec<Expr>)> {
+    let parse = |input: ParseStream<'_>| {
+        let name = input.call(Ident::parse_any)?;
+        input.parse::<Token![:]>()?;
+        Ok((name, dims(input)?))
+    };
+    let (name, shape) = parse.parse2(tokens).ok()?;
+    Some((checked_name(name, errors), shape))
+}
+
+/// `custom name: Type -> [dims]`
+fn custom(input: ParseStream<'_>) -> syn::Result<Custom> {
+    input.call(Ident::parse_any)?;
+    let name = input.call(Ident::parse_any)?;
+    input.parse::<Token![:]>()?;
+    let module = input.parse()?;
+    input.parse::<Token![->]>()?;
+    Ok(Custom { name, module, shape: dims(input)? })
 }
 
 fn attach_else(
@@ -391,9 +420,38 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
                 found.extend(budgets(word, rest, errors));
                 break;
             }
-            if !named && let Some(word) = planned(rest.get(..1).unwrap_or_default()) {
+            if !named && let Some(word) = structure(rest.get(..1).unwrap_or_default()) {
+                if word == "custom" {
+                    let word = word.clone();
+                    match custom.parse2(rest.into_iter().collect()) {
+                        Ok(custom) => {
+                            let name = checked_name(custom.name, errors);
+                            found.push(Statement::Custom(Custom { name, ..custom }));
+                        }
+                        Err(_) => errors.on(word, CUSTOM),
+                    }
+                    break;
+                }
+                if word == "head" {
+                    let word = word.clone();
+                    let one = |input: ParseStream<'_>| {
+                        input.call(Ident::parse_any)?;
+                        let name = input.call(Ident::parse_any)?;
+                        input.parse::<Token![:]>()?;
+                        let shape = dims(input)?;
+                        input.parse::<Token![=]>()?;
+                        Ok((name, shape, layer(input, errors)?))
+                    };
+                    match one.parse2(rest.into_iter().collect()) {
+                        Ok((name, shape, layer)) => {
+                            let (name, body) = (checked_name(name, errors), HeadBody::One(layer));
+                            found.push(Statement::Head(Head { word, name, shape, body }));
+                        }
+                        Err(_) => errors.on(word, HEAD),
+                    }
+                    break;
+                }
                 let message = match word.to_string().as_str() {
-                    "head" | "custom" => format!("`{word}` is not supported yet"),
                     "block" => "a block is declared beside the structs, not in one".to_string(),
                     "repeat" | "if" => format!("`{word}` needs braces"),
                     _ => format!("expected `{word} {{ ... }}`"),

@@ -5,11 +5,11 @@
 //! makes the merging node the current one. Names are those of the module tree: a sequence or an instance of a block is a
 //! level of it, structures are not.
 
-use crate::ast::{Block, Concat, Layer, Network, Repeat, Residual, Statement};
+use crate::ast::{Block, Concat, Custom, Head, HeadBody, Layer, Network, Repeat, Residual, Statement};
 use crate::catalog;
-use crate::check::{show, size};
+use crate::check::{self, show, size};
 use crate::cost::{Count, Dim};
-use crate::graph::{Member, MemberKind, Node, Shape};
+use crate::graph::{self, Member, MemberKind, Node, Shape};
 use crate::layers;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::values::{Args, SIZE, Scope, condition, evaluate, number};
@@ -22,6 +22,7 @@ pub struct Checker<'a, 'e> {
     blocks: &'a [Block],
     pub errors: &'e mut Errors,
     pub nodes: Vec<Node>,
+    pub heads: Vec<graph::Head>,
     at: At,
     /// The parameters of the block that is being filled in.
     locals: Vec<(String, Dim)>,
@@ -51,7 +52,8 @@ const NODES: usize = 20_000;
 impl<'a, 'e> Checker<'a, 'e> {
     pub fn new(network: &'a Network, blocks: &'a [Block], errors: &'e mut Errors) -> Self {
         let at = At { node: 0, spread: [Dim::Known(1); 2] };
-        Checker { network, blocks, errors, nodes: Vec::new(), at, locals: Vec::new(), depth: 0 }
+        let (nodes, heads, locals) = (Vec::new(), Vec::new(), Vec::new());
+        Checker { network, blocks, errors, nodes, heads, at, locals, depth: 0 }
     }
 
     pub fn input(&mut self, shape: Shape) {
@@ -59,6 +61,11 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.at.spread = [height, width];
         let field = [Count::number(1), Count::number(1)];
         self.nodes.push(plain("input".into(), quote!(Input), "input", Vec::new(), shape, field, [1, 1]));
+    }
+
+    /// The node of the current value.
+    pub fn current(&self) -> usize {
+        self.at.node
     }
 
     /// The shape of the current value.
@@ -93,15 +100,10 @@ impl<'a, 'e> Checker<'a, 'e> {
             return;
         }
         match statement {
-            Statement::Layer(layer) => match self.blocks.iter().find(|block| block.name == layer.word) {
-                Some(block) => self.instance(layer, block, level),
-                None => self.named(layer.name.as_ref(), level, |checker, path| {
-                    checker.layer(layer, &path).map(MemberKind::Layer)
-                }),
-            },
-            Statement::Sequence(sequence) => self.named(Some(&sequence.name), level, |checker, path| {
-                Some(MemberKind::Sequence(checker.inner(&sequence.body, path)))
-            }),
+            Statement::Layer(layer) => self.named(layer.name.as_ref(), level, |checker, path| checker.one(layer, path)),
+            Statement::Sequence(sequence) => {
+                self.named(Some(&sequence.name), level, |checker, path| Some(checker.inner(&sequence.body, path)))
+            }
             Statement::Repeat(repeat) => self.repeat(repeat, level),
             Statement::If(choice) => match self.condition(&choice.condition) {
                 Some(true) => self.body(&choice.then, level),
@@ -110,6 +112,8 @@ impl<'a, 'e> Checker<'a, 'e> {
             },
             Statement::Residual(residual) => self.residual(residual, level),
             Statement::Concat(concat) => self.concat(concat, level),
+            Statement::Head(head) => self.head(head, level),
+            Statement::Custom(custom) => self.custom(custom, level),
             Statement::Assert(budgets) => {
                 if let Some(budget) = budgets.first().filter(|_| !level.path.is_empty() || self.depth > 0) {
                     let message = "`assert` is about the whole network; put it beside its layers, not into a sequence";
@@ -120,10 +124,10 @@ impl<'a, 'e> Checker<'a, 'e> {
     }
 
     /// A level of its own.
-    fn inner(&mut self, body: &'a [Statement], path: String) -> Vec<Member> {
+    fn inner(&mut self, body: &'a [Statement], path: String) -> MemberKind {
         let mut level = Level { path, ..Level::default() };
         self.body(body, &mut level);
-        level.members
+        MemberKind::Sequence(level.members, self.at.node)
     }
 
     /// Adds a member with its name, or its index where it has none.
@@ -156,30 +160,34 @@ impl<'a, 'e> Checker<'a, 'e> {
         condition(expr, &scope, self.errors)
     }
 
+    /// A layer or an instance of a block.
+    fn one(&mut self, layer: &'a Layer, path: String) -> Option<MemberKind> {
+        match self.blocks.iter().find(|block| block.name == layer.word) {
+            Some(block) => self.instance(layer, block, path),
+            None => self.layer(layer, &path).map(MemberKind::Layer),
+        }
+    }
+
     /// An instance of a block: a sequence in which the block's parameters have values.
-    fn instance(&mut self, layer: &'a Layer, block: &'a Block, level: &mut Level<'a>) {
+    fn instance(&mut self, layer: &'a Layer, block: &'a Block, path: String) -> Option<MemberKind> {
         if self.depth >= 16 {
             self.errors.on(&layer.word, format!("`{}` contains itself", block.name));
-            return;
+            return None;
         }
         let Some(values) = self.arguments(layer, block) else {
-            return self.named(layer.name.as_ref(), level, |checker, path| {
-                checker.node(plain_unknown(path, checker.at.node));
-                None
-            });
+            self.node(plain_unknown(path, self.at.node));
+            return None;
         };
         let shown = values.iter().map(|(name, value)| format!("{name} = {}", size(*value, self.network)));
         let shown = format!("{}({})", block.name, shown.collect::<Vec<_>>().join(", "));
-        self.named(layer.name.as_ref(), level, |checker, path| {
-            checker.errors.enter(format!("`{path}`, made by `{shown}`"));
-            let outer = std::mem::replace(&mut checker.locals, values);
-            checker.depth += 1;
-            let members = checker.inner(&block.body, path);
-            checker.depth -= 1;
-            checker.locals = outer;
-            checker.errors.leave();
-            Some(MemberKind::Sequence(members))
-        });
+        self.errors.enter(format!("`{path}`, made by `{shown}`"));
+        let outer = std::mem::replace(&mut self.locals, values);
+        self.depth += 1;
+        let members = self.inner(&block.body, path);
+        self.depth -= 1;
+        self.locals = outer;
+        self.errors.leave();
+        Some(members)
     }
 
     /// The values of a block's parameters.
@@ -296,10 +304,56 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.merge(level, "add", quote!(Add), vec![main.node, other.node], shape);
     }
 
+    /// An auxiliary output: walked from the current value, which stays the current one.
+    fn head(&mut self, head: &'a Head, level: &mut Level<'a>) {
+        let locals = self.locals.clone();
+        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
+        let declared = check::shape(&head.shape, &head.name, &scope, self.errors);
+        let start = self.at;
+        self.named(Some(&head.name), level, |checker, path| {
+            let members = match &head.body {
+                HeadBody::One(layer) => checker.one(layer, path.clone()),
+                HeadBody::Sequence(body) => Some(checker.inner(body, path.clone())),
+            };
+            let actual = checker.shape();
+            if !declared.is_unknown() && !actual.is_unknown() && declared != actual {
+                let what =
+                    format!("`{}` is declared to give {}, but its layers give", head.name, checker.show(declared));
+                let dims = &head.shape;
+                checker.wrong_output(quote!(#(#dims),*), &what, declared, actual);
+            }
+            checker.heads.push(graph::Head { path, node: checker.at.node, shape: declared });
+            members
+        });
+        self.at = start;
+    }
+
+    /// A module from outside, which has the shape that is declared.
+    fn custom(&mut self, custom: &'a Custom, level: &mut Level<'a>) {
+        let locals = self.locals.clone();
+        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
+        let shape = check::shape(&custom.shape, &custom.name, &scope, self.errors);
+        self.named(Some(&custom.name), level, |checker, path| {
+            let index = checker.nodes.iter().filter(|node| node.label == "custom").count();
+            let index = proc_macro2::Literal::usize_unsuffixed(index);
+            let from = checker.nodes.get(checker.at.node);
+            let (field, jump) = from.map(|node| (node.receptive_field.clone(), node.jump)).unwrap_or_default();
+            let input = vec![checker.at.node];
+            let node = checker.node(plain(path, quote!(Custom(#index)), "custom", input, shape, field, jump));
+            let [_, height, width] = shape.chw();
+            checker.at.spread = [height, width];
+            Some(MemberKind::Custom(node, Box::new(custom.module.clone())))
+        });
+    }
+
     fn concat(&mut self, concat: &'a Concat, level: &mut Level<'a>) {
         let start = self.at;
         let mut ends = Vec::new();
         for branch in &concat.branches {
+            if let Statement::Head(Head { word, .. }) = branch {
+                self.errors.on(word, "a head is no branch; put it before or after the `concat`");
+                continue;
+            }
             ends.push(self.branch(std::slice::from_ref(branch), start, level).node);
         }
         if ends.is_empty() {
@@ -410,10 +464,6 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     fn unknown_word(&mut self, layer: &Layer) {
         let word = layer.word.to_string();
-        if catalog::PLANNED.contains(&word.as_str()) {
-            self.errors.on(&layer.word, format!("`{word}` is not supported yet"));
-            return;
-        }
         let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
         let known: Vec<&str> =
             catalog::WORDS.iter().map(|word| word.name).chain(blocks.iter().map(String::as_str)).collect();

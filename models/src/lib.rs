@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod alexnet;
+mod googlenet;
 mod lenet;
 mod resnet;
 mod vgg;
 
 pub use alexnet::{AlexNet, AlexNet2012};
+pub use googlenet::{GoogLeNet, GoogLeNet2014};
 pub use lenet::{LeNet5, LeNet1998};
 pub use resnet::{ResNet18, ResNet20, ResNet34, ResNet50, ResNet101, ResNet152};
 pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};
@@ -38,6 +40,8 @@ pub const CATALOGUE: &[Entry] = &[
     Entry { name: "vgg16_bn", paper: "the same with batch normalisation" },
     Entry { name: "vgg19", paper: "Simonyan and Zisserman, 2014, 19 layers" },
     Entry { name: "vgg19_bn", paper: "the same with batch normalisation" },
+    Entry { name: "googlenet", paper: "Szegedy et al., 2014, with batch normalisation, as in torchvision" },
+    Entry { name: "googlenet2014", paper: "Szegedy et al., 2014, as in the paper" },
     Entry { name: "resnet18", paper: "He et al., 2015, 18 layers" },
     Entry { name: "resnet34", paper: "He et al., 2015, 34 layers" },
     Entry { name: "resnet50", paper: "He et al., 2015, 50 layers" },
@@ -108,6 +112,14 @@ impl Model for Vgg19Bn {
     type On<D: Backend<f32>> = Vgg19Bn<1000, f32, D>;
 }
 
+impl Model for GoogLeNet {
+    type On<D: Backend<f32>> = GoogLeNet<1000, f32, D>;
+}
+
+impl Model for GoogLeNet2014 {
+    type On<D: Backend<f32>> = GoogLeNet2014<1000, f32, D>;
+}
+
 impl Model for ResNet18 {
     type On<D: Backend<f32>> = ResNet18<1000, f32, D>;
 }
@@ -160,6 +172,8 @@ pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, Unknow
         "vgg16bn" => Ok(task.run::<Vgg16Bn>("vgg16_bn")),
         "vgg19" => Ok(task.run::<Vgg19>("vgg19")),
         "vgg19bn" => Ok(task.run::<Vgg19Bn>("vgg19_bn")),
+        "googlenet" => Ok(task.run::<GoogLeNet>("googlenet")),
+        "googlenet2014" => Ok(task.run::<GoogLeNet2014>("googlenet2014")),
         "resnet18" => Ok(task.run::<ResNet18>("resnet18")),
         "resnet34" => Ok(task.run::<ResNet34>("resnet34")),
         "resnet50" => Ok(task.run::<ResNet50>("resnet50")),

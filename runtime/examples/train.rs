@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         schedule: Schedule::Cosine,
         seed: 1,
         normalisation: mnist::NORMALISATION,
+        head_weights: Vec::new(),
     };
     fit(&mut net, &dev, &train.first(12_800), &test, &config, |event, _| {
         if let Event::Epoch(epoch) = event {

@@ -4,9 +4,9 @@
 //! its old values unless everything fits. The file is read, not mapped: a file that shrinks under a map ends the process.
 
 use crate::atomic_file;
+use crate::backend::Backend;
 use crate::graph::Graph;
 use crate::net::{Network, Real, params, set_params};
-use dfdx::prelude::*;
 use safetensors::{Dtype as FileType, SafeTensors, tensor::TensorView};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -103,7 +103,7 @@ pub type Metadata = BTreeMap<String, String>;
 ///
 /// # Errors
 /// When the file cannot be written; an older one is then untouched.
-pub fn save<N: Network<E, D>, E: Real, D: Device<E>>(
+pub fn save<N: Network<E, D>, E: Real, D: Backend<E>>(
     net: &N,
     path: &Path,
     metadata: &Metadata,
@@ -153,7 +153,7 @@ fn canonical(mut bytes: Vec<u8>) -> Vec<u8> {
 ///
 /// # Errors
 /// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
-pub fn load<N: Network<E, D>, E: Real, D: Device<E>>(net: &mut N, path: &Path) -> Result<Metadata, CheckpointError> {
+pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) -> Result<Metadata, CheckpointError> {
     let bytes = std::fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
     let format = |problem: String| CheckpointError::Format { path: path.to_owned(), problem };
     let file = SafeTensors::deserialize(&bytes).map_err(|error| format(describe(&error, bytes.len())))?;

@@ -7,7 +7,7 @@ mod common;
 use common::{chain, conv, differentiate, extent, leak, network, pool, portable, random};
 use convnet::dfdx::prelude::*;
 use convnet::engine;
-use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, PoolKind, Shape as NodeShape};
+use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Part, PoolKind, Shape as NodeShape};
 use convnet::net::{Map, Pass};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -198,9 +198,8 @@ fn by_kernels(
 ) -> common::Result {
     let cache = engine::Cache::default();
     let run = || {
-        differentiate(graph, params, x, |params, x| {
-            let outcome = engine::run_with(isa, graph, &cache, params, x, pass).unwrap();
-            (outcome.output, outcome.running)
+        differentiate(graph, params, x, |part, params, inputs, tape| {
+            engine::run_with(isa, graph, &cache, part, params, inputs, tape, pass).unwrap()
         })
     };
     let first = run();
@@ -329,6 +328,7 @@ fn an_empty_batch_gives_an_empty_output() {
     let graph = chain(NodeShape::Map([1, 4, 4]), &[(Op::Flatten, NodeShape::Vector(16))]);
     let (params, x) = random::<f32>(graph, 0, 1);
     let pass = Pass { training: false, dropout: None, input_grad: false };
-    let outcome = engine::run(graph, &engine::Cache::default(), params, x, pass).unwrap();
-    assert_eq!(*outcome.output.shape(), (0, 16, 1, 1));
+    let part = Part::whole(graph, false);
+    let outcome = engine::run(graph, &engine::Cache::default(), &part, params, vec![x], NoneTape, pass).unwrap();
+    assert_eq!(*outcome.outputs[0].shape(), (0, 16, 1, 1));
 }

@@ -5,14 +5,15 @@ mod common;
 
 use common::{chain, conv, extent, leak, loss_weights, network, numbers, pool, portable, random};
 use convnet::dfdx::prelude::*;
-use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Pool, PoolKind, Shape as NodeShape};
+use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Part, Pool, PoolKind, Shape as NodeShape};
 use convnet::net::{Map, Pass};
 
 const BATCH: usize = 2;
 
 fn loss(graph: &'static Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass: Pass) -> f64 {
-    let output = convnet::portable::run(graph, params.to_vec(), x.clone(), pass).unwrap().output;
-    let values = numbers(&output.as_vec());
+    let (part, inputs) = (Part::whole(graph, false), vec![x.clone()]);
+    let outcome = convnet::portable::run(graph, &part, params.to_vec(), inputs, NoneTape, pass).unwrap();
+    let values = numbers(&outcome.outputs[0].as_vec());
     let weights: Vec<f64> = loss_weights(values.len());
     values.iter().zip(weights).map(|(x, w)| x * w).sum()
 }

@@ -21,41 +21,47 @@ pub fn plan(draft: Draft, places: Places) -> Plan {
         Emitter { written: vec![false; draft.slots.len()], draft: &draft, places: &places, steps: Vec::new() };
     emitter.forward();
     let forward = std::mem::take(&mut emitter.steps);
-    let backward = draft.d_output.map(|d_output| {
-        emitter.backward(d_output);
+    let backward = (!draft.d_outputs.is_empty()).then(|| {
+        emitter.backward();
         std::mem::take(&mut emitter.steps)
     });
-    let (graph, purpose) = (draft.graph, draft.purpose);
+    let (graph, part, batch) = (draft.graph, &draft.purpose.part, draft.purpose.batch);
     let span = |region: Region, len: usize| places.of(region)..places.of(region) + len;
     let param_len = |i: usize| graph.params[i].shape.iter().product::<usize>();
-    let program = |steps| Program::new(steps, purpose.isa, places.len);
-    let out_len = purpose.batch * graph.output_shape().len();
-    let in_len = purpose.batch * graph.input().len();
+    let program = |steps| Program::new(steps, draft.purpose.isa, places.len);
+    let len = |id: &usize| batch * graph.nodes[*id].shape.len();
+    let values = |regions: &[Region], ids: &[usize]| -> Vec<_> {
+        regions.iter().zip(ids).map(|(region, id)| span(*region, len(id))).collect()
+    };
+    let params = |regions: &[Option<Region>]| -> Vec<_> {
+        regions.iter().enumerate().map(|(i, region)| region.map(|region| span(region, param_len(i)))).collect()
+    };
+    let d_inputs = draft.d_inputs.iter().zip(&part.inputs);
     Plan {
-        purpose,
         arena_len: places.len,
         forward: program(forward),
         backward: backward.map(program),
-        input: span(draft.input, in_len),
-        params: draft.params.iter().enumerate().map(|(i, region)| span(*region, param_len(i))).collect(),
-        output: span(draft.output, out_len),
-        d_output: draft.d_output.map_or(0..0, |region| span(region, out_len)),
-        d_params: (draft.d_params.iter().enumerate())
-            .map(|(i, region)| region.map(|region| span(region, param_len(i))))
-            .collect(),
-        d_input: draft.d_input.map(|region| span(region, in_len)),
+        inputs: values(&draft.inputs, &part.inputs),
+        params: params(&draft.params),
+        outputs: values(&draft.outputs, &part.outputs),
+        d_outputs: values(&draft.d_outputs, &part.outputs),
+        d_params: params(&draft.d_params),
+        d_inputs: d_inputs.map(|(region, id)| region.map(|region| span(region, len(id)))).collect(),
         statistics: statistics(&draft, &places),
+        purpose: draft.purpose.clone(),
     }
 }
 
 fn statistics(draft: &Draft, places: &Places) -> Vec<Statistics> {
-    let nodes = draft.graph.nodes.iter().zip(&draft.nodes);
+    let nodes = draft.order.iter().map(|id| (&draft.graph.nodes[*id], &draft.nodes[*id]));
     let norms = nodes.filter_map(|(node, plan)| match (node.op, plan.extra.first, plan.extra.third) {
         (Op::BatchNorm { momentum, .. }, Some(mean), Some(var)) if draft.purpose.training => {
-            let [channels, height, width] = draft.slots[plan.slot].value.chw;
+            let channels = draft.graph.params[node.first_param].shape.iter().product::<usize>();
+            let [_, height, width] = draft.slots[plan.slot].value.chw;
             let span = |region| places.of(region)..places.of(region) + channels;
             Some(Statistics {
                 param: node.first_param + 2,
+                old: [draft.params[node.first_param + 2].map(span)?, draft.params[node.first_param + 3].map(span)?],
                 momentum,
                 mean: span(mean),
                 var: span(var),
@@ -100,7 +106,7 @@ impl Emitter<'_> {
     }
 
     fn param(&self, index: usize) -> usize {
-        self.places.of(self.draft.params[index])
+        self.place(self.draft.params[index])
     }
 
     fn d_param(&self, index: usize) -> usize {
@@ -134,21 +140,30 @@ impl Emitter<'_> {
     // --- forward ------------------------------------------------------------------------------------------------------
 
     fn forward(&mut self) {
-        let graph = self.draft.graph;
-        let staging = Layout::planar(graph.input().chw()).at(self.places.of(self.draft.input));
-        let input = self.value(0);
-        self.clear_halo(input);
-        self.push(Step::Repack(Repack::whole(staging, input, self.batch(), false)));
-        if self.draft.pack_first {
-            (1..graph.nodes.len()).for_each(|id| self.pack(id));
+        let draft = self.draft;
+        for (id, region) in draft.purpose.part.inputs.iter().zip(&draft.inputs) {
+            let staging = self.outside(*id, *region);
+            let input = self.value(*id);
+            self.clear_halo(input);
+            self.push(Step::Repack(Repack::whole(staging, input, self.batch(), false)));
+        }
+        if draft.pack_first {
+            draft.order.iter().for_each(|id| self.pack(*id));
         }
         self.end_stage();
-        for id in 1..graph.nodes.len() {
-            self.forward_node(id);
+        for id in &draft.order {
+            self.forward_node(*id);
             self.end_stage();
         }
-        let to = Layout::planar(graph.output_shape().chw()).at(self.places.of(self.draft.output));
-        self.push(Step::Repack(Repack::whole(self.value(graph.output), to, self.batch(), false)));
+        for (id, region) in draft.purpose.part.outputs.iter().zip(&draft.outputs) {
+            let to = self.outside(*id, *region);
+            self.push(Step::Repack(Repack::whole(self.value(*id), to, self.batch(), false)));
+        }
+    }
+
+    /// The value of a node as the outside world lays it out.
+    fn outside(&self, id: usize, region: Region) -> Layout {
+        Layout::planar(self.draft.graph.nodes[id].shape.chw()).at(self.places.of(region))
     }
 
     fn pack(&mut self, id: usize) {
@@ -357,24 +372,28 @@ impl Emitter<'_> {
 
     // --- backward -----------------------------------------------------------------------------------------------------
 
-    fn backward(&mut self, d_output: Region) {
-        let graph = self.draft.graph;
-        if !self.node(graph.output).wants_grad {
-            return;
-        }
-        let from = Layout::planar(graph.output_shape().chw()).at(self.places.of(d_output));
-        let (to, _) = self.grad_of(graph.output);
-        self.push(Step::Repack(Repack::whole(from, to, self.batch(), false)));
-        self.end_stage();
-        for id in (1..graph.nodes.len()).rev() {
-            if self.node(id).wants_grad {
-                self.backward_node(id);
+    fn backward(&mut self) {
+        let draft = self.draft;
+        for (id, region) in draft.purpose.part.outputs.iter().zip(&draft.d_outputs) {
+            if self.node(*id).wants_grad {
+                let from = self.outside(*id, *region);
+                let (to, mode) = self.grad_of(*id);
+                self.push(Step::Repack(Repack::whole(from, to, self.batch(), mode == GradMode::Add)));
+                // Two outputs may be one value, looked at differently.
                 self.end_stage();
             }
         }
-        if let Some(region) = self.draft.d_input {
-            let to = Layout::planar(graph.input().chw()).at(self.places.of(region));
-            self.push(Step::Repack(Repack::whole(self.grad(0), to, self.batch(), false)));
+        for id in draft.order.iter().rev() {
+            if self.node(*id).wants_grad {
+                self.backward_node(*id);
+                self.end_stage();
+            }
+        }
+        for (id, region) in draft.purpose.part.inputs.iter().zip(&draft.d_inputs) {
+            if let Some(region) = region {
+                let to = self.outside(*id, *region);
+                self.push(Step::Repack(Repack::whole(self.grad(*id), to, self.batch(), false)));
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The CPU engine for `f32`: a whole network as one differentiable operation on dfdx's tape.
+//! The CPU engine for `f32`: a whole network, or any part of one, as one differentiable operation on dfdx's tape.
 //!
 //! A `plan` is made once for each batch size and kind of pass: where every value lies in one arena (`layout`,
 //! `regions`), and which steps run in which order (`emit`), with the tap lists of convolutions from `geometry`. The
@@ -17,11 +17,12 @@ mod threads;
 pub use kernels::Isa;
 pub use threads::{set_threads, threads};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass};
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
 use plan::{Plan, Purpose, Statistics};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Plans and memory of one network, kept between calls.
@@ -93,18 +94,20 @@ impl Arena {
     }
 }
 
-/// Runs `graph` as one operation on the tape.
+/// Computes `part` of `graph` as one operation on `tape`.
 ///
 /// # Errors
 /// When memory runs out.
 pub fn run<T: NetTape<f32, Cpu>>(
     graph: &'static Graph,
     cache: &Cache,
+    part: &Part,
     params: Vec<Map<f32, Cpu>>,
-    x: Map<f32, Cpu, T>,
+    inputs: Vec<Map<f32, Cpu>>,
+    tape: T,
     pass: Pass,
 ) -> Result<Outcome<f32, Cpu, T>, CpuError> {
-    run_with(Isa::detect(), graph, cache, params, x, pass)
+    run_with(Isa::detect(), graph, cache, part, params, inputs, tape, pass)
 }
 
 /// [`run`] with the kernels of `isa`, which has to be one of [`Isa::available`].
@@ -118,18 +121,25 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     isa: Isa,
     graph: &'static Graph,
     cache: &Cache,
+    part: &Part,
     params: Vec<Map<f32, Cpu>>,
-    x: Map<f32, Cpu, T>,
+    inputs: Vec<Map<f32, Cpu>>,
+    mut tape: T,
     pass: Pass,
 ) -> Result<Outcome<f32, Cpu, T>, CpuError> {
-    let (x, mut tape) = x.try_contiguous()?.split_tape();
-    let batch = x.shape().0;
-    let [c, h, w] = graph.output_shape().chw();
+    let inputs = inputs.into_iter().map(Tensor::try_contiguous).collect::<Result<Vec<_>, _>>()?;
+    let device = Cpu::default();
+    let batch = inputs.first().map_or(0, |x| x.shape().0);
+    let shape = |id: usize| {
+        let [c, h, w] = graph.nodes[id].shape.chw();
+        (batch, c, h, w)
+    };
     if batch == 0 {
-        let output = x.device().try_zeros_like(&(0, c, h, w))?.put_tape(tape);
-        return Ok(Outcome { output, running: Vec::new() });
+        let outputs = part.outputs.iter().map(|id| device.try_zeros_like(&shape(*id))).collect::<Result<_, _>>()?;
+        return Ok(Outcome { outputs, tape, running: Vec::new() });
     }
     let purpose = Purpose {
+        part: part.clone(),
         batch,
         training: pass.training,
         dropout: pass.training && pass.dropout.is_some(),
@@ -140,59 +150,65 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     let mut loan = cache.take(graph, purpose)?;
     let Some(Instance { plan, arena }) = &mut loan.instance else { unreachable!("a loan holds its instance") };
     let memory = arena.slice();
-    x.copy_into(&mut memory[plan.input.clone()]);
-    for (param, range) in params.iter().zip(&plan.params) {
+    for (tensor, range) in inputs.iter().zip(&plan.inputs) {
+        tensor.copy_into(&mut memory[range.clone()]);
+    }
+    for (param, range) in params.iter().zip(&plan.params).filter_map(|(param, range)| Some((param, range.as_ref()?))) {
         param.copy_into(&mut memory[range.clone()]);
     }
     plan.forward.run(memory, pass.dropout, &threads::team());
-    let mut values = Vec::new();
-    values.try_reserve_exact(plan.output.len()).map_err(|_| CpuError::OutOfMemory)?;
-    values.extend_from_slice(&memory[plan.output.clone()]);
-    let output = x.device().try_tensor_from_vec(values, (batch, c, h, w))?;
-    let running = plan.statistics.iter().flat_map(|statistics| fold(statistics, memory, &plan.params)).collect();
-    if T::OWNS_TAPE {
-        let out = output.clone();
-        tape.add_backward_op(move |grads| backward(&mut loan, grads, &out, &params, &x, pass.dropout));
+    let mut outputs = Vec::with_capacity(part.outputs.len());
+    for (id, range) in part.outputs.iter().zip(&plan.outputs) {
+        let mut values = Vec::new();
+        values.try_reserve_exact(range.len()).map_err(|_| CpuError::OutOfMemory)?;
+        values.extend_from_slice(&memory[range.clone()]);
+        outputs.push(device.try_tensor_from_vec(values, shape(*id))?);
     }
-    Ok(Outcome { output: output.put_tape(tape), running })
+    let running = plan.statistics.iter().flat_map(|statistics| fold(statistics, memory)).collect();
+    if T::OWNS_TAPE {
+        let results = outputs.clone();
+        tape.add_backward_op(move |grads| backward(&mut loan, grads, &results, &params, &inputs, pass.dropout));
+    }
+    Ok(Outcome { outputs, tape, running })
 }
 
 /// Runs the backward pass and adds its results into dfdx's gradients.
 fn backward(
     loan: &mut Loan,
     grads: &mut Gradients<f32, Cpu>,
-    out: &Map<f32, Cpu>,
+    outputs: &[Map<f32, Cpu>],
     params: &[Map<f32, Cpu>],
-    x: &Map<f32, Cpu>,
+    inputs: &[Map<f32, Cpu>],
     seed: Option<u64>,
 ) -> Result<(), CpuError> {
     let Some(Instance { plan, arena }) = &mut loan.instance else { unreachable!("a loan holds its instance") };
     let memory = arena.slice();
-    memory[plan.d_output.clone()].copy_from_slice(grads.get_or_alloc_mut(out)?);
+    for (output, range) in outputs.iter().zip(&plan.d_outputs) {
+        memory[range.clone()].copy_from_slice(grads.get_or_alloc_mut(output)?);
+    }
     if let Some(program) = &plan.backward {
         program.run(memory, seed, &threads::team());
     }
-    let mut add = |tensor: &Map<f32, Cpu>, range: &std::ops::Range<usize>| -> Result<(), CpuError> {
+    let tensors = params.iter().zip(&plan.d_params).chain(inputs.iter().zip(&plan.d_inputs));
+    for (tensor, range) in tensors {
+        let Some(range) = range else { continue };
         let gradient = grads.get_or_alloc_mut(tensor)?;
         gradient.iter_mut().zip(&memory[range.clone()]).for_each(|(sum, part)| *sum += part);
-        Ok(())
-    };
-    for (param, range) in params.iter().zip(&plan.d_params) {
-        if let Some(range) = range {
-            add(param, range)?;
-        }
     }
-    plan.d_input.as_ref().map_or(Ok(()), |range| add(x, range))
+    Ok(())
 }
 
 /// The new running statistics of one normalisation: PyTorch's rule, with the unbiased variance.
-fn fold(statistics: &Statistics, memory: &[f32], params: &[std::ops::Range<usize>]) -> [(usize, Vec<f32>); 2] {
+fn fold(statistics: &Statistics, memory: &[f32]) -> [(usize, Vec<f32>); 2] {
     let momentum = statistics.momentum as f32;
     let unbiased = statistics.count as f32 / statistics.count.saturating_sub(1).max(1) as f32;
-    let new = |param: usize, batch: &std::ops::Range<usize>, factor: f32| {
-        let old = &memory[params[param].clone()];
-        let pairs = old.iter().zip(&memory[batch.clone()]);
+    let new = |param: usize, old: &Range<usize>, batch: &Range<usize>, factor: f32| {
+        let pairs = memory[old.clone()].iter().zip(&memory[batch.clone()]);
         (param, pairs.map(|(old, new)| (1.0 - momentum) * old + momentum * factor * new).collect())
     };
-    [new(statistics.param, &statistics.mean, 1.0), new(statistics.param + 1, &statistics.var, unbiased)]
+    let [old_mean, old_var] = &statistics.old;
+    [
+        new(statistics.param, old_mean, &statistics.mean, 1.0),
+        new(statistics.param + 1, old_var, &statistics.var, unbiased),
+    ]
 }

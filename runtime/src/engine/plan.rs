@@ -9,12 +9,14 @@ use super::geometry::Geometry;
 use super::kernels::{Isa, Program, from_output};
 use super::layout::Layout;
 use super::regions::{Region, Regions};
-use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
+use crate::graph::{Activation, Graph, Op, Part, Pool, PoolKind, Shape};
 use std::ops::Range;
 
 /// What a plan is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purpose {
+    /// What is given and what is wanted.
+    pub part: Part,
     /// Images.
     pub batch: usize,
     /// Batch statistics instead of running ones.
@@ -23,7 +25,7 @@ pub struct Purpose {
     pub dropout: bool,
     /// Whether a backward pass follows.
     pub backward: bool,
-    /// Whether it goes on to the input.
+    /// Whether it goes on to the inputs.
     pub input_grad: bool,
     /// Instruction set.
     pub isa: Isa,
@@ -40,18 +42,18 @@ pub struct Plan {
     pub forward: Program,
     /// The backward pass.
     pub backward: Option<Program>,
-    /// The batch, `[N, C, H, W]`.
-    pub input: Range<usize>,
-    /// Each parameter, as PyTorch stores it.
-    pub params: Vec<Range<usize>>,
-    /// The network's output, `[N, C, H, W]`.
-    pub output: Range<usize>,
-    /// The gradient of the output.
-    pub d_output: Range<usize>,
+    /// What is given, `[N, C, H, W]` each.
+    pub inputs: Vec<Range<usize>>,
+    /// Each parameter that is needed, as PyTorch stores it.
+    pub params: Vec<Option<Range<usize>>>,
+    /// What is wanted, `[N, C, H, W]` each.
+    pub outputs: Vec<Range<usize>>,
+    /// The gradients of the outputs; none without a backward pass.
+    pub d_outputs: Vec<Range<usize>>,
     /// The gradient of each parameter that has one.
     pub d_params: Vec<Option<Range<usize>>>,
-    /// The gradient of the input.
-    pub d_input: Option<Range<usize>>,
+    /// The gradient of each input that has one.
+    pub d_inputs: Vec<Option<Range<usize>>>,
     /// Batch statistics to fold into running ones.
     pub statistics: Vec<Statistics>,
 }
@@ -61,6 +63,8 @@ pub struct Plan {
 pub struct Statistics {
     /// Index of `running_mean` among the parameters; `running_var` follows.
     pub param: usize,
+    /// Where both lie.
+    pub old: [Range<usize>; 2],
     /// Weight of the new batch.
     pub momentum: f64,
     /// Where the mean lies.
@@ -103,6 +107,22 @@ pub struct NodePlan {
     pub extra: Extra,
 }
 
+impl NodePlan {
+    /// For a node that this part of the graph does not have.
+    fn absent() -> Self {
+        let extra = Extra::default();
+        NodePlan {
+            slot: usize::MAX,
+            first: false,
+            fused: None,
+            wants_grad: false,
+            rectified: false,
+            geometry: None,
+            extra,
+        }
+    }
+}
+
 /// Places that a node needs beside its slot.
 #[derive(Debug, Clone, Default)]
 pub struct Extra {
@@ -130,11 +150,14 @@ pub struct Draft {
     pub purpose: Purpose,
     pub slots: Vec<Slot>,
     pub nodes: Vec<NodePlan>,
-    pub input: Region,
-    pub output: Region,
-    pub d_output: Option<Region>,
-    pub d_input: Option<Region>,
-    pub params: Vec<Region>,
+    /// The nodes to compute, in order.
+    pub order: Vec<usize>,
+    pub inputs: Vec<Region>,
+    pub outputs: Vec<Region>,
+    /// None without a backward pass.
+    pub d_outputs: Vec<Region>,
+    pub d_inputs: Vec<Option<Region>>,
+    pub params: Vec<Option<Region>>,
     pub d_params: Vec<Option<Region>>,
     /// Whether all weights are packed before the first layer.
     pub pack_first: bool,
@@ -154,34 +177,38 @@ const PACK_FIRST: usize = 1 << 21;
 struct Drafting {
     graph: &'static Graph,
     purpose: Purpose,
+    /// The nodes to compute, in order.
+    order: Vec<usize>,
+    /// Those and the nodes whose values are given.
+    present: Vec<usize>,
     regions: Regions,
     slots: Vec<Slot>,
     nodes: Vec<NodePlan>,
     readers: Vec<usize>,
     last_reader: Vec<usize>,
-    leads_to_output: Vec<bool>,
 }
 
 impl Drafting {
     fn new(graph: &'static Graph, purpose: Purpose) -> Self {
+        let covered = purpose.part.covered(graph);
+        let order: Vec<usize> = (0..graph.nodes.len()).filter(|id| covered[*id]).collect();
+        let present = (0..graph.nodes.len()).filter(|id| covered[*id] || purpose.part.inputs.contains(id)).collect();
         let mut readers = vec![0; graph.nodes.len()];
         let mut last_reader: Vec<usize> = (0..graph.nodes.len()).collect();
-        for (id, node) in graph.nodes.iter().enumerate() {
-            for input in node.inputs {
+        for id in &order {
+            for input in graph.nodes[*id].inputs {
                 readers[*input] += 1;
-                last_reader[*input] = id;
+                last_reader[*input] = *id;
             }
         }
-        readers[graph.output] += 1;
-        let mut leads_to_output = vec![false; graph.nodes.len()];
-        leads_to_output[graph.output] = true;
-        for (id, node) in graph.nodes.iter().enumerate().rev() {
-            if leads_to_output[id] {
-                node.inputs.iter().for_each(|input| leads_to_output[*input] = true);
-            }
-        }
-        let (slots, nodes) = (Vec::new(), Vec::new());
-        Drafting { graph, purpose, regions: Regions::default(), slots, nodes, readers, last_reader, leads_to_output }
+        purpose.part.outputs.iter().for_each(|output| readers[*output] += 1);
+        let (slots, regions) = (Vec::new(), Regions::default());
+        let nodes = vec![NodePlan::absent(); graph.nodes.len()];
+        Drafting { graph, purpose, order, present, regions, slots, nodes, readers, last_reader }
+    }
+
+    fn is_given(&self, id: usize) -> bool {
+        self.purpose.part.inputs.contains(&id)
     }
 
     /// The time of a node's forward steps; time 0 is the loading of the input.
@@ -204,44 +231,63 @@ impl Drafting {
     fn finish(mut self) -> (Draft, Regions) {
         let graph = self.graph;
         let batch = self.purpose.batch;
-        for id in 0..graph.nodes.len() {
-            self.node(id);
-        }
-        for id in 0..graph.nodes.len() {
-            self.halos(id);
-        }
-        let total: usize = graph.params.iter().map(|param| param.shape.iter().product::<usize>()).sum();
-        let pack_first = total <= PACK_FIRST;
-        let params: Vec<Region> = (graph.params.iter())
-            .map(|param| param.shape.iter().product())
-            .map(|len| self.regions.add(len, 0, self.end()))
-            .collect();
-        for id in 0..graph.nodes.len() {
-            self.lifetimes(id, pack_first);
-        }
-        let input = self.regions.add(batch * graph.input().len(), 0, Self::forward_time(0));
-        let (out_len, out_time) = (batch * graph.output_shape().len(), self.output_time());
-        let output = self.regions.add(out_len, out_time, out_time + 1);
-        let slot = self.slots[self.nodes[graph.output].slot].region;
-        self.regions.keep(slot, out_time);
-        let (mut d_output, mut d_input, mut d_params) = (None, None, vec![None; params.len()]);
-        if self.purpose.backward {
-            d_output = Some(self.regions.add(out_len, out_time + 1, out_time + 1));
-            if self.purpose.input_grad {
-                d_input = Some(self.regions.add(batch * graph.input().len(), self.end(), self.end()));
+        let (order, present) = (self.order.clone(), self.present.clone());
+        present.iter().for_each(|id| self.node(*id));
+        order.iter().for_each(|id| self.halos(*id));
+        let mut params = vec![None; graph.params.len()];
+        let mut total = 0;
+        for id in &order {
+            let node = &graph.nodes[*id];
+            for param in node.first_param..node.first_param + node.op.n_params() {
+                let len = graph.params[param].shape.iter().product::<usize>();
+                params[param] = Some(self.regions.add(len, 0, self.end()));
+                total += len;
             }
-            for (id, node) in graph.nodes.iter().enumerate() {
+        }
+        let pack_first = total <= PACK_FIRST;
+        present.iter().for_each(|id| self.lifetimes(*id, pack_first));
+        let part = self.purpose.part.clone();
+        let len = |id: &usize| batch * graph.nodes[*id].shape.len();
+        let inputs = part.inputs.iter().map(|id| self.regions.add(len(id), 0, 0)).collect();
+        let out_time = self.output_time();
+        let outputs = part.outputs.iter().map(|id| self.regions.add(len(id), out_time, out_time + 1)).collect();
+        for id in &part.outputs {
+            let slot = self.slots[self.nodes[*id].slot].region;
+            self.regions.keep(slot, out_time);
+        }
+        let (mut d_outputs, mut d_inputs, mut d_params) =
+            (Vec::new(), vec![None; part.inputs.len()], vec![None; params.len()]);
+        if self.purpose.backward {
+            let add = |id: &usize| self.regions.add(len(id), out_time + 1, out_time + 1);
+            d_outputs = part.outputs.iter().map(add).collect();
+            for (place, id) in d_inputs.iter_mut().zip(&part.inputs).filter(|(_, id)| self.nodes[**id].wants_grad) {
+                *place = Some(self.regions.add(len(id), self.end(), self.end()));
+            }
+            for id in &order {
+                let node = &graph.nodes[*id];
                 for param in node.first_param..node.first_param + node.op.n_params() {
-                    if graph.params[param].trainable && self.nodes[id].wants_grad {
+                    if graph.params[param].trainable && self.nodes[*id].wants_grad {
                         let len = graph.params[param].shape.iter().product();
-                        d_params[param] = Some(self.regions.add(len, self.backward_time(id), self.end()));
+                        d_params[param] = Some(self.regions.add(len, self.backward_time(*id), self.end()));
                     }
                 }
             }
         }
         let Drafting { purpose, regions, slots, nodes, .. } = self;
-        let draft =
-            Draft { graph, purpose, slots, nodes, input, output, d_output, d_input, params, d_params, pack_first };
+        let draft = Draft {
+            graph,
+            purpose,
+            slots,
+            nodes,
+            order,
+            inputs,
+            outputs,
+            d_outputs,
+            d_inputs,
+            params,
+            d_params,
+            pack_first,
+        };
         (draft, regions)
     }
 
@@ -251,12 +297,15 @@ impl Drafting {
         let slot = self.nodes[input].slot;
         // All nodes that share the slot so far must form a chain that leads to `id`.
         (0..id).filter(|other| self.nodes[*other].slot == slot).all(|other| self.readers[other] == 1)
-            && !matches!(self.graph.nodes[input].op, Op::Input)
+            && !self.is_given(input)
     }
 
     /// The node whose slot `id` can share, if it can.
     fn shared(&self, id: usize) -> Option<usize> {
         let node = &self.graph.nodes[id];
+        if self.is_given(id) {
+            return None;
+        }
         let input = *node.inputs.first()?;
         match node.op {
             Op::Flatten => Some(input),
@@ -268,25 +317,26 @@ impl Drafting {
                 let unread =
                     sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
                 let allowed = !self.purpose.backward || (unread && from_output(activation));
-                (allowed && self.alone(id) && !self.is_input(input)).then_some(input)
+                (allowed && self.alone(id) && !self.shares_given(input)).then_some(input)
             }
             _ => None,
         }
     }
 
-    fn is_input(&self, id: usize) -> bool {
-        self.nodes[id].slot == self.nodes[0].slot
+    /// Whether `id` is a value that was given, looked at differently.
+    fn shares_given(&self, id: usize) -> bool {
+        self.purpose.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
     }
 
     fn node(&mut self, id: usize) {
         let node = &self.graph.nodes[id];
-        let purpose = self.purpose;
-        let lanes = purpose.isa.lanes();
+        let given = self.is_given(id);
+        let inputs = if given { &[] } else { node.inputs };
+        let (purpose, lanes) = (&self.purpose, self.purpose.isa.lanes());
         let wants_grad = purpose.backward
-            && self.leads_to_output[id]
-            && match node.op {
-                Op::Input => purpose.input_grad,
-                _ => node.params > 0 || node.inputs.iter().any(|input| self.nodes[*input].wants_grad),
+            && match given {
+                true => purpose.input_grad && self.readers[id] > 0,
+                false => node.params > 0 || inputs.iter().any(|input| self.nodes[*input].wants_grad),
             };
         let shared = self.shared(id);
         let slot = match shared {
@@ -294,20 +344,19 @@ impl Drafting {
             None => {
                 let mut chw = node.shape.chw();
                 // Element by element, a flattened value keeps the layout of the map it was.
-                if let (Op::Activation(_) | Op::Dropout { .. }, Some(input)) = (node.op, node.inputs.first()) {
+                if let (Op::Activation(_) | Op::Dropout { .. }, Some(input)) = (node.op, inputs.first()) {
                     chw = self.slots[self.nodes[*input].slot].value.chw;
                 }
-                let value = if matches!(node.op, Op::Input) && self.read_by_pixel(id) {
-                    Layout::planar(chw)
-                } else {
-                    Layout::blocked(chw, lanes)
-                };
-                let region = self.regions.add(0, Self::forward_time(id), Self::forward_time(id));
+                let value =
+                    if given && self.read_by_pixel(id) { Layout::planar(chw) } else { Layout::blocked(chw, lanes) };
+                // What is given is loaded before the first node runs.
+                let time = if given { 0 } else { Self::forward_time(id) };
+                let region = self.regions.add(0, time, time);
                 self.slots.push(Slot { value, grad: Layout::blocked(chw, lanes), region, grad_region: None });
                 self.slots.len() - 1
             }
         };
-        let input_chw = node.inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
+        let input_chw = inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
         let geometry = match (node.op, input_chw) {
             (Op::Conv(conv), Some(input)) => {
                 Some(Geometry { conv, input, output: node.shape.chw(), batch: purpose.batch, lanes })
@@ -317,17 +366,17 @@ impl Drafting {
             }
             _ => None,
         };
-        self.nodes.push(NodePlan {
+        self.nodes[id] = NodePlan {
             slot,
             first: shared.is_none(),
             fused: None,
             wants_grad,
-            rectified: wants_grad && self.pools_rectified(id),
+            rectified: wants_grad && !given && self.pools_rectified(id),
             geometry,
             extra: Extra::default(),
-        });
+        };
         if let (Some(input), Op::Activation(_)) = (shared, node.op)
-            && matches!(self.graph.nodes[input].op, Op::Conv(_) | Op::Linear { .. })
+            && self.nodes[input].geometry.is_some()
         {
             self.nodes[input].fused = Some(id);
         }
@@ -347,16 +396,17 @@ impl Drafting {
     /// the outside world's layout.
     fn read_by_pixel(&self, id: usize) -> bool {
         let mut same = vec![id];
-        (id + 1..self.graph.nodes.len()).all(|reader| {
-            let node = &self.graph.nodes[reader];
-            if !node.inputs.iter().any(|input| same.contains(input)) {
-                return true;
-            }
-            if matches!(node.op, Op::Flatten) {
-                same.push(reader);
-            }
-            matches!(node.op, Op::Conv(_) | Op::Linear { .. } | Op::Flatten)
-        })
+        !self.purpose.part.outputs.contains(&id)
+            && self.order.iter().filter(|reader| **reader > id).all(|reader| {
+                let (reader, node) = (*reader, &self.graph.nodes[*reader]);
+                if !node.inputs.iter().any(|input| same.contains(input)) {
+                    return true;
+                }
+                if matches!(node.op, Op::Flatten) {
+                    same.push(reader);
+                }
+                matches!(node.op, Op::Conv(_) | Op::Linear { .. } | Op::Flatten)
+            })
     }
 
     fn lifetimes(&mut self, id: usize, pack_first: bool) {
@@ -364,13 +414,21 @@ impl Drafting {
         let batch = self.purpose.batch;
         let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
         let wants_grad = self.nodes[id].wants_grad;
+        self.regions.keep(self.slots[self.nodes[id].slot].region, forward);
+        if wants_grad {
+            self.grad_lifetime(id);
+        }
+        if self.is_given(id) {
+            let slot = &self.slots[self.nodes[id].slot];
+            let (region, len) = (slot.region, batch * slot.value.image());
+            self.regions.grow(region, len);
+            return;
+        }
         for input in node.inputs {
             let region = self.slots[self.nodes[*input].slot].region;
             self.regions.keep(region, forward);
         }
-        self.regions.keep(self.slots[self.nodes[id].slot].region, forward);
         if wants_grad {
-            self.grad_lifetime(id);
             let (input, output) = reads_backward(&node.op);
             let output = output || self.nodes[id].rectified;
             if input {
@@ -435,11 +493,11 @@ impl Drafting {
 
     fn grad_lifetime(&mut self, id: usize) {
         let slot = self.nodes[id].slot;
-        let from = match self.graph.output == id {
+        let from = match self.purpose.part.outputs.contains(&id) {
             true => self.output_time() + 1,
             false => self.backward_time(self.last_reader[id]),
         };
-        let to = if id == 0 { self.end() } else { self.backward_time(id) };
+        let to = if self.is_given(id) { self.end() } else { self.backward_time(id) };
         let region = match self.slots[slot].grad_region {
             Some(region) => region,
             None => self.regions.add(0, from, to),
@@ -486,6 +544,6 @@ fn reads_backward(op: &Op) -> (bool, bool) {
         Op::Activation(activation) => (!from_output(*activation), from_output(*activation)),
         Op::Softmax | Op::LogSoftmax => (false, true),
         Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::Flatten | Op::Dropout { .. } => (false, false),
-        Op::Add | Op::Concat => (false, false),
+        Op::Add | Op::Concat | Op::Custom(_) => (false, false),
     }
 }

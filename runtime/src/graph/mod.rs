@@ -7,9 +7,11 @@
 //! compiler nothing: a network of 150 layers is as quick to check as one of five.
 
 mod op;
+mod part;
 mod summary;
 
 pub use op::{Activation, AvgDivisor, Conv, Op, Pad, Pool, PoolKind};
+pub use part::Part;
 pub use summary::Summary;
 
 /// A network: nodes in topological order, and the parameters that they use.
@@ -23,6 +25,17 @@ pub struct Graph {
     pub params: &'static [Param],
     /// Index of the node whose value is the network's output.
     pub output: usize,
+    /// Auxiliary outputs, in the order of the source.
+    pub heads: &'static [Head],
+}
+
+/// An auxiliary output (`head` in `cnn!`): computed in training only.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// Dotted path.
+    pub name: &'static str,
+    /// Index of the node whose value it is.
+    pub node: usize,
 }
 
 /// One operation and everything known about it before the program runs.
@@ -46,6 +59,8 @@ pub struct Node {
     pub receptive_field: [usize; 2],
     /// Distance in input pixels between neighbouring elements of the output.
     pub jump: [usize; 2],
+    /// Whether only auxiliary heads need it, so that evaluation leaves it out.
+    pub auxiliary: bool,
 }
 
 /// A parameter (trained) or a buffer (running statistics).
@@ -105,11 +120,13 @@ impl Graph {
         sum
     }
 
-    /// Multiply-accumulate operations for one image.
+    /// Multiply-accumulate operations for one image in evaluation, so without auxiliary heads.
     pub const fn mac_count(&self) -> u64 {
         let (mut sum, mut i) = (0, 0);
         while i < self.nodes.len() {
-            sum += self.nodes[i].macs;
+            if !self.nodes[i].auxiliary {
+                sum += self.nodes[i].macs;
+            }
             i += 1;
         }
         sum
@@ -120,11 +137,35 @@ impl Graph {
         let mut i = self.nodes.len();
         while i > 0 {
             i -= 1;
-            if let Shape::Map(_) = self.nodes[i].shape {
-                return self.nodes[i].receptive_field;
+            if let Some(node) = self.last_map_at(i) {
+                return node.receptive_field;
             }
         }
         [1, 1]
+    }
+
+    /// Distance in input pixels, `[height, width]`, between neighbouring elements of the last feature map.
+    pub const fn jump(&self) -> [usize; 2] {
+        let mut i = self.nodes.len();
+        while i > 0 {
+            i -= 1;
+            if let Some(node) = self.last_map_at(i) {
+                return node.jump;
+            }
+        }
+        [1, 1]
+    }
+
+    const fn last_map_at(&self, i: usize) -> Option<&Node> {
+        match &self.nodes[i] {
+            node @ Node { shape: Shape::Map(_), auxiliary: false, .. } => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Index of the node called `name`.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| node.name == name)
     }
 
     /// Shape of the input of one image.

@@ -72,6 +72,9 @@ pub enum Op {
     Add,
     /// Several values joined along their channels.
     Concat,
+    /// A module from outside the language: the network's `custom` with this index. Executors never meet it; see
+    /// `net::stages`.
+    Custom(usize),
 }
 
 /// The numbers of a convolution. Pairs are `[height, width]`.
@@ -209,6 +212,7 @@ impl Op {
             Op::LogSoftmax => "log_softmax",
             Op::Add => "add",
             Op::Concat => "concat",
+            Op::Custom(_) => "custom",
         }
     }
 }

@@ -1,7 +1,10 @@
-//! placeholder until merge
-/// keep
+//! The masks of `dropout`: a hash of the seed and of where an element lies, so that every executor drops the same ones,
+//! whatever the order in which it comes by, and nothing has to be kept for the backward pass.
+
+/// Whether element `index` (in `[N, C, H, W]` order) of the value of node `node` is kept, where a share `p` is dropped.
 pub fn keep(seed: u64, node: usize, index: u64, p: f64) -> bool {
     let mut z = seed ^ (node as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03);
+    // splitmix64's finaliser (Steele, Lea and Flood, 2014).
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^= z >> 31;

@@ -11,7 +11,7 @@ mod norm;
 mod pool;
 mod rows;
 
-use crate::graph::{Graph, Node, Op};
+use crate::graph::{Graph, Node, Op, Part};
 use crate::layers::dropout::keep;
 use crate::net::{Map, NetTape, Outcome, Pass, Real};
 use dfdx::prelude::*;
@@ -19,29 +19,38 @@ use dfdx::prelude::*;
 /// A batch of values `[features, N]`.
 type Flat<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
-/// Runs `graph` operation by operation on the tape of `x`.
+/// Computes `part` of `graph` operation by operation on `tape`.
 ///
 /// # Errors
 /// When the device runs out of memory.
 pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
     graph: &'static Graph,
+    part: &Part,
     params: Vec<Map<E, D>>,
-    x: Map<E, D, T>,
+    inputs: Vec<Map<E, D>>,
+    mut tape: T,
     pass: Pass,
 ) -> Result<Outcome<E, D, T>, D::Err> {
-    let batch = x.shape().0;
-    let x = x.try_contiguous()?.try_reshape_like(&(batch, graph.input().len()))?;
-    let (x, mut tape) = x.try_permute::<_, Axes2<1, 0>>()?.try_contiguous()?.split_tape();
     // Values without their tape, and one tape that visits the operations in order: so a value may have many readers.
-    let mut values = vec![x];
+    let mut values: Vec<Option<Flat<E, D>>> = vec![None; graph.nodes.len()];
+    for (id, x) in part.inputs.iter().zip(inputs) {
+        let (batch, len) = (x.shape().0, graph.nodes[*id].shape.len());
+        let x = x.put_tape(tape).try_contiguous()?.try_reshape_like(&(batch, len))?;
+        let (x, rest) = x.try_permute::<_, Axes2<1, 0>>()?.try_contiguous()?.split_tape();
+        values[*id] = Some(x);
+        tape = rest;
+    }
     let mut running = Vec::new();
-    for (id, node) in graph.nodes.iter().enumerate().skip(1) {
-        let x = values[node.inputs[0]].clone().put_tape(std::mem::take(&mut tape));
+    let covered = part.covered(graph);
+    for (id, node) in graph.nodes.iter().enumerate().filter(|(id, _)| covered[*id]) {
+        let value =
+            |id: usize| values[id].clone().unwrap_or_else(|| unreachable!("node {id} is computed before it is read"));
+        let x = value(node.inputs[0]).put_tape(tape);
         let own = &params[node.first_param..node.first_param + node.op.n_params()];
         let input = graph.nodes[node.inputs[0]].shape.chw();
         let context = Context { node, id, input, params: own, pass };
-        let others =
-            node.inputs.get(1..).unwrap_or_default().iter().map(|other| (&values[*other], *other == node.inputs[0]));
+        let others = node.inputs.get(1..).unwrap_or_default();
+        let others = others.iter().map(|other| (value(*other), *other == node.inputs[0]));
         let y = match node.op {
             Op::Add => others.into_iter().try_fold(x, |sum, (other, same)| {
                 let (sum, other) = distinct(sum, other, same)?;
@@ -54,14 +63,20 @@ pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
             })?,
             _ => context.apply(x, &mut running)?,
         };
-        let (y, new_tape) = y.split_tape();
-        values.push(y);
-        tape = new_tape;
+        let (y, rest) = y.split_tape();
+        values[id] = Some(y);
+        tape = rest;
     }
-    let [c, h, w] = graph.output_shape().chw();
-    let output = values.swap_remove(graph.output).put_tape(tape);
-    let output = output.try_permute::<_, Axes2<1, 0>>()?.try_contiguous()?;
-    Ok(Outcome { output: output.try_reshape_like(&(batch, c, h, w))?, running })
+    let mut outputs = Vec::new();
+    for id in &part.outputs {
+        let Some(value) = values[*id].clone() else { unreachable!("node {id} is covered or given") };
+        let (batch, [c, h, w]) = (value.shape().1, graph.nodes[*id].shape.chw());
+        let output = value.put_tape(tape).try_permute::<_, Axes2<1, 0>>()?.try_contiguous()?;
+        let (output, rest) = output.try_reshape_like(&(batch, c, h, w))?.split_tape();
+        outputs.push(output);
+        tape = rest;
+    }
+    Ok(Outcome { outputs, tape, running })
 }
 
 /// What an operation knows beside its input.
@@ -81,7 +96,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         running: &mut Vec<(usize, Vec<E>)>,
     ) -> Result<Flat<E, D, T>, D::Err> {
         match self.node.op {
-            Op::Input | Op::Flatten | Op::Add | Op::Concat => Ok(x),
+            Op::Input | Op::Flatten | Op::Add | Op::Concat | Op::Custom(_) => Ok(x),
             Op::Conv(conv) => self.conv(&conv, x),
             Op::Linear { bias } => self.linear(bias, x),
             Op::Pool(pool) => self.pool(&pool, x),
@@ -168,13 +183,13 @@ fn number<E: Real>(value: f64) -> E {
 /// itself.
 fn distinct<E: Real, D: Device<E>, T: NetTape<E, D>>(
     x: Flat<E, D, T>,
-    other: &Flat<E, D>,
+    other: Flat<E, D>,
     same: bool,
 ) -> Result<(Flat<E, D, T>, Flat<E, D>), D::Err> {
     if !same {
-        return Ok((x, other.clone()));
+        return Ok((x, other));
     }
     let (x, tape) = x.split_tape();
-    let (copy, tape) = other.clone().put_tape(tape).try_add(E::zero())?.split_tape();
+    let (copy, tape) = other.put_tape(tape).try_add(E::zero())?.split_tape();
     Ok((x.put_tape(tape), copy))
 }

@@ -1,5 +1,6 @@
 //! The options of a training run, and the optimiser that they ask for.
 
+use crate::backend::Backend;
 use crate::data::Normalisation;
 use crate::net::Network;
 use dfdx::optim::{Adam, AdamConfig, Momentum, Optimizer as _, Sgd, SgdConfig, WeightDecay};
@@ -28,7 +29,12 @@ pub struct Config {
     pub seed: u64,
     /// Of pixels.
     pub normalisation: Normalisation,
+    /// What the loss of each auxiliary head counts beside that of the output; if empty, [`HEAD_WEIGHT`] each.
+    pub head_weights: Vec<f64>,
 }
+
+/// What the loss of an auxiliary head counts (Szegedy et al., 2014, section 5).
+pub const HEAD_WEIGHT: f64 = 0.3;
 
 /// An optimiser of dfdx's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +130,26 @@ impl Config {
         need(fraction, "the momentum", self.momentum.to_string(), "a number from 0 to below 1")?;
         let decay = self.weight_decay.is_finite() && self.weight_decay >= 0.0;
         need(decay, "the weight decay", self.weight_decay.to_string(), "a number from 0 on")?;
+        let weights = self.head_weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0);
+        need(weights, "the weight of a head", format!("{:?}", self.head_weights), "a number from 0 on")?;
         let std = self.normalisation.std;
         need(std.is_finite() && std > 0.0, "the standard deviation of pixels", std.to_string(), "a number above 0")
+    }
+
+    /// The weight of each of `heads` auxiliary heads.
+    ///
+    /// # Errors
+    /// When other than as many weights, or none, are given.
+    pub fn weights_of(&self, heads: usize) -> Result<Vec<f64>, ConfigError> {
+        match self.head_weights.len() {
+            0 => Ok(vec![HEAD_WEIGHT; heads]),
+            given if given == heads => Ok(self.head_weights.clone()),
+            given => Err(ConfigError {
+                option: "the number of head weights",
+                found: given.to_string(),
+                expected: "one for each auxiliary head of the network, or none",
+            }),
+        }
     }
 
     /// The learning rate of step `step` of `steps`, counted from 0.
@@ -146,7 +170,7 @@ pub(super) enum Update<N, D: Storage<f32>> {
     Adam(Adam<N, f32, D>),
 }
 
-impl<N: Network<f32, D>, D: Device<f32>> Update<N, D> {
+impl<N: Network<f32, D>, D: Backend<f32>> Update<N, D> {
     pub fn new(net: &N, config: &Config) -> Self {
         let weight_decay = (config.weight_decay > 0.0).then_some(WeightDecay::L2(config.weight_decay));
         match config.optimizer {
@@ -190,6 +214,7 @@ mod tests {
             schedule: Schedule::Cosine,
             seed: 0,
             normalisation: Normalisation { mean: 0.0, std: 1.0 },
+            head_weights: Vec::new(),
         }
     }
 

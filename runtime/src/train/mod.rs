@@ -7,12 +7,12 @@
 mod config;
 mod metrics;
 
-pub use config::{Config, ConfigError, Optimizer, Schedule};
+pub use config::{Config, ConfigError, HEAD_WEIGHT, Optimizer, Schedule};
 pub use metrics::{Evaluation, Prediction};
 
 use crate::backend::Backend;
 use crate::data::{Batch, Batches, Dataset, Normalisation};
-use crate::net::{Map, Network, forward, forward_mut};
+use crate::net::{Map, NetTape, Network, Outputs, Real, forward, forward_mut};
 use config::Update;
 use dfdx::prelude::*;
 
@@ -31,6 +31,18 @@ pub enum TrainError {
         data: String,
         /// What the network takes.
         expected: String,
+    },
+    /// An auxiliary head that does not tell the classes apart.
+    #[error(
+        "the head `{head}` of {network} does not give one number for each of the {classes} classes; write the training loop out (see `net::forward_mut`)"
+    )]
+    Head {
+        /// Name of the network.
+        network: &'static str,
+        /// Name of the head.
+        head: &'static str,
+        /// What the network's output has.
+        classes: usize,
     },
     /// There is nothing to learn from.
     #[error("the {0} set is empty")]
@@ -118,6 +130,7 @@ where
     config.check()?;
     fits::<N, D>(train, "training")?;
     fits::<N, D>(test, "test")?;
+    let head_weights = config.weights_of(N::GRAPH.heads.len())?;
     let classes = N::GRAPH.output_shape().len();
     let steps = train.len().div_ceil(config.batch);
     let mut update = Update::new(net, config);
@@ -131,9 +144,9 @@ where
             let pictures = batch.labels.len();
             let targets = tensor(device, batch.one_hot(classes), (pictures, classes))?;
             let x = input::<N, D>(device, &batch)?.traced(gradients);
-            let logits = forward_mut(net, x, pictures, (pictures, classes)).map_err(failed)?;
-            correct += metrics::count_correct(&logits.as_vec(), &batch.labels);
-            let loss = cross_entropy_with_logits_loss(logits, targets);
+            let outputs = forward_mut(net, x, pictures).map_err(failed)?;
+            let (logits, loss) = loss(outputs, targets, &head_weights).map_err(failed)?;
+            correct += metrics::count_correct(&logits, &batch.labels);
             let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
             if !value.is_finite() {
                 return Err(TrainError::Diverged { epoch, step: step + 1, loss: value, lr });
@@ -159,6 +172,30 @@ where
         history.push(done);
     }
     Ok(history)
+}
+
+/// The cross-entropy of a pass in training: that of the output plus those of the auxiliary heads, each times its weight.
+/// Gives the logits of the output too.
+///
+/// # Errors
+/// When the device runs out of memory.
+///
+/// # Panics
+/// If a head has another number of classes than `targets`.
+pub fn loss<E: Real, D: Backend<E>, T: NetTape<E, D>>(
+    mut outputs: Outputs<E, D, T>,
+    targets: Tensor<(usize, usize), E, D>,
+    head_weights: &[f64],
+) -> Result<(Vec<E>, Tensor<Rank0, E, D, T>), D::Err> {
+    let shape = *targets.shape();
+    let logits = outputs.next(shape)?;
+    let values = logits.as_vec();
+    let mut loss = cross_entropy_with_logits_loss(logits, targets.clone());
+    for weight in head_weights {
+        let head = cross_entropy_with_logits_loss(outputs.next(shape)?, targets.clone());
+        loss = loss.try_add(head.try_mul(E::from_f64(*weight).unwrap_or(E::nan()))?)?;
+    }
+    Ok((values, loss))
 }
 
 /// Pictures at once when nothing has to be kept for a backward pass.
@@ -236,6 +273,9 @@ fn fits<N: Network<f32, D>, D: Backend<f32>>(data: &Dataset, which: &'static str
             data: format!("pictures of {:?} in {} classes", data.shape, data.classes.len()),
             expected: format!("{input} and tells {classes} classes apart"),
         });
+    }
+    if let Some(head) = N::GRAPH.heads.iter().find(|head| N::GRAPH.nodes[head.node].shape.len() != classes) {
+        return Err(TrainError::Head { network: N::GRAPH.name, head: head.name, classes });
     }
     Ok(())
 }

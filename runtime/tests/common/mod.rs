@@ -2,8 +2,8 @@
 #![allow(dead_code)] // Each test target uses its part.
 
 use convnet::dfdx::prelude::*;
-use convnet::graph::{Conv, Graph, Node, Op, Pad, Param, Pool, PoolKind, Shape as NodeShape};
-use convnet::net::{Map, Pass, Real};
+use convnet::graph::{Conv, Graph, Node, Op, Pad, Param, Part, Pool, PoolKind, Shape as NodeShape};
+use convnet::net::{Map, Outcome, Pass, Real};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -27,7 +27,7 @@ pub fn network(input: NodeShape, ops: &[(Op, NodeShape, Vec<usize>)]) -> &'stati
             params[nodes[i + 1].first_param..].iter().map(|p| p.shape.iter().product::<usize>()).sum();
     }
     let output = nodes.len() - 1;
-    Box::leak(Box::new(Graph { name: "Test", nodes: leak(nodes), params: leak(params), output }))
+    Box::leak(Box::new(Graph { name: "Test", nodes: leak(nodes), params: leak(params), output, heads: &[] }))
 }
 
 fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param: usize) -> Node {
@@ -42,6 +42,7 @@ fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param:
         macs: 0,
         receptive_field,
         jump,
+        auxiliary: false,
     }
 }
 
@@ -134,15 +135,14 @@ pub fn differentiate<E: Real>(
     graph: &'static Graph,
     params: &[Map<E, Cpu>],
     x: &Map<E, Cpu>,
-    executor: impl Fn(
-        Vec<Map<E, Cpu>>,
-        Map<E, Cpu, OwnedTape<E, Cpu>>,
-    ) -> (Map<E, Cpu, OwnedTape<E, Cpu>>, Vec<(usize, Vec<E>)>),
+    executor: impl Fn(&Part, Vec<Map<E, Cpu>>, Vec<Map<E, Cpu>>, OwnedTape<E, Cpu>) -> Outcome<E, Cpu, OwnedTape<E, Cpu>>,
 ) -> Result
 where
     Cpu: Device<E>,
 {
-    let (output, running) = executor(params.to_vec(), x.clone().traced(Gradients::leaky()));
+    let (given, tape) = x.clone().traced(Gradients::leaky()).split_tape();
+    let outcome = executor(&Part::whole(graph, false), params.to_vec(), vec![given], tape);
+    let (running, output) = (outcome.running, outcome.outputs[0].clone().put_tape(outcome.tape));
     let values = numbers(&output.as_vec());
     let shape = *output.shape();
     let weights = output.device().tensor_from_vec(loss_weights(values.len()), shape);
@@ -167,9 +167,8 @@ pub fn portable<E: Real>(graph: &'static Graph, params: &[Map<E, Cpu>], x: &Map<
 where
     Cpu: Device<E>,
 {
-    differentiate(graph, params, x, |params, x| {
-        let outcome = convnet::portable::run(graph, params, x, pass).unwrap();
-        (outcome.output, outcome.running)
+    differentiate(graph, params, x, |part, params, inputs, tape| {
+        convnet::portable::run(graph, part, params, inputs, tape, pass).unwrap()
     })
 }
 

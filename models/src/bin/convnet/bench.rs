@@ -6,6 +6,7 @@ use convnet::device::DeviceChoice;
 use convnet::dfdx::optim::{Momentum, Optimizer as _, Sgd, SgdConfig};
 use convnet::dfdx::prelude::*;
 use convnet::net::{Map, forward, forward_mut};
+use convnet::train::{HEAD_WEIGHT, loss};
 use convnet_models::Model;
 use serde::Serialize;
 use std::time::Instant;
@@ -72,6 +73,7 @@ impl Task for Bench {
         let x: Map<f32, D> = device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(failed)?;
         let targets: Vec<f32> = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
         let targets = device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
+        let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
         let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), weight_decay: None };
         let mut sgd: Sgd<N::On<D>, f32, D> = Sgd::new(&net, config);
         let mut gradients = Some(net.alloc_grads());
@@ -81,8 +83,8 @@ impl Task for Bench {
                 return Ok(());
             }
             let traced = x.clone().traced(gradients.take().unwrap_or_else(Gradients::leaky));
-            let logits = forward_mut(&mut net, traced, batch, (batch, classes)).map_err(failed)?;
-            let loss = cross_entropy_with_logits_loss(logits, targets.clone());
+            let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
+            let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
             let mut new = loss.try_backward().map_err(failed)?;
             sgd.update(&mut net, &new).map_err(|error| format!("{error:?}"))?;
             net.try_zero_grads(&mut new).map_err(failed)?;

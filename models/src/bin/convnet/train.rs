@@ -44,6 +44,9 @@ pub struct Arguments {
     /// L2 penalty on the weights
     #[arg(long, default_value_t = 5e-4)]
     weight_decay: f64,
+    /// What the loss of each auxiliary head counts, in the order of the network [default: 0.3 each]
+    #[arg(long, value_delimiter = ',')]
+    head_weights: Vec<f64>,
     /// How the learning rate changes: constant, cosine or step
     #[arg(long, default_value = "cosine")]
     schedule: Schedule,
@@ -88,6 +91,7 @@ impl Arguments {
             schedule: self.schedule,
             seed: self.seed,
             normalisation: mnist::NORMALISATION,
+            head_weights: self.head_weights.clone(),
         }
     }
 }

@@ -1,0 +1,44 @@
+//! What rustdoc and an editor show: a line for each field, a table for the network.
+
+use super::Emitter;
+use crate::check::show;
+use crate::cost::Count;
+use crate::graph::Node;
+use crate::report::grouped;
+use quote::quote;
+
+impl Emitter<'_> {
+    /// `conv 5x5: [6, 14, 14] -> [16, 10, 10], 2,416 parameters, 240,000 MACs`
+    pub fn describe(&self, node: &Node) -> String {
+        let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input));
+        let from = from.map_or(String::new(), |from| show(from.shape, self.network));
+        let mut text = format!("`{}`: `{from}` -> `{}`", node.label, show(node.shape, self.network));
+        for (count, what) in [(node.param_count(), "parameters"), (node.macs.clone(), "MACs")] {
+            match count.evaluate(|_| None) {
+                Some(0) => {}
+                Some(n) => text += &format!(", {} {what}", grouped(n)),
+                None => {
+                    text +=
+                        &format!(", {} {what}", self.count(&count, quote!(usize)).to_string().replace(" as usize", ""))
+                }
+            }
+        }
+        text
+    }
+
+    /// The architecture as a Markdown table, a line an element.
+    pub fn table(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            ["", "| layer | kind | output | parameters | MACs |", "|---|---|---|---:|---:|"].map(String::from).into();
+        let number = |count: &Count| match count.evaluate(|_| None) {
+            Some(0) => String::new(),
+            Some(n) => grouped(n),
+            None => "depends".into(),
+        };
+        lines.extend(self.graph.nodes.iter().map(|node| {
+            let (params, macs) = (number(&node.param_count()), number(&node.macs));
+            format!("| `{}` | {} | `{}` | {params} | {macs} |", node.name, node.label, show(node.shape, self.network))
+        }));
+        lines
+    }
+}

@@ -1,0 +1,355 @@
+//! Graph to Rust: the struct, its modules, the graph as data, and thin impls of dfdx's traits.
+//!
+//! All paths are absolute, so nothing the user calls `Result` or `Vec` gets in the way. What is emitted is data and one
+//! call: no code is generated for a layer.
+
+mod docs;
+mod modules;
+mod taps;
+
+use crate::ast::{Network, Symbol};
+use crate::cost::{Count, Dim};
+use crate::graph::{Graph, Member, MemberKind, Node, Shape, leads_to};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{quote, quote_spanned};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use syn::spanned::Spanned;
+
+/// Everything that a network stands for.
+pub fn network(network: &Network, graph: &Graph) -> TokenStream {
+    let names = RefCell::new(BTreeSet::from([network.name.to_string(), format!("{}Taps", network.name)]));
+    let known = RefCell::new(BTreeMap::new());
+    let emitter = Emitter { network, graph, symbols: symbols(network), known, names };
+    let mut modules = Vec::new();
+    let root = emitter.root(&mut modules);
+    let taps = emitter.taps(&mut modules);
+    let (build, facts, data) = (emitter.build(), emitter.facts(&taps), emitter.data());
+    let (forward, words) = (emitter.forward(), emitter.words());
+    quote! { #root #(#modules)* #build #facts #data #forward #words }
+}
+
+/// The const generics as expressions.
+pub fn symbols(network: &Network) -> Vec<TokenStream> {
+    network.symbols.iter().map(|Symbol { name, .. }| quote!(#name)).collect()
+}
+
+struct Emitter<'a> {
+    network: &'a Network,
+    graph: &'a Graph,
+    symbols: Vec<TokenStream>,
+    /// The structs of sequences that have been emitted, by their fields: equal ones share a struct, so that thirty blocks
+    /// cost the compiler no more than one.
+    known: RefCell<BTreeMap<String, Ident>>,
+    /// The names of structs that are taken.
+    names: RefCell<BTreeSet<String>>,
+}
+
+fn literal(n: usize) -> Literal {
+    Literal::usize_unsuffixed(n)
+}
+
+impl Emitter<'_> {
+    fn dim(&self, dim: Dim) -> TokenStream {
+        match dim {
+            Dim::Known(n) => {
+                let n = Literal::u64_unsuffixed(n);
+                quote!(#n)
+            }
+            Dim::Symbol(index) => self.symbols.get(index).cloned().unwrap_or(quote!(1)),
+            Dim::Unknown => quote!(1),
+        }
+    }
+
+    fn count(&self, count: &Count, kind: TokenStream) -> TokenStream {
+        count.tokens(&kind, &self.symbols)
+    }
+
+    /// The type of a tensor's shape for one image: `(Const<C>, Const<H>, Const<W>)`.
+    fn features(&self, shape: Shape) -> TokenStream {
+        let dims = self.consts(shape);
+        quote!((#(#dims,)*))
+    }
+
+    /// Each dimension as a type.
+    fn consts(&self, shape: Shape) -> Vec<TokenStream> {
+        let dims = match shape {
+            Shape::Vector(n) => vec![n],
+            other => other.chw().to_vec(),
+        };
+        let dims = dims.into_iter().map(|dim| self.dim(dim));
+        dims.map(|dim| quote!(::convnet::dfdx::shapes::Const<#dim>)).collect()
+    }
+
+    fn input(&self) -> Shape {
+        self.graph.nodes.first().map_or(Shape::Unknown, |node| node.shape)
+    }
+
+    /// `const A: usize, const B: usize,`
+    fn const_params(&self) -> TokenStream {
+        let names = &self.symbols;
+        quote!(#(const #names: usize,)*)
+    }
+
+    // --- the network --------------------------------------------------------------------------------------------------
+
+    fn build(&self) -> TokenStream {
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        quote! {
+            #[automatically_derived]
+            impl<#params E0: ::convnet::dfdx::shapes::Dtype, D0: ::convnet::dfdx::tensor::Storage<E0>,
+                 E: ::convnet::net::Real, D: ::convnet::dfdx::tensor_ops::Device<E>>
+                ::convnet::dfdx::nn::BuildOnDevice<D, E> for #name<#(#symbols,)* E0, D0>
+            {
+                type Built = #name<#(#symbols,)* E, D>;
+            }
+        }
+    }
+
+    /// In an impl for one dtype and device only, so that `Net::PARAMS` names it without saying which.
+    fn facts(&self, taps: &taps::Taps) -> TokenStream {
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        let graph = quote!(<Self as ::convnet::net::Network<f32, ::convnet::dfdx::tensor::Cpu>>::GRAPH);
+        let (taps_type, taps_value) = (&taps.kind, &taps.value);
+        quote! {
+            #[automatically_derived]
+            impl<#params> #name<#(#symbols,)* f32, ::convnet::dfdx::tensor::Cpu> {
+                /// Number of trainable scalars, those of auxiliary heads included and those of custom modules not.
+                pub const PARAMS: usize = #graph.param_count();
+                /// Multiply-accumulate operations for one image in evaluation.
+                pub const MACS: u64 = #graph.mac_count();
+                /// Height and width of the receptive field of the last feature map.
+                pub const RECEPTIVE_FIELD: [usize; 2] = #graph.receptive_field();
+
+                /// Distance in input pixels between neighbouring elements of the last feature map.
+                pub const JUMP: [usize; 2] = #graph.jump();
+
+                /// A tap for each layer, under the layer's name.
+                pub const fn taps() -> #taps_type {
+                    #taps_value
+                }
+
+                /// The layers with their shapes and costs.
+                pub fn graph() -> &'static ::convnet::graph::Graph {
+                    #graph
+                }
+
+                /// A table of the layers, to print.
+                pub fn summary() -> ::convnet::graph::Summary<'static> {
+                    #graph.summary()
+                }
+            }
+        }
+    }
+
+    /// The graph, as a constant.
+    fn data(&self) -> TokenStream {
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        let text = name.to_string();
+        let mut first_param = 0;
+        let mut all_params = Vec::new();
+        let main = leads_to(&self.graph.nodes, self.graph.output_node);
+        let nodes = self.graph.nodes.iter().zip(main).map(|(node, main)| {
+            let first = literal(first_param);
+            first_param += node.params.len();
+            for param in &node.params {
+                let (key, shape) =
+                    (format!("{}.{}", node.name, param.name), param.shape.iter().map(|dim| self.dim(*dim)));
+                let trainable = param.trainable;
+                all_params
+                    .push(quote!(::convnet::graph::Param { name: #key, shape: &[#(#shape),*], trainable: #trainable }));
+            }
+            self.node(node, &first, !main)
+        });
+        let nodes: Vec<TokenStream> = nodes.collect();
+        let output = literal(self.graph.output_node);
+        let heads = self.graph.heads.iter().map(|head| {
+            let (name, node) = (&head.path, literal(head.node));
+            quote!(::convnet::graph::Head { name: #name, node: #node })
+        });
+        let (input_type, output_type) = (self.features(self.input()), self.features(self.graph.output));
+        let custom = self.custom();
+        quote! {
+            #[automatically_derived]
+            #[allow(clippy::all)]
+            impl<#params E: ::convnet::net::Real, D: ::convnet::backend::Backend<E>>
+                ::convnet::net::Network<E, D> for #name<#(#symbols,)* E, D>
+            {
+                type Plain = #name<#(#symbols,)* f32, ::convnet::dfdx::tensor::Cpu>;
+                type Input = #input_type;
+                type Output = #output_type;
+
+                const GRAPH: &'static ::convnet::graph::Graph = &::convnet::graph::Graph {
+                    name: #text, nodes: &[#(#nodes),*], params: &[#(#all_params),*], output: #output,
+                    heads: &[#(#heads),*],
+                };
+
+                fn state(&self) -> &::convnet::net::State {
+                    &self.__state
+                }
+
+                #custom
+            }
+        }
+    }
+
+    fn node(&self, node: &Node, first_param: &Literal, auxiliary: bool) -> TokenStream {
+        let (name, op, inputs) = (&node.name, &node.op, node.inputs.iter().map(|input| literal(*input)));
+        let shape = match node.shape {
+            Shape::Vector(n) => {
+                let n = self.dim(n);
+                quote!(Vector(#n))
+            }
+            other => {
+                let dims = other.chw().map(|dim| self.dim(dim));
+                quote!(Map([#(#dims),*]))
+            }
+        };
+        let (params, macs) = (self.count(&node.param_count(), quote!(usize)), self.count(&node.macs, quote!(u64)));
+        let field = node.receptive_field.iter().map(|field| self.count(field, quote!(usize)));
+        let jump = node.jump.iter().map(|jump| Literal::u64_unsuffixed(*jump));
+        quote!(::convnet::graph::Node {
+            name: #name, op: ::convnet::graph::Op::#op, inputs: &[#(#inputs),*], shape: ::convnet::graph::Shape::#shape,
+            first_param: #first_param, params: #params, macs: #macs, receptive_field: [#(#field),*], jump: [#(#jump),*],
+            auxiliary: #auxiliary,
+        })
+    }
+
+    /// `Module` and `ModuleMut`, for a batch and for a single image.
+    fn forward(&self) -> TokenStream {
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        let tensor = |shape: TokenStream| quote!(::convnet::dfdx::tensor::Tensor<#shape, E, D, T>);
+        let heads: Vec<Shape> = self.graph.heads.iter().map(|head| head.shape).collect();
+        let impls = [false, true].map(|many| {
+            let batch = if many { quote!(B,) } else { quote!() };
+            let typed = |shape: Shape| {
+                let dims = self.consts(shape);
+                tensor(quote!((#batch #(#dims,)*)))
+            };
+            let value = |shape: Shape| {
+                let consts = self.consts(shape).into_iter().map(|_| quote!(::convnet::dfdx::shapes::Const));
+                let size = if many { quote!(size,) } else { quote!() };
+                quote!((#size #(#consts,)*))
+            };
+            let (input, output, shape) = (typed(self.input()), typed(self.graph.output), value(self.graph.output));
+            let (trained, next) = match heads.is_empty() {
+                true => (output.clone(), quote!(outputs.next(#shape))),
+                false => {
+                    let types = heads.iter().map(|head| typed(*head));
+                    let values = heads.iter().map(|head| value(*head));
+                    let next = quote!(::core::result::Result::Ok((outputs.next(#shape)?, #(outputs.next(#values)?,)*)));
+                    (quote!((#output, #(#types,)*)), next)
+                }
+            };
+            let sizes = match many {
+                true => quote! {
+                    let size = ::convnet::dfdx::shapes::HasShape::shape(&x).0;
+                    let batch = ::convnet::dfdx::shapes::Dim::size(&size);
+                },
+                false => quote!(let batch = 1;),
+            };
+            let dim = many.then(|| quote!(B: ::convnet::dfdx::shapes::Dim,));
+            let generics = quote! {
+                <#params #dim E: ::convnet::net::Real, D: ::convnet::backend::Backend<E>, T: ::convnet::net::NetTape<E, D>>
+            };
+            quote! {
+                #[automatically_derived]
+                #[allow(clippy::all)]
+                impl #generics ::convnet::dfdx::nn::Module<#input> for #name<#(#symbols,)* E, D> {
+                    type Output = #output;
+                    type Error = D::Err;
+
+                    fn try_forward(&self, x: #input) -> ::core::result::Result<Self::Output, D::Err> {
+                        #sizes
+                        ::convnet::net::forward(self, x, batch, #shape)
+                    }
+                }
+
+                #[automatically_derived]
+                #[allow(clippy::all)]
+                impl #generics ::convnet::dfdx::nn::ModuleMut<#input> for #name<#(#symbols,)* E, D> {
+                    type Output = #trained;
+                    type Error = D::Err;
+
+                    fn try_forward_mut(&mut self, x: #input) -> ::core::result::Result<Self::Output, D::Err> {
+                        #sizes
+                        let mut outputs = ::convnet::net::forward_mut(self, x, batch)?;
+                        #next
+                    }
+                }
+            }
+        });
+        quote!(#(#impls)*)
+    }
+
+    /// The methods that run custom modules, if there are any.
+    fn custom(&self) -> TokenStream {
+        let mut found = Vec::new();
+        custom_modules(&self.graph.root, &quote!(self), &mut found);
+        if found.is_empty() {
+            return TokenStream::new();
+        }
+        let methods = [("custom", "run", quote!(&)), ("custom_mut", "run_mut", quote!(&mut))];
+        let methods = methods.map(|(method, run, reference)| {
+            let (method, run) = (quote::format_ident!("{method}"), quote::format_ident!("{run}"));
+            let arms = found.iter().enumerate().filter_map(|(index, (node, module, access))| {
+                let node = self.graph.nodes.get(*node)?;
+                let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input))?;
+                let (input, output) = (self.features(from.shape), self.features(node.shape));
+                let shape = self.consts(from.shape).into_iter().map(|_| quote!(::convnet::dfdx::shapes::Const));
+                let [c, h, w] = node.shape.chw().map(|dim| self.dim(dim));
+                let index = literal(index);
+                // The error for a module of another shape has to be on its type.
+                let call = quote_spanned! {module.span()=>
+                    <#module as ::convnet::net::Custom<#input, #output, E, D, T>>::#run(#reference #access, x)?
+                };
+                Some(quote!(#index => {
+                    let x = ::convnet::net::reshape(x, (batch, #(#shape,)*))?;
+                    let y = #call;
+                    ::convnet::net::reshape(y, (batch, #c, #h, #w))
+                }))
+            });
+            quote! {
+                fn #method<T: ::convnet::net::NetTape<E, D>>(
+                    #reference self, index: usize, x: ::convnet::net::Map<E, D, T>,
+                ) -> ::core::result::Result<::convnet::net::Map<E, D, T>, D::Err> {
+                    let batch = ::convnet::dfdx::shapes::HasShape::shape(&x).0;
+                    match index {
+                        #(#arms)*
+                        _ => ::core::result::Result::Ok(x),
+                    }
+                }
+            }
+        });
+        quote!(#(#methods)*)
+    }
+
+    /// Each layer word as a path to its documentation, for editors to follow.
+    fn words(&self) -> TokenStream {
+        let words = self.graph.nodes.iter().filter_map(|node| node.word.as_ref());
+        quote!(#[allow(clippy::all)] const _: () = { #(let _ = ::convnet::words::#words;)* };)
+    }
+}
+
+/// Node, type and access of each custom module, in the order of their nodes.
+fn custom_modules(members: &[Member], owner: &TokenStream, found: &mut Vec<(usize, syn::Type, TokenStream)>) {
+    let tuple = modules::is_tuple(members) && !owner.is_empty();
+    for (index, member) in members.iter().enumerate() {
+        let access = match &member.name {
+            Some(name) => quote!(#owner.#name),
+            None if tuple => {
+                let index = literal(index);
+                quote!(#owner.#index)
+            }
+            None => {
+                let name = modules::unnamed(index);
+                quote!(#owner.#name)
+            }
+        };
+        match &member.kind {
+            MemberKind::Custom(node, module) => found.push((*node, module.as_ref().clone(), access)),
+            MemberKind::Sequence(members, _) => custom_modules(members, &access, found),
+            MemberKind::Layer(_) => {}
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The structs of a network and of its sequences, with their `TensorCollection`.
+
+use super::{Emitter, literal};
+use crate::ast::Symbol;
+use crate::graph::{Member, MemberKind};
+use crate::layers::capital;
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote};
+
+/// A field of an emitted struct.
+struct Field {
+    /// How it is accessed: a name or an index.
+    access: TokenStream,
+    /// A variable of that name.
+    variable: Ident,
+    /// Its declaration.
+    declaration: TokenStream,
+    /// Its key, if it holds parameters.
+    key: Option<String>,
+}
+
+/// Whether a sequence is a tuple struct: if nothing in it has a name.
+pub fn is_tuple(members: &[Member]) -> bool {
+    members.iter().all(|member| member.name.is_none())
+}
+
+/// What stands for the name of a member without one.
+pub fn unnamed(index: usize) -> Ident {
+    format_ident!("_{}", index, span = Span::call_site())
+}
+
+impl Emitter<'_> {
+    /// The struct of the network with its `TensorCollection`; those of the sequences in it are appended to `more`.
+    pub fn root(&self, more: &mut Vec<TokenStream>) -> TokenStream {
+        let name = &self.network.name;
+        let fields = self.fields(name, &self.graph.root, false, more);
+        let (definition, collection) =
+            (self.definition(name, &fields, true, false), self.collection(name, &fields, true, false));
+        quote!(#definition #collection)
+    }
+
+    /// The name of the struct of a sequence, emitted now or before.
+    fn sequence(&self, name: Ident, members: &[Member], more: &mut Vec<TokenStream>) -> Ident {
+        let tuple = is_tuple(members);
+        let mut inner = Vec::new();
+        let fields = self.fields(&name, members, tuple, &mut inner);
+        // What a struct is, short of its name: equal fields, documented alike.
+        let signature: String = fields.iter().map(|field| format!("{:?} {} ", field.key, field.declaration)).collect();
+        let before = self.known.borrow().get(&signature).cloned();
+        before.unwrap_or_else(|| {
+            let name = self.fresh(name);
+            self.known.borrow_mut().insert(signature, name.clone());
+            more.append(&mut inner);
+            more.push(self.definition(&name, &fields, false, tuple));
+            more.push(self.collection(&name, &fields, false, tuple));
+            name
+        })
+    }
+
+    /// `name`, or one like it that is not taken.
+    pub fn fresh(&self, name: Ident) -> Ident {
+        let mut name = name;
+        while !self.names.borrow_mut().insert(name.to_string()) {
+            name = format_ident!("{name}_");
+        }
+        name
+    }
+
+    fn fields(&self, owner: &Ident, members: &[Member], tuple: bool, more: &mut Vec<TokenStream>) -> Vec<Field> {
+        let members = members.iter().enumerate();
+        members.filter_map(|(index, member)| self.field(owner, index, member, tuple, more)).collect()
+    }
+
+    fn field(
+        &self,
+        owner: &Ident,
+        index: usize,
+        member: &Member,
+        tuple: bool,
+        more: &mut Vec<TokenStream>,
+    ) -> Option<Field> {
+        let variable = match &member.name {
+            Some(name) => name.clone(),
+            None => unnamed(index),
+        };
+        let (kind, doc) = match &member.kind {
+            MemberKind::Layer(node) => {
+                let node = self.graph.nodes.get(*node)?;
+                let module = match &node.module {
+                    Some(module) => {
+                        let (layer, sizes) =
+                            (format_ident!("{}", module.name), module.sizes.iter().map(|dim| self.dim(*dim)));
+                        Some(quote!(::convnet::layers::#layer<#(#sizes,)* E, D>))
+                    }
+                    None => None,
+                };
+                (module, self.describe(node))
+            }
+            MemberKind::Custom(node, module) => (Some(quote!(#module)), self.describe(self.graph.nodes.get(*node)?)),
+            MemberKind::Sequence(members, _) if self.has_params(members) => {
+                let name = self.sequence(inner_name(owner, &member.key), members, more);
+                let symbols = &self.symbols;
+                (Some(quote!(#name<#(#symbols,)* E, D>)), format!("the sequence `{}`", member.key))
+            }
+            MemberKind::Sequence(..) => (None, String::new()),
+        };
+        if kind.is_none() && !tuple {
+            return None;
+        }
+        let key = kind.is_some().then(|| member.key.clone());
+        let kind = kind.unwrap_or(quote!(::convnet::layers::NoParams));
+        let (access, declaration) = if tuple {
+            let index = literal(index);
+            (quote!(#index), quote!(#[doc = #doc] pub #kind))
+        } else {
+            (quote!(#variable), quote!(#[doc = #doc] pub #variable: #kind))
+        };
+        Some(Field { access, variable, declaration, key })
+    }
+
+    fn has_params(&self, members: &[Member]) -> bool {
+        members.iter().any(|member| match &member.kind {
+            MemberKind::Layer(node) => self.graph.nodes.get(*node).is_some_and(|node| node.module.is_some()),
+            MemberKind::Custom(..) => true,
+            MemberKind::Sequence(members, _) => self.has_params(members),
+        })
+    }
+
+    fn definition(&self, name: &Ident, fields: &[Field], root: bool, tuple: bool) -> TokenStream {
+        let (vis, attrs) = (&self.network.vis, &self.network.attrs);
+        let declarations = fields.iter().map(|field| &field.declaration);
+        let generics = self.network.symbols.iter().map(|Symbol { name, default }| match default {
+            Some(default) => {
+                let default = Literal::u64_unsuffixed(*default);
+                quote!(const #name: usize = #default)
+            }
+            None => quote!(const #name: usize),
+        });
+        let generics = quote!(
+            <#(#generics,)* E: ::convnet::dfdx::shapes::Dtype = f32,
+             D: ::convnet::dfdx::tensor::Storage<E> = ::convnet::dfdx::tensor::Cpu>
+        );
+        let derive = quote!(#[derive(::core::clone::Clone, ::core::fmt::Debug)] #[allow(dead_code, clippy::all)]);
+        if tuple {
+            let doc = format!("Parameters of a sequence of [`{}`].", self.network.name);
+            return quote!(#[doc = #doc] #derive #vis struct #name #generics (#(#declarations),*););
+        }
+        if !root {
+            let doc = format!("Parameters of a sequence of [`{}`].", self.network.name);
+            return quote!(#[doc = #doc] #derive #vis struct #name #generics { #(#declarations),* });
+        }
+        let table = self.table();
+        quote! {
+            #(#attrs)* #(#[doc = #table])* #derive #vis struct #name #generics {
+                #(#declarations,)*
+                #[doc(hidden)] pub __state: ::convnet::net::State,
+                #[doc(hidden)] pub __types: ::core::marker::PhantomData<(E, D)>,
+            }
+        }
+    }
+
+    fn collection(&self, name: &Ident, fields: &[Field], root: bool, tuple: bool) -> TokenStream {
+        let (params, symbols) = (self.const_params(), &self.symbols);
+        let visited: Vec<&Field> = fields.iter().filter(|field| field.key.is_some()).collect();
+        let visits = visited.iter().map(|field| {
+            let (access, key) = (&field.access, &field.key);
+            quote!(<Self as ::convnet::dfdx::nn::TensorCollection<E, D>>::module(#key, |s| &s.#access, |s| &mut s.#access))
+        });
+        let visits = nested(visits.collect());
+        let variables = nested(
+            visited
+                .iter()
+                .map(|field| {
+                    let variable = &field.variable;
+                    quote!(#variable)
+                })
+                .collect(),
+        );
+        let built = if tuple {
+            let values = fields.iter().map(|field| match (&field.key, &field.variable) {
+                (Some(_), variable) => quote!(#variable),
+                (None, _) => quote!(::convnet::layers::NoParams),
+            });
+            quote!(#name(#(#values),*))
+        } else {
+            let variables = fields.iter().map(|field| &field.variable);
+            let state = root.then(|| {
+                quote! {
+                    __state: ::core::default::Default::default(), __types: ::core::marker::PhantomData,
+                }
+            });
+            quote!(#name { #(#variables,)* #state })
+        };
+        quote! {
+            #[automatically_derived]
+            #[allow(clippy::all, unused_parens)]
+            impl<#params E: ::convnet::net::Real, D: ::convnet::dfdx::tensor_ops::Device<E>>
+                ::convnet::dfdx::nn::TensorCollection<E, D> for #name<#(#symbols,)* E, D>
+            {
+                type To<E2: ::convnet::dfdx::shapes::Dtype, D2: ::convnet::dfdx::tensor_ops::Device<E2>> =
+                    #name<#(#symbols,)* E2, D2>;
+
+                fn iter_tensors<V: ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
+                    visitor: &mut V,
+                ) -> ::core::result::Result<::core::option::Option<Self::To<V::E2, V::D2>>, V::Err> {
+                    visitor.visit_fields(#visits, |#variables| #built)
+                }
+            }
+        }
+    }
+}
+
+/// A tuple of any length from tuples of at most six, which is as far as dfdx's impls go.
+fn nested(mut items: Vec<TokenStream>) -> TokenStream {
+    while items.len() > 6 {
+        items = items.chunks(6).map(|chunk| quote!((#(#chunk,)*))).collect();
+    }
+    quote!((#(#items,)*))
+}
+
+/// The name of the struct of a member: `ResNet18` and `layer1` give `ResNet18Layer1`.
+pub fn inner_name(owner: &Ident, key: &str) -> Ident {
+    let camel: String = key.split('_').map(capital).collect();
+    format_ident!("{owner}{camel}", span = owner.span())
+}

@@ -1,0 +1,115 @@
+//! The taps of a network: a tree of structs like that of its modules, whose leaves say which node, of which shape, is
+//! meant. They hold no tensors; a tree is a constant.
+
+use super::modules::{inner_name, is_tuple, unnamed};
+use super::{Emitter, literal};
+use crate::check::show;
+use crate::graph::{Member, MemberKind, trunk};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// The type and the value of a tree.
+pub struct Taps {
+    pub kind: TokenStream,
+    pub value: TokenStream,
+}
+
+impl Emitter<'_> {
+    /// The taps of the network; their structs are appended to `more`.
+    pub fn taps(&self, more: &mut Vec<TokenStream>) -> Taps {
+        let name = format_ident!("{}Taps", self.network.name);
+        let trunk = trunk(&self.graph.nodes, self.graph.output_node);
+        self.level(name, &self.graph.root, self.graph.output_node, "", &trunk, more)
+    }
+
+    /// The taps of one level of the module tree, which ends at node `end`.
+    fn level(
+        &self,
+        name: Ident,
+        members: &[Member],
+        end: usize,
+        path: &str,
+        trunk: &[bool],
+        more: &mut Vec<TokenStream>,
+    ) -> Taps {
+        let tuple = is_tuple(members) && !path.is_empty();
+        let (vis, symbols) = (&self.network.vis, &self.symbols);
+        let (mut declarations, mut values) = (Vec::new(), Vec::new());
+        for (index, member) in members.iter().enumerate() {
+            let path = if path.is_empty() { member.key.clone() } else { format!("{path}.{}", member.key) };
+            let (taps, doc) = match &member.kind {
+                MemberKind::Layer(node) | MemberKind::Custom(node, _) => {
+                    let shape =
+                        self.graph.nodes.get(*node).map_or(String::new(), |node| show(node.shape, self.network));
+                    (self.tap(*node, &path, trunk), format!("`{shape}`"))
+                }
+                MemberKind::Sequence(members, end) => {
+                    let name = inner_name(&name, &member.key);
+                    (self.level(name, members, *end, &path, trunk, more), format!("the sequence `{}`", member.key))
+                }
+            };
+            let Taps { kind, value } = taps;
+            if tuple {
+                declarations.push(quote!(#[doc = #doc] pub #kind));
+                values.push(value);
+            } else {
+                let field = member.name.clone().unwrap_or_else(|| unnamed(index));
+                declarations.push(quote!(#[doc = #doc] pub #field: #kind));
+                values.push(quote!(#field: #value));
+            }
+        }
+        let Taps { kind, value } = self.tap(end, path, trunk);
+        let signature = format!("taps {tuple} {kind} {}", quote!(#(#declarations)*));
+        let before = self.known.borrow().get(&signature).cloned();
+        let name = before.unwrap_or_else(|| {
+            let name = if path.is_empty() { name } else { self.fresh(name) };
+            self.known.borrow_mut().insert(signature, name.clone());
+            let params = self.const_params();
+            let doc = match path.is_empty() {
+                true => format!("Taps of [`{}`], under the names of its layers.", self.network.name),
+                false => format!("Taps of a sequence of [`{}`].", self.network.name),
+            };
+            let (body, end) = match tuple {
+                true => {
+                    let last = literal(declarations.len());
+                    (quote!((#(#declarations,)* #[doc(hidden)] pub #kind);), quote!(self.#last))
+                }
+                false => (quote!({ #(#declarations,)* #[doc(hidden)] pub __end: #kind }), quote!(self.__end)),
+            };
+            more.push(quote! {
+                #[doc = #doc]
+                #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+                #[allow(dead_code, clippy::all)]
+                #vis struct #name<#params> #body
+
+                #[automatically_derived]
+                impl<#params> ::convnet::net::At for #name<#(#symbols),*> {
+                    type Net = <#kind as ::convnet::net::At>::Net;
+                    type Features = <#kind as ::convnet::net::At>::Features;
+                    type Place = <#kind as ::convnet::net::At>::Place;
+
+                    fn tap(&self) -> #kind {
+                        #end
+                    }
+                }
+            });
+            name
+        });
+        let value =
+            if tuple { quote!(#name(#(#values,)* #value)) } else { quote!(#name { #(#values,)* __end: #value }) };
+        Taps { kind: quote!(#name<#(#symbols),*>), value }
+    }
+
+    fn tap(&self, node: usize, path: &str, trunk: &[bool]) -> Taps {
+        let (name, symbols) = (&self.network.name, &self.symbols);
+        let shape = self.graph.nodes.get(node).map_or(crate::graph::Shape::Unknown, |node| node.shape);
+        let features = self.features(shape);
+        let place = if trunk.get(node) == Some(&true) { quote!(Trunk) } else { quote!(Branch) };
+        let plain = quote!(#name<#(#symbols,)* f32, ::convnet::dfdx::tensor::Cpu>);
+        let node = literal(node);
+        Taps {
+            kind: quote!(::convnet::net::Tap<#plain, #features, ::convnet::net::#place>),
+            value: quote!(::convnet::net::Tap::__new(#node, #path)),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What a network that `cnn!` defines is to the rest of the crate, and how it runs.
+//!
+//! A generated struct holds typed layers and implements [`Network`]; its `Module` and `ModuleMut` impls are one call to
+//! [`forward`] or [`forward_mut`]. From there on shapes are run-time numbers: every value is a tensor of four `usize`
+//! dimensions ([`Map`]), because the macro has already checked them. dfdx's `reshape_like` gives a tensor another shape
+//! under the same identity, so gradients still arrive at the typed tensors.
+
+mod params;
+mod stages;
+mod tap;
+
+pub use params::{NamedTensor, named_tensors, params, set_named_tensors, set_params};
+pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
+
+use crate::backend::Backend;
+use crate::engine;
+use crate::graph::{Graph, Part};
+use dfdx::prelude::*;
+use num_traits::Float;
+use rand_distr::uniform::SampleUniform;
+use stages::Stages;
+use std::fmt;
+
+/// A tensor `[N, C, H, W]` with sizes known at run time; vectors are `[N, C, 1, 1]`.
+pub type Map<E, D, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, D, T>;
+
+/// The floating-point types a network can be built with: `f32` and `f64`.
+pub trait Real: Dtype + Float + SampleUniform {}
+impl<E: Dtype + Float + SampleUniform> Real for E {}
+
+/// dfdx's tapes. Both implement `Debug`, which is how [`forward_mut`] sees whether the input is a leaf.
+pub trait NetTape<E: Dtype, D: Device<E>>: Tape<E, D> + fmt::Debug {}
+impl<E: Dtype, D: Device<E>, T: Tape<E, D> + fmt::Debug> NetTape<E, D> for T {}
+
+/// A network defined by `cnn!`.
+pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
+    /// The same network with the default dtype and device, which [`Tap`]s name it by.
+    type Plain;
+    /// Shape of one image's input.
+    type Input: Features;
+    /// Shape of one image's output.
+    type Output: Features;
+
+    /// Its nodes, parameters and costs.
+    const GRAPH: &'static Graph;
+
+    /// What executors keep between calls (plans and memory); not part of the network's value.
+    fn state(&self) -> &State;
+
+    /// Runs the `custom` module with this index in evaluation mode.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn custom<T: NetTape<E, D>>(&self, index: usize, x: Map<E, D, T>) -> Result<Map<E, D, T>, D::Err> {
+        let _ = index;
+        Ok(x)
+    }
+
+    /// Runs the `custom` module with this index in training mode.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn custom_mut<T: NetTape<E, D>>(&mut self, index: usize, x: Map<E, D, T>) -> Result<Map<E, D, T>, D::Err> {
+        let _ = index;
+        Ok(x)
+    }
+}
+
+/// What executors keep between calls. A clone starts empty.
+#[derive(Default)]
+pub struct State(pub(crate) engine::Cache);
+
+impl State {
+    /// The same plans and memory, for a call that holds the network mutably.
+    fn share(&self) -> Self {
+        State(self.0.clone())
+    }
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("State")
+    }
+}
+
+/// How a pass through a network is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    /// Batch statistics instead of running statistics.
+    pub training: bool,
+    /// Drop elements, by this seed.
+    pub dropout: Option<u64>,
+    /// Record the gradient of what goes in.
+    pub input_grad: bool,
+}
+
+impl Pass {
+    /// Evaluation, with a gradient at the input if there is a tape.
+    pub const EVAL: Pass = Pass { training: false, dropout: None, input_grad: true };
+}
+
+/// What an executor gives back.
+pub struct Outcome<E: Dtype, D: Storage<E>, T> {
+    /// The values that were wanted, each `[N, C, H, W]`.
+    pub outputs: Vec<Map<E, D>>,
+    /// The tape, with everything that was done.
+    pub tape: T,
+    /// New values of running statistics, with their index in [`Graph::params`].
+    pub running: Vec<(usize, Vec<E>)>,
+}
+
+/// Evaluation: running statistics, no dropout; with a tape, gradients of parameters and input are recorded.
+///
+/// `x` holds `batch` images; the output takes `shape`.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn forward<N, E, D, T, I, O>(
+    net: &N,
+    x: Tensor<I, E, D, T>,
+    batch: usize,
+    shape: O,
+) -> Result<Tensor<O, E, D, T>, D::Err>
+where
+    N: Network<E, D>,
+    E: Real,
+    D: Backend<E>,
+    T: NetTape<E, D>,
+    I: dfdx::shapes::Shape,
+    O: dfdx::shapes::Shape,
+{
+    let (x, tape) = batched(N::GRAPH, x, batch)?.split_tape();
+    let outcome = evaluate(net, &Part::whole(N::GRAPH, false), vec![x], tape)?;
+    Outputs::new(outcome).next(shape)
+}
+
+/// Computes any part of a network in evaluation mode.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn evaluate<N: Network<E, D>, E: Real, D: Backend<E>, T: NetTape<E, D>>(
+    net: &N,
+    part: &Part,
+    inputs: Vec<Map<E, D>>,
+    tape: T,
+) -> Result<Outcome<E, D, T>, D::Err> {
+    let stages = Stages { graph: N::GRAPH, state: net.state(), params: params(net), pass: Pass::EVAL };
+    stages.run(part, inputs, tape, |index, x| net.custom(index, x))
+}
+
+/// Training: batch statistics (the running ones are updated) and dropout, seeded from the device's random numbers. Gives
+/// the output and the auxiliary heads.
+///
+/// The gradient of the input is recorded only if the input was itself computed on the tape: the first layer of a
+/// network never needs it to train.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn forward_mut<N, E, D, T, I>(net: &mut N, x: Tensor<I, E, D, T>, batch: usize) -> Result<Outputs<E, D, T>, D::Err>
+where
+    N: Network<E, D>,
+    E: Real,
+    D: Backend<E>,
+    T: NetTape<E, D>,
+    I: dfdx::shapes::Shape,
+{
+    let x = batched(N::GRAPH, x, batch)?;
+    let dropout = Some(x.device().random_u64());
+    let (x, tape) = x.split_tape();
+    let pass = Pass { training: true, dropout, input_grad: !is_empty(&tape) };
+    let state = net.state().share();
+    let stages = Stages { graph: N::GRAPH, state: &state, params: params(net), pass };
+    let outcome = stages.run(&Part::whole(N::GRAPH, true), vec![x], tape, |index, x| net.custom_mut(index, x))?;
+    set_params(net, &outcome.running);
+    Ok(Outputs::new(outcome))
+}
+
+/// The outputs of a pass, to be taken one after the other. The first one carries the tape.
+pub struct Outputs<E: Dtype, D: Storage<E>, T> {
+    values: std::vec::IntoIter<Map<E, D>>,
+    tape: T,
+}
+
+impl<E: Real, D: Device<E>, T: NetTape<E, D>> Outputs<E, D, T> {
+    /// The outputs of an executor.
+    pub fn new(outcome: Outcome<E, D, T>) -> Self {
+        Outputs { values: outcome.outputs.into_iter(), tape: outcome.tape }
+    }
+
+    /// The next output, as a tensor of `shape`.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    ///
+    /// # Panics
+    /// If there are no more, or `shape` has another number of elements.
+    pub fn next<O: dfdx::shapes::Shape>(&mut self, shape: O) -> Result<Tensor<O, E, D, T>, D::Err> {
+        let Some(value) = self.values.next() else { panic!("this network has no more outputs") };
+        value.put_tape(std::mem::take(&mut self.tape)).try_reshape_like(&shape)
+    }
+}
+
+fn batched<E: Real, D: Device<E>, T: Tape<E, D>, I: dfdx::shapes::Shape>(
+    graph: &Graph,
+    x: Tensor<I, E, D, T>,
+    batch: usize,
+) -> Result<Map<E, D, T>, D::Err> {
+    let [c, h, w] = graph.input().chw();
+    x.try_reshape_like(&(batch, c, h, w))
+}
+
+/// Whether nothing has been recorded yet. dfdx tells the number of operations only through `Debug`; the writer stops
+/// the formatting right after that number, before it comes to the gradients.
+fn is_empty(tape: &impl fmt::Debug) -> bool {
+    struct Head(String);
+    impl fmt::Write for Head {
+        fn write_str(&mut self, s: &str) -> fmt::Result {
+            self.0.push_str(s);
+            if self.0.contains(',') { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut head = Head(String::new());
+    let _ = fmt::write(&mut head, format_args!("{tape:?}"));
+    match head.0.split_once("num_operations: ") {
+        Some((_, rest)) => rest.starts_with("0,") || rest == "0",
+        None => true,
+    }
+}
+
+/// What a `custom` module has to be, in the network's dtype and on its device: a dfdx module that turns images of shape
+/// `I` into images of shape `O`.
+#[diagnostic::on_unimplemented(
+    message = "this `custom` module does not turn `{I}` into `{O}`",
+    label = "not a module from the shape at this point to the declared one",
+    note = "the shape after `->` has to be what the module really gives for the shape before it"
+)]
+pub trait Custom<I: Features, O: Features, E: Real, D: Device<E>, T: NetTape<E, D>> {
+    /// In evaluation mode.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
+
+    /// In training mode.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
+}
+
+/// A batch of images of shape `F`.
+pub type Images<F, E, D, T> = Tensor<<F as Features>::Batched<usize>, E, D, T>;
+
+#[diagnostic::do_not_recommend]
+impl<M, I, O, E, D, T> Custom<I, O, E, D, T> for M
+where
+    I: Features,
+    O: Features,
+    E: Real,
+    D: Device<E>,
+    T: NetTape<E, D>,
+    M: Module<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>
+        + ModuleMut<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>,
+{
+    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
+        self.try_forward(x)
+    }
+
+    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
+        self.try_forward_mut(x)
+    }
+}
+
+/// A value between typed and untyped: same elements, same identity on the tape.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn reshape<A, B, E, D, T>(x: Tensor<A, E, D, T>, shape: B) -> Result<Tensor<B, E, D, T>, D::Err>
+where
+    A: dfdx::shapes::Shape,
+    B: dfdx::shapes::Shape,
+    E: Real,
+    D: Device<E>,
+    T: NetTape<E, D>,
+{
+    x.try_reshape_like(&shape)
+}
