@@ -1,11 +1,13 @@
 //! What the user wrote, with its spans; no meaning yet.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::{Attribute, BinOp, Expr, Type, Visibility};
 
 /// One `struct Name<...>: [..] -> [..] { ... }`.
 pub struct Network {
     pub attrs: Vec<Attribute>,
+    /// The name of the macro that makes networks like it, from `#[export(name)]`.
+    pub export: Option<Ident>,
     pub vis: Visibility,
     pub name: Ident,
     pub symbols: Vec<Symbol>,
@@ -41,6 +43,7 @@ pub enum Statement {
     If(If),
     Residual(Residual),
     Concat(Concat),
+    Group(Group),
     Head(Head),
     Custom(Custom),
 }
@@ -77,6 +80,12 @@ pub struct Shortcut {
 pub struct Concat {
     pub word: Ident,
     pub branches: Vec<Statement>,
+}
+
+/// `{ ... }`: a branch of a `concat` that is more than one layer.
+pub struct Group {
+    pub brace: Span,
+    pub body: Vec<Statement>,
 }
 
 /// `head name: [N] { ... }` or `head name: [N] = word(args);`

@@ -75,9 +75,31 @@ const AVG_POOL: &[Spec] = &[
     may("count_include_pad", Kind::Flag),
 ];
 
+const DEPTHWISE: &[Spec] = &[
+    need("kernel", Kind::Pair),
+    may("stride", Kind::Pair),
+    may("pad", Kind::Pad),
+    may("dilation", Kind::Pair),
+    may("multiplier", Kind::Count),
+    may("bias", Kind::Flag),
+];
+const CONV_TRANSPOSE: &[Spec] = &[
+    need("out", Kind::Size),
+    need("kernel", Kind::Pair),
+    may("stride", Kind::Pair),
+    may("pad", Kind::Pair),
+    may("output_pad", Kind::Pair),
+    may("dilation", Kind::Pair),
+    may("groups", Kind::Count),
+    may("bias", Kind::Flag),
+];
+const NORM: &[Spec] = &[may("eps", Kind::Float), may("affine", Kind::Flag)];
+
 /// Every layer.
 pub const WORDS: &[Word] = &[
     word("conv", 2, CONV, "conv(16, kernel = 3, pad = 1)"),
+    word("depthwise", 1, DEPTHWISE, "depthwise(3, pad = 1)"),
+    word("conv_transpose", 2, CONV_TRANSPOSE, "conv_transpose(16, kernel = 2, stride = 2)"),
     word("max_pool", 1, POOL, "max_pool(2)"),
     word("min_pool", 1, POOL, "min_pool(2)"),
     word("avg_pool", 1, AVG_POOL, "avg_pool(2)"),
@@ -96,6 +118,38 @@ pub const WORDS: &[Word] = &[
         &[need("size", Kind::Count), may("alpha", Kind::Float), may("beta", Kind::Float), may("k", Kind::Float)],
         "lrn(5, alpha = 1e-4, beta = 0.75, k = 2)",
     ),
+    word(
+        "group_norm",
+        1,
+        &[need("groups", Kind::Count), may("eps", Kind::Float), may("affine", Kind::Flag)],
+        "group_norm(8)",
+    ),
+    word("layer_norm", 0, NORM, "layer_norm"),
+    word("instance_norm", 0, NORM, "instance_norm"),
+    word("squeeze_excite", 1, &[need("reduction", Kind::Count)], "squeeze_excite(4)"),
+    word("dropout2d", 1, &[may("p", Kind::Float)], "dropout2d(0.2)"),
+    word(
+        "upsample",
+        1,
+        &[need("scale", Kind::Pair), may("nearest", Kind::Flag), may("bilinear", Kind::Flag)],
+        "upsample(2, bilinear)",
+    ),
+    word(
+        "pad",
+        1,
+        &[
+            need("amount", Kind::Pad),
+            may("value", Kind::Float),
+            may("reflect", Kind::Flag),
+            may("replicate", Kind::Flag),
+        ],
+        "pad(1)",
+    ),
+    word("crop", 1, &[need("amount", Kind::Pad)], "crop(1)"),
+    word("channel_pad", 1, &[need("amount", Kind::Pair)], "channel_pad((0, 16))"),
+    word("channel_shuffle", 1, &[need("groups", Kind::Count)], "channel_shuffle(2)"),
+    word("pixel_shuffle", 1, &[need("factor", Kind::Count)], "pixel_shuffle(2)"),
+    word("identity", 0, &[], "identity"),
     word("dropout", 1, &[may("p", Kind::Float)], "dropout(0.5)"),
     word("relu", 0, &[], "relu"),
     word("relu6", 0, &[], "relu6"),

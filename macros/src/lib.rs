@@ -24,6 +24,7 @@ mod shape;
 mod walk;
 
 mod emit;
+mod export;
 mod report;
 
 #[cfg(test)]
@@ -37,12 +38,13 @@ pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let mut errors = report::Errors::default();
-    let call = parse::call(tokens, &mut errors);
+    let call = parse::call(tokens.clone(), &mut errors);
+    let exported = export::macros(&tokens, &call.networks);
     let items: Vec<_> = call
         .networks
         .iter()
         .map(|network| emit::network(network, &check::network(network, &call.blocks, &mut errors)))
         .collect();
     let errors = errors.compile_errors();
-    quote::quote! { #errors #(#items)* }
+    quote::quote! { #errors #(#items)* #exported }
 }

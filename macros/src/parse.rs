@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! call      = { [ docs ] "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
-//! network   = attributes visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
+//! network   = attributes [ "#[export(name)]" ] visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
 //!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}"
 //! body      = { [ name ":" ] word [ "(" args ")" ] ";" | name ":" "{" body "}" | "assert" clause { "," clause } ";"
 //!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
 //!             | [ name ":" ] "residual" "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
-//!             | [ name ":" ] "concat" "{" body "}" | "head" name ":" "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
+//!             | [ name ":" ] "concat" "{" ( body | "{" body "}" ) "}" | "head" name ":" "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
 //!             | "custom" name ":" type "->" "[" dims "]" ";" }
 //! args      = { value | name "=" value }
 //! ```
@@ -15,6 +15,7 @@
 //! A body is cut into statements first, at `;` and after braces, and each is parsed by itself: a statement that does not
 //! parse costs only itself.
 
+use crate::ast;
 use crate::ast::{
     Arg, Block, BlockParam, Budget, Concat, Custom, Head, HeadBody, If, Layer, Network, Repeat, Residual, Sequence,
     Shortcut, Statement, Symbol,
@@ -154,7 +155,9 @@ fn too_long(tokens: TokenStream, in_body: bool) -> Option<Span> {
 }
 
 fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> {
-    let attrs = input.call(Attribute::parse_outer)?;
+    let (export, attrs): (Vec<_>, Vec<_>) =
+        input.call(Attribute::parse_outer)?.into_iter().partition(|attribute| attribute.path().is_ident("export"));
+    let export = exported(&export, errors);
     let vis: Visibility = input.parse()?;
     if input.peek(Ident::peek_any) && !input.peek(Token![struct]) {
         let word = input.call(Ident::parse_any)?;
@@ -176,7 +179,20 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
         return Err(syn::Error::new(body.span(), "expected the layers in braces: `{ ... }`"));
     }
     let body = statements(body.stream(), errors);
-    Ok(Network { attrs, vis, name, symbols, input: input_dims, output, body })
+    Ok(Network { attrs, export, vis, name, symbols, input: input_dims, output, body })
+}
+
+/// The name in `#[export(name)]`.
+fn exported(attributes: &[Attribute], errors: &mut Errors) -> Option<Ident> {
+    if let Some(second) = attributes.get(1) {
+        errors.on(second, "a network is exported once");
+    }
+    let attribute = attributes.first()?;
+    let name = attribute.parse_args::<Ident>();
+    if name.is_err() {
+        errors.on(attribute, "expected the name of the macro to make: `#[export(name)]`");
+    }
+    name.ok()
 }
 
 fn dims(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
@@ -278,7 +294,7 @@ fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>
         Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
         None => {
             let Some(name) = name else {
-                return errors.at(group.span_open(), "a sequence needs a name: `name: { ... }`");
+                return statements.push(Statement::Group(ast::Group { brace: group.span_open(), body }));
             };
             let name = checked_name(name, errors);
             if body.is_empty() {

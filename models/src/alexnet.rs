@@ -4,6 +4,7 @@ use convnet::prelude::*;
 
 cnn! {
     /// The network of torchvision: one tower, after Krizhevsky, 2014 (One weird trick), with torchvision's keys.
+    #[export(alexnet)]
     pub struct AlexNet<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: {
             conv(64, kernel = 11, stride = 4, pad = 2); relu;
@@ -26,6 +27,7 @@ cnn! {
     }
 
     /// The network of 2012 (section 3): two towers as groups, local response normalisation, overlapping pools.
+    #[export(alexnet2012)]
     pub struct AlexNet2012<const CLASSES: usize = 1000>: [3, 227, 227] -> [CLASSES] {
         conv1: conv(96, kernel = 11, stride = 4); relu;
         lrn(5, alpha = 5e-4, beta = 0.75, k = 2);

@@ -34,6 +34,7 @@ cnn! {
 
     /// The network of torchvision, with its keys: batch normalisation, pools that round up. 6,624,904 parameters without
     /// the auxiliary heads.
+    #[export(googlenet)]
     pub struct GoogLeNet<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: basic(64, 7, stride = 2, pad = 3);
         maxpool1: max_pool(3, stride = 2, ceil);
@@ -86,6 +87,7 @@ cnn! {
 
     /// The network of the paper (table 1): local response normalisation, biases, true 5 x 5 kernels. 6,998,552 parameters
     /// without the auxiliary heads; the paper's budget (section 1) is 1.5 billion multiply-adds.
+    #[export(googlenet2014)]
     pub struct GoogLeNet2014<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: rectified(64, 7, stride = 2, pad = 3);
         max_pool(3, stride = 2, ceil);

@@ -1,16 +1,26 @@
 //! The zoo: declarations only, one family a file, and a way to run generic code on a network by its name.
 #![forbid(unsafe_code)]
 
-mod alexnet;
-mod googlenet;
-mod lenet;
-mod resnet;
-mod vgg;
+pub mod alexnet;
+pub mod densenet;
+pub mod googlenet;
+pub mod lenet;
+pub mod mobilenet;
+pub mod nin;
+pub mod resnet;
+pub mod resnet_cifar;
+pub mod squeezenet;
+pub mod vgg;
 
 pub use alexnet::{AlexNet, AlexNet2012};
+pub use densenet::DenseNet121;
 pub use googlenet::{GoogLeNet, GoogLeNet2014};
 pub use lenet::{LeNet5, LeNet1998};
-pub use resnet::{ResNet18, ResNet20, ResNet34, ResNet50, ResNet101, ResNet152};
+pub use mobilenet::MobileNetV2;
+pub use nin::Nin;
+pub use resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
+pub use resnet_cifar::{ResNet20, ResNet20B, ResNet32, ResNet44, ResNet56, ResNet110};
+pub use squeezenet::SqueezeNet;
 pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};
 
 use convnet::backend::Backend;
@@ -47,7 +57,19 @@ pub const CATALOGUE: &[Entry] = &[
     Entry { name: "resnet50", paper: "He et al., 2015, 50 layers" },
     Entry { name: "resnet101", paper: "He et al., 2015, 101 layers" },
     Entry { name: "resnet152", paper: "He et al., 2015, 152 layers" },
-    Entry { name: "resnet20_cifar", paper: "He et al., 2015, 20 layers, on 32x32 pictures" },
+    Entry { name: "resnet20", paper: "He et al., 2015, 20 layers, on 32x32 pictures" },
+    Entry { name: "resnet32", paper: "He et al., 2015, 32 layers, on 32x32 pictures" },
+    Entry { name: "resnet44", paper: "He et al., 2015, 44 layers, on 32x32 pictures" },
+    Entry { name: "resnet56", paper: "He et al., 2015, 56 layers, on 32x32 pictures" },
+    Entry { name: "resnet110", paper: "He et al., 2015, 110 layers, on 32x32 pictures" },
+    Entry {
+        name: "resnet20_cifar",
+        paper: "He et al., 2015, 20 layers, on 32x32 pictures, with projections for shortcuts",
+    },
+    Entry { name: "nin", paper: "Lin et al., 2013: Network in Network, on 32x32 pictures" },
+    Entry { name: "squeezenet1_1", paper: "Iandola et al., 2016: SqueezeNet 1.1" },
+    Entry { name: "mobilenet_v2", paper: "Sandler et al., 2018: MobileNetV2" },
+    Entry { name: "densenet121", paper: "Huang et al., 2016: DenseNet-121" },
 ];
 
 /// Generic code that wants a network.
@@ -144,6 +166,42 @@ impl Model for ResNet20 {
     type On<D: Backend<f32>> = ResNet20<10, f32, D>;
 }
 
+impl Model for ResNet32 {
+    type On<D: Backend<f32>> = ResNet32<10, f32, D>;
+}
+
+impl Model for ResNet44 {
+    type On<D: Backend<f32>> = ResNet44<10, f32, D>;
+}
+
+impl Model for ResNet56 {
+    type On<D: Backend<f32>> = ResNet56<10, f32, D>;
+}
+
+impl Model for ResNet110 {
+    type On<D: Backend<f32>> = ResNet110<10, f32, D>;
+}
+
+impl Model for ResNet20B {
+    type On<D: Backend<f32>> = ResNet20B<10, f32, D>;
+}
+
+impl Model for Nin {
+    type On<D: Backend<f32>> = Nin<10, f32, D>;
+}
+
+impl Model for SqueezeNet {
+    type On<D: Backend<f32>> = SqueezeNet<1000, f32, D>;
+}
+
+impl Model for MobileNetV2 {
+    type On<D: Backend<f32>> = MobileNetV2<1000, f32, D>;
+}
+
+impl Model for DenseNet121 {
+    type On<D: Backend<f32>> = DenseNet121<1000, f32, D>;
+}
+
 /// A name that stands for no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no network is called `{name}`{hint}; the zoo has: {}", names.join(", "))]
@@ -179,7 +237,16 @@ pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, Unknow
         "resnet50" => Ok(task.run::<ResNet50>("resnet50")),
         "resnet101" => Ok(task.run::<ResNet101>("resnet101")),
         "resnet152" => Ok(task.run::<ResNet152>("resnet152")),
-        "resnet20cifar" => Ok(task.run::<ResNet20>("resnet20_cifar")),
+        "resnet20" => Ok(task.run::<ResNet20>("resnet20")),
+        "resnet32" => Ok(task.run::<ResNet32>("resnet32")),
+        "resnet44" => Ok(task.run::<ResNet44>("resnet44")),
+        "resnet56" => Ok(task.run::<ResNet56>("resnet56")),
+        "resnet110" => Ok(task.run::<ResNet110>("resnet110")),
+        "resnet20cifar" => Ok(task.run::<ResNet20B>("resnet20_cifar")),
+        "nin" => Ok(task.run::<Nin>("nin")),
+        "squeezenet11" => Ok(task.run::<SqueezeNet>("squeezenet1_1")),
+        "mobilenetv2" => Ok(task.run::<MobileNetV2>("mobilenet_v2")),
+        "densenet121" => Ok(task.run::<DenseNet121>("densenet121")),
         wanted => {
             let names: Vec<&'static str> = CATALOGUE.iter().map(|entry| entry.name).collect();
             let likeness = |candidate: &&str| strsim::jaro_winkler(wanted, candidate);

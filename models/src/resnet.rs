@@ -42,6 +42,7 @@ cnn! {
     }
 
     /// ResNet-18 (table 1).
+    #[export(resnet18)]
     pub struct ResNet18<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
@@ -56,6 +57,7 @@ cnn! {
     }
 
     /// ResNet-34 (table 1).
+    #[export(resnet34)]
     pub struct ResNet34<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
@@ -70,6 +72,7 @@ cnn! {
     }
 
     /// ResNet-50 (table 1).
+    #[export(resnet50)]
     pub struct ResNet50<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
@@ -84,6 +87,7 @@ cnn! {
     }
 
     /// ResNet-101 (table 1).
+    #[export(resnet101)]
     pub struct ResNet101<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
@@ -98,6 +102,7 @@ cnn! {
     }
 
     /// ResNet-152 (table 1).
+    #[export(resnet152)]
     pub struct ResNet152<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
         bn1: batch_norm; relu;
@@ -109,17 +114,5 @@ cnn! {
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 60_192_808, macs == 11_513_626_624, receptive_field == 1451;
-    }
-
-    /// ResNet-20 for 32x32 pictures (section 4.2), with projections for shortcuts (option B).
-    pub struct ResNet20<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
-        conv1: conv(16, kernel = 3, pad = 1, bias = false);
-        bn1: batch_norm; relu;
-        layer1: basics(16, 3, stride = 1);
-        layer2: basics(32, 3, stride = 2);
-        layer3: basics(64, 3, stride = 2);
-        global_avg_pool;
-        fc: linear(CLASSES);
-        assert params == 272_474;
     }
 }

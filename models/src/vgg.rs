@@ -25,6 +25,7 @@ cnn! {
     }
 
     /// VGG-11 (table 1, column A).
+    #[export(vgg11)]
     pub struct Vgg11<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(1, 1, 2, 2, 2);
         adaptive_avg_pool(7, 7);
@@ -34,6 +35,7 @@ cnn! {
     }
 
     /// VGG-11 (table 1, column A) with batch normalisation.
+    #[export(vgg11_bn)]
     pub struct Vgg11Bn<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(1, 1, 2, 2, 2, norm = 1);
         adaptive_avg_pool(7, 7);
@@ -43,6 +45,7 @@ cnn! {
     }
 
     /// VGG-13 (table 1, column B).
+    #[export(vgg13)]
     pub struct Vgg13<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(2, 2, 2, 2, 2);
         adaptive_avg_pool(7, 7);
@@ -52,6 +55,7 @@ cnn! {
     }
 
     /// VGG-13 (table 1, column B) with batch normalisation.
+    #[export(vgg13_bn)]
     pub struct Vgg13Bn<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(2, 2, 2, 2, 2, norm = 1);
         adaptive_avg_pool(7, 7);
@@ -61,6 +65,7 @@ cnn! {
     }
 
     /// VGG-16 (table 1, column D).
+    #[export(vgg16)]
     pub struct Vgg16<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(2, 2, 3, 3, 3);
         adaptive_avg_pool(7, 7);
@@ -70,6 +75,7 @@ cnn! {
     }
 
     /// VGG-16 (table 1, column D) with batch normalisation.
+    #[export(vgg16_bn)]
     pub struct Vgg16Bn<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(2, 2, 3, 3, 3, norm = 1);
         adaptive_avg_pool(7, 7);
@@ -79,6 +85,7 @@ cnn! {
     }
 
     /// VGG-19 (table 1, column E).
+    #[export(vgg19)]
     pub struct Vgg19<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(2, 2, 4, 4, 4);
         adaptive_avg_pool(7, 7);
@@ -88,6 +95,7 @@ cnn! {
     }
 
     /// VGG-19 (table 1, column E) with batch normalisation.
+    #[export(vgg19_bn)]
     pub struct Vgg19Bn<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: stages(2, 2, 4, 4, 4, norm = 1);
         adaptive_avg_pool(7, 7);

@@ -27,5 +27,6 @@ pub mod words;
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.
 pub mod prelude {
     pub use crate::cnn;
+    pub use crate::net::Probe;
     pub use dfdx::prelude::*;
 }

@@ -16,6 +16,16 @@
 ///
 /// Parameters: `weight [out, C / groups, kh, kw]`, `bias [out]`.
 pub const conv: () = ();
+/// A convolution of each channel by itself: `depthwise(kernel, stride = 1, pad = 0, dilation = 1, multiplier = 1, bias = true)`.
+///
+/// `[C, H, W] -> [C * multiplier, H', W']`, with as many groups as channels. Parameters: `weight [C * multiplier, 1, kh, kw]`,
+/// `bias [C * multiplier]`.
+pub const depthwise: () = ();
+/// Transposed convolution: `conv_transpose(out, kernel, stride = 1, pad = 0, output_pad = 0, dilation = 1, groups = 1, bias = true)`.
+///
+/// `[C, H, W] -> [out, H', W']` with `H' = (H - 1) * stride - 2 * pad + dilation * (kernel - 1) + output_pad + 1`.
+/// Parameters: `weight [C, out / groups, kh, kw]`, `bias [out]`.
+pub const conv_transpose: () = ();
 /// Maximum over windows: `max_pool(kernel, stride = kernel, pad = 0, ceil = false)`. `[C, H, W] -> [C, H', W']`.
 ///
 /// `ceil` rounds the number of windows up, as PyTorch's `ceil_mode`. Padding is never the maximum.
@@ -48,12 +58,45 @@ pub const linear: () = ();
 ///
 /// Parameters: `weight [C]`, `bias [C]`; buffers: `running_mean [C]`, `running_var [C]`. `momentum` is the weight of the new batch.
 pub const batch_norm: () = ();
+/// Normalisation over the pixels and channels of a group, for each image (Wu and He, 2018): `group_norm(groups, eps = 1e-5, affine = true)`. Shape unchanged.
+///
+/// Parameters: `weight [C]`, `bias [C]`.
+pub const group_norm: () = ();
+/// Normalisation over all of an image's values: `layer_norm(eps = 1e-5, affine = true)`. Shape unchanged.
+///
+/// Parameters: `weight` and `bias` of the input's shape, as PyTorch's `LayerNorm([C, H, W])` has them.
+pub const layer_norm: () = ();
+/// Normalisation over the pixels of each channel, for each image: `instance_norm(eps = 1e-5, affine = false)`. Shape unchanged.
+pub const instance_norm: () = ();
+/// Squeeze and excitation (Hu et al., 2017): `squeeze_excite(reduction)`. Shape unchanged.
+///
+/// Each channel times a number that two 1 x 1 convolutions (`fc1` to `C / reduction` channels, relu, `fc2`, sigmoid) make of
+/// the map's average; names as in torchvision.
+pub const squeeze_excite: () = ();
 /// Local response normalisation (Krizhevsky et al., 2012, section 3.3): `lrn(size, alpha = 1e-4, beta = 0.75, k = 1)`. Shape unchanged.
 ///
 /// `x / (k + alpha / size * sum of squares over size channels)^beta`, PyTorch's convention.
 pub const lrn: () = ();
 /// In training, zeroes each element with probability `p` and scales the others by `1 / (1 - p)`: `dropout(p = 0.5)`. Shape unchanged.
 pub const dropout: () = ();
+/// In training, zeroes each channel of an image with probability `p` and scales the others by `1 / (1 - p)`: `dropout2d(p = 0.5)`. Shape unchanged.
+pub const dropout2d: () = ();
+/// Enlarges a map: `upsample(scale, nearest | bilinear)`. `[C, H, W] -> [C, H * scale, W * scale]`.
+///
+/// `nearest`, the default, repeats pixels; `bilinear` mixes neighbours (PyTorch's `align_corners = False`).
+pub const upsample: () = ();
+/// More pixels at the sides: `pad(amount, value = 0 | reflect | replicate)`. `amount` is an integer, `(height, width)` or `(top, bottom, left, right)`.
+pub const pad: () = ();
+/// Fewer pixels at the sides: `crop(amount)`, with `amount` as in [`pad`].
+pub const crop: () = ();
+/// Channels of zeros: `channel_pad(amount)`, with `amount` an integer or `(before, after)`. `[C, H, W] -> [C + before + after, H, W]`.
+pub const channel_pad: () = ();
+/// Mixes the channels of groups (Zhang et al., 2017): `channel_shuffle(groups)`. Shape unchanged.
+pub const channel_shuffle: () = ();
+/// Channels become pixels (Shi et al., 2016): `pixel_shuffle(factor)`. `[C, H, W] -> [C / factor^2, H * factor, W * factor]`.
+pub const pixel_shuffle: () = ();
+/// Nothing; a place with a name.
+pub const identity: () = ();
 /// `max(x, 0)`.
 pub const relu: () = ();
 /// `min(max(x, 0), 6)`.

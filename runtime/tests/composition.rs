@@ -2,7 +2,7 @@
 #![deny(warnings)]
 
 use convnet::graph::Part;
-use convnet::net::{Network, Probe, State, named_tensors, params, set_named_tensors};
+use convnet::net::{Network, State, named_tensors, params, set_named_tensors};
 use convnet::prelude::*;
 use convnet::train::loss;
 

@@ -7,7 +7,10 @@ mod common;
 use common::{chain, conv, differentiate, extent, leak, network, pool, portable, random};
 use convnet::dfdx::prelude::*;
 use convnet::engine;
-use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Part, PoolKind, Shape as NodeShape};
+use convnet::graph::{
+    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Op, Pad, Part, PoolKind, Resample,
+    Shape as NodeShape,
+};
 use convnet::net::{Map, Pass};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -41,10 +44,11 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
         Op::Prelu { per_channel: rng.gen_bool(0.5) },
         Op::Softmax,
         Op::LogSoftmax,
-        Op::Dropout { p: 0.3 },
+        Op::Dropout { p: 0.3, channels: rng.gen_bool(0.5) },
     ];
     let NodeShape::Map([c, h, w]) = shape else {
-        return match rng.gen_range(0..4) {
+        return match rng.gen_range(0..5) {
+            4 => same(Op::GroupNorm { groups: 1, eps: 1e-2, affine: Affine::Channel }),
             0 | 1 => (Op::Linear { bias: rng.gen_bool(0.7) }, NodeShape::Vector(rng.gen_range(1..40))),
             2 => same(activation),
             _ => same(by_channel[rng.gen_range(0..by_channel.len())]),
@@ -52,7 +56,16 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
     };
     let kinds =
         [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
-    match rng.gen_range(0..12) {
+    match rng.gen_range(0..16) {
+        12 => transposed(rng, [c, h, w]),
+        13 => pixels(rng, [c, h, w]),
+        14 => {
+            let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
+            let groups = groups[rng.gen_range(0..groups.len())];
+            let affine = [Affine::None, Affine::Channel, Affine::Element][rng.gen_range(0..3)];
+            same(Op::GroupNorm { groups, eps: 1e-2, affine })
+        }
+        15 => same(Op::Identity),
         0..=3 => convolution(rng, [c, h, w]),
         4 | 5 => same(activation),
         6 => same(by_channel[rng.gen_range(0..by_channel.len())]),
@@ -78,6 +91,64 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
             let sizes: Vec<usize> = (1..=c).filter(|size| c % size == 0).collect();
             let size = sizes[rng.gen_range(0..sizes.len())];
             (Op::ChannelPool { kind: kinds[rng.gen_range(0..3)], size }, NodeShape::Map([c / size, h, w]))
+        }
+    }
+}
+
+fn transposed(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
+    let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
+    let groups = groups[rng.gen_range(0..groups.len())];
+    let mut pair = |most: usize| -> [usize; 2] { [rng.gen_range(1..=most), rng.gen_range(1..=most)] };
+    let (kernel, stride, dilation, pads) = (pair(4), pair(3), pair(2), pair(3));
+    let out = groups * rng.gen_range(1..6);
+    let extent = |i: usize, input: usize, pad: usize, more: usize| {
+        let reach = (input - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 + more;
+        reach.checked_sub(2 * pad).filter(|n| *n > 0)
+    };
+    let (mut sizes, mut pad) = ([0; 2], [0; 2]);
+    for (i, input) in [h, w].into_iter().enumerate() {
+        let more = rng.gen_range(0..stride[i].max(dilation[i]));
+        pad[i] = pads[i] - 1;
+        sizes[i] = extent(i, input, pad[i], more).unwrap_or_else(|| {
+            pad[i] = 0;
+            extent(i, input, 0, more).unwrap()
+        });
+    }
+    let pad = Pad { top: pad[0], bottom: pad[0], left: pad[1], right: pad[1] };
+    let numbers = ConvTranspose { kernel, stride, pad, dilation, groups, bias: rng.gen_bool(0.7) };
+    (Op::ConvTranspose(numbers), NodeShape::Map([out, sizes[0], sizes[1]]))
+}
+
+/// A layer that moves pixels.
+fn pixels(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
+    match rng.gen_range(0..6) {
+        4 => {
+            let before = rng.gen_range(0..9);
+            (Op::ChannelPad { before }, NodeShape::Map([c + before + rng.gen_range(0..9), h, w]))
+        }
+        0 => {
+            let how = if rng.gen_bool(0.5) { Resample::Nearest } else { Resample::Bilinear };
+            (Op::Resample(how), NodeShape::Map([c, h * rng.gen_range(1..4), w * rng.gen_range(1..4)]))
+        }
+        1 => {
+            let fill = [Fill::Constant(0.0), Fill::Constant(0.7), Fill::Reflect, Fill::Replicate][rng.gen_range(0..4)];
+            let mut side = |size: usize| rng.gen_range(0..size.min(4));
+            let pad = Pad { top: side(h), bottom: side(h), left: side(w), right: side(w) };
+            let shape = NodeShape::Map([c, h + pad.top + pad.bottom, w + pad.left + pad.right]);
+            (Op::Resample(Resample::Pad { pad, fill }), shape)
+        }
+        2 => {
+            let (top, left) = (rng.gen_range(0..h), rng.gen_range(0..w));
+            let shape = NodeShape::Map([c, rng.gen_range(1..=h - top), rng.gen_range(1..=w - left)]);
+            (Op::Resample(Resample::Crop { top, left }), shape)
+        }
+        3 => {
+            let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
+            (Op::ChannelShuffle { groups: groups[rng.gen_range(0..groups.len())] }, NodeShape::Map([c, h, w]))
+        }
+        _ => {
+            let factor = if c.is_multiple_of(4) { 2 } else { 1 };
+            (Op::PixelShuffle { factor }, NodeShape::Map([c / (factor * factor), h * factor, w * factor]))
         }
     }
 }
@@ -131,6 +202,14 @@ fn random_graph(rng: &mut StdRng) -> &'static Graph {
     let input = shape;
     let mut nodes: Nodes = Vec::new();
     for _ in 0..rng.gen_range(1..6) {
+        if let (NodeShape::Map([c, ..]), true) = (shape, rng.gen_bool(0.08)) {
+            // Squeeze and excitation, whose factors come from the map itself.
+            let (at, one) = (nodes.len(), NodeShape::Map([c, 1, 1]));
+            nodes.push((Op::AdaptiveAvgPool, one, vec![at]));
+            nodes.push((Op::Conv(conv([1, 1])), one, vec![at + 1]));
+            nodes.push((Op::Scale, shape, vec![at, at + 2]));
+            continue;
+        }
         if rng.gen_bool(0.25) {
             shape = merge(rng, shape, &mut nodes);
             continue;
@@ -241,7 +320,8 @@ proptest! {
         let pass = Pass { training, dropout, input_grad: true };
         let want = portable(graph, &wide, &wide_x, pass);
         // Batch norm over a handful of elements divides by small numbers.
-        let tolerance = if graph.nodes.iter().any(|n| matches!(n.op, Op::BatchNorm { .. })) { 2e-2 } else { 1e-3 };
+        let normalises = |op| matches!(op, Op::BatchNorm { .. } | Op::GroupNorm { .. });
+        let tolerance = if graph.nodes.iter().any(|node| normalises(node.op)) { 2e-2 } else { 1e-3 };
         let among = want.d_params.iter().chain([&want.d_input]).flatten().fold(0.0_f64, |max, x| max.max(x.abs()));
         for isa in engine::Isa::available() {
             let found = by_kernels(isa, graph, &params, &x, pass);

@@ -3,9 +3,12 @@
 
 mod common;
 
-use common::{chain, conv, extent, leak, loss_weights, network, numbers, pool, portable, random};
+use common::{chain, conv, conv_transpose, extent, leak, loss_weights, network, numbers, pool, portable, random};
 use convnet::dfdx::prelude::*;
-use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, Part, Pool, PoolKind, Shape as NodeShape};
+use convnet::graph::{
+    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Op, Pad, Part, Pool, PoolKind, Resample,
+    Shape as NodeShape,
+};
 use convnet::net::{Map, Pass};
 
 const BATCH: usize = 2;
@@ -90,6 +93,49 @@ fn convolution() {
 }
 
 #[test]
+fn transposed_convolution() {
+    let pad = Pad { top: 1, bottom: 1, left: 2, right: 2 };
+    let check = |what, input: [usize; 3], output: [usize; 3], numbers| {
+        check_both(what, input, Op::ConvTranspose(numbers), NodeShape::Map(output));
+    };
+    check("plain", [2, 3, 4], [3, 5, 5], conv_transpose([3, 2]));
+    check("strided", [2, 3, 2], [2, 6, 7], ConvTranspose { stride: [2, 3], ..conv_transpose([2, 4]) });
+    check("gaps", [1, 3, 2], [2, 7, 5], ConvTranspose { stride: [3, 4], ..conv_transpose([1, 1]) });
+    let numbers = ConvTranspose { stride: [2, 2], pad, dilation: [1, 2], bias: false, ..conv_transpose([3, 3]) };
+    check("padded, dilated, with a row more", [2, 3, 3], [3, 6, 5], numbers);
+    check("grouped", [4, 2, 2], [6, 4, 4], ConvTranspose { groups: 2, stride: [2, 2], ..conv_transpose([2, 2]) });
+}
+
+#[test]
+fn moving_pixels() {
+    let check = |what: &str, input, op, output| check_both(what, input, op, NodeShape::Map(output));
+    check("nearest", [2, 2, 3], Op::Resample(Resample::Nearest), [2, 4, 9]);
+    check("bilinear", [2, 2, 3], Op::Resample(Resample::Bilinear), [2, 4, 9]);
+    check("bilinear from one pixel", [2, 1, 2], Op::Resample(Resample::Bilinear), [2, 3, 2]);
+    let pad = Pad { top: 1, bottom: 2, left: 0, right: 1 };
+    for fill in [Fill::Constant(0.0), Fill::Constant(-1.5), Fill::Reflect, Fill::Replicate] {
+        check(&format!("pad {fill:?}"), [2, 3, 3], Op::Resample(Resample::Pad { pad, fill }), [2, 6, 4]);
+    }
+    check("crop", [2, 4, 4], Op::Resample(Resample::Crop { top: 1, left: 0 }), [2, 2, 3]);
+    check("channel pad", [3, 2, 2], Op::ChannelPad { before: 2 }, [6, 2, 2]);
+    check("channel shuffle", [6, 2, 2], Op::ChannelShuffle { groups: 3 }, [6, 2, 2]);
+    check("pixel shuffle", [8, 2, 3], Op::PixelShuffle { factor: 2 }, [2, 4, 6]);
+    check("identity", [2, 2, 2], Op::Identity, [2, 2, 2]);
+}
+
+#[test]
+fn factors_for_channels() {
+    let map = NodeShape::Map([3, 2, 2]);
+    let ops = [
+        (Op::Activation(Activation::Tanh), map, vec![0]),
+        (Op::AdaptiveAvgPool, NodeShape::Map([3, 1, 1]), vec![1]),
+        (Op::Conv(conv([1, 1])), NodeShape::Map([3, 1, 1]), vec![2]),
+        (Op::Scale, map, vec![1, 3]),
+    ];
+    check("scale", network(map, &ops), true);
+}
+
+#[test]
 fn pooling() {
     let kinds =
         [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
@@ -128,7 +174,14 @@ fn dense_and_normalisation() {
     for size in 1..=4 {
         check_both("lrn", [5, 2, 2], Op::Lrn { size, alpha: 0.7, beta: 0.75, k: 1.3 }, NodeShape::Map([5, 2, 2]));
     }
-    check_both("dropout", map, Op::Dropout { p: 0.4 }, same);
+    check_both("dropout", map, Op::Dropout { p: 0.4, channels: false }, same);
+    check_both("dropout of channels", map, Op::Dropout { p: 0.4, channels: true }, same);
+    for (groups, affine) in [(1, Affine::None), (2, Affine::Channel), (4, Affine::Channel), (1, Affine::Element)] {
+        let norm = Op::GroupNorm { groups, eps: 1e-3, affine };
+        check_both(&format!("group norm {groups} {affine:?}"), [4, 2, 3], norm, NodeShape::Map([4, 2, 3]));
+    }
+    let norm = Op::GroupNorm { groups: 1, eps: 1e-3, affine: Affine::Channel };
+    check("layer norm of a vector", chain(NodeShape::Vector(5), &[(norm, NodeShape::Vector(5))]), false);
     check_both("softmax", map, Op::Softmax, same);
     check_both("log softmax", map, Op::LogSoftmax, same);
     check_both("prelu", map, Op::Prelu { per_channel: false }, same);

@@ -3,10 +3,12 @@
 
 mod common;
 
-use common::{chain, conv, differentiate, pool, portable, tensor};
+use common::{chain, conv, conv_transpose, differentiate, pool, portable, tensor};
 use convnet::dfdx::prelude::*;
 use convnet::engine;
-use convnet::graph::{Activation, AvgDivisor, Conv, Graph, Op, Pad, PoolKind, Shape as NodeShape};
+use convnet::graph::{
+    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Op, Pad, PoolKind, Resample, Shape as NodeShape,
+};
 use convnet::net::{Map, Pass, Real};
 use serde_json::Value;
 
@@ -37,6 +39,7 @@ fn operation(name: &str) -> Op {
     }
     let (with, without) = (PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad));
     let all = |pad| Pad { top: pad, bottom: pad, left: pad, right: pad };
+    let sides = Pad { top: 1, bottom: 2, left: 3, right: 4 };
     match name {
         "conv" => Op::Conv(Conv {
             stride: [2, 1],
@@ -45,6 +48,26 @@ fn operation(name: &str) -> Op {
             ..conv([3, 2])
         }),
         "conv_groups" => Op::Conv(Conv { pad: all(1), groups: 2, ..conv([3, 3]) }),
+        "conv_transpose" => Op::ConvTranspose(ConvTranspose {
+            stride: [2, 3],
+            pad: Pad { top: 1, bottom: 1, left: 2, right: 2 },
+            dilation: [1, 2],
+            ..conv_transpose([3, 2])
+        }),
+        "conv_transpose_groups" => {
+            Op::ConvTranspose(ConvTranspose { stride: [2, 2], groups: 2, ..conv_transpose([2, 2]) })
+        }
+        "group_norm" => Op::GroupNorm { groups: 2, eps: 1e-5, affine: Affine::Channel },
+        "layer_norm" => Op::GroupNorm { groups: 1, eps: 1e-5, affine: Affine::Element },
+        "instance_norm" => Op::GroupNorm { groups: 4, eps: 1e-5, affine: Affine::None },
+        "upsample_nearest" => Op::Resample(Resample::Nearest),
+        "upsample_bilinear" => Op::Resample(Resample::Bilinear),
+        "pad_constant" => Op::Resample(Resample::Pad { pad: sides, fill: Fill::Constant(0.5) }),
+        "pad_reflect" => Op::Resample(Resample::Pad { pad: sides, fill: Fill::Reflect }),
+        "pad_replicate" => Op::Resample(Resample::Pad { pad: sides, fill: Fill::Replicate }),
+        "crop" => Op::Resample(Resample::Crop { top: 1, left: 1 }),
+        "channel_shuffle" => Op::ChannelShuffle { groups: 2 },
+        "pixel_shuffle" => Op::PixelShuffle { factor: 2 },
         "max_pool" | "max_pool_nan" => Op::Pool(pool(PoolKind::Max, [2, 2], [2, 2], [0, 0])),
         "max_pool_ceil" => Op::Pool(pool(PoolKind::Max, [3, 3], [2, 2], [1, 1])),
         "avg_pool" => Op::Pool(pool(with, [3, 3], [2, 2], [1, 1])),

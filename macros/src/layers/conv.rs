@@ -1,11 +1,12 @@
 //! `conv`: windows, padding, groups and connection tables.
 
-use super::{Context, Draft, Window, count, extent, literal, pair, param};
+use super::{Context, Draft, Window, count, extent, literal, pad_tokens, pair, param};
 use crate::check::size;
 use crate::cost::{Dim, product};
 use crate::graph::{Module, Shape};
 use crate::report::Errors;
 use crate::shape;
+use crate::values::SIZE;
 use quote::quote;
 use syn::Expr;
 
@@ -25,17 +26,17 @@ impl Context<'_> {
             };
             return Some([side(0).unwrap_or((0, 0)), side(1).unwrap_or((0, 0))]);
         }
+        self.sides("pad", "`pad` takes a number, (height, width), (top, bottom, left, right) or `same`", errors)
+    }
+
+    /// `[(top, bottom), (left, right)]` from a number, a pair or all four.
+    pub(super) fn sides(&self, name: &str, form: &str, errors: &mut Errors) -> Option<[(u64, u64); 2]> {
+        let expr = self.args.expr(name)?;
         if let Expr::Tuple(tuple) = expr
             && tuple.elems.len() == 4
         {
-            let scope = crate::values::Scope {
-                symbols: &self.network.symbols,
-                shape: self.shape,
-                locals: self.locals,
-                largest: crate::values::SIZE,
-            };
-            let sides: Option<Vec<u64>> =
-                tuple.elems.iter().map(|side| crate::values::number(side, &scope, errors).known()).collect();
+            let number = |side| crate::values::number(side, &self.scope(), errors).known();
+            let sides: Option<Vec<u64>> = tuple.elems.iter().map(number).collect();
             return match sides?[..] {
                 [top, bottom, left, right] => Some([(top, bottom), (left, right)]),
                 _ => None,
@@ -44,21 +45,45 @@ impl Context<'_> {
         if let Expr::Tuple(tuple) = expr
             && tuple.elems.len() != 2
         {
-            errors.on(expr, "`pad` takes a number, (height, width), (top, bottom, left, right) or `same`");
+            errors.on(expr, form);
             return None;
         }
-        let [h, w] = self.args.pair("pad", None, 0, errors)?;
+        let [h, w] = self.args.pair(name, None, 0, errors)?;
         Some([(h, h), (w, w)])
     }
 
     pub(super) fn conv(&self, errors: &mut Errors) -> Draft {
-        let [channels, height, width] = self.map(errors);
-        let mut draft = self.same(quote!(Flatten), "conv".into());
+        let input = self.map(errors);
         let out = self.args.size("out", errors);
+        let groups = self.args.count("groups", 1, errors);
+        let mut draft = self.convolution("conv", out, groups, input, errors);
+        if draft.shape.is_unknown() {
+            draft.shape = Shape::Map([out, Dim::Unknown, Dim::Unknown]);
+        }
+        draft
+    }
+
+    /// Each channel by itself: as many groups as channels.
+    pub(super) fn depthwise(&self, errors: &mut Errors) -> Draft {
+        let input = self.map(errors);
+        let channels = input[0];
+        let multiplier = self.args.count("multiplier", 1, errors);
+        if let Dim::Symbol(_) = channels {
+            self.symbolic(channels, errors);
+        }
+        let out = match (channels, multiplier) {
+            (Dim::Known(c), Some(m)) => c.checked_mul(m).filter(|n| *n <= SIZE).map_or(Dim::Unknown, Dim::Known),
+            _ => Dim::Unknown,
+        };
+        self.convolution("depthwise", out, channels.known(), input, errors)
+    }
+
+    fn convolution(&self, word: &str, out: Dim, groups: Option<u64>, input: [Dim; 3], errors: &mut Errors) -> Draft {
+        let [channels, height, width] = input;
+        let mut draft = self.same(quote!(Flatten), word.into());
         let kernel = self.args.pair("kernel", None, 1, errors);
         let stride = self.args.pair("stride", Some([1, 1]), 1, errors);
         let dilation = self.args.pair("dilation", Some([1, 1]), 1, errors);
-        let groups = self.args.count("groups", 1, errors);
         let bias = self.args.flag("bias", true, errors);
         draft.shape = Shape::Map([out, Dim::Unknown, Dim::Unknown]);
         let (Some(kernel), Some(stride), Some(dilation), Some(groups)) = (kernel, stride, dilation, groups) else {
@@ -70,7 +95,7 @@ impl Context<'_> {
         let mut failed = false;
         let [oh, ow] = [0, 1].map(|i| self.windows(errors, &mut failed, i, [height, width][i], &window));
         draft.shape = Shape::Map([out, oh, ow]);
-        draft.label = format!("conv {}", extent(kernel));
+        draft.label = format!("{word} {}", extent(kernel));
         let per_group = self.per_group(groups, channels, out, errors);
         let links = self.connections(channels, out, groups, errors);
         let (kh, kw) = (Dim::Known(kernel[0]), Dim::Known(kernel[1]));
@@ -101,13 +126,10 @@ impl Context<'_> {
             });
             quote!(::core::option::Option::Some(&[#(#rows),*]))
         });
-        let [top_bottom, left_right] = pad.map(|(a, b)| (literal(a), literal(b)));
-        let ((top, bottom), (left, right)) = (top_bottom, left_right);
         let (kernel, stride, dilation, groups) = (pair(kernel), pair(stride), pair(dilation), literal(groups));
+        let pad = pad_tokens(pad);
         draft.op = quote!(Conv(::convnet::graph::Conv {
-            kernel: #kernel, stride: #stride,
-            pad: ::convnet::graph::Pad { top: #top, bottom: #bottom, left: #left, right: #right },
-            dilation: #dilation, groups: #groups, bias: #bias, links: #links,
+            kernel: #kernel, stride: #stride, pad: #pad, dilation: #dilation, groups: #groups, bias: #bias, links: #links,
         }));
         draft
     }
@@ -157,12 +179,7 @@ impl Context<'_> {
             self.args.fault("groups", errors, "`groups` and `connections` exclude each other");
             return None;
         }
-        let scope = crate::values::Scope {
-            symbols: &self.network.symbols,
-            shape: self.shape,
-            locals: self.locals,
-            largest: crate::values::SIZE,
-        };
+        let scope = self.scope();
         let mut table = Vec::new();
         for row in &rows.elems {
             let Expr::Array(row_channels) = row else {

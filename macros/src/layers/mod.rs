@@ -4,8 +4,11 @@
 //! what can be told all the same (its channels, its parameters), so that the layers after it can still be checked.
 
 mod conv;
+mod norm;
 mod plain;
 mod pool;
+mod spatial;
+mod transpose;
 
 use crate::ast::{Layer, Network};
 use crate::check::{show, size};
@@ -13,7 +16,7 @@ use crate::cost::{Count, Dim};
 use crate::graph::{Module, Param, Shape};
 use crate::report::Errors;
 use crate::shape;
-use crate::values::Args;
+use crate::values::{Args, SIZE, Scope};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Expr;
@@ -43,6 +46,8 @@ pub struct Draft {
     /// Extent of its window on the input, and its stride.
     pub span: [Count; 2],
     pub stride: [u64; 2],
+    /// How many output elements an input element becomes.
+    pub up: [u64; 2],
     pub spread: [Dim; 2],
 }
 
@@ -60,6 +65,8 @@ pub fn draft(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
 fn checked(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
     match word {
         "conv" => context.conv(errors),
+        "depthwise" => context.depthwise(errors),
+        "conv_transpose" => context.conv_transpose(errors),
         "max_pool" | "min_pool" | "avg_pool" => context.pool(word, errors),
         "adaptive_avg_pool" => context.adaptive(errors),
         "global_avg_pool" | "global_max_pool" => context.global(word, errors),
@@ -69,7 +76,16 @@ fn checked(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
         "linear" => context.linear(errors),
         "batch_norm" => context.batch_norm(errors),
         "lrn" => context.lrn(errors),
+        "group_norm" | "layer_norm" | "instance_norm" => context.group_norm(word, errors),
         "dropout" => context.dropout(errors),
+        "dropout2d" => context.dropout2d(errors),
+        "upsample" => context.upsample(errors),
+        "pad" => context.pad_layer(errors),
+        "crop" => context.crop(errors),
+        "channel_pad" => context.channel_pad(errors),
+        "channel_shuffle" => context.channel_shuffle(errors),
+        "pixel_shuffle" => context.pixel_shuffle(errors),
+        "identity" => context.same(quote!(Identity), "identity".into()),
         "prelu" => context.prelu(errors),
         "softmax" => context.same(quote!(Softmax), "softmax".into()),
         "log_softmax" => context.same(quote!(LogSoftmax), "log_softmax".into()),
@@ -91,6 +107,11 @@ fn pair([h, w]: [u64; 2]) -> TokenStream {
     quote!([#h, #w])
 }
 
+fn pad_tokens([(top, bottom), (left, right)]: [(u64, u64); 2]) -> TokenStream {
+    let [top, bottom, left, right] = [top, bottom, left, right].map(literal);
+    quote!(::convnet::graph::Pad { top: #top, bottom: #bottom, left: #left, right: #right })
+}
+
 fn extent([h, w]: [u64; 2]) -> String {
     format!("{h}x{w}")
 }
@@ -108,6 +129,21 @@ impl Context<'_> {
         }
     }
 
+    /// What expressions of this layer's arguments may refer to.
+    fn scope(&self) -> Scope<'_> {
+        Scope { symbols: &self.network.symbols, shape: self.shape, locals: self.locals, largest: SIZE }
+    }
+
+    /// The error for a size that would have to be computed from a const generic.
+    fn symbolic(&self, dim: Dim, errors: &mut Errors) {
+        let message = format!(
+            "{} changes a size that is the const generic `{}`, which has no value when the network is checked",
+            self.name(),
+            size(dim, self.network)
+        );
+        errors.on(&self.layer.word, message);
+    }
+
     fn show(&self, shape: Shape) -> String {
         show(shape, self.network)
     }
@@ -123,6 +159,7 @@ impl Context<'_> {
             module: None,
             span: [count(1), count(1)],
             stride: [1, 1],
+            up: [1, 1],
             spread: self.spread,
         }
     }

@@ -1,8 +1,8 @@
-//! Layers without a window: dense, normalising, element by element.
+//! Layers without a window: dense, and element by element.
 
-use super::{Context, Draft, capital, literal, param};
+use super::{Context, Draft, capital, param};
 use crate::cost::{Dim, product};
-use crate::graph::{Module, Param, Shape};
+use crate::graph::{Module, Shape};
 use crate::report::Errors;
 use quote::{format_ident, quote};
 
@@ -62,39 +62,19 @@ impl Context<'_> {
         draft
     }
 
-    pub(super) fn batch_norm(&self, errors: &mut Errors) -> Draft {
-        let mut draft = self.same(quote!(Flatten), "batch_norm".into());
-        let eps = self.args.float("eps", 1e-5, errors).unwrap_or(1e-5);
-        let momentum = self.args.float("momentum", 0.1, errors).unwrap_or(0.1);
-        if eps <= 0.0 {
-            self.args.fault("eps", errors, "`eps` must be above 0");
-        }
-        if !(0.0..=1.0).contains(&momentum) {
-            self.args.fault("momentum", errors, "`momentum` is the weight of the new batch, from 0 to 1");
-        }
-        let [channels, ..] = self.shape.chw();
-        let buffer = |name| Param { name, shape: vec![channels], trainable: false };
-        draft.params = vec![
-            param("weight", vec![channels]),
-            param("bias", vec![channels]),
-            buffer("running_mean"),
-            buffer("running_var"),
-        ];
-        draft.module = Some(Module { name: "BatchNorm", sizes: vec![channels] });
-        draft.op = quote!(BatchNorm { eps: #eps, momentum: #momentum });
-        draft
-    }
-
-    pub(super) fn lrn(&self, errors: &mut Errors) -> Draft {
-        self.map(errors);
-        let n = self.args.count("size", 1, errors).unwrap_or(1);
-        let float = |name, default, errors: &mut Errors| self.args.float(name, default, errors).unwrap_or(default);
-        let (alpha, beta, k) = (float("alpha", 1e-4, errors), float("beta", 0.75, errors), float("k", 1.0, errors));
-        let size = literal(n);
-        self.same(quote!(Lrn { size: #size, alpha: #alpha, beta: #beta, k: #k }), format!("lrn {n}"))
-    }
-
     pub(super) fn dropout(&self, errors: &mut Errors) -> Draft {
+        let p = self.share(errors);
+        self.same(quote!(Dropout { p: #p, channels: false }), format!("dropout {p}"))
+    }
+
+    /// Drops whole channels.
+    pub(super) fn dropout2d(&self, errors: &mut Errors) -> Draft {
+        self.map(errors);
+        let p = self.share(errors);
+        self.same(quote!(Dropout { p: #p, channels: true }), format!("dropout2d {p}"))
+    }
+
+    fn share(&self, errors: &mut Errors) -> f64 {
         let p = self.args.float("p", 0.5, errors).unwrap_or(0.5);
         if !(0.0..1.0).contains(&p) {
             self.args.fault(
@@ -103,7 +83,7 @@ impl Context<'_> {
                 format!("`p` is the share of elements that are dropped, from 0 to below 1, not {p}"),
             );
         }
-        self.same(quote!(Dropout { p: #p }), format!("dropout {p}"))
+        p
     }
 
     pub(super) fn prelu(&self, errors: &mut Errors) -> Draft {

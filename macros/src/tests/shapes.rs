@@ -143,3 +143,41 @@ fn sequences_name_by_index() {
     ];
     assert_eq!(names, expected);
 }
+
+#[test]
+fn enlarging_and_moving() {
+    check_shapes(
+        "struct N: [8, 7, 9] -> [1, 31, 35] {
+            conv_transpose(16, kernel = 3, stride = 2, pad = 1, output_pad = 1);
+            //^ 16x14x18
+            conv_transpose(8, kernel = (2, 3), dilation = 2, groups = 4, bias = false);
+            //^ 8x16x22
+            crop((1, 0, 2, 3));
+            //^ 8x15x17
+            pad(1, reflect);
+            //^ 8x17x19
+            crop((1, 1));
+            //^ 8x15x17
+            depthwise(3, pad = 1, multiplier = 2);
+            //^ 16x15x17
+            squeeze_excite(4); channel_shuffle(4); group_norm(4); layer_norm; instance_norm(affine); dropout2d(0.1);
+            //^ 16x15x17
+            pixel_shuffle(2);
+            //^ 4x30x34
+            pad((0, 1, 0, 1), value = 1.5);
+            //^ 4x31x35
+            identity;
+            //^ 4x31x35
+            conv(1, kernel = 1);
+            //^ 1x31x35
+        }",
+    );
+    check_shapes(
+        "struct N: [2, 3, 4] -> [2, 6, 12] {
+            upsample((2, 3), bilinear);
+            //^ 2x6x12
+            upsample(1);
+            //^ 2x6x12
+        }",
+    );
+}

@@ -4,20 +4,25 @@
 //! pass to the input of a convolution with stride `s` is `s x s` correlations, one for each residue of the input's
 //! coordinates, so that no zero is ever multiplied.
 
-use super::kernels::{Block, Correlate, WeightBlock, WeightMap};
+use super::kernels::{Block, Correlate, WeightBlock, WeightGrad, WeightMap};
 use super::layout::Layout;
-use crate::graph::{Conv, Pad};
+use crate::graph::{Conv, ConvTranspose, Pad};
 use std::ops::Range;
 
-/// The geometry of one layer: a convolution, or a linear layer as a convolution with a kernel of the whole map.
+/// The geometry of one layer: a convolution, a linear layer as a convolution with a kernel of the whole map, or a transposed
+/// convolution as the convolution whose backward pass it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Geometry {
     /// Kernel, stride, padding, dilation, groups and connections.
-    pub conv: Conv,
-    /// Input `[C, H, W]`.
-    pub input: [usize; 3],
-    /// Output `[C, H, W]`.
-    pub output: [usize; 3],
+    conv: Conv,
+    /// Input `[C, H, W]` of the convolution.
+    input: [usize; 3],
+    /// Output `[C, H, W]` of the convolution.
+    output: [usize; 3],
+    /// Whether the layer goes from the convolution's output to its input.
+    transposed: bool,
+    /// Whether the layer has a bias.
+    pub bias: bool,
     /// Images.
     pub batch: usize,
     /// Channels per block.
@@ -25,6 +30,18 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// A convolution.
+    pub fn conv(conv: Conv, input: [usize; 3], output: [usize; 3], batch: usize, lanes: usize) -> Self {
+        Geometry { conv, input, output, transposed: false, bias: conv.bias, batch, lanes }
+    }
+
+    /// A transposed convolution from `input` to `output`.
+    pub fn transposed(conv: ConvTranspose, input: [usize; 3], output: [usize; 3], batch: usize, lanes: usize) -> Self {
+        let ConvTranspose { kernel, stride, pad, dilation, groups, bias } = conv;
+        let conv = Conv { kernel, stride, pad, dilation, groups, bias: false, links: None };
+        Geometry { conv, input: output, output: input, transposed: true, bias, batch, lanes }
+    }
+
     /// A linear layer on a map: its kernel covers it all.
     pub fn linear(input: [usize; 3], outputs: usize, bias: bool, batch: usize, lanes: usize) -> Self {
         let conv = Conv {
@@ -36,7 +53,7 @@ impl Geometry {
             bias,
             links: None,
         };
-        Geometry { conv, input, output: [outputs, 1, 1], batch, lanes }
+        Geometry::conv(conv, input, [outputs, 1, 1], batch, lanes)
     }
 
     fn dense(&self) -> bool {
@@ -95,15 +112,51 @@ impl Geometry {
             .collect()
     }
 
+    /// Output channels of the layer.
+    pub fn outs(&self) -> usize {
+        if self.transposed { self.input[0] } else { self.output[0] }
+    }
+
+    /// Zero pixels that rows of the layer's input, and of its output's gradient, need before and after them.
+    pub fn halos(&self) -> [[usize; 2]; 2] {
+        let halos = [self.input_halo(), self.output_halo()];
+        if self.transposed { [halos[1], halos[0]] } else { halos }
+    }
+
+    /// The correlations from the layer's input to its output, with where their packed weights come from. Offsets of
+    /// weights are relative to the start of each map, those of the bias to 0.
+    pub fn forward(&self, input: &Layout, out: &Layout) -> Vec<(Correlate, WeightMap)> {
+        if !self.transposed {
+            return vec![self.towards_output(input, out)];
+        }
+        let mut pieces = self.towards_input(input, out);
+        for block in pieces.iter_mut().flat_map(|(correlate, _)| &mut correlate.blocks) {
+            block.bias = self.bias.then_some(block.out / out.plane() * self.lanes);
+        }
+        pieces
+    }
+
+    /// The correlations from the gradient of the layer's output to that of its input.
+    pub fn backward(&self, d_out: &Layout, d_in: &Layout) -> Vec<(Correlate, WeightMap)> {
+        if self.transposed { vec![self.towards_output(d_out, d_in)] } else { self.towards_input(d_out, d_in) }
+    }
+
+    /// The gradient of the weight, from the layer's input and the gradient of its output; its place is relative to 0.
+    pub fn weight_grad(&self, input: &Layout, d_out: &Layout) -> (WeightGrad, WeightMap) {
+        let (correlate, map) =
+            if self.transposed { self.towards_output(d_out, input) } else { self.towards_output(input, d_out) };
+        (WeightGrad::new(correlate, self.lanes), map)
+    }
+
     /// Zero pixels that rows of the input need before and after them.
-    pub fn input_halo(&self) -> [usize; 2] {
+    fn input_halo(&self) -> [usize; 2] {
         let Conv { kernel: [_, kernel], stride: [_, stride], dilation: [_, dilation], pad, .. } = self.conv;
         let last = (self.output[2] - 1) * stride + (kernel - 1) * dilation;
         [pad.left, (last + 1).saturating_sub(pad.left + self.input[2])]
     }
 
     /// Zero pixels that rows of the output's gradient need before and after them.
-    pub fn output_halo(&self) -> [usize; 2] {
+    fn output_halo(&self) -> [usize; 2] {
         if self.covers() {
             return [0, 0];
         }
@@ -131,9 +184,8 @@ impl Geometry {
             .collect()
     }
 
-    /// The forward correlation from `input` to `out`, and where its packed weights come from. Offsets of weights and bias
-    /// are relative to 0.
-    pub fn forward(&self, input: &Layout, out: &Layout) -> (Correlate, WeightMap) {
+    /// The convolution's correlation from `input` to `out`.
+    fn towards_output(&self, input: &Layout, out: &Layout) -> (Correlate, WeightMap) {
         let conv = &self.conv;
         let tap_offset = |channel: usize, ky: usize, kx: usize| {
             let row = (ky * conv.dilation[0]) as isize - conv.pad.top as isize;
@@ -185,9 +237,8 @@ impl Geometry {
         (correlate, map)
     }
 
-    /// The correlations from the output's gradient `d_out` to the input's gradient `d_in`. Offsets of weights are relative
-    /// to the start of each map.
-    pub fn backward(&self, d_out: &Layout, d_in: &Layout) -> Vec<(Correlate, WeightMap)> {
+    /// The correlations from the output's gradient `d_out` of the convolution to its input's gradient `d_in`.
+    fn towards_input(&self, d_out: &Layout, d_in: &Layout) -> Vec<(Correlate, WeightMap)> {
         if self.covers() {
             return vec![self.backward_covering(d_out, d_in)];
         }

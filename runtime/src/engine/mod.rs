@@ -5,6 +5,7 @@
 //! `kernels` run the steps on the `threads` of a team. Parameters and input come in with a copy each and the output
 //! goes out without one; in between nothing is allocated. The results do not depend on the number of threads.
 
+mod draft;
 mod emit;
 mod geometry;
 #[allow(unsafe_code)]

@@ -8,10 +8,12 @@
 
 mod op;
 mod part;
+mod resample;
 mod summary;
 
-pub use op::{Activation, AvgDivisor, Conv, Op, Pad, Pool, PoolKind};
+pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Op, Pad, Pool, PoolKind};
 pub use part::Part;
+pub use resample::{Fill, Resample};
 pub use summary::Summary;
 
 /// A network: nodes in topological order, and the parameters that they use.

@@ -1,5 +1,7 @@
 //! The closed list of operations that an executor implements, with their numbers filled in.
 
+use super::Resample;
+
 /// One operation. Shapes are in the [`Node`](super::Node) that holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Op {
@@ -27,6 +29,29 @@ pub enum Op {
     },
     /// Keeps the values in `[C, H, W]` order and makes them a vector.
     Flatten,
+    /// Nothing.
+    Identity,
+    /// The transposed map of a convolution. Parameters: weight `[in, out / groups, kh, kw]`, then bias `[out]` if `bias`.
+    ConvTranspose(ConvTranspose),
+    /// Pixels moved, repeated or mixed, by row and by column.
+    Resample(Resample),
+    /// Channels of zeros beside those of the input; the output's shape says how many in all.
+    ChannelPad {
+        /// How many come first.
+        before: usize,
+    },
+    /// Output channel `i * groups + j` is input channel `j * (C / groups) + i` (Zhang et al., 2017, ShuffleNet).
+    ChannelShuffle {
+        /// Number of groups of the input.
+        groups: usize,
+    },
+    /// `factor^2` channels become squares of `factor x factor` pixels (Shi et al., 2016).
+    PixelShuffle {
+        /// Side of a square.
+        factor: usize,
+    },
+    /// The first value times the second one, `[C, 1, 1]`, which is one factor a channel.
+    Scale,
     /// `y = W x + b`. Parameters: weight `[out, in]`, then bias `[out]` if `bias`.
     Linear {
         /// Whether there is a bias.
@@ -39,6 +64,16 @@ pub enum Op {
         eps: f64,
         /// Weight of the new batch in the running statistics.
         momentum: f64,
+    },
+    /// Normalisation over the pixels and channels of a group, for each image (Wu and He, 2018). Parameters: weight and bias,
+    /// as `affine` says.
+    GroupNorm {
+        /// Number of groups of channels.
+        groups: usize,
+        /// Added to the variance.
+        eps: f64,
+        /// What has a weight and a bias.
+        affine: Affine,
     },
     /// Local response normalisation across channels, with PyTorch's convention `alpha / size`
     /// (Krizhevsky et al., 2012, section 3.3).
@@ -56,6 +91,8 @@ pub enum Op {
     Dropout {
         /// Probability of zeroing.
         p: f64,
+        /// Whole channels of an image instead of elements.
+        channels: bool,
     },
     /// An element-wise function.
     Activation(Activation),
@@ -95,6 +132,35 @@ pub struct Conv {
     /// LeNet's connection table: for each output channel, the input channels that it reads. The weight then holds one
     /// `kh x kw` kernel for each link, in this order.
     pub links: Option<&'static [&'static [usize]]>,
+}
+
+/// The numbers of a transposed convolution. Pairs are `[height, width]`. The output's shape says how many rows and columns
+/// there are at the end (`output_pad`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConvTranspose {
+    /// Kernel size.
+    pub kernel: [usize; 2],
+    /// Stride of the convolution that this is the transpose of.
+    pub stride: [usize; 2],
+    /// Padding of that convolution: what is cut off the output.
+    pub pad: Pad,
+    /// Distance between the taps of the kernel.
+    pub dilation: [usize; 2],
+    /// Number of groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+/// What has a weight and a bias of its own in a normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Affine {
+    /// Nothing.
+    None,
+    /// Each channel: `[C]`.
+    Channel,
+    /// Each element: `[C, H, W]`.
+    Element,
 }
 
 /// Padding in pixels at each side.
@@ -176,7 +242,10 @@ impl Op {
     /// How many entries of [`Graph::params`](super::Graph::params) it owns.
     pub const fn n_params(&self) -> usize {
         match self {
-            Op::Conv(Conv { bias, .. }) | Op::Linear { bias } => 1 + *bias as usize,
+            Op::Conv(Conv { bias, .. }) | Op::ConvTranspose(ConvTranspose { bias, .. }) | Op::Linear { bias } => {
+                1 + *bias as usize
+            }
+            Op::GroupNorm { affine: Affine::Channel | Affine::Element, .. } => 2,
             Op::Subsample { .. } => 2,
             Op::BatchNorm { .. } => 4,
             Op::Prelu { .. } => 1,
@@ -202,10 +271,19 @@ impl Op {
             },
             Op::Subsample { .. } => "subsample",
             Op::Flatten => "flatten",
+            Op::Identity => "identity",
+            Op::ConvTranspose(_) => "conv_transpose",
+            Op::Resample(resample) => resample.word(),
+            Op::ChannelPad { .. } => "channel_pad",
+            Op::ChannelShuffle { .. } => "channel_shuffle",
+            Op::PixelShuffle { .. } => "pixel_shuffle",
+            Op::Scale => "scale",
+            Op::GroupNorm { .. } => "group_norm",
             Op::Linear { .. } => "linear",
             Op::BatchNorm { .. } => "batch_norm",
             Op::Lrn { .. } => "lrn",
-            Op::Dropout { .. } => "dropout",
+            Op::Dropout { channels: false, .. } => "dropout",
+            Op::Dropout { channels: true, .. } => "dropout2d",
             Op::Activation(activation) => activation.word(),
             Op::Prelu { .. } => "prelu",
             Op::Softmax => "softmax",

@@ -5,13 +5,19 @@
 
 mod batch_norm;
 mod conv;
+mod conv_transpose;
 pub mod dropout;
+mod group_norm;
+mod layer_norm;
 mod linear;
 mod prelu;
 mod subsample;
 
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv, LinkedConv, UnbiasedConv, UnbiasedLinkedConv};
+pub use conv_transpose::{ConvTranspose, UnbiasedConvTranspose};
+pub use group_norm::GroupNorm;
+pub use layer_norm::LayerNorm;
 pub use linear::{Linear, UnbiasedLinear};
 pub use prelu::Prelu;
 pub use subsample::Subsample;

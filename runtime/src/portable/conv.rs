@@ -2,7 +2,7 @@
 
 use super::rows::{choose, window};
 use super::{Context, Flat};
-use crate::graph::Conv;
+use crate::graph::{Conv, ConvTranspose};
 use crate::net::{NetTape, Real};
 use dfdx::prelude::*;
 use std::ops::Range;
@@ -91,5 +91,88 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             }
         }
         seen
+    }
+
+    /// Each input pixel times all of the kernel, and what falls onto one output pixel added up.
+    pub(super) fn conv_transpose<T: NetTape<E, D>>(
+        &self,
+        conv: &ConvTranspose,
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let [ins, in_height, in_width] = self.input;
+        let [outs, height, width] = self.node.shape.chw();
+        let (batch, area) = (x.shape().1, in_height * in_width);
+        let (group_ins, group_outs) = (ins / conv.groups, outs / conv.groups);
+        let kernel = conv.kernel[0] * conv.kernel[1];
+        let weight = self.params[0].retaped::<T>().try_reshape_like(&(ins, group_outs * kernel))?;
+        let (weight, weight_tape) = weight.split_tape();
+        let (x, tape) = x.split_tape();
+        let mut tape = tape.merge(weight_tape);
+        let mut parts: Option<Flat<E, D>> = None;
+        for group in 0..conv.groups {
+            let channels = group * group_ins..(group + 1) * group_ins;
+            let rows = channels.clone().flat_map(|c| (c * area..(c + 1) * area).map(Some)).collect();
+            let (pixels, rest) = choose(x.clone().put_tape(tape), rows)?.split_tape();
+            let kernels = choose(weight.clone().put_tape(rest), channels.map(Some).collect())?;
+            let kernels = kernels.try_permute::<_, Axes2<1, 0>>()?;
+            let spread = kernels.try_matmul(pixels.try_reshape_like(&(group_ins, area * batch))?)?;
+            let spread = spread.try_reshape_like(&(group_outs * kernel * area, batch))?;
+            let (part, rest) = self.gathered(conv, [group_outs, height, width], spread)?.split_tape();
+            tape = rest;
+            parts = Some(match parts {
+                None => part,
+                Some(before) => {
+                    let (joined, rest) = (before.put_tape(tape), part).try_concat_along(Axis::<0>)?.split_tape();
+                    tape = rest;
+                    joined
+                }
+            });
+        }
+        let Some(y) = parts else { return Ok(x.put_tape(tape)) };
+        let y = y.put_tape(tape);
+        if !conv.bias {
+            return Ok(y);
+        }
+        let y = y.try_reshape_like(&(outs, height * width * batch))?;
+        let shape = *y.shape();
+        let y = y.try_add(self.spread::<T>(1, shape)?)?;
+        self.by_channel(y)
+    }
+
+    /// The output of a transposed convolution from `spread`, whose rows are (output channel, ky, kx, input y, input x).
+    fn gathered<T: NetTape<E, D>>(
+        &self,
+        conv: &ConvTranspose,
+        [outs, height, width]: [usize; 3],
+        spread: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let [_, in_height, in_width] = self.input;
+        // The input coordinate that reaches output `o` through tap `k`.
+        let source = |dimension: usize, o: usize, k: usize, before: usize, input: usize| {
+            let reach = (o + before).checked_sub(k * conv.dilation[dimension])?;
+            let i = reach / conv.stride[dimension];
+            (reach.is_multiple_of(conv.stride[dimension]) && i < input).then_some(i)
+        };
+        let (spread, mut tape) = spread.split_tape();
+        let batch = spread.shape().1;
+        let mut sum: Flat<E, D> = spread.device().try_zeros_like(&(outs * height * width, batch))?;
+        for ky in 0..conv.kernel[0] {
+            for kx in 0..conv.kernel[1] {
+                let mut rows = Vec::with_capacity(outs * height * width);
+                for c in 0..outs {
+                    let plane = ((c * conv.kernel[0] + ky) * conv.kernel[1] + kx) * in_height;
+                    for y in 0..height {
+                        let y = source(0, y, ky, conv.pad.top, in_height);
+                        for x in 0..width {
+                            let x = source(1, x, kx, conv.pad.left, in_width);
+                            rows.push(y.zip(x).map(|(y, x)| (plane + y) * in_width + x));
+                        }
+                    }
+                }
+                let (next, rest) = choose(spread.clone().put_tape(tape), rows)?.try_add(sum)?.split_tape();
+                (sum, tape) = (next, rest);
+            }
+        }
+        Ok(sum.put_tape(tape))
     }
 }

@@ -9,6 +9,7 @@ mod activation;
 mod conv;
 mod norm;
 mod pool;
+mod resample;
 mod rows;
 
 use crate::graph::{Graph, Node, Op, Part};
@@ -61,6 +62,7 @@ pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
                 let (joined, other) = distinct(joined, other, same)?;
                 (joined, other).try_concat_along(Axis::<0>)
             })?,
+            Op::Scale => others.into_iter().try_fold(x, |x, (factors, _)| context.scale(x, factors))?,
             _ => context.apply(x, &mut running)?,
         };
         let (y, rest) = y.split_tape();
@@ -96,7 +98,13 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         running: &mut Vec<(usize, Vec<E>)>,
     ) -> Result<Flat<E, D, T>, D::Err> {
         match self.node.op {
-            Op::Input | Op::Flatten | Op::Add | Op::Concat | Op::Custom(_) => Ok(x),
+            Op::Input | Op::Flatten | Op::Identity | Op::Add | Op::Concat | Op::Scale | Op::Custom(_) => Ok(x),
+            Op::ConvTranspose(conv) => self.conv_transpose(&conv, x),
+            Op::Resample(how) => self.resample(how, x),
+            Op::ChannelPad { before } => self.channel_pad(before, x),
+            Op::ChannelShuffle { groups } => self.channel_shuffle(groups, x),
+            Op::PixelShuffle { factor } => self.pixel_shuffle(factor, x),
+            Op::GroupNorm { groups, eps, affine } => self.group_norm(groups, eps, affine, x),
             Op::Conv(conv) => self.conv(&conv, x),
             Op::Linear { bias } => self.linear(bias, x),
             Op::Pool(pool) => self.pool(&pool, x),
@@ -105,7 +113,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             Op::Subsample { size } => self.subsample(size, x),
             Op::BatchNorm { eps, momentum } => self.batch_norm(eps, momentum, x, running),
             Op::Lrn { size, alpha, beta, k } => self.lrn(size, alpha, beta, k, x),
-            Op::Dropout { p } => self.dropout(p, x),
+            Op::Dropout { p, channels } => self.dropout(p, channels, x),
             Op::Activation(activation) => activation::apply(activation, x),
             Op::Prelu { .. } => self.prelu(x),
             Op::Softmax => self.by_channel(self.by_channel_log_softmax(x)?.try_exp()?),
@@ -160,13 +168,22 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.channels(x)?.try_log_softmax::<Axis<0>>()
     }
 
-    fn dropout<T: NetTape<E, D>>(&self, p: f64, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    /// Each channel times its factor; `factors` is `[C, N]`.
+    fn scale<T: NetTape<E, D>>(&self, x: Flat<E, D, T>, factors: Flat<E, D>) -> Result<Flat<E, D, T>, D::Err> {
+        let area = self.input[1] * self.input[2];
+        let (x, tape) = x.split_tape();
+        let spread = rows::choose(factors.put_tape(tape), (0..x.shape().0).map(|i| Some(i / area)).collect())?;
+        spread.try_mul(x)
+    }
+
+    fn dropout<T: NetTape<E, D>>(&self, p: f64, channels: bool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
         let Some(seed) = self.pass.dropout.filter(|_| self.pass.training && p > 0.0) else { return Ok(x) };
         let (features, batch) = *x.shape();
         let scale: E = number(1.0 / (1.0 - p));
         // Counted in `[N, C, H, W]` order, as the engine does, whatever the order here.
+        let group = if channels { self.input[1] * self.input[2] } else { 1 };
         let mask = (0..features * batch).map(|i| {
-            let index = (i % batch * features + i / batch) as u64;
+            let index = ((i % batch * features + i / batch) / group) as u64;
             if keep(seed, self.id, index, p) { scale } else { E::zero() }
         });
         let mask = x.device().try_tensor_from_vec(mask.collect(), (features, batch))?;

@@ -1,8 +1,9 @@
-//! Batch normalisation and local response normalisation.
+//! Batch, group and local response normalisation.
 
 use super::rows::choose;
 use super::{Context, Flat, number};
-use crate::net::{NetTape, Real};
+use crate::graph::Affine;
+use crate::net::{Map, NetTape, Real};
 use dfdx::prelude::*;
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {
@@ -41,6 +42,35 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             let new = pairs.map(|(old, new)| number::<E>(1.0 - momentum) * old + number::<E>(momentum) * factor * new);
             running.push((self.node.first_param + which, new.collect()));
         }
+    }
+
+    pub(super) fn group_norm<T: NetTape<E, D>>(
+        &self,
+        groups: usize,
+        eps: f64,
+        affine: Affine,
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let (features, batch) = *x.shape();
+        let shape = (groups, features / groups, batch);
+        let x = x.try_reshape_like(&shape)?;
+        let mean = x.with_empty_tape().try_mean::<_, Axis<1>>()?;
+        let centred = x.try_sub(mean.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+        let var = centred.with_empty_tape().try_square()?.try_mean::<_, Axis<1>>()?;
+        let std = var.try_add(number::<E>(eps))?.try_sqrt()?.try_broadcast_like::<_, Axis<1>>(&shape)?;
+        let normal = centred.try_div(std)?;
+        // Parameters go along rows: of a channel, or of an element.
+        let rows = match affine {
+            Affine::None => return normal.try_reshape_like(&(features, batch)),
+            Affine::Channel => self.input[0],
+            Affine::Element => features,
+        };
+        let shape = (rows, features / rows * batch);
+        let along = |param: &Map<E, D>| -> Result<Flat<E, D, T>, D::Err> {
+            param.retaped::<T>().try_reshape_like(&(rows,))?.try_broadcast_like::<_, Axis<1>>(&shape)
+        };
+        let scaled = normal.try_reshape_like(&shape)?.try_mul(along(&self.params[0])?)?;
+        scaled.try_add(along(&self.params[1])?)?.try_reshape_like(&(features, batch))
     }
 
     pub(super) fn lrn<T: NetTape<E, D>>(

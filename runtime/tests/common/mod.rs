@@ -2,7 +2,9 @@
 #![allow(dead_code)] // Each test target uses its part.
 
 use convnet::dfdx::prelude::*;
-use convnet::graph::{Conv, Graph, Node, Op, Pad, Param, Part, Pool, PoolKind, Shape as NodeShape};
+use convnet::graph::{
+    Affine, Conv, ConvTranspose, Graph, Node, Op, Pad, Param, Part, Pool, PoolKind, Shape as NodeShape,
+};
 use convnet::net::{Map, Outcome, Pass, Real};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -61,6 +63,16 @@ fn param_shapes(op: &Op, from: NodeShape, to: NodeShape) -> Vec<(&'static str, V
             vec![("weight", vec![links.iter().map(|row| row.len()).sum(), *h, *w], true)]
         }
         Op::Conv(Conv { groups, kernel: [h, w], .. }) => vec![("weight", vec![out_c, in_c / groups, *h, *w], true)],
+        Op::ConvTranspose(ConvTranspose { groups, kernel: [h, w], .. }) => {
+            vec![("weight", vec![in_c, out_c / groups, *h, *w], true)]
+        }
+        Op::GroupNorm { affine: Affine::Channel, .. } => {
+            vec![("weight", vec![in_c], true), ("bias", vec![in_c], true)]
+        }
+        Op::GroupNorm { affine: Affine::Element, .. } => {
+            let shape = from.chw().to_vec();
+            vec![("weight", shape.clone(), true), ("bias", shape, true)]
+        }
         Op::Linear { .. } => vec![("weight", vec![out_c, from.len()], true)],
         Op::Subsample { .. } => vec![("weight", vec![in_c], true), ("bias", vec![in_c], true)],
         Op::BatchNorm { .. } => vec![
@@ -72,7 +84,12 @@ fn param_shapes(op: &Op, from: NodeShape, to: NodeShape) -> Vec<(&'static str, V
         Op::Prelu { per_channel } => vec![("weight", vec![if *per_channel { in_c } else { 1 }], true)],
         _ => vec![],
     };
-    if matches!(op, Op::Conv(Conv { bias: true, .. }) | Op::Linear { bias: true }) {
+    if matches!(
+        op,
+        Op::Conv(Conv { bias: true, .. })
+            | Op::ConvTranspose(ConvTranspose { bias: true, .. })
+            | Op::Linear { bias: true }
+    ) {
         shapes.push(("bias", vec![out_c], true));
     }
     shapes
@@ -175,6 +192,10 @@ where
 pub fn conv(kernel: [usize; 2]) -> Conv {
     let (stride, dilation, pad) = ([1, 1], [1, 1], Pad::default());
     Conv { kernel, stride, pad, dilation, groups: 1, bias: true, links: None }
+}
+
+pub fn conv_transpose(kernel: [usize; 2]) -> ConvTranspose {
+    ConvTranspose { kernel, stride: [1, 1], pad: Pad::default(), dilation: [1, 1], groups: 1, bias: true }
 }
 
 pub fn pool(kind: PoolKind, kernel: [usize; 2], stride: [usize; 2], pad: [usize; 2]) -> Pool {

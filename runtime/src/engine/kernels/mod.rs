@@ -8,19 +8,27 @@
 
 mod column;
 mod correlate;
+mod gather;
+mod group_norm;
 mod mem;
 mod norm;
 mod pack;
 mod pointwise;
+mod scale;
+mod shuffle;
 mod simd;
 mod weight_grad;
 mod window;
 
 pub use column::{Across, Columns};
 pub use correlate::{Block, Correlate};
+pub use gather::Gather;
+pub use group_norm::GroupNorm;
 pub use norm::BatchNorm;
 pub use pack::{Clear, Pack, Pad, Repack, WeightBlock, WeightMap};
 pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
+pub use scale::{Scale, ScaleGrad};
+pub use shuffle::{Order, Shuffle};
 pub use simd::{Isa, Simd};
 pub use weight_grad::{BiasGrad, WeightGrad};
 pub use window::{SubsampleGrad, Window, Windows};
@@ -52,6 +60,14 @@ pub enum Step {
     NormInputGrad(BatchNorm),
     Columns(Columns),
     ColumnsGrad(Columns),
+    Gather(Gather),
+    Shuffle(Shuffle),
+    Scale(Scale),
+    ScaleGrad(ScaleGrad),
+    GroupStatistics(GroupNorm),
+    GroupNormalise(GroupNorm),
+    GroupParamGrad(GroupNorm),
+    GroupInputGrad(GroupNorm),
     /// Ends a stage: what was written before may be read after.
     Barrier,
 }
@@ -74,6 +90,13 @@ impl Step {
             Step::Statistics(step) | Step::NormParamGrad(step) => step.stat_tasks(),
             Step::Normalise(step) | Step::NormInputGrad(step) => step.row_tasks(),
             Step::Columns(step) | Step::ColumnsGrad(step) => step.tasks(),
+            Step::Gather(step) => step.tasks(),
+            Step::Shuffle(step) => step.tasks(),
+            Step::Scale(step) => step.tasks(),
+            Step::ScaleGrad(step) => step.tasks(),
+            Step::GroupStatistics(step) | Step::GroupInputGrad(step) => step.batch,
+            Step::GroupNormalise(step) => step.row_tasks(),
+            Step::GroupParamGrad(step) => step.param_tasks(),
             Step::Barrier => 0,
         }
     }
@@ -113,6 +136,14 @@ impl Step {
                 Step::NormInputGrad(step) => step.input_grad::<S>(mem, tasks),
                 Step::Columns(step) => step.run(mem, tasks),
                 Step::ColumnsGrad(step) => step.run_grad(mem, tasks),
+                Step::Gather(step) => step.run::<S>(mem, tasks),
+                Step::Shuffle(step) => step.run(mem, tasks),
+                Step::Scale(step) => step.run::<S>(mem, tasks),
+                Step::ScaleGrad(step) => step.run::<S>(mem, tasks),
+                Step::GroupStatistics(step) => step.statistics::<S>(mem, tasks),
+                Step::GroupNormalise(step) => step.normalise::<S>(mem, tasks),
+                Step::GroupParamGrad(step) => step.param_grad::<S>(mem, tasks),
+                Step::GroupInputGrad(step) => step.input_grad::<S>(mem, tasks),
                 Step::Barrier => {}
             }
         }

@@ -141,7 +141,8 @@ pub enum Function {
     /// `out = activation'(known) * from`
     Derivative(Activation, GradMode),
     /// `out = mask * from`, forward and backward; the node and the probability say which mask.
-    Dropout(usize, f64, GradMode),
+    #[allow(missing_docs)]
+    Dropout { node: usize, p: f64, channels: bool, mode: GradMode },
     /// `out = from + known`
     Sum,
     /// The gradient of a sum to one of its terms.
@@ -203,10 +204,11 @@ impl Pointwise {
                     }
                 }
                 Function::Pass(mode) => mode.apply(from, out, |_| 1.0),
-                Function::Dropout(node, p, mode) => {
+                Function::Dropout { node, p, channels, mode } => {
                     let scale = (1.0 / (1.0 - p)) as f32;
+                    let group = if channels { (self.out.chw[1] * self.out.chw[2]) as u64 } else { 1 };
                     let factor = |i: usize| match seed {
-                        Some(seed) if !keep(seed, node, self.index(row, i), p) => 0.0,
+                        Some(seed) if !keep(seed, node, self.index(row, i) / group, p) => 0.0,
                         Some(_) => scale,
                         None => 1.0,
                     };

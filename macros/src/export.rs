@@ -1,0 +1,113 @@
+//! `#[export(name)]`: a `macro_rules!` that declares the same layers at another input and output size, in any crate.
+//!
+//! It repeats the blocks and the body as they were written, so every shape is checked anew where it is used. The const
+//! generic that the output is declared with stands for whatever the user declares; budgets stay behind, since they hold for
+//! the original's sizes.
+
+use crate::ast::Network;
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+use syn::Expr;
+
+/// The macros of the networks that ask for one; `tokens` is the whole macro call.
+pub fn macros(tokens: &TokenStream, networks: &[Network]) -> TokenStream {
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let blocks = blocks(&trees);
+    let exported = networks.iter().filter_map(|network| Some((network, network.export.as_ref()?)));
+    exported.filter_map(|(network, name)| Some(one(network, name, &blocks, body(&trees, &network.name)?))).collect()
+}
+
+fn one(network: &Network, name: &Ident, blocks: &TokenStream, body: TokenStream) -> TokenStream {
+    let d = Punct::new('$', Spacing::Alone);
+    let symbol = match network.output.as_slice() {
+        [Expr::Path(path)] => path.path.get_ident().cloned(),
+        _ => None,
+    };
+    let body = without_budgets(body);
+    let (pattern, output, body) = match &symbol {
+        Some(symbol) => (quote!(#d #symbol:tt), quote!(#d #symbol), substituted(body, symbol)),
+        None => (quote!(#d(#d output:tt)*), quote!(#d(#d output)*), body),
+    };
+    let generics = format_ident!("symbol");
+    let doc = format!(
+        "Declares a network with the layers of [`{}`] at other sizes: `{name}! {{ pub struct Name: [C, H, W] -> [N] }}`.",
+        network.name
+    );
+    quote! {
+        #[doc = #doc]
+        #[macro_export]
+        macro_rules! #name {
+            (
+                #d(#[#d(#d meta:tt)*])* #d vis:vis struct #d name:ident
+                #d(<#d(const #d #generics:ident : usize #d(= #d default:literal)?),* #d(,)?>)?
+                : [#d(#d input:tt)*] -> [#pattern]
+            ) => {
+                ::convnet::cnn! {
+                    #blocks
+                    #d(#[#d(#d meta)*])* #d vis struct #d name
+                    #d(<#d(const #d #generics : usize #d(= #d default)?),*>)?
+                    : [#d(#d input)*] -> [#output] { #body }
+                }
+            };
+        }
+    }
+}
+
+/// `block name(...) { ... }`, each time.
+fn blocks(trees: &[TokenTree]) -> TokenStream {
+    let is_block = |window: &&[TokenTree]| match window {
+        [TokenTree::Ident(word), TokenTree::Ident(_), TokenTree::Group(params), TokenTree::Group(body)] => {
+            word == "block" && params.delimiter() == Delimiter::Parenthesis && body.delimiter() == Delimiter::Brace
+        }
+        _ => false,
+    };
+    trees.windows(4).filter(is_block).flatten().cloned().collect()
+}
+
+/// What is in the braces of `struct name`.
+fn body(trees: &[TokenTree], name: &Ident) -> Option<TokenStream> {
+    let start = trees.windows(2).position(|window| match window {
+        [TokenTree::Ident(word), TokenTree::Ident(found)] => word == "struct" && found == name,
+        _ => false,
+    })?;
+    trees.iter().skip(start).find_map(|tree| match tree {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
+        _ => None,
+    })
+}
+
+/// The statements that are no budgets.
+fn without_budgets(body: TokenStream) -> TokenStream {
+    let (mut kept, mut skipping, mut starts) = (TokenStream::new(), false, true);
+    for tree in body {
+        skipping |= starts && matches!(&tree, TokenTree::Ident(word) if word == "assert");
+        let ends = match &tree {
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            _ => false,
+        };
+        if !skipping {
+            kept.extend([tree]);
+        }
+        skipping &= !ends;
+        starts = ends;
+    }
+    kept
+}
+
+/// The const generic as a variable of the macro.
+fn substituted(body: TokenStream, symbol: &Ident) -> TokenStream {
+    body.into_iter()
+        .flat_map(|tree| match tree {
+            TokenTree::Ident(name) if name == *symbol => {
+                vec![TokenTree::Punct(Punct::new('$', Spacing::Alone)), TokenTree::Ident(name)]
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), substituted(group.stream(), symbol));
+                inner.set_span(group.span());
+                vec![TokenTree::Group(inner)]
+            }
+            other => vec![other],
+        })
+        .collect()
+}

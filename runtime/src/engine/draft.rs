@@ -1,0 +1,396 @@
+//! The planner's walk over a graph: slots, layouts, lifetimes.
+
+use super::geometry::Geometry;
+use super::kernels::{WeightMap, from_output};
+use super::layout::Layout;
+use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
+use super::regions::Regions;
+use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
+
+/// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
+const PACK_FIRST: usize = 1 << 21;
+
+/// A draft in the making.
+pub struct Drafting {
+    graph: &'static Graph,
+    purpose: Purpose,
+    /// The nodes to compute, in order.
+    order: Vec<usize>,
+    /// Those and the nodes whose values are given.
+    present: Vec<usize>,
+    regions: Regions,
+    slots: Vec<Slot>,
+    nodes: Vec<NodePlan>,
+    readers: Vec<usize>,
+    last_reader: Vec<usize>,
+}
+
+impl Drafting {
+    /// For `graph` and `purpose`.
+    pub fn new(graph: &'static Graph, purpose: Purpose) -> Self {
+        let covered = purpose.part.covered(graph);
+        let order: Vec<usize> = (0..graph.nodes.len()).filter(|id| covered[*id]).collect();
+        let present = (0..graph.nodes.len()).filter(|id| covered[*id] || purpose.part.inputs.contains(id)).collect();
+        let mut readers = vec![0; graph.nodes.len()];
+        let mut last_reader: Vec<usize> = (0..graph.nodes.len()).collect();
+        for id in &order {
+            for input in graph.nodes[*id].inputs {
+                readers[*input] += 1;
+                last_reader[*input] = *id;
+            }
+        }
+        purpose.part.outputs.iter().for_each(|output| readers[*output] += 1);
+        let (slots, regions) = (Vec::new(), Regions::default());
+        let nodes = vec![NodePlan::absent(); graph.nodes.len()];
+        Drafting { graph, purpose, order, present, regions, slots, nodes, readers, last_reader }
+    }
+
+    fn is_given(&self, id: usize) -> bool {
+        self.purpose.part.inputs.contains(&id)
+    }
+
+    /// The time of a node's forward steps; time 0 is the loading of the input.
+    fn forward_time(id: usize) -> usize {
+        id + 1
+    }
+
+    fn output_time(&self) -> usize {
+        self.graph.nodes.len() + 1
+    }
+
+    fn backward_time(&self, id: usize) -> usize {
+        2 * self.graph.nodes.len() + 3 - id
+    }
+
+    fn end(&self) -> usize {
+        self.backward_time(0) + 1
+    }
+
+    /// The draft, and the regions it asks for.
+    pub fn finish(mut self) -> (Draft, Regions) {
+        let graph = self.graph;
+        let batch = self.purpose.batch;
+        let (order, present) = (self.order.clone(), self.present.clone());
+        present.iter().for_each(|id| self.node(*id));
+        order.iter().for_each(|id| self.halos(*id));
+        let mut params = vec![None; graph.params.len()];
+        let mut total = 0;
+        for id in &order {
+            let node = &graph.nodes[*id];
+            for param in node.first_param..node.first_param + node.op.n_params() {
+                let len = graph.params[param].shape.iter().product::<usize>();
+                params[param] = Some(self.regions.add(len, 0, self.end()));
+                total += len;
+            }
+        }
+        let pack_first = total <= PACK_FIRST;
+        present.iter().for_each(|id| self.lifetimes(*id, pack_first));
+        let part = self.purpose.part.clone();
+        let len = |id: &usize| batch * graph.nodes[*id].shape.len();
+        let inputs = part.inputs.iter().map(|id| self.regions.add(len(id), 0, 0)).collect();
+        let out_time = self.output_time();
+        let outputs = part.outputs.iter().map(|id| self.regions.add(len(id), out_time, out_time + 1)).collect();
+        for id in &part.outputs {
+            let slot = self.slots[self.nodes[*id].slot].region;
+            self.regions.keep(slot, out_time);
+        }
+        let (mut d_outputs, mut d_inputs, mut d_params) =
+            (Vec::new(), vec![None; part.inputs.len()], vec![None; params.len()]);
+        if self.purpose.backward {
+            let add = |id: &usize| self.regions.add(len(id), out_time + 1, out_time + 1);
+            d_outputs = part.outputs.iter().map(add).collect();
+            for (place, id) in d_inputs.iter_mut().zip(&part.inputs).filter(|(_, id)| self.nodes[**id].wants_grad) {
+                *place = Some(self.regions.add(len(id), self.end(), self.end()));
+            }
+            for id in &order {
+                let node = &graph.nodes[*id];
+                for param in node.first_param..node.first_param + node.op.n_params() {
+                    if graph.params[param].trainable && self.nodes[*id].wants_grad {
+                        let len = graph.params[param].shape.iter().product();
+                        d_params[param] = Some(self.regions.add(len, self.backward_time(*id), self.end()));
+                    }
+                }
+            }
+        }
+        let Drafting { purpose, regions, slots, nodes, .. } = self;
+        let draft = Draft {
+            graph,
+            purpose,
+            slots,
+            nodes,
+            order,
+            inputs,
+            outputs,
+            d_outputs,
+            d_inputs,
+            params,
+            d_params,
+            pack_first,
+        };
+        (draft, regions)
+    }
+
+    /// Whether `id` is the only reader of its input's slot, so that it may overwrite it.
+    fn alone(&self, id: usize) -> bool {
+        let input = self.graph.nodes[id].inputs[0];
+        let slot = self.nodes[input].slot;
+        // All nodes that share the slot so far must form a chain that leads to `id`.
+        (0..id).filter(|other| self.nodes[*other].slot == slot).all(|other| self.readers[other] == 1)
+            && !self.is_given(input)
+    }
+
+    /// The node whose slot `id` can share, if it can.
+    fn shared(&self, id: usize) -> Option<usize> {
+        let node = &self.graph.nodes[id];
+        if self.is_given(id) {
+            return None;
+        }
+        let input = *node.inputs.first()?;
+        match node.op {
+            Op::Flatten | Op::Identity => Some(input),
+            Op::Dropout { p, .. } if !self.purpose.dropout || p == 0.0 => Some(input),
+            Op::Activation(activation) => {
+                // A backward pass that reads an output needs it as it was before the next activation.
+                let slot = self.nodes[input].slot;
+                let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
+                let unread =
+                    sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
+                let allowed = !self.purpose.backward || (unread && from_output(activation));
+                (allowed && self.alone(id) && !self.shares_given(input)).then_some(input)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `id` is a value that was given, looked at differently.
+    fn shares_given(&self, id: usize) -> bool {
+        self.purpose.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
+    }
+
+    fn node(&mut self, id: usize) {
+        let node = &self.graph.nodes[id];
+        let given = self.is_given(id);
+        let inputs = if given { &[] } else { node.inputs };
+        let (purpose, lanes) = (&self.purpose, self.purpose.isa.lanes());
+        let wants_grad = purpose.backward
+            && match given {
+                true => purpose.input_grad && self.readers[id] > 0,
+                false => node.params > 0 || inputs.iter().any(|input| self.nodes[*input].wants_grad),
+            };
+        let shared = self.shared(id);
+        let slot = match shared {
+            Some(input) => self.nodes[input].slot,
+            None => {
+                let mut chw = node.shape.chw();
+                // Element by element, a flattened value keeps the layout of the map it was.
+                if let (Op::Activation(_) | Op::Dropout { .. }, Some(input)) = (node.op, inputs.first()) {
+                    chw = self.slots[self.nodes[*input].slot].value.chw;
+                }
+                let value =
+                    if given && self.read_by_pixel(id) { Layout::planar(chw) } else { Layout::blocked(chw, lanes) };
+                // What is given is loaded before the first node runs.
+                let time = if given { 0 } else { Self::forward_time(id) };
+                let region = self.regions.add(0, time, time);
+                self.slots.push(Slot { value, grad: Layout::blocked(chw, lanes), region, grad_region: None });
+                self.slots.len() - 1
+            }
+        };
+        let input_chw = inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
+        let geometry = match (node.op, input_chw) {
+            (Op::Conv(conv), Some(input)) => Some(Geometry::conv(conv, input, node.shape.chw(), purpose.batch, lanes)),
+            (Op::ConvTranspose(conv), Some(input)) => {
+                Some(Geometry::transposed(conv, input, node.shape.chw(), purpose.batch, lanes))
+            }
+            (Op::Linear { bias }, Some(input)) => {
+                Some(Geometry::linear(input, node.shape.len(), bias, purpose.batch, lanes))
+            }
+            _ => None,
+        };
+        self.nodes[id] = NodePlan {
+            slot,
+            first: shared.is_none(),
+            fused: None,
+            wants_grad,
+            rectified: wants_grad && !given && self.pools_rectified(id),
+            geometry,
+            extra: Extra::default(),
+        };
+        if let (Some(input), Op::Activation(_)) = (shared, node.op)
+            && self.nodes[input].geometry.is_some()
+        {
+            self.nodes[input].fused = Some(id);
+        }
+    }
+
+    /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
+    fn pools_rectified(&self, id: usize) -> bool {
+        let node = &self.graph.nodes[id];
+        let (Op::Pool(Pool { kind: PoolKind::Max, .. }), Some(input)) = (node.op, node.inputs.first()) else {
+            return false;
+        };
+        let rectifier = matches!(self.graph.nodes[*input].op, Op::Activation(Activation::Relu));
+        rectifier && !self.nodes[*input].first && self.readers[*input] == 1
+    }
+
+    /// Whether all that read node `id`, however often it is flattened, are convolutions and linear layers, which can read
+    /// the outside world's layout.
+    fn read_by_pixel(&self, id: usize) -> bool {
+        let mut same = vec![id];
+        !self.purpose.part.outputs.contains(&id)
+            && self.order.iter().filter(|reader| **reader > id).all(|reader| {
+                let (reader, node) = (*reader, &self.graph.nodes[*reader]);
+                if !node.inputs.iter().any(|input| same.contains(input)) {
+                    return true;
+                }
+                if matches!(node.op, Op::Flatten) {
+                    same.push(reader);
+                }
+                matches!(node.op, Op::Conv(_) | Op::Linear { .. } | Op::Flatten)
+            })
+    }
+
+    fn lifetimes(&mut self, id: usize, pack_first: bool) {
+        let node = &self.graph.nodes[id];
+        let batch = self.purpose.batch;
+        let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
+        let wants_grad = self.nodes[id].wants_grad;
+        self.regions.keep(self.slots[self.nodes[id].slot].region, forward);
+        if wants_grad {
+            self.grad_lifetime(id);
+        }
+        if self.is_given(id) {
+            let slot = &self.slots[self.nodes[id].slot];
+            let (region, len) = (slot.region, batch * slot.value.image());
+            self.regions.grow(region, len);
+            return;
+        }
+        for input in node.inputs {
+            let region = self.slots[self.nodes[*input].slot].region;
+            self.regions.keep(region, forward);
+        }
+        if wants_grad {
+            let (input, output) = reads_backward(&node.op);
+            let output = output || self.nodes[id].rectified;
+            for input in node.inputs.iter().filter(|_| input) {
+                let region = self.slots[self.nodes[*input].slot].region;
+                self.regions.keep(region, backward);
+            }
+            if output {
+                self.regions.keep(self.slots[self.nodes[id].slot].region, backward);
+            }
+        }
+        self.repacking(id);
+        let value = self.slots[self.nodes[id].slot].value;
+        let mut extra = std::mem::take(&mut self.nodes[id].extra);
+        if let Some(geometry) = self.nodes[id].geometry {
+            let input = self.slots[self.nodes[node.inputs[0]].slot].clone();
+            let packed_len = |pieces: Vec<(_, WeightMap)>| pieces.iter().map(|(_, map)| map.packed_len()).sum();
+            let from = if pack_first { 0 } else { forward };
+            extra.weights = Some(self.regions.add(packed_len(geometry.forward(&input.value, &value)), from, forward));
+            let padded = geometry.outs().next_multiple_of(geometry.lanes);
+            extra.bias = Some(self.regions.add(padded, from, forward));
+            if wants_grad {
+                // Chunks of images are never more than there are images or 48; see `WeightGrad::new`.
+                let (grad, _) = geometry.weight_grad(&input.value, &self.slots[self.nodes[id].slot].grad);
+                extra.weight_grad = Some(self.regions.add(grad.chunks * grad.chunk_len, backward, backward));
+                if self.nodes[node.inputs[0]].wants_grad {
+                    let len = packed_len(geometry.backward(&self.slots[self.nodes[id].slot].grad, &input.grad));
+                    extra.back_weights = Some(self.regions.add(len, backward, backward));
+                }
+            }
+        }
+        let last = if wants_grad { backward } else { self.output_time() };
+        match node.op {
+            Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }) if wants_grad => {
+                extra.first = Some(self.regions.add(batch * value.image(), forward, last));
+            }
+            Op::GroupNorm { groups, .. } => {
+                extra.first = Some(self.regions.add(batch * groups, forward, last));
+                extra.second = Some(self.regions.add(batch * groups, forward, last));
+            }
+            Op::BatchNorm { .. } => {
+                let len = value.blocks() * value.block;
+                let last = last.max(self.output_time());
+                extra.first = Some(self.regions.add(len, forward, last));
+                extra.second = Some(self.regions.add(len, forward, last));
+                extra.third = Some(self.regions.add(len, forward, last));
+            }
+            _ => {}
+        }
+        self.nodes[id].extra = extra;
+        let slot = &self.slots[self.nodes[id].slot];
+        let (region, len) = (slot.region, batch * slot.value.image());
+        self.regions.grow(region, len);
+    }
+
+    /// The halos that a convolution needs around its input and around its output's gradient. Lengths are taken only after
+    /// all nodes have been here, since the readers of a slot come after its writer.
+    fn halos(&mut self, id: usize) {
+        let Some(geometry) = self.nodes[id].geometry else { return };
+        let widen = |halo: &mut [usize; 2], by: [usize; 2]| *halo = [halo[0].max(by[0]), halo[1].max(by[1])];
+        let [value, grad] = geometry.halos();
+        let input = self.nodes[self.graph.nodes[id].inputs[0]].slot;
+        widen(&mut self.slots[input].value.halo, value);
+        let own = self.nodes[id].slot;
+        widen(&mut self.slots[own].grad.halo, grad);
+    }
+
+    fn grad_lifetime(&mut self, id: usize) {
+        let slot = self.nodes[id].slot;
+        let from = match self.purpose.part.outputs.contains(&id) {
+            true => self.output_time() + 1,
+            false => self.backward_time(self.last_reader[id]),
+        };
+        let to = if self.is_given(id) { self.end() } else { self.backward_time(id) };
+        let region = match self.slots[slot].grad_region {
+            Some(region) => region,
+            None => self.regions.add(0, from, to),
+        };
+        self.slots[slot].grad_region = Some(region);
+        self.regions.grow(region, self.purpose.batch * self.slots[slot].grad.image());
+        self.regions.keep(region, to);
+        self.regions.keep_from(region, from);
+    }
+
+    /// A layer that works by channel on a vector that was flattened from a map needs it as a vector.
+    fn repacking(&mut self, id: usize) {
+        let node = &self.graph.nodes[id];
+        let by_channel = matches!(
+            node.op,
+            Op::BatchNorm { .. }
+                | Op::GroupNorm { .. }
+                | Op::Prelu { .. }
+                | Op::Lrn { .. }
+                | Op::Softmax
+                | Op::LogSoftmax
+                | Op::ChannelPool { .. }
+        );
+        let Some(input) = node.inputs.first().filter(|_| by_channel) else { return };
+        let Shape::Vector(len) = self.graph.nodes[*input].shape else { return };
+        let lanes = self.purpose.isa.lanes();
+        let layout = Layout::blocked([len, 1, 1], lanes);
+        if self.slots[self.nodes[*input].slot].value.chw == layout.chw {
+            return;
+        }
+        let size = self.purpose.batch * layout.image();
+        let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
+        let wants_grad = self.nodes[id].wants_grad;
+        let region = self.regions.add(size, forward, if wants_grad { backward } else { forward });
+        let grad = (wants_grad && self.nodes[*input].wants_grad).then(|| self.regions.add(size, backward, backward));
+        self.nodes[id].extra.repacked = Some((layout, region, grad));
+    }
+}
+
+/// Whether the backward pass of an operation reads its input and its output.
+fn reads_backward(op: &Op) -> (bool, bool) {
+    match op {
+        Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } | Op::Subsample { .. } => (true, false),
+        Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::Scale => (true, false),
+        Op::Lrn { .. } | Op::Prelu { .. } | Op::ChannelPool { .. } => (true, false),
+        Op::Activation(activation) => (!from_output(*activation), from_output(*activation)),
+        Op::Softmax | Op::LogSoftmax => (false, true),
+        Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::Flatten | Op::Dropout { .. } => (false, false),
+        Op::Add | Op::Concat | Op::Identity | Op::Custom(_) => (false, false),
+        Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => (false, false),
+    }
+}

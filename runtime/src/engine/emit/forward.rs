@@ -1,0 +1,199 @@
+//! The forward pass, node by node.
+
+use super::Emitter;
+use crate::engine::geometry::Geometry;
+use crate::engine::kernels::*;
+use crate::engine::layout::Layout;
+use crate::engine::regions::Region;
+use crate::graph::Op;
+
+impl Emitter<'_> {
+    pub(super) fn forward(&mut self) {
+        let draft = self.draft;
+        for (id, region) in draft.purpose.part.inputs.iter().zip(&draft.inputs) {
+            let staging = self.outside(*id, *region);
+            let input = self.value(*id);
+            self.clear_halo(input);
+            self.push(Step::Repack(Repack::whole(staging, input, self.batch(), false)));
+        }
+        if draft.pack_first {
+            draft.order.iter().for_each(|id| self.pack(*id));
+        }
+        self.end_stage();
+        for id in &draft.order {
+            self.forward_node(*id);
+            self.end_stage();
+        }
+        for (id, region) in draft.purpose.part.outputs.iter().zip(&draft.outputs) {
+            let to = self.outside(*id, *region);
+            self.push(Step::Repack(Repack::whole(self.value(*id), to, self.batch(), false)));
+        }
+    }
+
+    /// The value of a node as the outside world lays it out.
+    pub(super) fn outside(&self, id: usize, region: Region) -> Layout {
+        Layout::planar(self.draft.graph.nodes[id].shape.chw()).at(self.places.of(region))
+    }
+
+    pub(super) fn pack(&mut self, id: usize) {
+        let (node, plan) = (&self.draft.graph.nodes[id], self.node(id).clone());
+        let Some(geometry) = plan.geometry else { return };
+        let (param, param_len) = (self.param(node.first_param), geometry.weight_len());
+        let mut packed = self.place(plan.extra.weights);
+        for (_, map) in geometry.forward(&self.value(node.inputs[0]), &self.value(id)) {
+            let len = map.packed_len();
+            self.push(Step::Pack(Pack { map, param, param_len, packed, chunks: 1 }));
+            packed += len;
+        }
+        if geometry.bias {
+            let outs = geometry.outs();
+            self.push(Step::Pad(Pad {
+                from: self.param(node.first_param + 1),
+                len: outs,
+                to: self.place(plan.extra.bias),
+                padded: outs.next_multiple_of(geometry.lanes),
+            }));
+        }
+    }
+
+    pub(super) fn forward_node(&mut self, id: usize) {
+        let draft = self.draft;
+        let (node, plan) = (&draft.graph.nodes[id], &draft.nodes[id]);
+        let (from, out, batch) = (self.value(node.inputs[0]), self.value(id), self.batch());
+        if plan.first {
+            self.clear_halo(out);
+        }
+        if let Some(geometry) = &plan.geometry {
+            return self.forward_conv(id, geometry, from, out);
+        }
+        if let Some((layout, region, _)) = plan.extra.repacked {
+            let to = layout.at(self.places.of(region));
+            self.push(Step::Repack(Repack::whole(from, to, batch, false)));
+            self.end_stage();
+        }
+        let from = if plan.extra.repacked.is_some() { self.by_channel(id) } else { from };
+        let pointwise = |function| Step::Pointwise(Pointwise { function, known: from, from, out, batch });
+        match node.op {
+            Op::Activation(activation) if draft.nodes[node.inputs[0]].fused != Some(id) => {
+                self.push(pointwise(Function::Activate(activation)));
+            }
+            Op::Dropout { p, channels } if plan.first => {
+                self.push(pointwise(Function::Dropout { node: id, p, channels, mode: GradMode::Store }));
+            }
+            Op::GroupNorm { .. } => {
+                let norm = self.group_norm(id);
+                self.push(Step::GroupStatistics(norm));
+                self.end_stage();
+                self.push(Step::GroupNormalise(norm));
+            }
+            Op::Resample(how) => {
+                let taps = [1, 2].map(|i| how.taps(i - 1, from.chw[i], out.chw[i]));
+                self.push(Step::Gather(Gather::new(from, out, taps, how.outside(), batch)));
+            }
+            Op::ChannelPad { before } => {
+                self.push(Step::Clear(Clear { layout: out, batch, whole: true }));
+                self.end_stage();
+                let (part, starts) =
+                    (draft.graph.nodes[node.inputs[0]].shape.chw(), [0, before * out.chw[1] * out.chw[2]]);
+                self.push(Step::Repack(Repack { from, to: out, part, starts, batch, accumulate: false }));
+            }
+            Op::Scale => {
+                let factors = self.value(node.inputs[1]);
+                self.push(Step::Scale(Scale { x: from, factors, out, mode: GradMode::Store, batch }));
+            }
+            Op::Add | Op::Concat => self.forward_merge(id),
+            Op::Prelu { per_channel } => {
+                self.push(pointwise(Function::Prelu(self.param(node.first_param), per_channel as usize)));
+            }
+            Op::BatchNorm { .. } => {
+                let norm = self.batch_norm(id);
+                self.push(Step::Statistics(norm));
+                self.end_stage();
+                self.push(Step::Normalise(norm));
+            }
+            _ => {
+                if let Some(window) = self.window(id) {
+                    self.push(Step::Window(window));
+                } else if let Some(columns) = self.columns(id) {
+                    self.push(Step::Columns(columns));
+                } else if let Some(how) = order(&node.op) {
+                    self.push(Step::Shuffle(Shuffle { from, to: out, how, accumulate: false, batch }));
+                }
+            }
+        }
+    }
+
+    pub(super) fn forward_conv(&mut self, id: usize, geometry: &Geometry, from: Layout, out: Layout) {
+        let plan = self.node(id).clone();
+        if !self.draft.pack_first {
+            self.pack(id);
+            self.end_stage();
+        }
+        let (mut weights, bias) = (self.place(plan.extra.weights), self.place(plan.extra.bias));
+        for (mut correlate, map) in geometry.forward(&from, &out) {
+            for block in &mut correlate.blocks {
+                block.weights += weights;
+                block.bias = block.bias.map(|at| at + bias);
+            }
+            correlate.activation = plan.fused.and_then(|fused| match self.draft.graph.nodes[fused].op {
+                Op::Activation(activation) => Some(activation),
+                _ => None,
+            });
+            weights += map.packed_len();
+            self.push(Step::Correlate(correlate));
+        }
+    }
+
+    /// Whether the inputs of a sum lie as its output does, so that it can be taken row by row.
+    pub(super) fn side_by_side(&self, id: usize) -> bool {
+        let out = self.value(id);
+        let node = &self.draft.graph.nodes[id];
+        matches!(node.op, Op::Add)
+            && node.inputs.iter().all(|input| {
+                let value = self.value(*input);
+                value.chw == out.chw && value.block == out.block
+            })
+    }
+
+    /// For each input of a merging node: where its elements start in the output.
+    pub(super) fn starts(&self, id: usize) -> Vec<(usize, usize)> {
+        let node = &self.draft.graph.nodes[id];
+        let mut next = 0;
+        let place = |input: &usize| {
+            let start = next;
+            if matches!(node.op, Op::Concat) {
+                next += self.draft.graph.nodes[*input].shape.len();
+            }
+            (*input, start)
+        };
+        node.inputs.iter().map(place).collect()
+    }
+
+    pub(super) fn forward_merge(&mut self, id: usize) {
+        let (node, out, batch) = (&self.draft.graph.nodes[id], self.value(id), self.batch());
+        if let ([a, b], true) = (node.inputs, self.side_by_side(id)) {
+            let (from, known) = (self.value(*a), self.value(*b));
+            self.push(Step::Pointwise(Pointwise { function: Function::Sum, known, from, out, batch }));
+            return;
+        }
+        for (i, (input, start)) in self.starts(id).into_iter().enumerate() {
+            let part = self.draft.graph.nodes[input].shape.chw();
+            // The first term of a sum is copied, the others are added to it.
+            let accumulate = matches!(node.op, Op::Add) && i > 0;
+            let from = self.value(input);
+            self.push(Step::Repack(Repack { from, to: out, part, starts: [0, start], batch, accumulate }));
+            if matches!(node.op, Op::Add) {
+                self.end_stage();
+            }
+        }
+    }
+}
+
+/// The order that a layer brings elements into.
+pub(super) fn order(op: &Op) -> Option<Order> {
+    match *op {
+        Op::ChannelShuffle { groups } => Some(Order::Channels(groups)),
+        Op::PixelShuffle { factor } => Some(Order::Squares(factor)),
+        _ => None,
+    }
+}

@@ -1,0 +1,178 @@
+"""Writes MODEL.json: what PyTorch computes in double precision for a network under weights that any language can make again.
+
+    python3 -m venv venv && venv/bin/pip install torch torchvision numpy
+    venv/bin/python golden.py densenet121 mobilenet_v2 --seed 2
+
+`convnet parity MODEL.json` compares a network of the zoo with it. Models are torchvision's by their names, and `lenet5`,
+`nin`, `resnet20` ... `resnet110` (option A) and `resnet20_cifar` (option B), which are defined here.
+"""
+import argparse
+import json
+import math
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+def unit(name, seed, n):
+    """n numbers in [-1, 1): splitmix64's finaliser over a hash of the name."""
+    h = 0xCBF29CE484222325
+    for byte in name.encode():
+        h = ((h ^ byte) * 0x100000001B3) % 2**64
+    i = np.arange(1, n + 1, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        z = np.uint64(h ^ seed) + i * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    return (z >> np.uint64(40)).astype(np.float64) / 2**23 - 1
+
+
+def fill(model, seed):
+    norms = {name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    state = model.state_dict()
+    for key, tensor in state.items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        layer, _, field = key.rpartition(".")
+        u = unit(key, seed, tensor.numel())
+        if layer in norms:
+            value = {"weight": 1 + 0.1 * u, "bias": 0.1 * u, "running_mean": 0.1 * u, "running_var": 1 + 0.5 * u}[field]
+        elif field == "weight":
+            value = u * math.sqrt(4.5 / (tensor.numel() / tensor.shape[0]))
+        else:
+            value = 0.1 * u
+        state[key] = torch.from_numpy(value.astype(np.float32).astype(np.float64)).reshape(tensor.shape)
+    model.load_state_dict(state)
+
+
+class LeNet5(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv2(F.max_pool2d(F.relu(self.conv1(x)), 2))), 2).flatten(1)
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
+
+
+class Block(nn.Module):
+    def __init__(self, ins, outs, stride, projects):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(ins, outs, 3, stride, 1, bias=False), nn.BatchNorm2d(outs)
+        self.conv2, self.bn2 = nn.Conv2d(outs, outs, 3, 1, 1, bias=False), nn.BatchNorm2d(outs)
+        self.stride, self.more = stride, (outs - ins) // 2
+        if projects and (stride != 1 or ins != outs):
+            self.downsample = nn.Sequential(nn.Conv2d(ins, outs, 1, stride, bias=False), nn.BatchNorm2d(outs))
+        else:
+            self.downsample = lambda x: F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, self.more, self.more))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.downsample(x))
+
+
+class Cifar(nn.Module):
+    def __init__(self, n, projects):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        stage = lambda ins, outs, stride: nn.Sequential(
+            *[Block(ins if i == 0 else outs, outs, stride if i == 0 else 1, projects) for i in range(n)]
+        )
+        self.layer1, self.layer2, self.layer3 = stage(16, 16, 1), stage(16, 32, 2), stage(32, 64, 2)
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = self.layer3(self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x))))))
+        return self.fc(x.mean((2, 3)))
+
+
+class Nin(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layer = lambda ins, out, kernel, pad, second, third: nn.Sequential(
+            nn.Conv2d(ins, out, kernel, padding=pad), nn.ReLU(), nn.Conv2d(out, second, 1), nn.ReLU(),
+            nn.Conv2d(second, third, 1), nn.ReLU(),
+        )
+        self.mlpconv1, self.mlpconv2 = layer(3, 192, 5, 2, 160, 96), layer(96, 192, 5, 2, 192, 192)
+        self.mlpconv3 = layer(192, 192, 3, 1, 192, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.mlpconv1(x), 3, 2, ceil_mode=True)
+        x = F.avg_pool2d(self.mlpconv2(x), 3, 2, ceil_mode=True)
+        return self.mlpconv3(x).mean((2, 3))
+
+
+def build(name):
+    depths = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet110": 18}
+    if name == "lenet5":
+        return LeNet5(), (1, 28, 28)
+    if name == "nin":
+        return Nin(), (3, 32, 32)
+    if name in depths:
+        return Cifar(depths[name], False), (3, 32, 32)
+    if name == "resnet20_cifar":
+        return Cifar(3, True), (3, 32, 32)
+    import torchvision
+
+    extra = {"transform_input": False, "aux_logits": True, "init_weights": False} if name == "googlenet" else {}
+    return getattr(torchvision.models, name)(weights=None, **extra), (3, 224, 224)
+
+
+def measure(model, x, targets, training):
+    model.train(training)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    model.zero_grad()
+    x = x.clone().requires_grad_()
+    out = model(x)
+    logits, heads = (out.logits, [out.aux_logits1, out.aux_logits2]) if isinstance(out, tuple) else (out, [])
+    loss = F.cross_entropy(logits, targets)
+    for head in heads:
+        loss = loss + 0.3 * F.cross_entropy(head, targets)
+    loss.backward()
+    logits = logits.detach()
+    grads = {}
+    for key, param in model.named_parameters():
+        if param.grad is not None:
+            flat = param.grad.flatten()
+            at = sorted({0, flat.numel() // 3, flat.numel() // 2, flat.numel() - 1})
+            grads[key] = {"l2": flat.norm().item(), "sum": flat.sum().item(), "at": {str(i): flat[i].item() for i in at}}
+    buffers = {k: v.norm().item() for k, v in model.state_dict().items() if "running_" in k} if training else {}
+    return {
+        "logits_first8": logits[:, :8].tolist(), "logits_last2": logits[:, -2:].tolist(),
+        "logits_l2": logits.norm().item(), "logits_absmax": logits.abs().max().item(),
+        "argmax": logits.argmax(1).tolist(), "loss": loss.item(), "input_grad_l2": x.grad.norm().item(),
+        "input_grad_sum": x.grad.sum().item(), "grads": grads, "buffers_l2_after": buffers,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", default=".")
+    options = parser.parse_args()
+    torch.set_default_dtype(torch.float64)
+    for name in options.models:
+        model, shape = build(name)
+        model = model.double()
+        fill(model, options.seed)
+        x = torch.from_numpy(unit("input", options.seed, 2 * math.prod(shape))).reshape(2, *shape)
+        targets = torch.tensor([3, 7])
+        keys = {k: list(v.shape) for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+        golden = {
+            "model": name, "seed": options.seed, "input_shape": [2, *shape], "targets": [3, 7],
+            "params": sum(p.numel() for p in model.parameters()), "keys": keys,
+            "eval": measure(model, x, targets, False), "train": measure(model, x, targets, True),
+        }
+        with open(f"{options.out}/{name}.json", "w") as file:
+            json.dump(golden, file)
+        print(name)
+
+
+main()
