@@ -60,8 +60,8 @@ struct Comparison {
     input_gradient: Option<f64>,
     gradients: f64,
     worst_gradient: String,
-    /// What rounding input and parameters another way changes in a gradient, where one is beyond the limit.
-    rounding: Option<f64>,
+    /// What rounding input and parameters another way changes in logits and gradients, where some are beyond the limit.
+    rounding: Option<[f64; 2]>,
     buffers: Option<f64>,
     passed: bool,
 }
@@ -98,10 +98,11 @@ pub fn run(arguments: Arguments) -> Outcome {
 
 fn text(c: &Comparison) -> String {
     let optional = |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{value:.1e}"));
-    let rounding =
-        c.rounding.map_or(String::new(), |rounding| format!("; rounding input and weights makes {rounding:.1e}"));
+    let rounding = c.rounding.map_or(String::new(), |[logits, gradients]| {
+        format!("  (rounding input and weights another way: logits {logits:.1e}, gradients {gradients:.1e})")
+    });
     format!(
-        "{} {} {:8} {:5} logits {:.1e}  loss {:.1e}  input gradient {}  gradients {:.1e} ({}{rounding})  buffers {}",
+        "{} {} {:8} {:5} logits {:.1e}  loss {:.1e}  input gradient {}  gradients {:.1e} ({})  buffers {}{rounding}",
         if c.passed { "ok  " } else { "FAIL" },
         c.model,
         format!("{:?}", c.executor).to_lowercase(),
@@ -171,6 +172,15 @@ impl WithModel for Task {
             }
         }
         Ok(comparisons)
+    }
+}
+
+impl Comparison {
+    fn holds(&self, logits: f64, gradients: f64) -> bool {
+        let optional = [self.input_gradient, self.buffers].into_iter().flatten();
+        self.logits <= logits
+            && self.gradients <= gradients
+            && optional.chain([self.loss]).all(|error| error <= gradients)
     }
 }
 
@@ -275,6 +285,10 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|x| x.powi(2)).sum::<f64>().sqrt()
 }
 
+fn largest_change(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+}
+
 /// What the errors of a gradient are relative to. One that is zero in exact arithmetic, as that of a bias before a batch
 /// norm, keeps the rounding of its terms; it is compared with the others.
 fn scale(of: &Gradient, all: &Values) -> f64 {
@@ -292,21 +306,18 @@ impl Found {
     /// off by one rounding each. In single precision, an activation so close to zero that a rounding changes its
     /// sign switches a path of the gradient on or off; the exact gradient would change as much.
     fn excuse(&self, comparison: &mut Comparison, first: &Found, want: &Values) {
-        let mut rounding = 0.0_f64;
+        let mut gradients = 0.0_f64;
         for (name, gradient) in &want.grads {
             let pair = self.gradients.get(name.as_str()).zip(first.gradients.get(name.as_str()));
             let Some((nudged, plain)) = pair else { continue };
-            let change = nudged.iter().zip(plain).map(|(a, b)| (a - b).abs()).fold(0.0, worse);
-            rounding = worse(rounding, change / scale(gradient, want));
+            gradients = worse(gradients, largest_change(nudged, plain) / scale(gradient, want));
         }
-        let rounding = worse(comparison.rounding.unwrap_or(0.0), rounding);
+        let logits = largest_change(&self.logits, &first.logits) / want.logits_absmax.max(f64::MIN_POSITIVE);
+        let [before_logits, before_gradients] = comparison.rounding.unwrap_or_default();
+        let rounding = [worse(before_logits, logits), worse(before_gradients, gradients)];
         comparison.rounding = Some(rounding);
-        let gradients_only = comparison.logits <= LOGITS
-            && [Some(comparison.loss), comparison.input_gradient, comparison.buffers]
-                .into_iter()
-                .flatten()
-                .all(|error| error <= GRADIENTS);
-        comparison.passed = gradients_only && comparison.gradients <= GRADIENTS.max(ROUNDINGS * rounding);
+        let [logits, gradients] = rounding.map(|change| ROUNDINGS * change);
+        comparison.passed = comparison.holds(LOGITS.max(logits), GRADIENTS.max(gradients));
     }
 
     fn judge(&self, file: &Path, model: &str, executor: Executor, mode: &'static str, want: &Values) -> Comparison {
@@ -337,10 +348,7 @@ impl Found {
         let buffers = buffers.reduce(worse);
         let logits = self.logits_error(want);
         let loss = (self.loss - want.loss).abs() / want.loss.abs().max(f64::MIN_POSITIVE);
-        let limits = [(logits, LOGITS), (loss, GRADIENTS), (gradients, GRADIENTS)];
-        let optional = [input_gradient, buffers].into_iter().flatten().map(|error| (error, GRADIENTS));
-        let passed = limits.into_iter().chain(optional).all(|(error, limit)| error <= limit);
-        Comparison {
+        let mut comparison = Comparison {
             file: file.to_owned(),
             model: model.to_owned(),
             executor,
@@ -352,8 +360,10 @@ impl Found {
             worst_gradient,
             rounding: None,
             buffers,
-            passed,
-        }
+            passed: false,
+        };
+        comparison.passed = comparison.holds(LOGITS, GRADIENTS);
+        comparison
     }
 
     /// The largest error of a logit, of their norm and of the class found, relative to the largest logit.
