@@ -1,14 +1,14 @@
-//! A network's parameters and buffers in a safetensors file, under PyTorch's names.
+//! A network's parameters and buffers in a weight file, under PyTorch's names.
 //!
 //! Loading is strict and all or nothing: every missing, extra and mis-shaped key is reported at once, and the network keeps
-//! its old values unless everything fits. The file is read, not mapped: a file that shrinks under a map ends the process.
+//! its old values unless everything fits. [`load_partly`] leaves out what the file lacks, for a network with a new head. The
+//! file is read, not mapped: a file that shrinks under a map ends the process.
 
 use crate::atomic_file;
 use crate::backend::Backend;
-use crate::graph::Graph;
-use crate::net::{Network, Real, params, set_params};
-use safetensors::{Dtype as FileType, SafeTensors, tensor::TensorView};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::net::{NamedTensor, Network, Real, named_shapes, named_tensors, set_named_tensors};
+use crate::weights::{self, Entry, Format, StateDict, WeightsError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -31,13 +31,23 @@ pub enum CheckpointError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The file is not safetensors, or damaged.
-    #[error("{}: not a valid safetensors file: {problem}", path.display())]
+    /// The file is no weight file, damaged, or of a kind that is not written.
+    #[error("{}: {source}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What the reader says.
-        problem: String,
+        source: WeightsError,
+    },
+    /// Nothing in the file belongs to the network.
+    #[error("{} holds nothing of {network}: its first keys are {keys}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Name of the network.
+        network: &'static str,
+        /// Some of the file's keys.
+        keys: String,
     },
     /// Keys, shapes or types are not those of the network.
     #[error("{} does not fit {network}:{mismatch}", path.display())]
@@ -67,7 +77,7 @@ pub struct Mismatch {
     pub extra: Vec<String>,
     /// Keys with another shape: key, the network's shape, the file's.
     pub shapes: Vec<(String, Vec<usize>, Vec<usize>)>,
-    /// Keys with another type than `F32`: key, the file's type.
+    /// Keys that are no floating-point numbers: key, the file's type.
     pub types: Vec<(String, String)>,
 }
 
@@ -91,7 +101,7 @@ impl fmt::Display for Mismatch {
         list(f, "not in the network", self.extra.clone())?;
         let shapes = self.shapes.iter().map(|(key, want, got)| format!("{key} (expected {want:?}, found {got:?})"));
         list(f, "wrong shape", shapes.collect())?;
-        let types = self.types.iter().map(|(key, got)| format!("{key} (expected F32, found {got})"));
+        let types = self.types.iter().map(|(key, got)| format!("{key} (expected floating-point numbers, found {got})"));
         list(f, "wrong type", types.collect())
     }
 }
@@ -99,117 +109,131 @@ impl fmt::Display for Mismatch {
 /// What a checkpoint says about itself.
 pub type Metadata = BTreeMap<String, String>;
 
-/// Writes the network's parameters and buffers, with `metadata` beside the name of the network, atomically.
+/// Writes the network's parameters and buffers, with `metadata` beside the name of the network, atomically. A name that ends
+/// in `.npz` makes a NumPy archive (without metadata), any other a safetensors file.
 ///
 /// # Errors
-/// When the file cannot be written; an older one is then untouched.
+/// When the file cannot be written, an older one is then untouched; or when its name asks for a PyTorch file.
 pub fn save<N: Network<E, D>, E: Real, D: Backend<E>>(
     net: &N,
     path: &Path,
     metadata: &Metadata,
 ) -> Result<(), CheckpointError> {
-    let write = |source| CheckpointError::Write { path: path.to_owned(), source };
-    let tensors: Vec<Vec<u8>> = params(net)
-        .iter()
-        .map(|param| {
-            let numbers = param.as_vec().into_iter();
-            numbers.flat_map(|x| x.to_f32().unwrap_or(f32::NAN).to_le_bytes()).collect()
-        })
-        .collect();
-    let invalid = |error: safetensors::SafeTensorError| write(std::io::Error::other(error.to_string()));
-    let views = N::GRAPH.params.iter().zip(&tensors).map(|(param, bytes)| {
-        TensorView::new(FileType::F32, param.shape.to_vec(), bytes).map(|view| (param.name, view))
-    });
-    let views = views.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-    let mut about: HashMap<String, String> = metadata.clone().into_iter().collect();
-    about.insert("format".into(), "convnet".into());
-    about.insert("network".into(), N::GRAPH.name.into());
-    let bytes = safetensors::serialize(views, Some(about)).map_err(invalid)?;
-    atomic_file::write(path, &canonical(bytes)).map_err(write)
+    let format = Format::of_path(path).unwrap_or(Format::Safetensors);
+    let mut dict = state_dict(net);
+    dict.metadata.extend(metadata.clone());
+    dict.metadata.insert("format".into(), "convnet".into());
+    dict.metadata.insert("network".into(), N::GRAPH.name.into());
+    write(&dict, path, format)
 }
 
-/// The header's metadata is written from a hash map, in an order that changes from run to run. The same network has to
-/// give the same bytes, so the metadata is written again in the order of its keys; its length stays what it was.
-fn canonical(mut bytes: Vec<u8>) -> Vec<u8> {
-    let Some(header_len) = bytes.first_chunk::<8>().map(|len| u64::from_le_bytes(*len) as usize) else { return bytes };
-    let Ok((_, metadata)) = SafeTensors::read_metadata(&bytes) else { return bytes };
-    let Some(about) = metadata.metadata() else { return bytes };
-    let quote = |text: &str| serde_json::Value::from(text).to_string();
-    let sorted: BTreeMap<&String, &String> = about.iter().collect();
-    let text =
-        sorted.iter().map(|(key, value)| format!("{}:{}", quote(key), quote(value))).collect::<Vec<_>>().join(",");
-    let (Some(header), open) = (bytes.get(8..8 + header_len), "\"__metadata__\":{") else { return bytes };
-    let found = header.windows(open.len()).position(|window| window == open.as_bytes());
-    if let Some(start) = found.map(|at| 8 + at + open.len())
-        && let Some(place) = bytes.get_mut(start..start + text.len())
-    {
-        place.copy_from_slice(text.as_bytes());
-    }
-    bytes
+/// Writes a weight file atomically.
+///
+/// # Errors
+/// As [`save`].
+pub fn write(dict: &StateDict, path: &Path, format: Format) -> Result<(), CheckpointError> {
+    let bytes =
+        weights::encode(dict, format).map_err(|source| CheckpointError::Format { path: path.to_owned(), source })?;
+    atomic_file::write(path, &bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
 }
 
-/// Reads parameters and buffers into the network and returns what the file says about itself. `num_batches_tracked` is
-/// ignored.
+/// The network's parameters and buffers, those of custom modules included.
+pub fn state_dict<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> StateDict {
+    let entry = |NamedTensor { name, shape, values }: NamedTensor<E>| match size_of::<E>() {
+        8 => Entry::from_f64(name, &shape, &numbers(&values, |x| x.to_f64().unwrap_or(f64::NAN))),
+        _ => Entry::from_f32(name, &shape, &numbers(&values, |x| x.to_f32().unwrap_or(f32::NAN))),
+    };
+    StateDict { entries: named_tensors(net).into_iter().map(entry).collect(), metadata: Metadata::new() }
+}
+
+fn numbers<E: Copy, F>(values: &[E], convert: impl Fn(E) -> F) -> Vec<F> {
+    values.iter().map(|x| convert(*x)).collect()
+}
+
+/// Reads parameters and buffers into the network and returns what the file says about itself. Any weight file will do,
+/// whatever its name; `num_batches_tracked` is ignored.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
 pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) -> Result<Metadata, CheckpointError> {
-    let bytes = std::fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
-    let format = |problem: String| CheckpointError::Format { path: path.to_owned(), problem };
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| format(describe(&error, bytes.len())))?;
-    let (_, about) = SafeTensors::read_metadata(&bytes).map_err(|error| format(describe(&error, bytes.len())))?;
-    let mismatch = compare(N::GRAPH, &file);
-    if !mismatch.is_empty() {
-        return Err(CheckpointError::Mismatch {
-            path: path.to_owned(),
-            network: N::GRAPH.name,
-            mismatch: Box::new(mismatch),
-        });
-    }
-    let mut values = Vec::new();
-    for (index, param) in N::GRAPH.params.iter().enumerate() {
-        let view = file.tensor(param.name).map_err(|error| format(error.to_string()))?;
-        let numbers = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        values.push((index, numbers.map(|x| E::from_f32(x).unwrap_or(E::nan())).collect()));
-    }
-    set_params(net, &values);
-    Ok(about.metadata().clone().unwrap_or_default().into_iter().collect())
+    let dict = read(path)?;
+    let mismatch = compare(net, &dict);
+    fits::<N, E, D>(path, mismatch)?;
+    assign(net, &dict);
+    Ok(dict.metadata)
 }
 
-fn compare(graph: &Graph, file: &SafeTensors<'_>) -> Mismatch {
+/// [`load`], but what the file lacks or has in another shape keeps the values that it has. Returns its keys, too.
+///
+/// # Errors
+/// When the file cannot be read, is damaged, has keys that the network lacks, or none that fits; the network is then
+/// unchanged.
+pub fn load_partly<N: Network<E, D>, E: Real, D: Backend<E>>(
+    net: &mut N,
+    path: &Path,
+) -> Result<(Metadata, Vec<String>), CheckpointError> {
+    let mut dict = read(path)?;
+    let mut mismatch = compare(net, &dict);
+    let mut kept = std::mem::take(&mut mismatch.missing);
+    kept.extend(std::mem::take(&mut mismatch.shapes).into_iter().map(|(key, ..)| key));
+    fits::<N, E, D>(path, mismatch)?;
+    dict.entries.retain(|entry| !kept.contains(&entry.name));
+    let known: BTreeSet<String> = named_shapes(net).into_iter().map(|(name, _)| name).collect();
+    if !dict.entries.iter().any(|entry| known.contains(&entry.name)) {
+        let keys: Vec<&str> = dict.entries.iter().take(4).map(|entry| entry.name.as_str()).collect();
+        return Err(CheckpointError::Foreign { path: path.to_owned(), network: N::GRAPH.name, keys: keys.join(", ") });
+    }
+    assign(net, &dict);
+    Ok((dict.metadata, kept))
+}
+
+/// Reads a weight file.
+///
+/// # Errors
+/// When it cannot be read or is damaged.
+pub fn read(path: &Path) -> Result<StateDict, CheckpointError> {
+    weights::read(path).map_err(|error| match error {
+        WeightsError::Io(source) => CheckpointError::Read { path: path.to_owned(), source },
+        source => CheckpointError::Format { path: path.to_owned(), source },
+    })
+}
+
+fn fits<N: Network<E, D>, E: Real, D: Backend<E>>(path: &Path, mismatch: Mismatch) -> Result<(), CheckpointError> {
+    if mismatch.is_empty() {
+        return Ok(());
+    }
+    let mismatch = Box::new(mismatch);
+    Err(CheckpointError::Mismatch { path: path.to_owned(), network: N::GRAPH.name, mismatch })
+}
+
+/// Writes what the file has into the network; everything has been compared before.
+fn assign<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDict) {
+    let values = dict.entries.iter().filter_map(|entry| {
+        let values: Vec<E> = match size_of::<E>() {
+            8 => numbers(&entry.to_f64()?, |x| E::from_f64(x).unwrap_or(E::nan())),
+            _ => numbers(&entry.to_f32()?, |x| E::from_f32(x).unwrap_or(E::nan())),
+        };
+        Some((entry.name.clone(), values))
+    });
+    set_named_tensors(net, &values.collect::<Vec<_>>());
+}
+
+fn compare<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N, dict: &StateDict) -> Mismatch {
     let mut mismatch = Mismatch::default();
+    let found: BTreeMap<&str, &Entry> = dict.entries.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let mut known = BTreeSet::new();
-    for param in graph.params {
-        known.insert(param.name);
-        match file.tensor(param.name) {
-            Err(_) => mismatch.missing.push(param.name.into()),
-            Ok(view) if view.shape() != param.shape => {
-                mismatch.shapes.push((param.name.into(), param.shape.to_vec(), view.shape().to_vec()));
+    for (name, shape) in named_shapes(net) {
+        match found.get(name.as_str()) {
+            None => mismatch.missing.push(name.clone()),
+            Some(entry) if entry.shape != shape => {
+                mismatch.shapes.push((name.clone(), shape, entry.shape.clone()));
             }
-            Ok(view) if view.dtype() != FileType::F32 => {
-                mismatch.types.push((param.name.into(), format!("{:?}", view.dtype())));
-            }
-            Ok(_) => {}
+            Some(entry) if !entry.kind.is_float() => mismatch.types.push((name.clone(), entry.kind.to_string())),
+            Some(_) => {}
         }
+        known.insert(name);
     }
-    let mut names = file.names();
-    names.sort_unstable();
-    let extra = names.into_iter().filter(|name| !known.contains(name) && !name.ends_with("num_batches_tracked"));
-    mismatch.extra = extra.map(String::from).collect();
+    let extra = found.keys().filter(|name| !known.contains(**name) && !name.ends_with("num_batches_tracked"));
+    mismatch.extra = extra.map(ToString::to_string).collect();
     mismatch
-}
-
-/// The reader's errors in words for someone who has the file, not the format, before them.
-fn describe(error: &safetensors::SafeTensorError, len: usize) -> String {
-    use safetensors::SafeTensorError::*;
-    match error {
-        HeaderTooSmall => format!("it has {len} bytes, too few for a header"),
-        HeaderTooLarge => "its header claims to be larger than 100 MB".into(),
-        InvalidHeaderLength => format!("its header claims to be longer than the file ({len} bytes)"),
-        InvalidHeader(_) | InvalidHeaderDeserialization(_) => format!("its header is not readable ({error})"),
-        MetadataIncompleteBuffer => {
-            format!("its tensors do not cover the file's {len} bytes exactly; it may have been cut short")
-        }
-        other => other.to_string(),
-    }
 }

@@ -16,12 +16,14 @@ pub mod backend;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod diagram;
 pub mod engine;
 pub mod graph;
 pub mod layers;
 pub mod net;
 pub mod portable;
 pub mod train;
+pub mod weights;
 pub mod words;
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.

@@ -63,7 +63,19 @@ pub struct NamedTensor<E> {
 
 /// Copies of all tensors of a module, those of `custom` modules included.
 pub fn named_tensors<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<NamedTensor<E>> {
-    struct Collect<E>(Vec<NamedTensor<E>>);
+    collected(net, true)
+}
+
+/// Name and shape of all tensors of a module.
+pub fn named_shapes<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<(String, Vec<usize>)> {
+    collected(net, false).into_iter().map(|NamedTensor { name, shape, .. }| (name, shape)).collect()
+}
+
+fn collected<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N, with_values: bool) -> Vec<NamedTensor<E>> {
+    struct Collect<E> {
+        with_values: bool,
+        found: Vec<NamedTensor<E>>,
+    }
     impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Collect<E> {
         type Viewer = (ViewTensorRef, ViewTensorName);
         type Err = D::Err;
@@ -76,13 +88,14 @@ pub fn named_tensors<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N)
             (t, name): (&Tensor<S, E, D>, String),
         ) -> Result<Option<Tensor<S, E, D>>, D::Err> {
             let shape = t.shape().concrete().into_iter().collect();
-            self.0.push(NamedTensor { name, shape, values: t.as_vec() });
+            let values = if self.with_values { t.as_vec() } else { Vec::new() };
+            self.found.push(NamedTensor { name, shape, values });
             Ok(None)
         }
     }
-    let mut collect = Collect(Vec::new());
+    let mut collect = Collect { with_values, found: Vec::new() };
     let _ = N::iter_tensors(&mut RecursiveWalker { m: (net, String::new()), f: &mut collect });
-    collect.0
+    collect.found
 }
 
 /// Writes new values into the tensors of these names. Each vector must have the tensor's length.

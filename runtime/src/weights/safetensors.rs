@@ -1,0 +1,110 @@
+//! safetensors: a JSON header and the tensors behind it. Parsing is the `safetensors` crate's, which checks that tensors
+//! neither overlap nor leave gaps.
+
+use super::{Entry, Kind, StateDict, WeightsError, invalid};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use std::collections::{BTreeMap, HashMap};
+
+fn kind_of(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::F16 => Kind::F16,
+        Dtype::BF16 => Kind::BF16,
+        Dtype::F32 => Kind::F32,
+        Dtype::F64 => Kind::F64,
+        Dtype::I8 => Kind::I8,
+        Dtype::I16 => Kind::I16,
+        Dtype::I32 => Kind::I32,
+        Dtype::I64 => Kind::I64,
+        Dtype::U8 => Kind::U8,
+        Dtype::BOOL => Kind::Bool,
+        _ => return None,
+    })
+}
+
+fn dtype_of(kind: Kind) -> Dtype {
+    match kind {
+        Kind::F16 => Dtype::F16,
+        Kind::BF16 => Dtype::BF16,
+        Kind::F32 => Dtype::F32,
+        Kind::F64 => Dtype::F64,
+        Kind::I8 => Dtype::I8,
+        Kind::I16 => Dtype::I16,
+        Kind::I32 => Dtype::I32,
+        Kind::I64 => Dtype::I64,
+        Kind::U8 => Dtype::U8,
+        Kind::Bool => Dtype::BOOL,
+    }
+}
+
+pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
+    let damaged = |error: SafeTensorError| invalid("safetensors", describe(&error, bytes.len()));
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let mut names = file.names();
+    // In the order of the file, so that the same tensors give the same bytes again.
+    names.sort_by_key(|name| header.info(name).map_or((0, 0), |info| info.data_offsets));
+    let mut entries = Vec::new();
+    for name in names {
+        let view = file.tensor(name).map_err(damaged)?;
+        let Some(kind) = kind_of(view.dtype()) else {
+            return Err(WeightsError::Unsupported(format!(
+                "`{name}` has the type {:?}, which nothing here uses",
+                view.dtype()
+            )));
+        };
+        entries.push(Entry { name: name.into(), shape: view.shape().to_vec(), kind, bytes: view.data().to_vec() });
+    }
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    Ok(StateDict { entries, metadata })
+}
+
+pub fn encode(dict: &StateDict) -> Result<Vec<u8>, WeightsError> {
+    let failed = |error: SafeTensorError| WeightsError::Unsupported(error.to_string());
+    let views = dict.entries.iter().map(|entry| {
+        TensorView::new(dtype_of(entry.kind), entry.shape.clone(), &entry.bytes).map(|view| (&entry.name, view))
+    });
+    let views = views.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let about: HashMap<String, String> = dict.metadata.clone().into_iter().collect();
+    let about = (!about.is_empty()).then_some(about);
+    safetensors::serialize(views, about).map(canonical).map_err(failed)
+}
+
+/// The header's metadata is written from a hash map, in an order that changes from run to run. The same dict has to give the
+/// same bytes, so the metadata is written again in the order of its keys; its length stays what it was.
+fn canonical(mut bytes: Vec<u8>) -> Vec<u8> {
+    let Some(header_len) = bytes.first_chunk::<8>().map(|len| u64::from_le_bytes(*len) as usize) else { return bytes };
+    let Ok((_, metadata)) = SafeTensors::read_metadata(&bytes) else { return bytes };
+    let Some(about) = metadata.metadata() else { return bytes };
+    let quote = |text: &str| serde_json::Value::from(text).to_string();
+    let sorted: BTreeMap<&String, &String> = about.iter().collect();
+    let text =
+        sorted.iter().map(|(key, value)| format!("{}:{}", quote(key), quote(value))).collect::<Vec<_>>().join(",");
+    let (Some(header), open) = (bytes.get(8..8 + header_len), "\"__metadata__\":{") else { return bytes };
+    let found = header.windows(open.len()).position(|window| window == open.as_bytes());
+    if let Some(start) = found.map(|at| 8 + at + open.len())
+        && let Some(place) = bytes.get_mut(start..start + text.len())
+    {
+        place.copy_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+pub fn too_short(len: usize) -> String {
+    format!("it has {len} bytes, too few for a header")
+}
+
+/// The reader's errors in words for someone who has the file, not the format, before them.
+fn describe(error: &SafeTensorError, len: usize) -> String {
+    use SafeTensorError::*;
+    match error {
+        HeaderTooSmall => too_short(len),
+        HeaderTooLarge => "its header claims to be larger than 100 MB".into(),
+        InvalidHeaderLength => format!("its header claims to be longer than the file ({len} bytes)"),
+        InvalidHeader(_) | InvalidHeaderDeserialization(_) => format!("its header is not readable ({error})"),
+        MetadataIncompleteBuffer => {
+            format!("its tensors do not cover the file's {len} bytes exactly; it may have been cut short")
+        }
+        other => other.to_string(),
+    }
+}
