@@ -3,7 +3,7 @@
 
 use crate::ast::{Block, Budget, Network, Statement};
 use crate::cost::{Count, Dim};
-use crate::graph::{Graph, Node, Shape, leads_to};
+use crate::graph::{Graph, Node, Shape, leads_to, peak};
 use crate::report::{Errors, did_you_mean, grouped, one_of};
 use crate::values::{BUDGET, SIZE, Scope, evaluate};
 use crate::walk::Checker;
@@ -110,9 +110,9 @@ impl Checker<'_, '_> {
             "params" => Some(Node::param_count),
             "macs" => Some(|node| node.macs.clone()),
             "activations" => Some(|node| crate::cost::product(&node.shape.chw())),
-            "receptive_field" => None,
+            "receptive_field" | "peak_activations" => None,
             _ => {
-                let known = ["params", "macs", "receptive_field", "activations"];
+                let known = ["params", "macs", "receptive_field", "activations", "peak_activations"];
                 let message = format!(
                     "there is no budget for `{what}`{}\n  budgets: {}",
                     did_you_mean(&what, known),
@@ -133,6 +133,11 @@ impl Checker<'_, '_> {
             Some(count) => {
                 let total = nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
                 self.evaluate(&total).map(|total| vec![total])
+            }
+            None if what == "peak_activations" => {
+                let candidates = peak(&self.nodes, self.current());
+                let values: Option<Vec<i128>> = candidates.iter().map(|count| self.evaluate(count)).collect();
+                values.map(|values| values.into_iter().max().into_iter().collect())
             }
             None => {
                 let last = nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));

@@ -62,6 +62,11 @@ impl Count {
         product
     }
 
+    /// Whether this is never less than `other`, whatever the symbols (which are positive) stand for.
+    fn covers(&self, other: &Count) -> bool {
+        self.plus(&other.times(&Count::number(-1))).0.values().all(|coefficient| *coefficient >= 0)
+    }
+
     /// The value where each symbol has the number that `value` gives; `None` where it gives none.
     pub fn evaluate(&self, value: impl Fn(usize) -> Option<u64>) -> Option<i128> {
         self.0.iter().try_fold(0_i128, |sum, (symbols, coefficient)| {
@@ -97,4 +102,16 @@ impl Count {
 /// The product of dimensions.
 pub fn product(dims: &[Dim]) -> Count {
     dims.iter().fold(Count::number(1), |product, dim| product.times(&dim.count()))
+}
+
+/// Those of `counts` of which one is the largest, whatever the symbols stand for.
+pub fn largest(counts: impl IntoIterator<Item = Count>) -> Vec<Count> {
+    let mut best: Vec<Count> = Vec::new();
+    for count in counts {
+        if !best.iter().any(|known| known.covers(&count)) {
+            best.retain(|known| !count.covers(known));
+            best.push(count);
+        }
+    }
+    best
 }

@@ -2,6 +2,7 @@
 
 use crate::cost::{Count, Dim};
 use proc_macro2::{Ident, TokenStream};
+use std::collections::BTreeMap;
 
 /// A checked network.
 pub struct Graph {
@@ -110,6 +111,11 @@ impl Shape {
 }
 
 impl Node {
+    /// Whether it only looks at its input differently.
+    fn looks(&self) -> bool {
+        matches!(self.label.as_str(), "flatten" | "identity")
+    }
+
     /// Trainable scalars.
     pub fn param_count(&self) -> Count {
         let trainable = self.params.iter().filter(|param| param.trainable);
@@ -154,4 +160,34 @@ pub fn trunk(nodes: &[Node], output: usize) -> Vec<bool> {
         furthest = furthest.max(reader.get(id).copied().unwrap_or(0));
     }
     trunk
+}
+
+/// How many elements are alive at once in evaluation, one image at a time: the candidates for the largest number. A value
+/// lives from its node to its last reader; a flatten is its input, looked at differently.
+pub fn peak(nodes: &[Node], output: usize) -> Vec<Count> {
+    let main = leads_to(nodes, output);
+    let is_main = |id: usize| main.get(id) == Some(&true);
+    let mut owner: Vec<usize> = (0..nodes.len()).collect();
+    let mut last: Vec<usize> = owner.clone();
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| is_main(*id)) {
+        let readers = node.inputs.iter().filter_map(|input| owner.get(*input).copied()).collect::<Vec<_>>();
+        for input in &readers {
+            if let Some(place) = last.get_mut(*input) {
+                *place = id;
+            }
+        }
+        if let (true, [input], Some(place)) = (node.looks(), readers.as_slice(), owner.get_mut(id)) {
+            *place = *input;
+        }
+    }
+    let mut live: BTreeMap<usize, Count> = BTreeMap::new();
+    let mut sums = Vec::new();
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| is_main(*id)) {
+        if owner.get(id) == Some(&id) {
+            live.insert(id, crate::cost::product(&node.shape.chw()));
+        }
+        sums.push(live.values().fold(Count::default(), |sum, len| sum.plus(len)));
+        live.retain(|value, _| last.get(*value).is_some_and(|last| *last > id));
+    }
+    crate::cost::largest(sums)
 }

@@ -157,10 +157,23 @@ fn numbers<E: Copy, F>(values: &[E], convert: impl Fn(E) -> F) -> Vec<F> {
 /// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
 pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) -> Result<Metadata, CheckpointError> {
     let dict = read(path)?;
-    let mismatch = compare(net, &dict);
-    fits::<N, E, D>(path, mismatch)?;
-    assign(net, &dict);
+    assign_strictly(net, &dict, path)?;
     Ok(dict.metadata)
+}
+
+/// [`load`], for a file that has been read before; its name is for the error.
+///
+/// # Errors
+/// When it does not fit; the network is then unchanged.
+pub fn assign_strictly<N: Network<E, D>, E: Real, D: Backend<E>>(
+    net: &mut N,
+    dict: &StateDict,
+    path: &Path,
+) -> Result<(), CheckpointError> {
+    let mismatch = compare(net, dict);
+    fits::<N, E, D>(path, mismatch)?;
+    assign(net, dict);
+    Ok(())
 }
 
 /// [`load`], but what the file lacks or has in another shape keeps the values that it has. Returns its keys, too.

@@ -9,7 +9,7 @@ mod taps;
 
 use crate::ast::{Network, Symbol};
 use crate::cost::{Count, Dim};
-use crate::graph::{Graph, Member, MemberKind, Node, Shape, leads_to};
+use crate::graph::{Graph, Member, MemberKind, Node, Shape, leads_to, peak};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use std::cell::RefCell;
@@ -124,6 +124,11 @@ impl Emitter<'_> {
                 /// Distance in input pixels between neighbouring elements of the last feature map.
                 pub const JUMP: [usize; 2] = #graph.jump();
 
+                /// Elements of all activations of one image in evaluation.
+                pub const ACTIVATIONS: usize = #graph.activation_count();
+                /// Elements of the activations of one image that have to be in memory at once in evaluation.
+                pub const PEAK_ACTIVATIONS: usize = #graph.peak_activations;
+
                 /// A tap for each layer, under the layer's name.
                 pub const fn taps() -> #taps_type {
                     #taps_value
@@ -169,6 +174,8 @@ impl Emitter<'_> {
         });
         let (input_type, output_type) = (self.features(self.input()), self.features(self.graph.output));
         let custom = self.custom();
+        let peak = peak(&self.graph.nodes, self.graph.output_node);
+        let peak = peak.iter().map(|count| self.count(count, quote!(usize)));
         quote! {
             #[automatically_derived]
             #[allow(clippy::all)]
@@ -182,6 +189,7 @@ impl Emitter<'_> {
                 const GRAPH: &'static ::convnet::graph::Graph = &::convnet::graph::Graph {
                     name: #text, nodes: &[#(#nodes),*], params: &[#(#all_params),*], output: #output,
                     heads: &[#(#heads),*],
+                    peak_activations: ::convnet::graph::largest(&[#(#peak),*]),
                 };
 
                 fn state(&self) -> &::convnet::net::State {

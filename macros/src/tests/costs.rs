@@ -169,3 +169,23 @@ fn resnet_family() {
     let last = graph.nodes.iter().rfind(|node| matches!(node.shape, crate::graph::Shape::Map(_))).unwrap();
     assert_eq!((last.receptive_field[0].evaluate(|_| None), last.jump), (Some(435), [32, 32]));
 }
+
+#[test]
+fn activations() {
+    // conv1 and its rectified twin at once: 2 * 6 * 784.
+    graph(&LENET.replace("flatten;", "flatten; assert peak_activations == 9_408, activations == 15_786;"));
+    // A residual keeps its input until the sum.
+    graph(
+        "struct N: [2, 4, 4] -> [2, 4, 4] {
+            residual { conv(2, 1); conv(4, 1); conv(2, 1); }
+            assert peak_activations == 128;
+        }",
+    );
+    // With a const generic the larger of two.
+    graph(
+        "struct N<const K: usize = 500>: [1, 4, 4] -> [K] { conv(9, 1); flatten; linear(K); linear(K); assert peak_activations == 1_000; }",
+    );
+    graph(
+        "struct N<const K: usize = 5>: [1, 4, 4] -> [K] { conv(9, 1); flatten; linear(K); linear(K); assert peak_activations == 160; }",
+    );
+}

@@ -29,6 +29,20 @@ pub struct Graph {
     pub output: usize,
     /// Auxiliary outputs, in the order of the source.
     pub heads: &'static [Head],
+    /// Elements of the activations of one image that are alive at once in evaluation: each from its node to its last reader.
+    pub peak_activations: usize,
+}
+
+/// The largest number.
+pub const fn largest(numbers: &[usize]) -> usize {
+    let (mut largest, mut i) = (0, 0);
+    while i < numbers.len() {
+        if numbers[i] > largest {
+            largest = numbers[i];
+        }
+        i += 1;
+    }
+    largest
 }
 
 /// An auxiliary output (`head` in `cnn!`): computed in training only.
@@ -128,6 +142,18 @@ impl Graph {
         while i < self.nodes.len() {
             if !self.nodes[i].auxiliary {
                 sum += self.nodes[i].macs;
+            }
+            i += 1;
+        }
+        sum
+    }
+
+    /// Elements of all activations of one image in evaluation, which is what has to be kept for a backward pass.
+    pub const fn activation_count(&self) -> usize {
+        let (mut sum, mut i) = (0, 0);
+        while i < self.nodes.len() {
+            if !self.nodes[i].auxiliary {
+                sum += self.nodes[i].shape.len();
             }
             i += 1;
         }

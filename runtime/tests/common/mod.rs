@@ -29,7 +29,14 @@ pub fn network(input: NodeShape, ops: &[(Op, NodeShape, Vec<usize>)]) -> &'stati
             params[nodes[i + 1].first_param..].iter().map(|p| p.shape.iter().product::<usize>()).sum();
     }
     let output = nodes.len() - 1;
-    Box::leak(Box::new(Graph { name: "Test", nodes: leak(nodes), params: leak(params), output, heads: &[] }))
+    Box::leak(Box::new(Graph {
+        name: "Test",
+        nodes: leak(nodes),
+        params: leak(params),
+        output,
+        heads: &[],
+        peak_activations: 0,
+    }))
 }
 
 fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param: usize) -> Node {

@@ -6,7 +6,9 @@
 
 mod bench;
 mod common;
+mod convert;
 mod devices;
+mod diagram;
 mod eval;
 mod golden;
 mod parity;
@@ -35,6 +37,10 @@ enum Command {
     Predict(predict::Arguments),
     /// Show the layers of a network with shapes, parameters and costs
     Summary(summary::Arguments),
+    /// Draw a network, as SVG and as Mermaid
+    Diagram(diagram::Arguments),
+    /// Turn a weight file into one of another format
+    Convert(convert::Arguments),
     /// List the devices that networks can run on
     Devices(devices::Arguments),
     /// Time a network
@@ -49,6 +55,8 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),
+        Command::Diagram(arguments) => diagram::run(arguments),
+        Command::Convert(arguments) => convert::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Parity(arguments) => parity::run(arguments),

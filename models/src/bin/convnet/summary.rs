@@ -10,6 +10,9 @@ pub struct Arguments {
     /// Which network
     #[arg(default_value = "lenet5")]
     model: String,
+    /// Pictures at once, for the memory that activations need
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    batch: u32,
     /// Print the layers as JSON
     #[arg(long)]
     json: bool,
@@ -29,6 +32,11 @@ struct Report {
     parameters: usize,
     macs: u64,
     receptive_field: [usize; 2],
+    jump: [usize; 2],
+    /// Elements for one picture.
+    activations: usize,
+    peak_activations: usize,
+    heads: Vec<&'static str>,
     layers: Vec<Layer>,
 }
 
@@ -39,8 +47,10 @@ struct Layer {
     output: [usize; 3],
     parameters: usize,
     macs: u64,
+    activations: usize,
     receptive_field: [usize; 2],
     jump: [usize; 2],
+    auxiliary: bool,
 }
 
 impl WithModel for Task {
@@ -50,7 +60,7 @@ impl WithModel for Task {
         let graph: &Graph = N::GRAPH;
         let paper = CATALOGUE.iter().find(|entry| entry.name == name).map_or("", |entry| entry.paper);
         if !self.0.json {
-            return Ok(print(&format!("{paper}\n\n{}", graph.summary()))?);
+            return Ok(print(&format!("{paper}\n\n{}", graph.summary().batch(self.0.batch as usize)))?);
         }
         let layers = graph.nodes.iter().map(|node| Layer {
             name: node.name,
@@ -58,8 +68,10 @@ impl WithModel for Task {
             output: node.shape.chw(),
             parameters: node.params,
             macs: node.macs,
+            activations: node.shape.len(),
             receptive_field: node.receptive_field,
             jump: node.jump,
+            auxiliary: node.auxiliary,
         });
         common::print_json(&Report {
             model: name,
@@ -67,6 +79,10 @@ impl WithModel for Task {
             parameters: graph.param_count(),
             macs: graph.mac_count(),
             receptive_field: graph.receptive_field(),
+            jump: graph.jump(),
+            activations: graph.activation_count(),
+            peak_activations: graph.peak_activations,
+            heads: graph.heads.iter().map(|head| head.name).collect(),
             layers: layers.collect(),
         })
     }

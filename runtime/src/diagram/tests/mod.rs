@@ -146,7 +146,7 @@ fn head_without_reader_is_at_the_side() {
 
 #[test]
 fn small_and_odd_graphs() {
-    let empty = Graph { name: "", nodes: &[], params: &[], output: 0, heads: &[] };
+    let empty = Graph { name: "", nodes: &[], params: &[], output: 0, heads: &[], peak_activations: 0 };
     assert!(check(&empty).cards.is_empty());
     assert_eq!(check(&Net::new("One", [1, 1, 1]).done()).cards.len(), 1);
     let mut net = Net::new("Vectors", [8, 1, 1]);

@@ -122,7 +122,14 @@ impl Net {
     }
 
     pub fn with_output(self, output: usize) -> Graph {
-        Graph { name: self.name, nodes: self.nodes.leak(), params: &[], output, heads: self.heads.leak() }
+        Graph {
+            name: self.name,
+            nodes: self.nodes.leak(),
+            params: &[],
+            output,
+            heads: self.heads.leak(),
+            peak_activations: 0,
+        }
     }
 }
 

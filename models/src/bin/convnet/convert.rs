@@ -1,0 +1,89 @@
+//! `convnet convert`
+
+use crate::common::{self, Outcome, print};
+use convnet::backend::Backend;
+use convnet::checkpoint;
+use convnet::dfdx::prelude::Cpu;
+use convnet::weights::{Format, StateDict};
+use convnet_models::{Model, WithModel, with_model};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  convnet convert resnet18.pth resnet18.safetensors --model resnet18\n  \
+                        convnet convert weights.safetensors weights.npz")]
+pub struct Arguments {
+    /// Weights as PyTorch (.pt, .pth), safetensors or NumPy (.npz) keep them
+    from: PathBuf,
+    /// The file to write; its name ends in .safetensors or .npz
+    to: PathBuf,
+    /// Refuse what is not exactly this network's
+    #[arg(long)]
+    model: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    from: PathBuf,
+    to: PathBuf,
+    tensors: usize,
+    elements: usize,
+    bytes: usize,
+    types: BTreeMap<String, usize>,
+}
+
+pub fn run(arguments: Arguments) -> Outcome {
+    let Arguments { from, to, model, json } = arguments;
+    let format = Format::of_path(&to).map_err(|error| format!("{}: {error}", to.display()))?;
+    let mut dict = checkpoint::read(&from)?;
+    if let Some(model) = model {
+        dict = with_model(&model, Fitted { from: from.clone(), dict })??;
+    }
+    checkpoint::write(&dict, &to, format)?;
+    let mut types = BTreeMap::new();
+    dict.entries.iter().for_each(|entry| *types.entry(entry.kind.to_string()).or_insert(0) += 1);
+    let bytes = dict.entries.iter().map(|entry| entry.bytes.len()).sum();
+    let elements = dict.entries.iter().map(|entry| entry.bytes.len() / entry.kind.size()).sum();
+    let report = Report { from, to, tensors: dict.entries.len(), elements, bytes, types };
+    if json {
+        return common::print_json(&report);
+    }
+    let types = report.types.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ");
+    Ok(print(&format!(
+        "{}: {} tensors ({types}), {} numbers, from {}",
+        report.to.display(),
+        report.tensors,
+        report.elements,
+        report.from.display()
+    ))?)
+}
+
+/// Takes a file through a network, which leaves what belongs to it, in its order.
+struct Fitted {
+    from: PathBuf,
+    dict: StateDict,
+}
+
+impl WithModel for Fitted {
+    type Output = Result<StateDict, Box<dyn std::error::Error>>;
+
+    fn run<N: Model>(self, name: &'static str) -> Self::Output {
+        fn fitted<N: Model, D: Backend<f32>>(
+            name: &str,
+            device: &D,
+            given: Fitted,
+        ) -> Result<StateDict, Box<dyn std::error::Error>> {
+            let mut net = common::build::<N, D>(name, device)?;
+            checkpoint::assign_strictly::<_, f32, D>(&mut net, &given.dict, &given.from)?;
+            let mut dict = checkpoint::state_dict::<_, f32, D>(&net);
+            dict.metadata = given.dict.metadata;
+            dict.metadata.insert("network".into(), N::GRAPH.name.into());
+            Ok(dict)
+        }
+        fitted::<N, Cpu>(name, &Cpu::default(), self)
+    }
+}

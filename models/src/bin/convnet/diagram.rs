@@ -1,0 +1,42 @@
+//! `convnet diagram`
+
+use crate::common::{Outcome, print};
+use convnet::atomic_file;
+use convnet::diagram;
+use convnet_models::{Model, WithModel, with_model};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  convnet diagram resnet152 --out pictures")]
+pub struct Arguments {
+    /// Which network
+    #[arg(default_value = "lenet5")]
+    model: String,
+    /// The folder to write MODEL.svg and MODEL.mmd (Mermaid) into
+    #[arg(long, default_value = ".")]
+    out: PathBuf,
+}
+
+pub fn run(arguments: Arguments) -> Outcome {
+    let model = arguments.model.clone();
+    with_model(&model, Task(arguments))?
+}
+
+struct Task(Arguments);
+
+impl WithModel for Task {
+    type Output = Outcome;
+
+    fn run<N: Model>(self, name: &'static str) -> Outcome {
+        let folder = self.0.out;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
+        for (extension, text) in [("svg", diagram::svg(N::GRAPH)), ("mmd", diagram::mermaid(N::GRAPH))] {
+            let path = folder.join(format!("{name}.{extension}"));
+            atomic_file::write(&path, text.as_bytes())
+                .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            print(&path.display().to_string())?;
+        }
+        Ok(())
+    }
+}
