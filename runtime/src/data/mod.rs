@@ -45,6 +45,16 @@ impl Dataset {
         &self.pixels[i * len..(i + 1) * len]
     }
 
+    /// The pictures in the middle of larger ones of `shape`, black around; grey ones are repeated over its channels.
+    /// `None` where that is not possible: `shape` is smaller, or has other colours.
+    pub fn placed(self, shape: [usize; 3]) -> Option<Self> {
+        if self.shape == shape {
+            return Some(self);
+        }
+        let pixels = placed(&self.pixels, self.shape, shape, 0)?;
+        Some(Dataset { shape, pixels, ..self })
+    }
+
     /// The first `n` pictures, or all if there are fewer.
     pub fn first(mut self, n: usize) -> Self {
         let n = n.min(self.len());
@@ -52,6 +62,27 @@ impl Dataset {
         self.labels.truncate(n);
         self
     }
+}
+
+/// Pictures `[N, C, H, W]` of shape `from` in the middle of larger ones of shape `to`, with `border` around; a single channel
+/// is repeated. `None` where that is not possible.
+pub fn placed<T: Copy>(pixels: &[T], from: [usize; 3], to: [usize; 3], border: T) -> Option<Vec<T>> {
+    let ([c, h, w], [out_c, out_h, out_w]) = (from, to);
+    let (top, left) = (out_h.checked_sub(h)? / 2, out_w.checked_sub(w)? / 2);
+    if (c != out_c && c != 1) || c * h * w == 0 {
+        return None;
+    }
+    let count = pixels.len() / (c * h * w);
+    let mut placed = vec![border; count * out_c * out_h * out_w];
+    for (row, line) in pixels.chunks_exact(w).enumerate() {
+        let (n, channel, y) = (row / (c * h), row / h % c, row % h);
+        let repeats = if c == 1 { 0..out_c } else { channel..channel + 1 };
+        for out in repeats {
+            let at = ((n * out_c + out) * out_h + top + y) * out_w + left;
+            placed[at..at + w].copy_from_slice(line);
+        }
+    }
+    Some(placed)
 }
 
 /// Why data could not be read. Each variant says in which file.
@@ -109,4 +140,19 @@ pub enum DataError {
         /// How many it has.
         labels: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_placed_in_the_middle_of_larger_ones() {
+        let data = Dataset { shape: [1, 1, 2], pixels: vec![1, 2, 3, 4], labels: vec![0, 1], classes: Vec::new() };
+        let placed = data.clone().placed([2, 3, 3]).unwrap();
+        let picture = |a, b| [0, 0, 0, a, b, 0, 0, 0, 0];
+        assert_eq!(placed.pixels, [picture(1, 2), picture(1, 2), picture(3, 4), picture(3, 4)].concat());
+        assert_eq!(data.clone().placed([1, 1, 2]), Some(data.clone()));
+        assert_eq!(data.placed([1, 1, 1]), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! What several subcommands share: printing, options, data.
 
 use convnet::backend::Backend;
+use convnet::data::Dataset;
 use convnet::data::mnist::{self, Split};
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
@@ -105,6 +106,12 @@ pub fn digits(folder: Option<&Path>) -> Result<Split, Box<dyn Error>> {
         Some(folder) => mnist::open(folder)?,
         None => mnist::bundled()?,
     })
+}
+
+/// Digits as the network takes them: in the middle of a larger picture, in as many colours as it wants.
+pub fn placed<N: Model>(data: Dataset) -> Dataset {
+    // What does not fit is told by whoever uses it, with both shapes.
+    data.clone().placed(N::GRAPH.input().chw()).unwrap_or(data)
 }
 
 /// Where a network's weights are kept unless the user says otherwise.

@@ -54,7 +54,7 @@ impl Task for Eval {
         let weights = arguments.weights.unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
         checkpoint::load::<_, f32, D>(&mut net, &weights)?;
-        let test = common::digits(arguments.data.as_deref())?.test;
+        let test = common::placed::<N>(common::digits(arguments.data.as_deref())?.test);
         let evaluation = evaluate(&net, &device, &test, mnist::NORMALISATION)?;
         if arguments.json {
             return common::print_json(&Report {

@@ -3,7 +3,7 @@
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use convnet::backend::Backend;
 use convnet::checkpoint;
-use convnet::data::{Batch, mnist};
+use convnet::data::{Batch, mnist, placed};
 use convnet::device::DeviceChoice;
 use convnet::train::predict;
 use convnet_models::Model;
@@ -89,11 +89,11 @@ impl Task for Predict {
             Some(names) => names.split(',').map(String::from).collect(),
             None => (0..N::GRAPH.output_shape().len()).map(|class| class.to_string()).collect(),
         };
-        let [_, height, width] = N::GRAPH.input().chw();
+        let shape = N::GRAPH.input().chw();
         let mut answers = Vec::new();
         let mut failed = 0;
         for path in images {
-            match read(&path, height as u32, width as u32, arguments.invert) {
+            match read(&path, shape, arguments.invert) {
                 Ok((pixels, inverted)) => {
                     let batch = Batch { pixels, labels: Vec::new() };
                     let top = predict(&net, &device, &batch)?.first().map(|p| p.top(arguments.top.into()));
@@ -127,8 +127,9 @@ fn text(answer: &Answer) -> String {
     format!("{}: {}{note}", answer.image.display(), classes.collect::<Vec<_>>().join(", "))
 }
 
-/// A picture in shades of grey, scaled to the network's input and normalised, and whether it was inverted.
-fn read(path: &Path, height: u32, width: u32, invert: Invert) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
+/// A picture in shades of grey as the digits for training are: scaled to their size (or the network's, if that is smaller), in
+/// the middle of its input, and normalised. Says whether it was inverted, too.
+fn read(path: &Path, shape: [usize; 3], invert: Invert) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
     // By content: a name may lie.
     let mut reader = ImageReader::new(BufReader::new(File::open(path)?)).with_guessed_format()?;
     if reader.format().is_none() {
@@ -154,10 +155,13 @@ fn read(path: &Path, height: u32, width: u32, invert: Invert) -> Result<(Vec<f32
     if inverted {
         image::imageops::invert(&mut grey);
     }
-    if grey.dimensions() != (width, height) {
-        grey = image::imageops::resize(&grey, width, height, FilterType::Triangle);
+    let [height, width] = [shape[1].min(28), shape[2].min(28)];
+    if grey.dimensions() != (width as u32, height as u32) {
+        grey = image::imageops::resize(&grey, width as u32, height as u32, FilterType::Triangle);
     }
-    Ok((grey.pixels().map(|pixel| mnist::NORMALISATION.apply(pixel.0[0])).collect(), inverted))
+    let pixels: Vec<f32> = grey.pixels().map(|pixel| mnist::NORMALISATION.apply(pixel.0[0])).collect();
+    let placed = placed(&pixels, [1, height, width], shape, mnist::NORMALISATION.apply(0));
+    Ok((placed.ok_or("it does not go into the network's input")?, inverted))
 }
 
 fn border_is_bright(picture: &image::GrayImage) -> bool {

@@ -53,6 +53,12 @@ pub struct Arguments {
     /// Of weights, order and dropout; the same seed gives the same network
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Start from these weights instead of random ones
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Keep random weights where the file has none or some of another shape: a new head
+    #[arg(long, requires = "weights")]
+    allow_missing: bool,
     /// Use only the first N training pictures
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -121,10 +127,20 @@ struct Report {
 impl Task for Train {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
         let Train { arguments, train, test } = self;
+        let (train, test) = (common::placed::<N>(train), common::placed::<N>(test));
         let config = arguments.config();
         let out = arguments.out.clone().unwrap_or_else(|| common::default_weights(name));
         let loud = !arguments.quiet;
         let mut net = common::build::<N, D>(name, &device)?;
+        if let Some(weights) = &arguments.weights {
+            let kept = match arguments.allow_missing {
+                true => checkpoint::load_partly::<_, f32, D>(&mut net, weights)?.1,
+                false => checkpoint::load::<_, f32, D>(&mut net, weights).map(|_| Vec::new())?,
+            };
+            if loud && !kept.is_empty() {
+                say(&format!("not in {}, so they start anew: {}", weights.display(), kept.join(", ")))?;
+            }
+        }
         if loud {
             say(&format!(
                 "{name}: {} parameters, {} training and {} test pictures, {on} ({} threads), {} epochs of {} steps",
