@@ -167,6 +167,9 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     }
     input.parse::<Token![struct]>()?;
     let name: Ident = input.parse()?;
+    if name == "E" || name == "D" {
+        errors.on(&name, format!("`{name}` is taken: `E` is a network's dtype and `D` its device; use a longer name"));
+    }
     let symbols = if input.peek(Token![<]) { symbols(input, errors)? } else { Vec::new() };
     let shape_hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
     let say = |error: syn::Error| syn::Error::new(error.span(), shape_hint);

@@ -17,6 +17,11 @@ impl Errors {
         self.push(syn::Error::new_spanned(tokens, self.with_context(message)));
     }
 
+    /// Reports `message` on all of `tokens`, without the block that is being filled in.
+    pub fn bare(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.push(syn::Error::new_spanned(tokens, message));
+    }
+
     /// Reports `message` at a place that has no tokens of its own.
     pub fn at(&mut self, span: Span, message: impl std::fmt::Display) {
         self.push(syn::Error::new(span, self.with_context(message)));

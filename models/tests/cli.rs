@@ -31,7 +31,7 @@ fn weights(folder: &Path) {
 fn help_and_facts() {
     let folder = folder();
     let help = ok(folder.path(), &["--help"]);
-    for word in ["train", "eval", "predict", "summary", "devices", "bench", "parity"] {
+    for word in ["train", "eval", "predict", "summary", "diagram", "convert", "devices", "bench", "parity"] {
         assert!(help.contains(word), "{help}");
         assert!(ok(folder.path(), &[word, "--help"]).contains("Usage:"));
     }
@@ -106,7 +106,7 @@ fn weights_that_do_not_fit() {
     let f = folder.path();
     fails(f, &["eval"], 1, &["cannot read lenet5.safetensors"]);
     std::fs::write(f.join("garbage.safetensors"), "not weights").unwrap();
-    fails(f, &["eval", "--weights", "garbage.safetensors"], 1, &["garbage.safetensors: not a valid safetensors file"]);
+    fails(f, &["eval", "--weights", "garbage.safetensors"], 1, &["garbage.safetensors: not a weight file"]);
     let other = Cpu::default().build_module::<Other, f32>();
     save::<_, f32, Cpu>(&other, &f.join("other.safetensors"), &Metadata::new()).unwrap();
     let expected = [
@@ -185,4 +185,51 @@ fn a_closed_pipe_is_no_error() {
     let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn diagrams_are_written() {
+    let folder = folder();
+    let said = ok(folder.path(), &["diagram", "googlenet", "--out", "pictures"]);
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["pictures/googlenet.svg", "pictures/googlenet.mmd"]);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join("pictures").join(name)).unwrap();
+    let (svg, mermaid) = (read("googlenet.svg"), read("googlenet.mmd"));
+    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && svg.contains("inception4e"));
+    assert!(mermaid.contains("flowchart TD") && mermaid.contains("inception4e"));
+    std::fs::write(folder.path().join("taken"), "").unwrap();
+    fails(folder.path(), &["diagram", "lenet5", "--out", "taken"], 1, &["cannot make the folder taken"]);
+    fails(folder.path(), &["diagram", "lenet9"], 1, &["no network is called `lenet9`"]);
+}
+
+#[test]
+fn weights_change_their_format() {
+    let folder = folder();
+    let f = folder.path();
+    weights(f);
+    let before = std::fs::read(f.join("lenet5.safetensors")).unwrap();
+    let said = ok(f, &["convert", "lenet5.safetensors", "lenet5.npz", "--model", "lenet5"]);
+    assert!(said.contains("10 tensors (10 F32), 61706 numbers"), "{said}");
+    ok(f, &["convert", "lenet5.npz", "again.safetensors", "--json"]);
+    let bytes = |name: &str| convnet::weights::read(&f.join(name)).unwrap().entries;
+    assert_eq!(bytes("again.safetensors"), bytes("lenet5.safetensors"));
+    fails(f, &["convert", "lenet5.npz", "x.pt"], 1, &["PyTorch files are read, not written"]);
+    fails(f, &["convert", "lenet5.npz", "x"], 1, &["x: the name has to end in .safetensors or .npz"]);
+    fails(f, &["convert", "missing.pt", "x.npz"], 1, &["cannot read missing.pt"]);
+    fails(
+        f,
+        &["convert", "lenet5.npz", "x.npz", "--model", "nin"],
+        1,
+        &["lenet5.npz does not fit Nin:", "missing: mlpconv1.0.weight"],
+    );
+    std::fs::write(f.join("bad.pt"), b"PK\x03\x04 and no more").unwrap();
+    fails(f, &["convert", "bad.pt", "lenet5.safetensors"], 1, &["bad.pt: not a valid zip file"]);
+    assert_eq!(std::fs::read(f.join("lenet5.safetensors")).unwrap(), before, "a failure harmed what was there");
+    // Weights of another network, for a start: what does not fit stays random.
+    fails(f, &["train", "--allow-missing"], 2, &["--weights"]);
+    fails(
+        f,
+        &["train", "nin", "--weights", "lenet5.npz", "--allow-missing"],
+        1,
+        &["does not fit Nin:", "not in the network: conv1.bias"],
+    );
 }

@@ -340,6 +340,56 @@ proptest! {
     }
 }
 
+/// Any value of a network can be asked for, and any can be given: in two pieces, joined at a random node, values and gradients
+/// are those of `portable` in the same pieces, and the output is that of the whole.
+#[test]
+fn networks_in_pieces() {
+    let mut rng = StdRng::seed_from_u64(11);
+    for seed in 0..200 {
+        let graph = random_graph(&mut rng);
+        let (params, x) = random::<f32>(graph, 3, seed);
+        let pass = Pass { training: false, dropout: None, input_grad: true };
+        let cut = rng.gen_range(0..graph.nodes.len());
+        let first =
+            Part { inputs: vec![0], outputs: if cut == graph.output { vec![cut] } else { vec![cut, graph.output] } };
+        let given = if cut == 0 { vec![0] } else { vec![0, cut] };
+        let second = Part { inputs: given, outputs: vec![graph.output] };
+        let double = |tensors: &[Map<f32, Cpu>]| tensors.iter().map(to_double).collect::<Vec<_>>();
+        let cache = engine::Cache::default();
+        let run = |part: &Part, inputs: Vec<Map<f32, Cpu>>| {
+            let tape = x.clone().traced(Gradients::leaky()).split_tape().1;
+            let outcome = engine::run(graph, &cache, part, params.clone(), inputs.clone(), tape, pass).unwrap();
+            let tape = OwnedTape::<f64, Cpu>::default();
+            let wide = double(&inputs);
+            let want = convnet::portable::run(graph, part, double(&params), wide.clone(), tape, pass).unwrap();
+            for (found, want) in outcome.outputs.iter().zip(&want.outputs) {
+                assert!(
+                    error(&common::numbers(&found.as_vec()), &want.as_vec()) < 1e-3,
+                    "cut at {cut}, {:#?}",
+                    graph.nodes
+                );
+            }
+            let (values, last) = (outcome.outputs.clone(), outcome.outputs.last().unwrap().clone());
+            let mut found = last.put_tape(outcome.tape).square().sum::<Rank0, _>().backward();
+            let mut want =
+                want.outputs.last().unwrap().clone().put_tape(want.tape).square().sum::<Rank0, _>().backward();
+            for (input, wide) in inputs.iter().zip(&wide) {
+                found.try_alloc_for(input).unwrap();
+                want.try_alloc_for(wide).unwrap();
+                let (found, want) = (common::numbers(&found.get(input).as_vec()), want.get(wide).as_vec());
+                let among = want.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
+                assert!(error_among(&found, &want, among) < 5e-2, "gradient, cut at {cut}, {:#?}", graph.nodes);
+            }
+            values
+        };
+        let pieces = run(&first, vec![x.clone()]);
+        let (tap, whole) = (pieces[0].clone(), pieces.last().unwrap().as_vec());
+        let inputs = if cut == 0 { vec![tap] } else { vec![x.clone(), tap] };
+        let joined = common::numbers(&run(&second, inputs)[0].as_vec());
+        assert!(error(&joined, &common::numbers(&whole)) < 1e-3, "cut at {cut}, {:#?}", graph.nodes);
+    }
+}
+
 /// One test for all, since the number of threads is the process's: results must not depend on it, bit for bit.
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {

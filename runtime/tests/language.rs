@@ -69,6 +69,11 @@ cnn! {
         softmax;
     }
 
+    /// Names that generated code could want for itself.
+    pub struct T<const B: usize = 3, const V: usize = 2>: [V] -> [B] {
+        linear(B);
+    }
+
     struct Private: [5] -> [3] {
         linear(3);
         tanh;

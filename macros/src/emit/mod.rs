@@ -97,9 +97,9 @@ impl Emitter<'_> {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         quote! {
             #[automatically_derived]
-            impl<#params E0: ::convnet::dfdx::shapes::Dtype, D0: ::convnet::dfdx::tensor::Storage<E0>,
+            impl<#params __E0: ::convnet::dfdx::shapes::Dtype, __D0: ::convnet::dfdx::tensor::Storage<__E0>,
                  E: ::convnet::net::Real, D: ::convnet::dfdx::tensor_ops::Device<E>>
-                ::convnet::dfdx::nn::BuildOnDevice<D, E> for #name<#(#symbols,)* E0, D0>
+                ::convnet::dfdx::nn::BuildOnDevice<D, E> for #name<#(#symbols,)* __E0, __D0>
             {
                 type Built = #name<#(#symbols,)* E, D>;
             }
@@ -226,10 +226,10 @@ impl Emitter<'_> {
     /// `Module` and `ModuleMut`, for a batch and for a single image.
     fn forward(&self) -> TokenStream {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let tensor = |shape: TokenStream| quote!(::convnet::dfdx::tensor::Tensor<#shape, E, D, T>);
+        let tensor = |shape: TokenStream| quote!(::convnet::dfdx::tensor::Tensor<#shape, E, D, __T>);
         let heads: Vec<Shape> = self.graph.heads.iter().map(|head| head.shape).collect();
         let impls = [false, true].map(|many| {
-            let batch = if many { quote!(B,) } else { quote!() };
+            let batch = if many { quote!(__B,) } else { quote!() };
             let typed = |shape: Shape| {
                 let dims = self.consts(shape);
                 tensor(quote!((#batch #(#dims,)*)))
@@ -256,9 +256,9 @@ impl Emitter<'_> {
                 },
                 false => quote!(let batch = 1;),
             };
-            let dim = many.then(|| quote!(B: ::convnet::dfdx::shapes::Dim,));
+            let dim = many.then(|| quote!(__B: ::convnet::dfdx::shapes::Dim,));
             let generics = quote! {
-                <#params #dim E: ::convnet::net::Real, D: ::convnet::backend::Backend<E>, T: ::convnet::net::NetTape<E, D>>
+                <#params #dim E: ::convnet::net::Real, D: ::convnet::backend::Backend<E>, __T: ::convnet::net::NetTape<E, D>>
             };
             quote! {
                 #[automatically_derived]
@@ -309,7 +309,7 @@ impl Emitter<'_> {
                 let index = literal(index);
                 // The error for a module of another shape has to be on its type.
                 let call = quote_spanned! {module.span()=>
-                    <#module as ::convnet::net::Custom<#input, #output, E, D, T>>::#run(#reference #access, x)?
+                    <#module as ::convnet::net::Custom<#input, #output, E, D, __T>>::#run(#reference #access, x)?
                 };
                 Some(quote!(#index => {
                     let x = ::convnet::net::reshape(x, (batch, #(#shape,)*))?;
@@ -318,9 +318,9 @@ impl Emitter<'_> {
                 }))
             });
             quote! {
-                fn #method<T: ::convnet::net::NetTape<E, D>>(
-                    #reference self, index: usize, x: ::convnet::net::Map<E, D, T>,
-                ) -> ::core::result::Result<::convnet::net::Map<E, D, T>, D::Err> {
+                fn #method<__T: ::convnet::net::NetTape<E, D>>(
+                    #reference self, index: usize, x: ::convnet::net::Map<E, D, __T>,
+                ) -> ::core::result::Result<::convnet::net::Map<E, D, __T>, D::Err> {
                     let batch = ::convnet::dfdx::shapes::HasShape::shape(&x).0;
                     match index {
                         #(#arms)*

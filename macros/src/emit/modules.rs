@@ -5,7 +5,8 @@ use crate::ast::Symbol;
 use crate::graph::{Member, MemberKind};
 use crate::layers::capital;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// A field of an emitted struct.
 struct Field {
@@ -17,6 +18,8 @@ struct Field {
     declaration: TokenStream,
     /// Its key, if it holds parameters.
     key: Option<String>,
+    /// Where errors about its type belong.
+    span: Span,
 }
 
 /// Whether a sequence is a tuple struct: if nothing in it has a name.
@@ -115,7 +118,11 @@ impl Emitter<'_> {
         } else {
             (quote!(#variable), quote!(#[doc = #doc] pub #variable: #kind))
         };
-        Some(Field { access, variable, declaration, key })
+        let span = match &member.kind {
+            MemberKind::Custom(_, module) => module.span().resolved_at(Span::mixed_site()),
+            _ => Span::mixed_site(),
+        };
+        Some(Field { access, variable, declaration, key, span })
     }
 
     fn has_params(&self, members: &[Member]) -> bool {
@@ -164,7 +171,9 @@ impl Emitter<'_> {
         let visited: Vec<&Field> = fields.iter().filter(|field| field.key.is_some()).collect();
         let visits = visited.iter().map(|field| {
             let (access, key) = (&field.access, &field.key);
-            quote!(<Self as ::convnet::dfdx::nn::TensorCollection<E, D>>::module(#key, |s| &s.#access, |s| &mut s.#access))
+            quote_spanned! {field.span=>
+                <Self as ::convnet::dfdx::nn::TensorCollection<E, D>>::module(#key, |s| &s.#access, |s| &mut s.#access)
+            }
         });
         let visits = nested(visits.collect());
         let variables = nested(
@@ -197,12 +206,12 @@ impl Emitter<'_> {
             impl<#params E: ::convnet::net::Real, D: ::convnet::dfdx::tensor_ops::Device<E>>
                 ::convnet::dfdx::nn::TensorCollection<E, D> for #name<#(#symbols,)* E, D>
             {
-                type To<E2: ::convnet::dfdx::shapes::Dtype, D2: ::convnet::dfdx::tensor_ops::Device<E2>> =
-                    #name<#(#symbols,)* E2, D2>;
+                type To<__E2: ::convnet::dfdx::shapes::Dtype, __D2: ::convnet::dfdx::tensor_ops::Device<__E2>> =
+                    #name<#(#symbols,)* __E2, __D2>;
 
-                fn iter_tensors<V: ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
-                    visitor: &mut V,
-                ) -> ::core::result::Result<::core::option::Option<Self::To<V::E2, V::D2>>, V::Err> {
+                fn iter_tensors<__V: ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
+                    visitor: &mut __V,
+                ) -> ::core::result::Result<::core::option::Option<Self::To<__V::E2, __V::D2>>, __V::Err> {
                     visitor.visit_fields(#visits, |#variables| #built)
                 }
             }

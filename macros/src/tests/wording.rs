@@ -88,6 +88,7 @@ fn one_mistake_gives_one_error() {
         ("repeat 3 { a: relu; }", "`a` is used twice"),
         ("concat { conv(2, 1); conv(2, 3); }", "the branches differ in height and width"),
         ("concat { conv(2, 1); conv(K, 1); }", "the channels of branches are added up"),
+        ("concat { relu; { } }", "this branch is empty; the input itself is `identity;`"),
         ("upsample(0);", "`scale` is 0; it must be at least 1"),
         ("upsample(2, nearest, bilinear);", "either `nearest` or `bilinear`"),
         ("pad(28, reflect);", "a size of 28 can be reflected by 27 pixels at most, not 28"),

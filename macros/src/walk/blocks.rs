@@ -13,7 +13,9 @@ impl<'a> Checker<'a, '_> {
     /// An instance of a block: a sequence in which the block's parameters have values.
     pub(super) fn instance(&mut self, layer: &'a Layer, block: &'a Block, path: String) -> Option<MemberKind> {
         if self.depth >= 16 {
-            self.errors.on(&layer.word, format!("`{}` contains itself", block.name));
+            // The instances on the way here say nothing that the block's own name does not.
+            self.errors.bare(&layer.word, format!("`{}` contains itself", block.name));
+            self.node(plain_unknown(path, self.at.node));
             return None;
         }
         let Some(values) = self.arguments(layer, block) else {

@@ -66,7 +66,12 @@ impl<'a> Checker<'a, '_> {
                 continue;
             }
             let body = match branch {
-                Statement::Group(group) => group.body.as_slice(),
+                Statement::Group(group) => {
+                    if group.body.is_empty() {
+                        self.errors.at(group.brace, "this branch is empty; the input itself is `identity;`");
+                    }
+                    group.body.as_slice()
+                }
                 one => std::slice::from_ref(one),
             };
             ends.push(self.branch(body, start, level).node);

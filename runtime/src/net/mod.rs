@@ -238,7 +238,7 @@ fn is_empty(tape: &impl fmt::Debug) -> bool {
 #[diagnostic::on_unimplemented(
     message = "this `custom` module does not turn `{I}` into `{O}`",
     label = "not a module from the shape at this point to the declared one",
-    note = "the shape after `->` has to be what the module really gives for the shape before it"
+    note = "the shape after `->` has to be what the module really gives for the shape before it; a network of `cnn!` is written with its dtype and device: `Name<E, D>`"
 )]
 pub trait Custom<I: Features, O: Features, E: Real, D: Device<E>, T: NetTape<E, D>> {
     /// In evaluation mode.

@@ -60,6 +60,8 @@ struct Report {
     min_ms: f64,
     max_ms: f64,
     pictures_per_second: f64,
+    /// Of the whole process; only Linux tells.
+    peak_rss_kb: Option<u64>,
 }
 
 impl Task for Bench {
@@ -121,6 +123,7 @@ impl Task for Bench {
             min_ms: rounds.iter().copied().fold(f64::INFINITY, f64::min),
             max_ms: rounds.iter().copied().fold(0.0, f64::max),
             pictures_per_second: batch as f64 / median_ms * 1e3,
+            peak_rss_kb: peak_rss_kb(),
         };
         if json {
             return common::print_json(&report);
@@ -132,4 +135,11 @@ impl Task for Bench {
             if mode == Mode::Train { "train step" } else { "inference" },
         ))?)
     }
+}
+
+/// The largest memory that this process has held.
+fn peak_rss_kb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }

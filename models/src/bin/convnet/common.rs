@@ -108,10 +108,13 @@ pub fn digits(folder: Option<&Path>) -> Result<Split, Box<dyn Error>> {
     })
 }
 
-/// Digits as the network takes them: in the middle of a larger picture, in as many colours as it wants.
+/// MNIST's digits as the network takes them: in the middle of a larger picture, in as many colours as it wants.
 pub fn placed<N: Model>(data: Dataset) -> Dataset {
     // What does not fit is told by whoever uses it, with both shapes.
-    data.clone().placed(N::GRAPH.input().chw()).unwrap_or(data)
+    match data.shape {
+        [1, 28, 28] => data.clone().placed(N::GRAPH.input().chw()).unwrap_or(data),
+        _ => data,
+    }
 }
 
 /// Where a network's weights are kept unless the user says otherwise.
