@@ -189,3 +189,15 @@ fn activations() {
         "struct N<const K: usize = 5>: [1, 4, 4] -> [K] { conv(9, 1); flatten; linear(K); linear(K); assert peak_activations == 160; }",
     );
 }
+
+/// `benches/compile_time.sh` shows the time; the budget of a release build is 0.2 s.
+#[test]
+fn expansion_of_resnet152() {
+    let tokens: proc_macro2::TokenStream = resnet("bottleneck", [3, 8, 36, 3]).parse().unwrap();
+    let start = std::time::Instant::now();
+    let code = crate::expand(tokens).to_string();
+    println!("expansion of ResNet-152: {:.3} s, {} kB of code", start.elapsed().as_secs_f64(), code.len() / 1000);
+    assert!(!code.contains("compile_error"));
+    // Thirty-six equal blocks cost no more structs than one.
+    assert!(code.matches("struct N").count() < 60, "{}", code.matches("struct N").count());
+}
