@@ -119,8 +119,8 @@ impl Emitter<'_> {
             (quote!(#variable), quote!(#[doc = #doc] pub #variable: #kind))
         };
         let span = match &member.kind {
-            MemberKind::Custom(_, module) => module.span().resolved_at(Span::mixed_site()),
-            _ => Span::mixed_site(),
+            MemberKind::Custom(_, module) => module.span().resolved_at(Span::call_site()),
+            _ => Span::call_site(),
         };
         Some(Field { access, variable, declaration, key, span })
     }
@@ -170,21 +170,14 @@ impl Emitter<'_> {
         let (params, symbols) = (self.const_params(), &self.symbols);
         let visited: Vec<&Field> = fields.iter().filter(|field| field.key.is_some()).collect();
         let visits = visited.iter().map(|field| {
-            let (access, key) = (&field.access, &field.key);
+            let (access, key, variable) = (&field.access, &field.key, &field.variable);
             quote_spanned! {field.span=>
-                <Self as ::convnet::dfdx::nn::TensorCollection<E, D>>::module(#key, |s| &s.#access, |s| &mut s.#access)
+                let #variable = <__V as ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>::visit_module(
+                    __visitor, #key, |s| &s.#access, |s| &mut s.#access,
+                )?;
             }
         });
-        let visits = nested(visits.collect());
-        let variables = nested(
-            visited
-                .iter()
-                .map(|field| {
-                    let variable = &field.variable;
-                    quote!(#variable)
-                })
-                .collect(),
-        );
+        let variables: Vec<&Ident> = visited.iter().map(|field| &field.variable).collect();
         let built = if tuple {
             let values = fields.iter().map(|field| match (&field.key, &field.variable) {
                 (Some(_), variable) => quote!(#variable),
@@ -210,21 +203,18 @@ impl Emitter<'_> {
                     #name<#(#symbols,)* __E2, __D2>;
 
                 fn iter_tensors<__V: ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
-                    visitor: &mut __V,
+                    __visitor: &mut __V,
                 ) -> ::core::result::Result<::core::option::Option<Self::To<__V::E2, __V::D2>>, __V::Err> {
-                    visitor.visit_fields(#visits, |#variables| #built)
+                    // dfdx's `visit_fields` does the same through tuples of tuples, at four times the compile time.
+                    #(#visits)*
+                    let (#(::core::option::Option::Some(#variables),)*) = (#(#variables,)*) else {
+                        return ::core::result::Result::Ok(::core::option::Option::None);
+                    };
+                    ::core::result::Result::Ok(::core::option::Option::Some(#built))
                 }
             }
         }
     }
-}
-
-/// A tuple of any length from tuples of at most six, which is as far as dfdx's impls go.
-fn nested(mut items: Vec<TokenStream>) -> TokenStream {
-    while items.len() > 6 {
-        items = items.chunks(6).map(|chunk| quote!((#(#chunk,)*))).collect();
-    }
-    quote!((#(#items,)*))
 }
 
 /// The name of the struct of a member: `ResNet18` and `layer1` give `ResNet18Layer1`.

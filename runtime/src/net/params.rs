@@ -5,16 +5,18 @@
 
 use super::{Map, Network, Real};
 use crate::backend::Backend;
-use crate::graph::Param;
 use dfdx::prelude::*;
 
-/// The parameters and buffers of a network in [`Graph::params`](crate::graph::Graph::params) order, padded with ones to
-/// four dimensions. They share identity and data with the network's own tensors.
-pub fn params<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> Vec<Map<E, D>> {
-    struct Collect<E: Dtype, D: Storage<E>> {
-        known: &'static [Param],
-        found: Vec<Map<E, D>>,
-    }
+/// A tensor of a network, padded with ones to four dimensions; it shares identity and data with the network's own.
+struct Shared<E: Dtype, D: Storage<E>> {
+    name: String,
+    shape: Vec<usize>,
+    tensor: Map<E, D>,
+}
+
+/// All tensors of a module. One walk for every purpose: a walk is code for each network and each shape in it.
+fn shared<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<Shared<E, D>> {
+    struct Collect<E: Dtype, D: Storage<E>>(Vec<Shared<E, D>>);
     impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Collect<E, D> {
         type Viewer = (ViewTensorRef, ViewTensorName);
         type Err = D::Err;
@@ -26,21 +28,31 @@ pub fn params<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> Vec<Map<E, D
             _: TensorOptions<S, E, D>,
             (t, name): (&Tensor<S, E, D>, String),
         ) -> Result<Option<Tensor<S, E, D>>, D::Err> {
-            if self.known.get(self.found.len()).is_some_and(|param| param.name == name) {
-                let mut dims = [1; 4];
-                for (dim, size) in dims.iter_mut().zip(t.shape().concrete()) {
-                    *dim = size;
-                }
-                let [a, b, c, d] = dims;
-                self.found.push(t.clone().try_reshape_like(&(a, b, c, d))?);
-            }
+            let shape: Vec<usize> = t.shape().concrete().into_iter().collect();
+            let mut dims = [1; 4];
+            dims.iter_mut().zip(&shape).for_each(|(dim, size)| *dim = *size);
+            let [a, b, c, d] = dims;
+            self.0.push(Shared { name, shape, tensor: t.clone().try_reshape_like(&(a, b, c, d))? });
             Ok(None)
         }
     }
-    let mut collect = Collect { known: N::GRAPH.params, found: Vec::with_capacity(N::GRAPH.params.len()) };
+    let mut collect = Collect(Vec::new());
     // Only a copy of a strided tensor could fail, and parameters are contiguous.
     let _ = N::iter_tensors(&mut RecursiveWalker { m: (net, String::new()), f: &mut collect });
-    collect.found
+    collect.0
+}
+
+/// The parameters and buffers of a network in [`Graph::params`](crate::graph::Graph::params) order, padded with ones to
+/// four dimensions. They share identity and data with the network's own tensors.
+pub fn params<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> Vec<Map<E, D>> {
+    let mut known = N::GRAPH.params.iter().peekable();
+    let mut found = Vec::with_capacity(N::GRAPH.params.len());
+    for Shared { name, tensor, .. } in shared(net) {
+        if known.next_if(|param| param.name == name).is_some() {
+            found.push(tensor);
+        }
+    }
+    found
 }
 
 /// Writes new values into parameters or buffers, given by their index in
@@ -63,39 +75,13 @@ pub struct NamedTensor<E> {
 
 /// Copies of all tensors of a module, those of `custom` modules included.
 pub fn named_tensors<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<NamedTensor<E>> {
-    collected(net, true)
+    let copy = |Shared { name, shape, tensor }| NamedTensor { name, shape, values: tensor.as_vec() };
+    shared(net).into_iter().map(copy).collect()
 }
 
 /// Name and shape of all tensors of a module.
 pub fn named_shapes<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<(String, Vec<usize>)> {
-    collected(net, false).into_iter().map(|NamedTensor { name, shape, .. }| (name, shape)).collect()
-}
-
-fn collected<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N, with_values: bool) -> Vec<NamedTensor<E>> {
-    struct Collect<E> {
-        with_values: bool,
-        found: Vec<NamedTensor<E>>,
-    }
-    impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Collect<E> {
-        type Viewer = (ViewTensorRef, ViewTensorName);
-        type Err = D::Err;
-        type E2 = E;
-        type D2 = D;
-
-        fn visit<S: dfdx::shapes::Shape>(
-            &mut self,
-            _: TensorOptions<S, E, D>,
-            (t, name): (&Tensor<S, E, D>, String),
-        ) -> Result<Option<Tensor<S, E, D>>, D::Err> {
-            let shape = t.shape().concrete().into_iter().collect();
-            let values = if self.with_values { t.as_vec() } else { Vec::new() };
-            self.found.push(NamedTensor { name, shape, values });
-            Ok(None)
-        }
-    }
-    let mut collect = Collect { with_values, found: Vec::new() };
-    let _ = N::iter_tensors(&mut RecursiveWalker { m: (net, String::new()), f: &mut collect });
-    collect.found
+    shared(net).into_iter().map(|Shared { name, shape, .. }| (name, shape)).collect()
 }
 
 /// Writes new values into the tensors of these names. Each vector must have the tensor's length.
