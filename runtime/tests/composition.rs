@@ -225,3 +225,17 @@ fn taps_reach_into_networks_with_custom_modules() {
     let state: &State = Network::<f64, Cpu>::state(&net);
     assert_eq!(format!("{state:?}"), "State");
 }
+
+#[test]
+fn a_custom_network_drops_other_elements_each_time() {
+    cnn! {
+        struct Inner: [64] -> [64] { dropout(0.5); }
+        struct Outer: [64] -> [64] { relu; custom inner: Inner<E, D> -> [64]; }
+    }
+    let dev = Cpu::seed_from_u64(7);
+    let mut net = dev.build_module::<Outer, f32>();
+    let x: Tensor<Rank1<64>, f32, Cpu> = dev.ones();
+    let first = net.forward_mut(x.clone()).as_vec();
+    assert_ne!(first, net.forward_mut(x.clone()).as_vec());
+    assert_eq!(net.forward(x).as_vec(), [1.0; 64]);
+}

@@ -129,7 +129,8 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     pass: Pass,
 ) -> Result<Outcome<f32, Cpu, T>, CpuError> {
     let inputs = inputs.into_iter().map(Tensor::try_contiguous).collect::<Result<Vec<_>, _>>()?;
-    let device = Cpu::default();
+    // The inputs' own, whose random numbers go on from where they were.
+    let device = inputs.first().map_or_else(Cpu::default, |x| x.device().clone());
     let batch = inputs.first().map_or(0, |x| x.shape().0);
     let shape = |id: usize| {
         let [c, h, w] = graph.nodes[id].shape.chw();
