@@ -83,9 +83,12 @@ fn bench_and_parity() {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/lenet5.json");
     let comparisons = json(&ok(folder.path(), &["parity", golden, "--json"]));
     let comparisons = comparisons.as_array().unwrap();
-    assert_eq!(comparisons.len(), 4);
+    // Engine, portable, and portable in double precision, each in evaluation and in training.
+    assert_eq!(comparisons.len(), 6);
     for comparison in comparisons {
         assert_eq!(comparison["passed"], true, "{comparison}");
+        let double = comparison["executor"] == "double";
+        assert!(!double || comparison["gradients"].as_f64().unwrap() < 1e-12, "{comparison}");
         // Far below the limits, which are made for networks of a hundred layers.
         assert!(comparison["gradients"].as_f64().unwrap() < 1e-5, "{comparison}");
     }
