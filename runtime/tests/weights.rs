@@ -175,6 +175,23 @@ fn hostile_files_are_errors_and_nothing_runs() {
     }
 }
 
+/// A header whose tensors end just below 2^64, where adding its own length wraps around.
+#[test]
+fn a_header_whose_sum_overflows_is_an_error() {
+    // Bits of a tensor are counted in 64 bits too, so it takes eight of the largest.
+    let size = (1_u64 << 61) - 1;
+    let each =
+        |n: u64| format!(r#""{n}":{{"dtype":"U8","shape":[{size}],"data_offsets":[{},{}]}}"#, n * size, (n + 1) * size);
+    let header = format!("{{{}}}", (0..8).map(each).collect::<Vec<_>>().join(","));
+    // With spaces after the header the wrapped sum passes through the length of the file.
+    for spaces in 0..32 {
+        let header = format!("{header}{}", " ".repeat(spaces));
+        let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+        let error = parse(&file).unwrap_err().to_string();
+        assert!(error.contains("its tensors claim 18446744073709551608 bytes"), "{error}");
+    }
+}
+
 #[test]
 fn damaged_files_are_errors_or_other_numbers() {
     let mut seed = 7_u64;

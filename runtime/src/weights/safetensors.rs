@@ -2,7 +2,7 @@
 //! neither overlap nor leave gaps.
 
 use super::{Entry, Kind, StateDict, WeightsError, invalid};
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorView};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 
@@ -39,6 +39,9 @@ fn dtype_of(kind: Kind) -> Dtype {
 
 pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     let damaged = |error: SafeTensorError| invalid("safetensors", describe(&error, bytes.len()));
+    if let Some(end) = claimed_end(bytes).filter(|end| *end > bytes.len()) {
+        return Err(invalid("safetensors", format!("its tensors claim {end} bytes, but it has {}", bytes.len())));
+    }
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let mut names = file.names();
@@ -57,6 +60,15 @@ pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     Ok(StateDict { entries, metadata })
+}
+
+/// Where the last tensor ends, as the header has it. The crate adds the header's length to that without a check, so a claim
+/// near 2^64 has to be refused before.
+fn claimed_end(bytes: &[u8]) -> Option<usize> {
+    let (len, rest) = bytes.split_first_chunk::<8>()?;
+    let header = rest.get(..usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+    let metadata: Metadata = serde_json::from_slice(header).ok()?;
+    metadata.tensors().values().map(|info| info.data_offsets.1).max()
 }
 
 pub fn encode(dict: &StateDict) -> Result<Vec<u8>, WeightsError> {
