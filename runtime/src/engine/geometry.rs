@@ -230,6 +230,7 @@ impl Geometry {
             out_stride: [out.image(), out.row(), out.block],
             accumulate: false,
             activation: None,
+            ..Correlate::default()
         };
         if self.covers() {
             images_as_pixels(&mut correlate, input, out);
@@ -301,6 +302,7 @@ impl Geometry {
             out_stride: [d_in.image(), conv.stride[0] * d_in.row(), conv.stride[1] * d_in.block],
             accumulate: false,
             activation: None,
+            ..Correlate::default()
         };
         (correlate, map)
     }

@@ -12,6 +12,7 @@ mod geometry;
 mod kernels;
 mod layout;
 mod plan;
+pub mod profile;
 mod regions;
 mod threads;
 
@@ -25,6 +26,12 @@ use dfdx::tensor::CpuError;
 use plan::{Plan, Purpose, Statistics};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Multiplications with addition that this machine does in a second at best, with the kernels and threads in use: what
+/// their speed is a share of. Measuring takes a tenth of a second.
+pub fn peak() -> f64 {
+    kernels::peak(Isa::detect(), &threads::team())
+}
 
 /// Plans and memory of one network, kept between calls.
 #[derive(Default, Clone)]

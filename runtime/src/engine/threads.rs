@@ -59,7 +59,8 @@ impl Team {
         Ok(Team { pool, busy: Mutex::new(()) })
     }
 
-    fn size(&self) -> usize {
+    /// Number of workers.
+    pub(super) fn size(&self) -> usize {
         self.pool.current_num_threads()
     }
 
@@ -95,6 +96,11 @@ impl Worker<'_> {
     pub(super) fn share(&self, tasks: usize) -> Range<usize> {
         let size = self.barrier.size;
         tasks * self.index / size..tasks * (self.index + 1) / size
+    }
+
+    /// Whether this is the one that keeps the time.
+    pub(super) fn is_first(&self) -> bool {
+        self.index == 0
     }
 
     /// Waits until every worker has come here.

@@ -14,7 +14,7 @@
 //! Taps are sorted by the source row they read, so the rows of the kernel that fall outside the map are left out by
 //! narrowing the list; left and right, sources carry a halo of zeros.
 
-use super::Simd;
+use super::{Isa, Simd};
 use super::mem::Mem;
 use super::pointwise;
 use crate::graph::Activation;
@@ -47,6 +47,8 @@ pub struct Correlate {
     pub accumulate: bool,
     /// Applied to the result.
     pub activation: Option<Activation>,
+    /// How the work is shared out; [`Correlate::arrange`] decides.
+    pub tasks: Tasks,
 }
 
 /// One register of output channels.
@@ -64,17 +66,112 @@ pub struct Block {
     pub row_taps: usize,
 }
 
+/// Blocks of a [`Correlate`] that are computed at once, since they read the same taps.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    first: usize,
+    len: usize,
+    /// Distance of their outputs, weights and biases.
+    steps: [usize; 3],
+}
+
+/// How the work of a [`Correlate`] is cut into tasks. Results do not depend on it.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    groups: Vec<Group>,
+    /// Rows of a task.
+    rows: usize,
+    /// Pixels of each row in a task.
+    cols: usize,
+    /// Taps that are gone through for all pixels of a task before the next ones: their weights stay in the first cache.
+    panel: usize,
+}
+
+/// Most blocks of a group.
+const GROUP: usize = 4;
+/// Pixels of a task: long enough to be worth reading the weights into the first cache.
+const PIXELS: usize = 224;
+/// Elements of weights that stay in the first cache.
+const PANEL: usize = 4096;
+
 impl Correlate {
-    /// Pixels that one task computes; a few tiles, so that long rows (a batch, in a linear layer) can be shared out.
-    const SEGMENT: usize = 56;
+    /// Cuts the work into tasks for the registers of `isa`.
+    pub fn arrange(&mut self, isa: Isa) {
+        let [_, rows, cols] = self.extent;
+        let widest = isa.widest();
+        let mut groups = Vec::new();
+        let mut first = 0;
+        while first < self.blocks.len() {
+            let run = self.run_length(first);
+            let far = isa_far(self.source_stride[2], isa.lanes());
+            let cost = |n: usize| {
+                let n = run.div_ceil(run.div_ceil(n));
+                let tiles = cols.div_ceil(if far { widest[n - 1].min(FAR_TILE) } else { widest[n - 1] }).max(1);
+                let width = cols.div_ceil(tiles);
+                // Cycles a tap: two units multiply, two loads are done, and a sum is ready for the next after four.
+                let cycles = (n * width).max(n + width + 1).max(8) as f64;
+                cycles * tiles as f64 / n as f64
+            };
+            let n = (1..=GROUP).rev().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(1);
+            let parts = run.div_ceil(n);
+            for part in 0..parts {
+                let (start, end) = (first + run * part / parts, first + run * (part + 1) / parts);
+                groups.push(Group { first: start, len: end - start, steps: self.steps(start).unwrap_or_default() });
+            }
+            first += run;
+        }
+        let cols = cols.div_ceil(cols.div_ceil(PIXELS).max(1)).max(1);
+        let together = groups.iter().map(|group| group.len).max().unwrap_or(1);
+        let panel = (PANEL / (together * isa.lanes())).max(16);
+        let rows = (PIXELS / cols).clamp(1, rows.max(1));
+        self.tasks = Tasks { groups, rows, cols, panel };
+    }
+
+    /// Distances from block `i` to the next, if that lies behind it.
+    fn steps(&self, i: usize) -> Option<[usize; 3]> {
+        let (a, b) = (&self.blocks[i], self.blocks.get(i + 1)?);
+        let bias = b.bias.unwrap_or(0).checked_sub(a.bias.unwrap_or(0))?;
+        Some([b.out.checked_sub(a.out)?, b.weights.checked_sub(a.weights)?, bias])
+    }
+
+    /// How many blocks from `first` on have the same taps and lie at equal distances.
+    fn run_length(&self, first: usize) -> usize {
+        let (block, steps) = (&self.blocks[first], self.steps(first));
+        let alike = |i: &usize| {
+            let other = &self.blocks[*i];
+            other.first_tap == block.first_tap
+                && other.row_taps == block.row_taps
+                && other.bias.is_some() == block.bias.is_some()
+                && steps.is_some()
+                && self.steps(i - 1) == steps
+        };
+        1 + (first + 1..self.blocks.len()).take_while(alike).count()
+    }
+
+    fn row_chunks(&self) -> usize {
+        self.extent[1].div_ceil(self.tasks.rows)
+    }
 
     fn segments(&self) -> usize {
-        self.extent[2].div_ceil(Self::SEGMENT)
+        self.extent[2].div_ceil(self.tasks.cols)
     }
 
     /// Number of tasks.
     pub fn tasks(&self) -> usize {
-        self.extent[0] * self.blocks.len() * self.extent[1] * self.segments()
+        self.extent[0] * self.tasks.groups.len() * self.row_chunks() * self.segments()
+    }
+
+    /// Multiplications with addition, by blocks of lanes: rows outside of the source are counted too.
+    pub fn multiply_adds(&self, lanes: usize) -> u64 {
+        let taps: usize = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum();
+        (self.extent.iter().product::<usize>() * taps * lanes) as u64
+    }
+
+    /// Its sizes, for a profile.
+    pub fn describe(&self) -> String {
+        let [images, rows, cols] = self.extent;
+        let taps = self.blocks.first().map_or(0, |block| block.row_taps);
+        format!("{images}x{rows}x{cols} {} blocks {}x{taps} taps", self.blocks.len(), self.kernel_rows.len())
     }
 
     /// Rows of the kernel that lie inside the source for output row `y`.
@@ -123,56 +220,61 @@ impl Correlate {
     /// the outputs of these tasks, and nobody writes to source, weights and bias.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let segments = self.segments();
+        let far = isa_far(self.source_stride[2], S::LANES);
         for task in tasks {
-            let (task, segment) = (task / segments, task % segments);
-            let (task, y) = (task / self.extent[1], task % self.extent[1]);
-            let (n, block) = (task / self.blocks.len(), &self.blocks[task % self.blocks.len()]);
-            let kernel = self.kernel_range(y);
-            let skipped = kernel.start * block.row_taps;
-            let taps = &self.taps[block.first_tap + skipped..block.first_tap + kernel.end * block.row_taps];
-            let source = self.source + n * self.source_stride[0] + y * self.source_stride[1];
-            let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
-            let end = self.extent[2].min((segment + 1) * Self::SEGMENT);
-            let mut x = segment * Self::SEGMENT;
-            let far = self.source_stride[2] != S::LANES && self.source_stride[2] != 1;
-            let widest = if far { FAR_TILE.min(S::TILE) } else { S::TILE };
-            while x < end {
-                // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
-                let left = end - x;
-                let width = left.div_ceil(left.div_ceil(widest));
-                let tile = Tile {
-                    source: mem.address(source + x * self.source_stride[2]),
-                    taps,
-                    weights: mem.address(block.weights + skipped * S::LANES),
-                    bias: block.bias.map(|bias| mem.address(bias).cast_const()),
-                    out: mem.address(out + x * self.out_stride[2]),
-                    out_step: self.out_stride[2],
-                    accumulate: self.accumulate,
-                };
-                // SAFETY: the caller's promises; `check` has bounded every address of the tile.
-                unsafe {
-                    if self.source_stride[2] == S::LANES {
-                        tile.run_near::<S>(width, S::LANES);
-                    } else if self.source_stride[2] == 1 {
-                        tile.run_near::<S>(width, 1);
-                    } else {
-                        tile.run_far::<S>(width, self.source_stride[2]);
+            let (task, segment) = (task / self.segments(), task % self.segments());
+            let (task, chunk) = (task / self.row_chunks(), task % self.row_chunks());
+            let (n, group) = (task / self.tasks.groups.len(), self.tasks.groups[task % self.tasks.groups.len()]);
+            let rows = chunk * self.tasks.rows..self.extent[1].min((chunk + 1) * self.tasks.rows);
+            let cols = segment * self.tasks.cols..self.extent[2].min((segment + 1) * self.tasks.cols);
+            let block = &self.blocks[group.first];
+            let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
+            let widest = if far { S::WIDEST[group.len - 1].min(FAR_TILE) } else { S::WIDEST[group.len - 1] };
+            // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
+            let tiles = cols.len().div_ceil(widest);
+            for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
+                let panel = start..all_taps.len().min(start + self.tasks.panel);
+                for y in rows.clone() {
+                    let kernel = self.kernel_range(y);
+                    let inside = (kernel.start * block.row_taps).max(panel.start)
+                        ..(kernel.end * block.row_taps).clamp(panel.start, panel.end);
+                    if inside.is_empty() && start > 0 {
+                        continue;
+                    }
+                    let inside = inside.start.min(inside.end)..inside.end;
+                    let source = self.source + n * self.source_stride[0] + y * self.source_stride[1];
+                    let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
+                    for tile in 0..tiles {
+                        let x = cols.start + cols.len() * tile / tiles;
+                        let width = cols.start + cols.len() * (tile + 1) / tiles - x;
+                        let tile = Tile {
+                            source: mem.address(source + x * self.source_stride[2]),
+                            taps: &all_taps[inside.clone()],
+                            weights: mem.address(block.weights + inside.start * S::LANES),
+                            bias: block.bias.map(|bias| mem.address(bias).cast_const()),
+                            out: mem.address(out + x * self.out_stride[2]),
+                            out_step: self.out_stride[2],
+                            steps: group.steps,
+                            add: self.accumulate || start > 0,
+                        };
+                        // SAFETY: the caller's promises; `check` has bounded every address of the tile.
+                        unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
                     }
                 }
-                x += width;
             }
             if let Some(activation) = self.activation {
-                let first = segment * Self::SEGMENT;
-                let step = self.out_stride[2];
-                // SAFETY: these are the outputs just written, ours by the caller's promise.
-                unsafe {
-                    if step == S::LANES {
-                        let row = mem.write(out + first * step, (end - first) * step);
-                        pointwise::activate(activation, row);
-                    } else {
-                        for x in first..end {
-                            pointwise::activate(activation, mem.write(out + x * step, S::LANES));
+                for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (block, y))) {
+                    let out = self.out + self.blocks[group.first + block].out + n * self.out_stride[0] + y * self.out_stride[1];
+                    let step = self.out_stride[2];
+                    // SAFETY: these are the outputs just written, ours by the caller's promise.
+                    unsafe {
+                        if step == S::LANES {
+                            let row = mem.write(out + cols.start * step, cols.len() * step);
+                            pointwise::activate(activation, row);
+                        } else {
+                            for x in cols.clone() {
+                                pointwise::activate(activation, mem.write(out + x * step, S::LANES));
+                            }
                         }
                     }
                 }
@@ -181,9 +283,15 @@ impl Correlate {
     }
 }
 
-/// Pixels of a tile whose sources are far apart and need an address register each.
+/// Whether the pixels of a tile are a distance apart that no kernel knows as a constant.
+fn isa_far(step: usize, lanes: usize) -> bool {
+    step != lanes && step != 1
+}
+
+/// Pixels of a tile whose distance is not a constant: each needs a register for its address.
 const FAR_TILE: usize = 8;
 
+/// Some pixels of a group of blocks.
 struct Tile<'a> {
     source: *const f32,
     taps: &'a [i32],
@@ -191,101 +299,101 @@ struct Tile<'a> {
     bias: Option<*const f32>,
     out: *mut f32,
     out_step: usize,
-    accumulate: bool,
+    /// Distance of the blocks' outputs, weights and biases.
+    steps: [usize; 3],
+    /// Adds to what the output holds.
+    add: bool,
 }
 
 impl Tile<'_> {
-    /// `step` is a constant at each call, so the pixels' addresses are constant distances apart.
+    /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks.
     #[inline(always)]
-    unsafe fn run_near<S: Simd>(&self, width: usize, step: usize) {
+    unsafe fn run<S: Simd>(&self, blocks: usize, width: usize, step: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match blocks {
+                1 => self.blocks::<S, 1>(width, step),
+                2 => self.blocks::<S, 2>(width, step),
+                3 => self.blocks::<S, 3>(width, step),
+                _ => self.blocks::<S, 4>(width, step),
+            }
+        }
+    }
+
+    /// The step is a constant at each call but the last, so that addresses need no registers.
+    #[inline(always)]
+    unsafe fn blocks<S: Simd, const N: usize>(&self, width: usize, step: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            if step == S::LANES {
+                self.width::<S, N>(width, S::LANES);
+            } else if step == 1 {
+                self.width::<S, N>(width, 1);
+            } else {
+                self.width::<S, N>(width, step);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn width<S: Simd, const N: usize>(&self, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
             match width {
-                1 => self.near::<S, 1>(step),
-                2 => self.near::<S, 2>(step),
-                3 => self.near::<S, 3>(step),
-                4 => self.near::<S, 4>(step),
-                5 => self.near::<S, 5>(step),
-                6 => self.near::<S, 6>(step),
-                7 => self.near::<S, 7>(step),
-                8 => self.near::<S, 8>(step),
-                9 => self.near::<S, 9>(step),
-                10 => self.near::<S, 10>(step),
-                11 => self.near::<S, 11>(step),
-                12 => self.near::<S, 12>(step),
-                13 => self.near::<S, 13>(step),
-                _ => self.near::<S, 14>(step),
+                1 => self.sums::<S, N, 1>(step),
+                2 => self.sums::<S, N, 2>(step),
+                3 => self.sums::<S, N, 3>(step),
+                4 => self.sums::<S, N, 4>(step),
+                5 => self.sums::<S, N, 5>(step),
+                6 => self.sums::<S, N, 6>(step),
+                7 => self.sums::<S, N, 7>(step),
+                8 => self.sums::<S, N, 8>(step),
+                9 => self.sums::<S, N, 9>(step),
+                10 => self.sums::<S, N, 10>(step),
+                11 => self.sums::<S, N, 11>(step),
+                12 => self.sums::<S, N, 12>(step),
+                13 => self.sums::<S, N, 13>(step),
+                _ => self.sums::<S, N, 14>(step),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn run_far<S: Simd>(&self, width: usize, step: usize) {
-        // SAFETY: passed on from the caller.
+    unsafe fn sums<S: Simd, const N: usize, const WIDTH: usize>(&self, step: usize) {
+        if const { WIDTH > S::WIDEST[N - 1] } {
+            unreachable!("engine: a tile of {N} blocks is no wider than the registers allow");
+        }
+        let [out_step, weight_step, bias_step] = self.steps;
+        // SAFETY: `Correlate::check` has bounded source + tap + pixel for all taps and pixels of the tile, and the
+        // weights, biases and outputs of all blocks.
         unsafe {
-            match width {
-                1 => self.far::<S, 1>(step),
-                2 => self.far::<S, 2>(step),
-                3 => self.far::<S, 3>(step),
-                4 => self.far::<S, 4>(step),
-                5 => self.far::<S, 5>(step),
-                6 => self.far::<S, 6>(step),
-                7 => self.far::<S, 7>(step),
-                _ => self.far::<S, 8>(step),
+            let mut sums = [[S::zero(); WIDTH]; N];
+            for (block, sums) in sums.iter_mut().enumerate() {
+                if self.add {
+                    for (x, sum) in sums.iter_mut().enumerate() {
+                        *sum = S::load(self.out.add(block * out_step + x * self.out_step));
+                    }
+                } else if let Some(bias) = self.bias {
+                    *sums = [S::load(bias.add(block * bias_step)); WIDTH];
+                }
             }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn start<S: Simd, const WIDTH: usize>(&self) -> [S::V; WIDTH] {
-        // SAFETY: the bias holds a register of numbers.
-        [unsafe { self.bias.map_or(S::zero(), |bias| S::load(bias)) }; WIDTH]
-    }
-
-    #[inline(always)]
-    unsafe fn finish<S: Simd, const WIDTH: usize>(&self, sums: [S::V; WIDTH]) {
-        for (x, sum) in sums.into_iter().enumerate() {
-            // SAFETY: the caller's output pixels.
-            unsafe {
-                let out = self.out.add(x * self.out_step);
-                S::store(out, if self.accumulate { S::add(S::load(out), sum) } else { sum });
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn near<S: Simd, const WIDTH: usize>(&self, step: usize) {
-        // SAFETY: `Correlate::check` has bounded source + tap + pixel for all taps and pixels of the tile.
-        unsafe {
-            let mut sums = self.start::<S, WIDTH>();
             let mut weights = self.weights;
             for tap in self.taps {
-                let weight = S::load(weights);
                 let source = self.source.offset(*tap as isize);
+                let weight: [S::V; N] = std::array::from_fn(|block| S::load(weights.add(block * weight_step)));
                 for x in 0..WIDTH {
-                    sums[x] = S::fma(weight, S::splat(source.add(x * step)), sums[x]);
+                    let pixel = S::splat(source.add(x * step));
+                    for block in 0..N {
+                        sums[block][x] = S::fma(weight[block], pixel, sums[block][x]);
+                    }
                 }
                 weights = weights.add(S::LANES);
             }
-            self.finish::<S, WIDTH>(sums);
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn far<S: Simd, const WIDTH: usize>(&self, step: usize) {
-        // SAFETY: as for `near`.
-        unsafe {
-            let mut sums = self.start::<S, WIDTH>();
-            let mut weights = self.weights;
-            let sources: [*const f32; WIDTH] = std::array::from_fn(|x| self.source.add(x * step));
-            for tap in self.taps {
-                let weight = S::load(weights);
-                for x in 0..WIDTH {
-                    sums[x] = S::fma(weight, S::splat(sources[x].offset(*tap as isize)), sums[x]);
+            for (block, sums) in sums.into_iter().enumerate() {
+                for (x, sum) in sums.into_iter().enumerate() {
+                    S::store(self.out.add(block * out_step + x * self.out_step), sum);
                 }
-                weights = weights.add(S::LANES);
             }
-            self.finish::<S, WIDTH>(sums);
         }
     }
 }

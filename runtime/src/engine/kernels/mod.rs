@@ -13,6 +13,7 @@ mod group_norm;
 mod mem;
 mod norm;
 mod pack;
+mod peak;
 mod pointwise;
 mod scale;
 mod shuffle;
@@ -26,6 +27,7 @@ pub use gather::Gather;
 pub use group_norm::GroupNorm;
 pub use norm::BatchNorm;
 pub use pack::{Clear, Pack, Pad, Repack, WeightBlock, WeightMap};
+pub use peak::peak;
 pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
 pub use scale::{Scale, ScaleGrad};
 pub use shuffle::{Order, Shuffle};
@@ -33,6 +35,7 @@ pub use simd::{Isa, Simd};
 pub use weight_grad::{BiasGrad, WeightGrad};
 pub use window::{SubsampleGrad, Window, Windows};
 
+use super::profile::Clock;
 use super::threads::{Team, Worker};
 use mem::Mem;
 use std::ops::Range;
@@ -98,6 +101,49 @@ impl Step {
             Step::GroupNormalise(step) => step.row_tasks(),
             Step::GroupParamGrad(step) => step.param_tasks(),
             Step::Barrier => 0,
+        }
+    }
+
+    /// Multiplications with addition that the step does, where that is what takes its time.
+    pub fn multiply_adds(&self, lanes: usize) -> u64 {
+        match self {
+            Step::Correlate(step) => step.multiply_adds(lanes),
+            Step::WeightGrad(step) => step.correlate.multiply_adds(lanes),
+            _ => 0,
+        }
+    }
+
+    /// What a profile calls the step: its kind, and the sizes of one that multiplies.
+    pub fn describe(&self) -> String {
+        match self {
+            Step::Correlate(step) => format!("correlate {}", step.describe()),
+            Step::WeightGrad(step) => format!("weight grad {}", step.correlate.describe()),
+            Step::Pack(_) => "pack".into(),
+            Step::Unpack(_) => "unpack".into(),
+            Step::Pad(_) => "pad".into(),
+            Step::Repack(_) => "repack".into(),
+            Step::Clear(_) => "clear".into(),
+            Step::BiasGrad(_) => "bias grad".into(),
+            Step::Pointwise(_) => "pointwise".into(),
+            Step::PreluGrad(_) => "prelu grad".into(),
+            Step::Window(_) => "window".into(),
+            Step::WindowGrad(_) => "window grad".into(),
+            Step::SubsampleGrad(_) => "subsample grad".into(),
+            Step::Statistics(_) => "statistics".into(),
+            Step::Normalise(_) => "normalise".into(),
+            Step::NormParamGrad(_) => "norm param grad".into(),
+            Step::NormInputGrad(_) => "norm input grad".into(),
+            Step::Columns(_) => "columns".into(),
+            Step::ColumnsGrad(_) => "columns grad".into(),
+            Step::Gather(_) => "gather".into(),
+            Step::Shuffle(_) => "shuffle".into(),
+            Step::Scale(_) => "scale".into(),
+            Step::ScaleGrad(_) => "scale grad".into(),
+            Step::GroupStatistics(_) => "group statistics".into(),
+            Step::GroupNormalise(_) => "group normalise".into(),
+            Step::GroupParamGrad(_) => "group param grad".into(),
+            Step::GroupInputGrad(_) => "group input grad".into(),
+            Step::Barrier => String::new(),
         }
     }
 
@@ -197,9 +243,12 @@ impl Program {
     ///
     /// # Panics
     /// If a step could reach beyond `arena_len`, or the processor lacks `isa`: a mistake of the planner.
-    pub fn new(steps: Vec<Step>, isa: Isa, arena_len: usize) -> Self {
+    pub fn new(mut steps: Vec<Step>, isa: Isa, arena_len: usize) -> Self {
         assert!(Isa::available().contains(&isa), "engine: this processor has no {}", isa.name());
-        for step in &steps {
+        for step in &mut steps {
+            if let Step::Correlate(correlate) = step {
+                correlate.arrange(isa);
+            }
             step.check(arena_len, isa.lanes());
         }
         Program { steps, isa, arena_len }
@@ -212,11 +261,13 @@ impl Program {
     pub fn run(&self, arena: &mut [f32], seed: Option<u64>, team: &Team) {
         let mem = Mem::new(&mut arena[..self.arena_len]);
         team.run(|worker| {
-            for step in &self.steps {
-                match step {
-                    Step::Barrier => worker.wait(),
-                    step => step.dispatch(self.isa, mem, seed, worker),
+            let mut clock = Clock::start(worker.is_first());
+            for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
+                for step in stage {
+                    step.dispatch(self.isa, mem, seed, worker);
                 }
+                worker.wait();
+                clock.stage(stage, self.isa.lanes());
             }
         });
     }

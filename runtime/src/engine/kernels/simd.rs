@@ -53,6 +53,19 @@ impl Isa {
         }
     }
 
+    /// [`Simd::WIDEST`] of its registers.
+    pub fn widest(self) -> [usize; 4] {
+        match self {
+            Isa::Portable => Scalar8::WIDEST,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Avx2::WIDEST,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => Avx512::WIDEST,
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("Isa::available lists only what the target has"),
+        }
+    }
+
     /// Numbers in a register, which is the number of channels in a block.
     pub fn lanes(self) -> usize {
         match self {
@@ -67,8 +80,9 @@ impl Isa {
 pub trait Simd {
     /// Numbers in a register.
     const LANES: usize;
-    /// Pixels that a forward tile may hold: one accumulator each, with room left for weights and input.
-    const TILE: usize;
+    /// Pixels that a tile of one, two, three or four blocks of channels may hold: a register for each sum, with room left
+    /// for weights and input.
+    const WIDEST: [usize; 4];
     /// The register.
     type V: Copy;
     /// All lanes zero.
@@ -90,7 +104,7 @@ pub struct Scalar8;
 
 impl Simd for Scalar8 {
     const LANES: usize = 8;
-    const TILE: usize = 4;
+    const WIDEST: [usize; 4] = [4, 2, 1, 1];
     type V = [f32; 8];
 
     #[inline(always)]
@@ -138,7 +152,7 @@ mod x86 {
     // numbers as the register.
     impl Simd for Avx2 {
         const LANES: usize = 8;
-        const TILE: usize = 12;
+        const WIDEST: [usize; 4] = [12, 6, 4, 2];
         type V = __m256;
 
         #[inline(always)]
@@ -179,7 +193,7 @@ mod x86 {
     // SAFETY of every block below: as for `Avx2`.
     impl Simd for Avx512 {
         const LANES: usize = 16;
-        const TILE: usize = 14;
+        const WIDEST: [usize; 4] = [14, 14, 9, 6];
         type V = __m512;
 
         #[inline(always)]
