@@ -22,6 +22,7 @@ pub mod graph;
 pub mod layers;
 pub mod net;
 pub mod portable;
+pub mod predict;
 pub mod train;
 pub mod weights;
 pub mod words;
@@ -30,5 +31,6 @@ pub mod words;
 pub mod prelude {
     pub use crate::cnn;
     pub use crate::net::Probe;
+    pub use crate::predict::Predictor;
     pub use dfdx::prelude::*;
 }

@@ -247,6 +247,7 @@ fn merge(rng: &mut StdRng, shape: NodeShape, nodes: &mut Nodes) -> NodeShape {
                     let wide = if adds { n } else { rng.gen_range(1..12) };
                     (Op::Linear { bias: true }, NodeShape::Vector(wide))
                 }
+                _ if rng.gen_bool(0.4) => (Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, out),
                 _ => (Op::Activation(if rng.gen_bool(0.6) { Activation::Relu } else { Activation::Gelu }), out),
             };
             nodes.push((op, next, vec![at]));
@@ -387,6 +388,29 @@ fn networks_in_pieces() {
         let inputs = if cut == 0 { vec![tap] } else { vec![x.clone(), tap] };
         let joined = common::numbers(&run(&second, inputs)[0].as_vec());
         assert!(error(&joined, &common::numbers(&whole)) < 1e-3, "cut at {cut}, {:#?}", graph.nodes);
+    }
+}
+
+/// A frozen network gives what evaluation gives: with normalisations folded, sums and activations fused, for batches of any
+/// size, whatever has been in its memory before.
+#[test]
+fn frozen_networks() {
+    let mut rng = StdRng::seed_from_u64(13);
+    for seed in 0..400 {
+        let graph = random_graph(&mut rng);
+        let batch = rng.gen_range(1..5);
+        let (params, x) = random::<f32>(graph, 2 * batch + 1, seed);
+        let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
+        let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
+        for isa in engine::Isa::available() {
+            let mut session = engine::Session::with(isa, graph, &params, batch).unwrap();
+            for _ in 0..2 {
+                let mut found = vec![f32::NAN; want.len()];
+                session.run(&x.as_vec(), &mut found);
+                let error = error(&common::numbers(&found), &want);
+                assert!(error < 1e-3, "{error} with {isa:?}, batch {batch}, {:#?}", graph.nodes);
+            }
+        }
     }
 }
 

@@ -79,11 +79,13 @@ impl Drafting {
             let node = &graph.nodes[*id];
             for param in node.first_param..node.first_param + node.op.n_params() {
                 let len = graph.params[param].shape.iter().product::<usize>();
-                params[param] = Some(self.regions.add(len, 0, self.end()));
+                if !self.is_packed(*id) {
+                    params[param] = Some(self.regions.add(len, 0, self.end()));
+                }
                 total += len;
             }
         }
-        let pack_first = total <= PACK_FIRST;
+        let pack_first = total <= PACK_FIRST && !self.purpose.frozen;
         present.iter().for_each(|id| self.lifetimes(*id, pack_first));
         let part = self.purpose.part.clone();
         let len = |id: &usize| batch * graph.nodes[*id].shape.len();
@@ -94,8 +96,8 @@ impl Drafting {
             let slot = self.slots[self.nodes[*id].slot].region;
             self.regions.keep(slot, out_time);
         }
-        let (mut d_outputs, mut d_inputs, mut d_params) =
-            (Vec::new(), vec![None; part.inputs.len()], vec![None; params.len()]);
+        let (mut d_outputs, mut d_inputs, mut d_params, mut d_packed) =
+            (Vec::new(), vec![None; part.inputs.len()], vec![None; params.len()], Vec::new());
         if self.purpose.backward {
             let add = |id: &usize| self.regions.add(len(id), out_time + 1, out_time + 1);
             d_outputs = part.outputs.iter().map(add).collect();
@@ -105,7 +107,12 @@ impl Drafting {
             for id in &order {
                 let node = &graph.nodes[*id];
                 for param in node.first_param..node.first_param + node.op.n_params() {
-                    if graph.params[param].trainable && self.nodes[*id].wants_grad {
+                    if !graph.params[param].trainable || !self.nodes[*id].wants_grad {
+                        continue;
+                    }
+                    if self.nodes[*id].geometry.is_some() && param == node.first_param {
+                        d_packed.push(param);
+                    } else {
                         let len = graph.params[param].shape.iter().product();
                         d_params[param] = Some(self.regions.add(len, self.backward_time(*id), self.end()));
                     }
@@ -125,18 +132,46 @@ impl Drafting {
             d_inputs,
             params,
             d_params,
+            d_packed,
             pack_first,
         };
         (draft, regions)
     }
 
-    /// Whether `id` is the only reader of its input's slot, so that it may overwrite it.
-    fn alone(&self, id: usize) -> bool {
-        let input = self.graph.nodes[id].inputs[0];
+    /// Whether the parameters of `id` are read by the step that packs them, and by nobody else.
+    fn is_packed(&self, id: usize) -> bool {
+        let folded = matches!(self.graph.nodes[id].op, Op::BatchNorm { .. }) && !self.nodes[id].first;
+        self.nodes[id].geometry.is_some() || folded
+    }
+
+    /// Whether `id` is the only reader of the slot of its input `input`, so that it may overwrite it.
+    fn alone(&self, id: usize, input: usize) -> bool {
         let slot = self.nodes[input].slot;
         // All nodes that share the slot so far must form a chain that leads to `id`.
         (0..id).filter(|other| self.nodes[*other].slot == slot).all(|other| self.readers[other] == 1)
             && !self.is_given(input)
+            && !self.shares_given(input)
+    }
+
+    /// The convolution that can do the work of `id` too, which reads its value from `input`.
+    fn fusing(&self, id: usize, input: usize) -> Option<usize> {
+        let passes_once = !self.purpose.training && !self.purpose.backward;
+        let same = self.slots[self.nodes[input].slot].value.chw == self.graph.nodes[id].shape.chw();
+        let conv = self.nodes[input].conv.filter(|_| passes_once && same && self.alone(id, input))?;
+        self.nodes[conv].geometry.is_some_and(|geometry| geometry.by_block()).then_some(conv)
+    }
+
+    /// For a sum: the term whose convolution can add the other one, which is there before it, and that other one.
+    fn residual(&self, id: usize) -> Option<(usize, usize)> {
+        let [a, b] = *self.graph.nodes[id].inputs else { return None };
+        if self.is_given(id) {
+            return None;
+        }
+        [(a, b), (b, a)].into_iter().find(|(term, other)| {
+            let shape = |id: &usize| self.slots[self.nodes[*id].slot].value.chw;
+            let free = |conv: &usize| *other < *conv && self.nodes[*conv].residual.is_none();
+            shape(term) == shape(other) && self.fusing(id, *term).is_some_and(|conv| free(&conv))
+        })
     }
 
     /// The node whose slot `id` can share, if it can.
@@ -156,8 +191,13 @@ impl Drafting {
                 let unread =
                     sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
                 let allowed = !self.purpose.backward || (unread && from_output(activation));
-                (allowed && self.alone(id) && !self.shares_given(input)).then_some(input)
+                (allowed && self.alone(id, input)).then_some(input)
             }
+            Op::BatchNorm { .. } => {
+                let conv = self.fusing(id, input).map(|conv| &self.nodes[conv]);
+                conv.is_some_and(|conv| conv.norm.is_none() && conv.residual.is_none()).then_some(input)
+            }
+            Op::Add => self.residual(id).map(|(term, _)| term),
             _ => None,
         }
     }
@@ -178,6 +218,7 @@ impl Drafting {
                 false => node.params > 0 || inputs.iter().any(|input| self.nodes[*input].wants_grad),
             };
         let shared = self.shared(id);
+        let residual = if let Op::Add = node.op { self.residual(id).map(|(_, other)| other) } else { None };
         let slot = match shared {
             Some(input) => self.nodes[input].slot,
             None => {
@@ -209,16 +250,26 @@ impl Drafting {
         self.nodes[id] = NodePlan {
             slot,
             first: shared.is_none(),
+            conv: if geometry.is_some() { Some(id) } else { shared.and_then(|input| self.nodes[input].conv) },
             fused: None,
+            norm: None,
+            residual: None,
             wants_grad,
             rectified: wants_grad && !given && self.pools_rectified(id),
             geometry,
             extra: Extra::default(),
         };
-        if let (Some(input), Op::Activation(_)) = (shared, node.op)
-            && self.nodes[input].geometry.is_some()
-        {
-            self.nodes[input].fused = Some(id);
+        if let Some(conv) = shared.and_then(|input| self.nodes[input].conv) {
+            match node.op {
+                Op::Activation(_) => {
+                    self.nodes[conv].fused = Some(id);
+                    // What comes after the activation is for others to do.
+                    self.nodes[id].conv = None;
+                }
+                Op::BatchNorm { .. } => self.nodes[conv].norm = Some(id),
+                Op::Add => self.nodes[conv].residual = residual,
+                _ => {}
+            }
         }
     }
 
@@ -285,10 +336,14 @@ impl Drafting {
         if let Some(geometry) = self.nodes[id].geometry {
             let input = self.slots[self.nodes[node.inputs[0]].slot].clone();
             let packed_len = |pieces: Vec<(_, WeightMap)>| pieces.iter().map(|(_, map)| map.packed_len()).sum();
-            let from = if pack_first { 0 } else { forward };
-            extra.weights = Some(self.regions.add(packed_len(geometry.forward(&input.value, &value)), from, forward));
+            let (from, to) = match self.purpose.frozen {
+                true => (0, self.end()),
+                false => (if pack_first { 0 } else { forward }, forward),
+            };
+            extra.weights = Some(self.regions.add(packed_len(geometry.forward(&input.value, &value)), from, to));
             let padded = geometry.outs().next_multiple_of(geometry.lanes);
-            extra.bias = Some(self.regions.add(padded, from, forward));
+            extra.bias = Some(self.regions.add(padded, from, to));
+            extra.scale = self.nodes[id].norm.map(|_| self.regions.add(padded, from, to));
             if wants_grad {
                 // Chunks of images are never more than there are images or 48; see `WeightGrad::new`.
                 let (grad, _) = geometry.weight_grad(&input.value, &self.slots[self.nodes[id].slot].grad);
@@ -308,7 +363,7 @@ impl Drafting {
                 extra.first = Some(self.regions.add(batch * groups, forward, last));
                 extra.second = Some(self.regions.add(batch * groups, forward, last));
             }
-            Op::BatchNorm { .. } => {
+            Op::BatchNorm { .. } if self.nodes[id].first => {
                 let len = value.blocks() * value.block;
                 let last = last.max(self.output_time());
                 extra.first = Some(self.regions.add(len, forward, last));

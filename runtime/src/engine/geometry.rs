@@ -70,18 +70,14 @@ impl Geometry {
             && (self.conv.dilation == [1, 1] || height * width == 1)
     }
 
+    /// Whether each block of the layer's correlation is one of its output's channels, with a row for each of the output's.
+    pub fn by_block(&self) -> bool {
+        !self.transposed && !self.covers()
+    }
+
     /// Weights of one kernel.
     fn kernel_len(&self) -> usize {
         self.conv.kernel[0] * self.conv.kernel[1]
-    }
-
-    /// Length of the weight parameter.
-    pub fn weight_len(&self) -> usize {
-        let kernels = match self.conv.links {
-            Some(links) => links.iter().map(|ins| ins.len()).sum(),
-            None => self.output[0] * (self.input[0] / self.conv.groups),
-        };
-        kernels * self.kernel_len()
     }
 
     /// For each output channel, the input channels that it reads with the offset of their kernel. A dense layer, where

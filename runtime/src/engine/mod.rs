@@ -14,15 +14,18 @@ mod layout;
 mod plan;
 pub mod profile;
 mod regions;
+mod session;
 mod threads;
 
 pub use kernels::Isa;
+pub use session::Session;
 pub use threads::{set_threads, threads};
 
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass};
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
+use kernels::{Mem, Outside};
 use plan::{Plan, Purpose, Statistics};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -135,6 +138,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     mut tape: T,
     pass: Pass,
 ) -> Result<Outcome<f32, Cpu, T>, CpuError> {
+    let params = params.into_iter().map(Tensor::try_contiguous).collect::<Result<Vec<_>, _>>()?;
     let inputs = inputs.into_iter().map(Tensor::try_contiguous).collect::<Result<Vec<_>, _>>()?;
     // The inputs' own, whose random numbers go on from where they were.
     let device = inputs.first().map_or_else(Cpu::default, |x| x.device().clone());
@@ -153,6 +157,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         training: pass.training,
         dropout: pass.training && pass.dropout.is_some(),
         backward: T::OWNS_TAPE,
+        frozen: false,
         input_grad: T::OWNS_TAPE && pass.input_grad,
         isa,
     };
@@ -165,7 +170,9 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     for (param, range) in params.iter().zip(&plan.params).filter_map(|(param, range)| Some((param, range.as_ref()?))) {
         param.copy_into(&mut memory[range.clone()]);
     }
-    plan.forward.run(memory, pass.dropout, &threads::team());
+    let views = views(&params);
+    plan.forward.run(memory, Outside { params: &views, grads: &[], seed: pass.dropout }, &threads::team());
+    drop(views);
     let mut outputs = Vec::with_capacity(part.outputs.len());
     for (id, range) in part.outputs.iter().zip(&plan.outputs) {
         let mut values = Vec::new();
@@ -179,6 +186,12 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         tape.add_backward_op(move |grads| backward(&mut loan, grads, &results, &params, &inputs, pass.dropout));
     }
     Ok(Outcome { outputs, tape, running })
+}
+
+/// The numbers of parameters that have been made contiguous.
+fn views(params: &[Map<f32, Cpu>]) -> Vec<&[f32]> {
+    let view = |param| kernels::dense(param).unwrap_or_else(|| unreachable!("a contiguous tensor is row-major"));
+    params.iter().map(view).collect()
 }
 
 /// Runs the backward pass and adds its results into dfdx's gradients.
@@ -196,7 +209,17 @@ fn backward(
         memory[range.clone()].copy_from_slice(grads.get_or_alloc_mut(output)?);
     }
     if let Some(program) = &plan.backward {
-        program.run(memory, seed, &threads::team());
+        // dfdx lends out one gradient at a time; taken out, they can all be written by the program.
+        let mut taken = vec![Vec::new(); params.len()];
+        for index in &plan.d_packed {
+            taken[*index] = std::mem::take(&mut **grads.get_or_alloc_mut(&params[*index])?);
+        }
+        let views = views(params);
+        let places: Vec<_> = taken.iter_mut().map(|grad| (!grad.is_empty()).then(|| Mem::new(grad))).collect();
+        program.run(memory, Outside { params: &views, grads: &places, seed }, &threads::team());
+        for index in &plan.d_packed {
+            **grads.get_or_alloc_mut(&params[*index])? = std::mem::take(&mut taken[*index]);
+        }
     }
     let tensors = params.iter().zip(&plan.d_params).chain(inputs.iter().zip(&plan.d_inputs));
     for (tensor, range) in tensors {

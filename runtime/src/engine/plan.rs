@@ -28,6 +28,8 @@ pub struct Purpose {
     pub backward: bool,
     /// Whether it goes on to the inputs.
     pub input_grad: bool,
+    /// Whether parameters are packed once, for many passes.
+    pub frozen: bool,
     /// Instruction set.
     pub isa: Isa,
 }
@@ -39,20 +41,24 @@ pub struct Plan {
     pub purpose: Purpose,
     /// Elements of the arena.
     pub arena_len: usize,
+    /// Packs the parameters, where that is done once.
+    pub prepare: Option<Program>,
     /// The forward pass.
     pub forward: Program,
     /// The backward pass.
     pub backward: Option<Program>,
     /// What is given, `[N, C, H, W]` each.
     pub inputs: Vec<Range<usize>>,
-    /// Each parameter that is needed, as PyTorch stores it.
+    /// Each parameter that is needed and not packed, as PyTorch stores it.
     pub params: Vec<Option<Range<usize>>>,
     /// What is wanted, `[N, C, H, W]` each.
     pub outputs: Vec<Range<usize>>,
     /// The gradients of the outputs; none without a backward pass.
     pub d_outputs: Vec<Range<usize>>,
-    /// The gradient of each parameter that has one.
+    /// The gradient of each parameter that has one and is not packed.
     pub d_params: Vec<Option<Range<usize>>>,
+    /// Parameters that are packed and whose gradients are written where the outside world wants them.
+    pub d_packed: Vec<usize>,
     /// The gradient of each input that has one.
     pub d_inputs: Vec<Option<Range<usize>>>,
     /// Batch statistics to fold into running ones.
@@ -96,8 +102,14 @@ pub struct NodePlan {
     pub slot: usize,
     /// Whether it writes that slot for the first time.
     pub first: bool,
+    /// The convolution that writes this value, as long as it could do more to it before.
+    pub conv: Option<usize>,
     /// An activation that the convolution at this node applies itself.
     pub fused: Option<usize>,
+    /// A batch normalisation that is folded into the convolution at this node.
+    pub norm: Option<usize>,
+    /// A value that the convolution at this node adds to its own.
+    pub residual: Option<usize>,
     /// Whether a gradient has to reach it.
     pub wants_grad: bool,
     /// Whether it is a maximum of rectified values, and so does the rectifier's backward pass too.
@@ -115,7 +127,10 @@ impl NodePlan {
         NodePlan {
             slot: usize::MAX,
             first: false,
+            conv: None,
             fused: None,
+            norm: None,
+            residual: None,
             wants_grad: false,
             rectified: false,
             geometry: None,
@@ -131,6 +146,8 @@ pub struct Extra {
     pub weights: Option<Region>,
     /// Padded bias.
     pub bias: Option<Region>,
+    /// Factors of a folded batch normalisation.
+    pub scale: Option<Region>,
     /// Packed weights of the backward pass to the input.
     pub back_weights: Option<Region>,
     /// Packed weight gradients.
@@ -160,6 +177,7 @@ pub struct Draft {
     pub d_inputs: Vec<Option<Region>>,
     pub params: Vec<Option<Region>>,
     pub d_params: Vec<Option<Region>>,
+    pub d_packed: Vec<usize>,
     /// Whether all weights are packed before the first layer.
     pub pack_first: bool,
 }
@@ -168,6 +186,16 @@ impl Plan {
     /// Plans the passes of `graph` for `purpose`.
     pub fn new(graph: &'static Graph, purpose: Purpose) -> Plan {
         let (draft, regions) = Drafting::new(graph, purpose).finish();
+        emit::plan(draft, regions.place())
+    }
+
+    /// A plan for fewer images in the same arena, whose packed parameters it uses.
+    pub fn smaller(&self, graph: &'static Graph, batch: usize) -> Plan {
+        let (mut draft, regions) = Drafting::new(graph, self.purpose.clone()).finish();
+        draft.purpose.batch = batch.min(self.purpose.batch);
+        for geometry in draft.nodes.iter_mut().filter_map(|node| node.geometry.as_mut()) {
+            geometry.batch = draft.purpose.batch;
+        }
         emit::plan(draft, regions.place())
     }
 }

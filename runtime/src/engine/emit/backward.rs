@@ -234,11 +234,10 @@ impl Emitter<'_> {
         let (node, extra) = (&draft.graph.nodes[id], &draft.nodes[id].extra);
         let input = node.inputs[0];
         let (from, d_out) = (self.value(input), self.grad(id));
-        let (param, d_param, param_len) =
-            (self.param(node.first_param), self.d_param(node.first_param), geometry.weight_len());
+        let param = node.first_param;
         let (mut grad, map) = geometry.weight_grad(&from, &d_out);
         grad.out = self.place(extra.weight_grad);
-        let unpack = Pack { map, param: d_param, param_len, packed: grad.out, chunks: grad.chunks };
+        let unpack = Pack { map, param, packed: grad.out, chunks: grad.chunks, scale: None };
         if geometry.bias {
             self.steps.push(Step::BiasGrad(BiasGrad {
                 extent: [self.batch(), d_out.chw[1], d_out.chw[2]],
@@ -260,7 +259,7 @@ impl Emitter<'_> {
                 correlate.accumulate = mode == GradMode::Add;
                 correlates.push(Step::Correlate(correlate));
                 let len = map.packed_len();
-                self.push(Step::Pack(Pack { map, param, param_len, packed, chunks: 1 }));
+                self.push(Step::Pack(Pack { map, param, packed, chunks: 1, scale: None }));
                 packed += len;
             }
         }

@@ -35,24 +35,35 @@ impl Emitter<'_> {
         Layout::planar(self.draft.graph.nodes[id].shape.chw()).at(self.places.of(region))
     }
 
+    /// Packs the weights of a convolution or linear layer.
     pub(super) fn pack(&mut self, id: usize) {
         let (node, plan) = (&self.draft.graph.nodes[id], self.node(id).clone());
         let Some(geometry) = plan.geometry else { return };
-        let (param, param_len) = (self.param(node.first_param), geometry.weight_len());
+        let outs = geometry.outs();
+        let norm = plan.norm.and_then(|norm| match self.draft.graph.nodes[norm].op {
+            Op::BatchNorm { eps, .. } => Some((self.draft.graph.nodes[norm].first_param, eps)),
+            _ => None,
+        });
+        let scale = self.place(plan.extra.scale);
+        if geometry.bias || norm.is_some() {
+            self.push(Step::Bias(Bias {
+                bias: geometry.bias.then_some(node.first_param + 1),
+                norm,
+                channels: outs,
+                to: self.place(plan.extra.bias),
+                scale,
+                padded: outs.next_multiple_of(geometry.lanes),
+            }));
+        }
+        if norm.is_some() {
+            self.end_stage();
+        }
         let mut packed = self.place(plan.extra.weights);
         for (_, map) in geometry.forward(&self.value(node.inputs[0]), &self.value(id)) {
             let len = map.packed_len();
-            self.push(Step::Pack(Pack { map, param, param_len, packed, chunks: 1 }));
+            let scale = norm.map(|_| scale);
+            self.push(Step::Pack(Pack { map, param: node.first_param, packed, chunks: 1, scale }));
             packed += len;
-        }
-        if geometry.bias {
-            let outs = geometry.outs();
-            self.push(Step::Pad(Pad {
-                from: self.param(node.first_param + 1),
-                len: outs,
-                to: self.place(plan.extra.bias),
-                padded: outs.next_multiple_of(geometry.lanes),
-            }));
         }
     }
 
@@ -74,7 +85,9 @@ impl Emitter<'_> {
         let from = if plan.extra.repacked.is_some() { self.by_channel(id) } else { from };
         let pointwise = |function| Step::Pointwise(Pointwise { function, known: from, from, out, batch });
         match node.op {
-            Op::Activation(activation) if draft.nodes[node.inputs[0]].fused != Some(id) => {
+            // Fused, folded or added by the convolution that writes this slot.
+            Op::BatchNorm { .. } | Op::Add if !plan.first => {}
+            Op::Activation(activation) if !draft.nodes.iter().any(|conv| conv.fused == Some(id)) => {
                 self.push(pointwise(Function::Activate(activation)));
             }
             Op::Dropout { p, channels } if plan.first => {
@@ -125,7 +138,7 @@ impl Emitter<'_> {
 
     pub(super) fn forward_conv(&mut self, id: usize, geometry: &Geometry, from: Layout, out: Layout) {
         let plan = self.node(id).clone();
-        if !self.draft.pack_first {
+        if !self.draft.pack_first && !self.draft.purpose.frozen {
             self.pack(id);
             self.end_stage();
         }
@@ -135,6 +148,12 @@ impl Emitter<'_> {
                 block.weights += weights;
                 block.bias = block.bias.map(|at| at + bias);
             }
+            if plan.norm.is_some() {
+                for (index, block) in correlate.blocks.iter_mut().enumerate() {
+                    block.bias = Some(bias + index * geometry.lanes);
+                }
+            }
+            correlate.residual = plan.residual.map(|other| self.value(other));
             correlate.activation = plan.fused.and_then(|fused| match self.draft.graph.nodes[fused].op {
                 Op::Activation(activation) => Some(activation),
                 _ => None,

@@ -16,6 +16,10 @@ use crate::graph::Op;
 pub fn plan(draft: Draft, places: Places) -> Plan {
     let mut emitter =
         Emitter { written: vec![false; draft.slots.len()], draft: &draft, places: &places, steps: Vec::new() };
+    let prepare = draft.purpose.frozen.then(|| {
+        draft.order.iter().for_each(|id| emitter.pack(*id));
+        std::mem::take(&mut emitter.steps)
+    });
     emitter.forward();
     let forward = std::mem::take(&mut emitter.steps);
     let backward = (!draft.d_outputs.is_empty()).then(|| {
@@ -36,6 +40,7 @@ pub fn plan(draft: Draft, places: Places) -> Plan {
     let d_inputs = draft.d_inputs.iter().zip(&part.inputs);
     Plan {
         arena_len: places.len,
+        prepare: prepare.map(program),
         forward: program(forward),
         backward: backward.map(program),
         inputs: values(&draft.inputs, &part.inputs),
@@ -43,6 +48,7 @@ pub fn plan(draft: Draft, places: Places) -> Plan {
         outputs: values(&draft.outputs, &part.outputs),
         d_outputs: values(&draft.d_outputs, &part.outputs),
         d_params: params(&draft.d_params),
+        d_packed: draft.d_packed.clone(),
         d_inputs: d_inputs.map(|(region, id)| region.map(|region| span(region, len(id)))).collect(),
         statistics: statistics(&draft, &places),
         purpose: draft.purpose.clone(),

@@ -17,6 +17,7 @@
 use super::{Isa, Simd};
 use super::mem::Mem;
 use super::pointwise;
+use crate::engine::layout::Layout;
 use crate::graph::Activation;
 use std::ops::Range;
 
@@ -45,6 +46,8 @@ pub struct Correlate {
     pub out_stride: [usize; 3],
     /// Adds to what the output holds instead of replacing it.
     pub accumulate: bool,
+    /// Added to the result; its blocks, rows and pixels are those of the output.
+    pub residual: Option<Layout>,
     /// Applied to the result.
     pub activation: Option<Activation>,
     /// How the work is shared out; [`Correlate::arrange`] decides.
@@ -262,20 +265,28 @@ impl Correlate {
                     }
                 }
             }
-            if let Some(activation) = self.activation {
-                for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (block, y))) {
-                    let out = self.out + self.blocks[group.first + block].out + n * self.out_stride[0] + y * self.out_stride[1];
-                    let step = self.out_stride[2];
-                    // SAFETY: these are the outputs just written, ours by the caller's promise.
-                    unsafe {
-                        if step == S::LANES {
-                            let row = mem.write(out + cols.start * step, cols.len() * step);
-                            pointwise::activate(activation, row);
-                        } else {
+            // The outputs are still in the first cache.
+            for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (group.first + block, y))) {
+                let (row, step) = (n * self.out_stride[0] + y * self.out_stride[1], self.out_stride[2]);
+                let out = self.out + self.blocks[block].out + row;
+                // SAFETY: these are the outputs just written, ours by the caller's promise; a residual is only read.
+                unsafe {
+                    if let Some(residual) = &self.residual {
+                        let row = residual.row_at((n * residual.blocks() + block) * self.extent[1] + y);
+                        let (at, len) = (cols.start * step, cols.len() * step);
+                        let sums = mem.write(out + at, len).iter_mut();
+                        sums.zip(mem.read(row + at, len)).for_each(|(sum, more)| *sum += more);
+                    }
+                    match self.activation {
+                        Some(activation) if step == S::LANES => {
+                            pointwise::activate(activation, mem.write(out + cols.start * step, cols.len() * step));
+                        }
+                        Some(activation) => {
                             for x in cols.clone() {
                                 pointwise::activate(activation, mem.write(out + x * step, S::LANES));
                             }
                         }
+                        None => {}
                     }
                 }
             }

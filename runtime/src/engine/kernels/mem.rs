@@ -3,6 +3,17 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// What a program reads and writes beside its arena.
+#[derive(Clone, Copy, Default)]
+pub struct Outside<'a> {
+    /// The parameters of the network.
+    pub params: &'a [&'a [f32]],
+    /// The gradients of those parameters that have one and are packed.
+    pub grads: &'a [Option<Mem<'a>>],
+    /// The seed of the dropout masks.
+    pub seed: Option<u64>,
+}
+
 /// A share of an exclusively borrowed buffer, copied to each worker.
 #[derive(Clone, Copy)]
 pub struct Mem<'a> {

@@ -15,9 +15,11 @@ mod norm;
 mod pack;
 mod peak;
 mod pointwise;
+mod repack;
 mod scale;
 mod shuffle;
 mod simd;
+mod view;
 mod weight_grad;
 mod window;
 
@@ -26,18 +28,20 @@ pub use correlate::{Block, Correlate};
 pub use gather::Gather;
 pub use group_norm::GroupNorm;
 pub use norm::BatchNorm;
-pub use pack::{Clear, Pack, Pad, Repack, WeightBlock, WeightMap};
+pub use mem::{Mem, Outside};
+pub use pack::{Bias, Pack, WeightBlock, WeightMap};
 pub use peak::peak;
 pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
+pub use repack::{Clear, Repack};
 pub use scale::{Scale, ScaleGrad};
 pub use shuffle::{Order, Shuffle};
 pub use simd::{Isa, Simd};
+pub use view::dense;
 pub use weight_grad::{BiasGrad, WeightGrad};
 pub use window::{SubsampleGrad, Window, Windows};
 
 use super::profile::Clock;
 use super::threads::{Team, Worker};
-use mem::Mem;
 use std::ops::Range;
 
 /// One parallel operation.
@@ -46,7 +50,7 @@ use std::ops::Range;
 pub enum Step {
     Pack(Pack),
     Unpack(Pack),
-    Pad(Pad),
+    Bias(Bias),
     Repack(Repack),
     Clear(Clear),
     Correlate(Correlate),
@@ -79,7 +83,7 @@ impl Step {
     fn tasks(&self) -> usize {
         match self {
             Step::Pack(step) | Step::Unpack(step) => step.tasks(),
-            Step::Pad(_) => 1,
+            Step::Bias(_) => 1,
             Step::Repack(step) => step.tasks(),
             Step::Clear(step) => step.tasks(),
             Step::Correlate(step) => step.tasks(),
@@ -120,7 +124,7 @@ impl Step {
             Step::WeightGrad(step) => format!("weight grad {}", step.correlate.describe()),
             Step::Pack(_) => "pack".into(),
             Step::Unpack(_) => "unpack".into(),
-            Step::Pad(_) => "pad".into(),
+            Step::Bias(_) => "bias".into(),
             Step::Repack(_) => "repack".into(),
             Step::Clear(_) => "clear".into(),
             Step::BiasGrad(_) => "bias grad".into(),
@@ -159,19 +163,19 @@ impl Step {
     /// # Safety
     /// The instruction set of `S` is there and switched on in the caller; the stage's other tasks keep out of the way.
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+    unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
         // SAFETY: passed on from the caller; bounds by `check`.
         unsafe {
             match self {
-                Step::Pack(step) => step.pack(mem, tasks),
-                Step::Unpack(step) => step.unpack(mem, tasks),
-                Step::Pad(step) => step.run(mem),
+                Step::Pack(step) => step.pack::<S>(mem, outside, tasks),
+                Step::Unpack(step) => step.unpack::<S>(mem, outside, tasks),
+                Step::Bias(step) => step.run(mem, outside),
                 Step::Repack(step) => step.run(mem, tasks),
                 Step::Clear(step) => step.run(mem, tasks),
                 Step::Correlate(step) => step.run::<S>(mem, tasks),
                 Step::WeightGrad(step) => step.run::<S>(mem, tasks),
                 Step::BiasGrad(step) => step.run::<S>(mem, tasks),
-                Step::Pointwise(step) => step.run::<S>(mem, seed, tasks),
+                Step::Pointwise(step) => step.run::<S>(mem, outside.seed, tasks),
                 Step::PreluGrad(step) => step.run(mem),
                 Step::Window(step) => step.run::<S>(mem, tasks),
                 Step::WindowGrad(step) => step.run_grad::<S>(mem, tasks),
@@ -196,7 +200,7 @@ impl Step {
     }
 
     /// Runs the worker's share of the step's tasks.
-    fn dispatch(&self, isa: Isa, mem: Mem<'_>, seed: Option<u64>, worker: &Worker<'_>) {
+    fn dispatch(&self, isa: Isa, mem: Mem<'_>, outside: Outside<'_>, worker: &Worker<'_>) {
         let tasks = worker.share(self.tasks());
         if tasks.is_empty() {
             return;
@@ -204,11 +208,11 @@ impl Step {
         // SAFETY: `Program::new` has found the instruction set and checked the bounds; stages keep tasks apart.
         unsafe {
             match isa {
-                Isa::Portable => self.run::<simd::Scalar8>(mem, seed, tasks),
+                Isa::Portable => self.run::<simd::Scalar8>(mem, outside, tasks),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => run_avx2(self, mem, seed, tasks),
+                Isa::Avx2 => run_avx2(self, mem, outside, tasks),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => run_avx512(self, mem, seed, tasks),
+                Isa::Avx512 => run_avx512(self, mem, outside, tasks),
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => unreachable!("Isa::available lists only what the target has"),
             }
@@ -218,16 +222,16 @@ impl Step {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2(step: &Step, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+unsafe fn run_avx2(step: &Step, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
     // SAFETY: passed on from the caller.
-    unsafe { step.run::<simd::Avx2>(mem, seed, tasks) }
+    unsafe { step.run::<simd::Avx2>(mem, outside, tasks) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn run_avx512(step: &Step, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+unsafe fn run_avx512(step: &Step, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
     // SAFETY: passed on from the caller.
-    unsafe { step.run::<simd::Avx512>(mem, seed, tasks) }
+    unsafe { step.run::<simd::Avx512>(mem, outside, tasks) }
 }
 
 /// Steps that have been checked against an instruction set and the length of an arena.
@@ -254,17 +258,17 @@ impl Program {
         Program { steps, isa, arena_len }
     }
 
-    /// Runs all steps on `team`; `seed` is that of the dropout masks.
+    /// Runs all steps on `team`.
     ///
     /// # Panics
-    /// If `arena` is shorter than the program was made for.
-    pub fn run(&self, arena: &mut [f32], seed: Option<u64>, team: &Team) {
+    /// If `arena` or a parameter is shorter than the program was made for.
+    pub fn run(&self, arena: &mut [f32], outside: Outside<'_>, team: &Team) {
         let mem = Mem::new(&mut arena[..self.arena_len]);
         team.run(|worker| {
             let mut clock = Clock::start(worker.is_first());
             for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
                 for step in stage {
-                    step.dispatch(self.isa, mem, seed, worker);
+                    step.dispatch(self.isa, mem, outside, worker);
                 }
                 worker.wait();
                 clock.stage(stage, self.isa.lanes());

@@ -1,0 +1,110 @@
+//! Inference without training's machinery: a network frozen into a [`Predictor`].
+//!
+//! Evaluating a network packs its parameters at every call, since an optimiser may have changed them. A predictor packs
+//! them once, folds batch normalisations into the convolutions before them, and needs no tape, no tensors and no memory
+//! from the system while it runs.
+
+use crate::engine::Session;
+use crate::graph::Op;
+use crate::net::{Network, params};
+use dfdx::prelude::Cpu;
+use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
+
+/// Why there is no prediction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PredictError {
+    /// A custom module is code, which no plan can hold.
+    #[error("a network with custom modules cannot be frozen; evaluate it with `forward`")]
+    Custom,
+    /// The machine has no memory left.
+    #[error("there is not enough memory for the packed parameters and a batch of {batch} images")]
+    Memory {
+        /// Images of a batch.
+        batch: usize,
+    },
+    /// The numbers are not those of whole images.
+    #[error("{found} numbers are not a whole number of images of {image} numbers each")]
+    Images {
+        /// Numbers given.
+        found: usize,
+        /// Numbers of an image.
+        image: usize,
+    },
+    /// There is too much or too little room for the outputs.
+    #[error("the outputs of {images} images are {expected} numbers, but there is room for {found}")]
+    Outputs {
+        /// Images given.
+        images: usize,
+        /// Numbers that they give.
+        expected: usize,
+        /// Numbers that there is room for.
+        found: usize,
+    },
+}
+
+/// A network frozen for inference on the CPU in single precision.
+///
+/// It holds a copy of the parameters: what happens to the network afterwards does not change it. Threads may share it;
+/// their calls run one after the other, each on all of the engine's threads.
+///
+/// ```
+/// use convnet::predict::Predictor;
+/// use convnet::prelude::*;
+///
+/// cnn! {
+///     pub struct Net;
+///     input: [1, 8, 8];
+///     conv(4, kernel = 3, pad = 1) + batch_norm + relu;
+///     global_avg_pool;
+///     fc(10);
+/// }
+///
+/// let dev = Cpu::default();
+/// let net = dev.build_module::<Net, f32>();
+/// let predictor = Predictor::new(&net, 16)?;
+/// let mut logits = vec![0.0; 3 * 10];
+/// predictor.predict(&vec![0.5; 3 * 64], &mut logits)?;
+/// # Ok::<(), convnet::predict::PredictError>(())
+/// ```
+pub struct Predictor<N> {
+    session: Mutex<Session>,
+    network: PhantomData<fn() -> N>,
+}
+
+impl<N: Network<f32, Cpu>> Predictor<N> {
+    /// Numbers of an image, `[C, H, W]`.
+    pub const INPUT: usize = N::GRAPH.input().len();
+    /// Numbers of its output: logits, for a classifier.
+    pub const OUTPUT: usize = N::GRAPH.output_shape().len();
+
+    /// Freezes `net` as it is now, for passes of up to `batch` images.
+    ///
+    /// # Errors
+    /// When the network has custom modules, or memory runs out.
+    pub fn new(net: &N, batch: usize) -> Result<Self, PredictError> {
+        if N::GRAPH.nodes.iter().any(|node| matches!(node.op, Op::Custom(_))) {
+            return Err(PredictError::Custom);
+        }
+        let session = Session::new(N::GRAPH, &params(net), batch).map_err(|_| PredictError::Memory { batch })?;
+        Ok(Predictor { session: Mutex::new(session), network: PhantomData })
+    }
+
+    /// Computes the outputs of any number of images: `images` is `[N, C, H, W]`, `outputs` `[N, ...]`, both row-major.
+    /// The same numbers as `forward` gives, but for rounding where a batch normalisation was folded.
+    ///
+    /// # Errors
+    /// When the lengths do not fit together.
+    pub fn predict(&self, images: &[f32], outputs: &mut [f32]) -> Result<(), PredictError> {
+        let count = images.len() / Self::INPUT;
+        if images.len() != count * Self::INPUT {
+            return Err(PredictError::Images { found: images.len(), image: Self::INPUT });
+        }
+        let expected = count * Self::OUTPUT;
+        if outputs.len() != expected {
+            return Err(PredictError::Outputs { images: count, expected, found: outputs.len() });
+        }
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).run(images, outputs);
+        Ok(())
+    }
+}
