@@ -72,6 +72,7 @@ impl Drafting {
         let batch = self.purpose.batch;
         let (order, present) = (self.order.clone(), self.present.clone());
         present.iter().for_each(|id| self.node(*id));
+        order.iter().for_each(|id| self.algorithm(*id));
         order.iter().for_each(|id| self.halos(*id));
         let mut params = vec![None; graph.params.len()];
         let mut total = 0;
@@ -257,6 +258,7 @@ impl Drafting {
             wants_grad,
             rectified: wants_grad && !given && self.pools_rectified(id),
             geometry,
+            tiles: [None; 2],
             extra: Extra::default(),
         };
         if let Some(conv) = shared.and_then(|input| self.nodes[input].conv) {
@@ -271,6 +273,15 @@ impl Drafting {
                 _ => {}
             }
         }
+    }
+
+    /// Decides by which algorithm a convolution is computed.
+    fn algorithm(&mut self, id: usize) {
+        let Some(geometry) = self.nodes[id].geometry else { return };
+        let input = self.nodes[self.graph.nodes[id].inputs[0]].slot;
+        let blocked = self.slots[input].value.block == geometry.lanes;
+        let [forward, backward] = geometry.tiles(self.purpose.isa, self.purpose.precision);
+        self.nodes[id].tiles = [forward.filter(|_| blocked), backward];
     }
 
     /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
@@ -340,7 +351,12 @@ impl Drafting {
                 true => (0, self.end()),
                 false => (if pack_first { 0 } else { forward }, forward),
             };
-            extra.weights = Some(self.regions.add(packed_len(geometry.forward(&input.value, &value)), from, to));
+            let lanes = geometry.lanes;
+            let len = match self.nodes[id].tiles[0] {
+                Some(tile) => geometry.winograd(tile, &input.value, &value, 0).1.packed_len(lanes),
+                None => packed_len(geometry.forward(&input.value, &value)),
+            };
+            extra.weights = Some(self.regions.add(len, from, to));
             let padded = geometry.outs().next_multiple_of(geometry.lanes);
             extra.bias = Some(self.regions.add(padded, from, to));
             extra.scale = self.nodes[id].norm.map(|_| self.regions.add(padded, from, to));
@@ -349,7 +365,11 @@ impl Drafting {
                 let (grad, _) = geometry.weight_grad(&input.value, &self.slots[self.nodes[id].slot].grad);
                 extra.weight_grad = Some(self.regions.add(grad.chunks * grad.chunk_len, backward, backward));
                 if self.nodes[node.inputs[0]].wants_grad {
-                    let len = packed_len(geometry.backward(&self.slots[self.nodes[id].slot].grad, &input.grad));
+                    let d_out = &self.slots[self.nodes[id].slot].grad;
+                    let len = match self.nodes[id].tiles[1] {
+                        Some(tile) => geometry.winograd_backward(tile, d_out, &input.grad, 0).1.packed_len(lanes),
+                        None => packed_len(geometry.backward(d_out, &input.grad)),
+                    };
                     extra.back_weights = Some(self.regions.add(len, backward, backward));
                 }
             }

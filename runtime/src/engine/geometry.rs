@@ -4,7 +4,8 @@
 //! pass to the input of a convolution with stride `s` is `s x s` correlations, one for each residue of the input's
 //! coordinates, so that no zero is ever multiplied.
 
-use super::kernels::{Block, Correlate, WeightBlock, WeightGrad, WeightMap};
+use super::algorithm::{self, Precision, Sizes};
+use super::kernels::{Block, Correlate, Isa, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradPack};
 use super::layout::Layout;
 use crate::graph::{Conv, ConvTranspose, Pad};
 use std::ops::Range;
@@ -73,6 +74,42 @@ impl Geometry {
     /// Whether each block of the layer's correlation is one of its output's channels, with a row for each of the output's.
     pub fn by_block(&self) -> bool {
         !self.transposed && !self.covers()
+    }
+
+    /// The tiles of Winograd's algorithm for the layer and for its input's gradient, where it may be used and is fastest.
+    pub fn tiles(&self, isa: Isa, precision: Precision) -> [Option<usize>; 2] {
+        let Conv { kernel, stride, dilation, .. } = self.conv;
+        if !self.by_block() || !self.dense() || [kernel, stride, dilation] != [[3, 3], [1, 1], [1, 1]] {
+            return [None; 2];
+        }
+        let tile = |ins: usize, out| algorithm::tile(Sizes { batch: self.batch, ins, out }, isa, precision);
+        [tile(self.input[0], self.output), tile(self.output[0], self.input)]
+    }
+
+    /// Winograd's algorithm for the layer, with the transform of its weights (the parameter with index `param`).
+    pub fn winograd(&self, tile: usize, input: &Layout, out: &Layout, param: usize) -> (Winograd, WinogradPack) {
+        let pad = [self.conv.pad.top as isize, self.conv.pad.left as isize];
+        self.winograd_pair(tile, input, out, pad, param, false)
+    }
+
+    /// Winograd's algorithm for the gradient of the layer's input.
+    pub fn winograd_backward(&self, tile: usize, d_out: &Layout, d_in: &Layout, param: usize) -> (Winograd, WinogradPack) {
+        let pad = [2 - self.conv.pad.top as isize, 2 - self.conv.pad.left as isize];
+        self.winograd_pair(tile, d_out, d_in, pad, param, true)
+    }
+
+    fn winograd_pair(
+        &self,
+        tile: usize,
+        from: &Layout,
+        to: &Layout,
+        pad: [isize; 2],
+        param: usize,
+        backward: bool,
+    ) -> (Winograd, WinogradPack) {
+        let channels = [self.output[0], self.input[0]];
+        let pack = WinogradPack { tile, param, channels, backward, packed: 0, scale: None };
+        (Winograd::new(tile, self.batch, *from, *to, pad), pack)
     }
 
     /// Weights of one kernel.

@@ -5,6 +5,7 @@
 //! `kernels` run the steps on the `threads` of a team. Parameters and input come in with a copy each and the output
 //! goes out without one; in between nothing is allocated. The results do not depend on the number of threads.
 
+mod algorithm;
 mod draft;
 mod emit;
 mod geometry;
@@ -17,6 +18,7 @@ mod regions;
 mod session;
 mod threads;
 
+pub use algorithm::{Precision, precision, set_precision};
 pub use kernels::Isa;
 pub use session::Session;
 pub use threads::{set_threads, threads};
@@ -158,6 +160,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         dropout: pass.training && pass.dropout.is_some(),
         backward: T::OWNS_TAPE,
         frozen: false,
+        precision: algorithm::precision(),
         input_grad: T::OWNS_TAPE && pass.input_grad,
         isa,
     };
@@ -171,7 +174,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         param.copy_into(&mut memory[range.clone()]);
     }
     let views = views(&params);
-    plan.forward.run(memory, Outside { params: &views, grads: &[], seed: pass.dropout }, &threads::team());
+    plan.forward.run(memory, Outside { params: &views, seed: pass.dropout, ..Outside::default() }, &threads::team());
     drop(views);
     let mut outputs = Vec::with_capacity(part.outputs.len());
     for (id, range) in part.outputs.iter().zip(&plan.outputs) {
@@ -216,7 +219,7 @@ fn backward(
         }
         let views = views(params);
         let places: Vec<_> = taken.iter_mut().map(|grad| (!grad.is_empty()).then(|| Mem::new(grad))).collect();
-        program.run(memory, Outside { params: &views, grads: &places, seed }, &threads::team());
+        program.run(memory, Outside { params: &views, grads: &places, seed, ..Outside::default() }, &threads::team());
         for index in &plan.d_packed {
             **grads.get_or_alloc_mut(&params[*index])? = std::mem::take(&mut taken[*index]);
         }

@@ -4,6 +4,7 @@
 //! nobody else reads) share its *slot*, a place for the value and one for its gradient. [`super::draft`] walks the graph to
 //! find slots, their layouts and lifetimes; [`super::emit`] then writes the steps.
 
+use super::algorithm::Precision;
 use super::draft::Drafting;
 use super::emit;
 use super::geometry::Geometry;
@@ -30,6 +31,8 @@ pub struct Purpose {
     pub input_grad: bool,
     /// Whether parameters are packed once, for many passes.
     pub frozen: bool,
+    /// Whether the fastest algorithms may be used.
+    pub precision: Precision,
     /// Instruction set.
     pub isa: Isa,
 }
@@ -116,6 +119,8 @@ pub struct NodePlan {
     pub rectified: bool,
     /// The geometry of a convolution or linear layer.
     pub geometry: Option<Geometry>,
+    /// The tiles of Winograd's algorithm, where that computes the layer, and its input's gradient.
+    pub tiles: [Option<usize>; 2],
     /// Other places it needs, by use.
     pub extra: Extra,
 }
@@ -134,6 +139,7 @@ impl NodePlan {
             wants_grad: false,
             rectified: false,
             geometry: None,
+            tiles: [None; 2],
             extra,
         }
     }

@@ -1,6 +1,7 @@
 //! A network frozen for inference: parameters packed once, then any number of passes without a tape and without memory from
 //! the system.
 
+use super::algorithm::precision;
 use super::kernels::{Isa, Outside};
 use super::plan::{Plan, Purpose};
 use super::{Arena, threads, views};
@@ -41,6 +42,7 @@ impl Session {
             backward: false,
             input_grad: false,
             frozen: true,
+            precision: precision(),
             isa,
         };
         let full = Plan::new(graph, purpose);

@@ -252,11 +252,18 @@ impl Emitter<'_> {
         if draft.nodes[input].wants_grad {
             let (d_in, mode) = self.grad_of(input);
             let mut packed = self.place(extra.back_weights);
-            for (mut correlate, map) in geometry.backward(&d_out, &d_in) {
+            let accumulate = mode == GradMode::Add;
+            if let Some(tile) = draft.nodes[id].tiles[1] {
+                let (winograd, pack) = geometry.winograd_backward(tile, &d_out, &d_in, param);
+                correlates.push(Step::Winograd(Winograd { weights: packed, accumulate, ..winograd }));
+                self.push(Step::WinogradPack(WinogradPack { packed, ..pack }));
+            }
+            let direct = draft.nodes[id].tiles[1].is_none();
+            for (mut correlate, map) in direct.then(|| geometry.backward(&d_out, &d_in)).into_iter().flatten() {
                 for block in &mut correlate.blocks {
                     block.weights += packed;
                 }
-                correlate.accumulate = mode == GradMode::Add;
+                correlate.accumulate = accumulate;
                 correlates.push(Step::Correlate(correlate));
                 let len = map.packed_len();
                 self.push(Step::Pack(Pack { map, param, packed, chunks: 1, scale: None }));

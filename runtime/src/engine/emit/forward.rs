@@ -59,9 +59,15 @@ impl Emitter<'_> {
             self.end_stage();
         }
         let mut packed = self.place(plan.extra.weights);
+        let scale = norm.map(|_| scale);
+        if let Some(tile) = plan.tiles[0] {
+            let (from, to) = (self.value(node.inputs[0]), self.value(id));
+            let (_, pack) = geometry.winograd(tile, &from, &to, node.first_param);
+            self.push(Step::WinogradPack(WinogradPack { packed, scale, ..pack }));
+            return;
+        }
         for (_, map) in geometry.forward(&self.value(node.inputs[0]), &self.value(id)) {
             let len = map.packed_len();
-            let scale = norm.map(|_| scale);
             self.push(Step::Pack(Pack { map, param: node.first_param, packed, chunks: 1, scale }));
             packed += len;
         }
@@ -143,6 +149,17 @@ impl Emitter<'_> {
             self.end_stage();
         }
         let (mut weights, bias) = (self.place(plan.extra.weights), self.place(plan.extra.bias));
+        let residual = plan.residual.map(|other| self.value(other));
+        let activation = plan.fused.and_then(|fused| match self.draft.graph.nodes[fused].op {
+            Op::Activation(activation) => Some(activation),
+            _ => None,
+        });
+        if let Some(tile) = plan.tiles[0] {
+            let (winograd, _) = geometry.winograd(tile, &from, &out, self.draft.graph.nodes[id].first_param);
+            let bias = (geometry.bias || plan.norm.is_some()).then_some(bias);
+            self.push(Step::Winograd(Winograd { weights, bias, residual, activation, ..winograd }));
+            return;
+        }
         for (mut correlate, map) in geometry.forward(&from, &out) {
             for block in &mut correlate.blocks {
                 block.weights += weights;
@@ -153,11 +170,7 @@ impl Emitter<'_> {
                     block.bias = Some(bias + index * geometry.lanes);
                 }
             }
-            correlate.residual = plan.residual.map(|other| self.value(other));
-            correlate.activation = plan.fused.and_then(|fused| match self.draft.graph.nodes[fused].op {
-                Op::Activation(activation) => Some(activation),
-                _ => None,
-            });
+            (correlate.residual, correlate.activation) = (residual, activation);
             weights += map.packed_len();
             self.push(Step::Correlate(correlate));
         }

@@ -14,6 +14,7 @@
 //! Taps are sorted by the source row they read, so the rows of the kernel that fall outside the map are left out by
 //! narrowing the list; left and right, sources carry a halo of zeros.
 
+use super::tile::{FAR_TILE, Tile, best_group, is_far};
 use super::{Isa, Simd};
 use super::mem::Mem;
 use super::pointwise;
@@ -90,8 +91,6 @@ pub struct Tasks {
     panel: usize,
 }
 
-/// Most blocks of a group.
-const GROUP: usize = 4;
 /// Pixels of a task: long enough to be worth reading the weights into the first cache.
 const PIXELS: usize = 224;
 /// Elements of weights that stay in the first cache.
@@ -101,21 +100,11 @@ impl Correlate {
     /// Cuts the work into tasks for the registers of `isa`.
     pub fn arrange(&mut self, isa: Isa) {
         let [_, rows, cols] = self.extent;
-        let widest = isa.widest();
         let mut groups = Vec::new();
         let mut first = 0;
         while first < self.blocks.len() {
             let run = self.run_length(first);
-            let far = isa_far(self.source_stride[2], isa.lanes());
-            let cost = |n: usize| {
-                let n = run.div_ceil(run.div_ceil(n));
-                let tiles = cols.div_ceil(if far { widest[n - 1].min(FAR_TILE) } else { widest[n - 1] }).max(1);
-                let width = cols.div_ceil(tiles);
-                // Cycles a tap: two units multiply, two loads are done, and a sum is ready for the next after four.
-                let cycles = (n * width).max(n + width + 1).max(8) as f64;
-                cycles * tiles as f64 / n as f64
-            };
-            let n = (1..=GROUP).rev().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(1);
+            let n = best_group(isa, run, cols, is_far(self.source_stride[2], isa.lanes()));
             let parts = run.div_ceil(n);
             for part in 0..parts {
                 let (start, end) = (first + run * part / parts, first + run * (part + 1) / parts);
@@ -223,7 +212,7 @@ impl Correlate {
     /// the outputs of these tasks, and nobody writes to source, weights and bias.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let far = isa_far(self.source_stride[2], S::LANES);
+        let far = is_far(self.source_stride[2], S::LANES);
         for task in tasks {
             let (task, segment) = (task / self.segments(), task % self.segments());
             let (task, chunk) = (task / self.row_chunks(), task % self.row_chunks());
@@ -261,7 +250,7 @@ impl Correlate {
                             add: self.accumulate || start > 0,
                         };
                         // SAFETY: the caller's promises; `check` has bounded every address of the tile.
-                        unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
+                        unsafe { S::tile(&tile, group.len, width, self.source_stride[2]) }
                     }
                 }
             }
@@ -288,121 +277,6 @@ impl Correlate {
                         }
                         None => {}
                     }
-                }
-            }
-        }
-    }
-}
-
-/// Whether the pixels of a tile are a distance apart that no kernel knows as a constant.
-fn isa_far(step: usize, lanes: usize) -> bool {
-    step != lanes && step != 1
-}
-
-/// Pixels of a tile whose distance is not a constant: each needs a register for its address.
-const FAR_TILE: usize = 8;
-
-/// Some pixels of a group of blocks.
-struct Tile<'a> {
-    source: *const f32,
-    taps: &'a [i32],
-    weights: *const f32,
-    bias: Option<*const f32>,
-    out: *mut f32,
-    out_step: usize,
-    /// Distance of the blocks' outputs, weights and biases.
-    steps: [usize; 3],
-    /// Adds to what the output holds.
-    add: bool,
-}
-
-impl Tile<'_> {
-    /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks.
-    #[inline(always)]
-    unsafe fn run<S: Simd>(&self, blocks: usize, width: usize, step: usize) {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match blocks {
-                1 => self.blocks::<S, 1>(width, step),
-                2 => self.blocks::<S, 2>(width, step),
-                3 => self.blocks::<S, 3>(width, step),
-                _ => self.blocks::<S, 4>(width, step),
-            }
-        }
-    }
-
-    /// The step is a constant at each call but the last, so that addresses need no registers.
-    #[inline(always)]
-    unsafe fn blocks<S: Simd, const N: usize>(&self, width: usize, step: usize) {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            if step == S::LANES {
-                self.width::<S, N>(width, S::LANES);
-            } else if step == 1 {
-                self.width::<S, N>(width, 1);
-            } else {
-                self.width::<S, N>(width, step);
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn width<S: Simd, const N: usize>(&self, width: usize, step: usize) {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match width {
-                1 => self.sums::<S, N, 1>(step),
-                2 => self.sums::<S, N, 2>(step),
-                3 => self.sums::<S, N, 3>(step),
-                4 => self.sums::<S, N, 4>(step),
-                5 => self.sums::<S, N, 5>(step),
-                6 => self.sums::<S, N, 6>(step),
-                7 => self.sums::<S, N, 7>(step),
-                8 => self.sums::<S, N, 8>(step),
-                9 => self.sums::<S, N, 9>(step),
-                10 => self.sums::<S, N, 10>(step),
-                11 => self.sums::<S, N, 11>(step),
-                12 => self.sums::<S, N, 12>(step),
-                13 => self.sums::<S, N, 13>(step),
-                _ => self.sums::<S, N, 14>(step),
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn sums<S: Simd, const N: usize, const WIDTH: usize>(&self, step: usize) {
-        if const { WIDTH > S::WIDEST[N - 1] } {
-            unreachable!("engine: a tile of {N} blocks is no wider than the registers allow");
-        }
-        let [out_step, weight_step, bias_step] = self.steps;
-        // SAFETY: `Correlate::check` has bounded source + tap + pixel for all taps and pixels of the tile, and the
-        // weights, biases and outputs of all blocks.
-        unsafe {
-            let mut sums = [[S::zero(); WIDTH]; N];
-            for (block, sums) in sums.iter_mut().enumerate() {
-                if self.add {
-                    for (x, sum) in sums.iter_mut().enumerate() {
-                        *sum = S::load(self.out.add(block * out_step + x * self.out_step));
-                    }
-                } else if let Some(bias) = self.bias {
-                    *sums = [S::load(bias.add(block * bias_step)); WIDTH];
-                }
-            }
-            let mut weights = self.weights;
-            for tap in self.taps {
-                let source = self.source.offset(*tap as isize);
-                let weight: [S::V; N] = std::array::from_fn(|block| S::load(weights.add(block * weight_step)));
-                for x in 0..WIDTH {
-                    let pixel = S::splat(source.add(x * step));
-                    for block in 0..N {
-                        sums[block][x] = S::fma(weight[block], pixel, sums[block][x]);
-                    }
-                }
-                weights = weights.add(S::LANES);
-            }
-            for (block, sums) in sums.into_iter().enumerate() {
-                for (x, sum) in sums.into_iter().enumerate() {
-                    S::store(self.out.add(block * out_step + x * self.out_step), sum);
                 }
             }
         }

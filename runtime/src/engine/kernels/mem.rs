@@ -12,6 +12,8 @@ pub struct Outside<'a> {
     pub grads: &'a [Option<Mem<'a>>],
     /// The seed of the dropout masks.
     pub seed: Option<u64>,
+    /// Memory that each thread has for itself.
+    pub scratch: Mem<'a>,
 }
 
 /// A share of an exclusively borrowed buffer, copied to each worker.
@@ -27,6 +29,12 @@ pub struct Mem<'a> {
 unsafe impl Send for Mem<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Mem<'_> {}
+
+impl Default for Mem<'_> {
+    fn default() -> Self {
+        Mem::new(&mut [])
+    }
+}
 
 impl<'a> Mem<'a> {
     /// A view of `buffer`.

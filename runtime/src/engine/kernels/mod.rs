@@ -19,9 +19,11 @@ mod repack;
 mod scale;
 mod shuffle;
 mod simd;
+mod tile;
 mod view;
 mod weight_grad;
 mod window;
+mod winograd;
 
 pub use column::{Across, Columns};
 pub use correlate::{Block, Correlate};
@@ -39,9 +41,11 @@ pub use simd::{Isa, Simd};
 pub use view::dense;
 pub use weight_grad::{BiasGrad, WeightGrad};
 pub use window::{SubsampleGrad, Window, Windows};
+pub use winograd::{Winograd, WinogradPack};
 
 use super::profile::Clock;
-use super::threads::{Team, Worker};
+use super::threads::{Team, Worker, threads};
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// One parallel operation.
@@ -54,6 +58,8 @@ pub enum Step {
     Repack(Repack),
     Clear(Clear),
     Correlate(Correlate),
+    Winograd(Winograd),
+    WinogradPack(WinogradPack),
     WeightGrad(WeightGrad),
     BiasGrad(BiasGrad),
     Pointwise(Pointwise),
@@ -80,13 +86,15 @@ pub enum Step {
 }
 
 impl Step {
-    fn tasks(&self) -> usize {
+    fn tasks(&self, lanes: usize) -> usize {
         match self {
             Step::Pack(step) | Step::Unpack(step) => step.tasks(),
             Step::Bias(_) => 1,
             Step::Repack(step) => step.tasks(),
             Step::Clear(step) => step.tasks(),
             Step::Correlate(step) => step.tasks(),
+            Step::Winograd(step) => step.tasks(),
+            Step::WinogradPack(step) => step.tasks(lanes),
             Step::WeightGrad(step) => step.tasks(),
             Step::BiasGrad(step) => step.tasks(),
             Step::Pointwise(step) => step.tasks(),
@@ -112,6 +120,7 @@ impl Step {
     pub fn multiply_adds(&self, lanes: usize) -> u64 {
         match self {
             Step::Correlate(step) => step.multiply_adds(lanes),
+            Step::Winograd(step) => step.multiply_adds(),
             Step::WeightGrad(step) => step.correlate.multiply_adds(lanes),
             _ => 0,
         }
@@ -121,6 +130,8 @@ impl Step {
     pub fn describe(&self) -> String {
         match self {
             Step::Correlate(step) => format!("correlate {}", step.describe()),
+            Step::Winograd(step) => format!("winograd {}", step.describe()),
+            Step::WinogradPack(_) => "winograd pack".into(),
             Step::WeightGrad(step) => format!("weight grad {}", step.correlate.describe()),
             Step::Pack(_) => "pack".into(),
             Step::Unpack(_) => "unpack".into(),
@@ -155,6 +166,7 @@ impl Step {
     fn check(&self, len: usize, lanes: usize) {
         match self {
             Step::Correlate(step) => step.check(len, lanes),
+            Step::Winograd(step) => step.check(len, lanes),
             Step::WeightGrad(step) => step.check(len, lanes),
             _ => {}
         }
@@ -173,6 +185,8 @@ impl Step {
                 Step::Repack(step) => step.run(mem, tasks),
                 Step::Clear(step) => step.run(mem, tasks),
                 Step::Correlate(step) => step.run::<S>(mem, tasks),
+                Step::Winograd(step) => step.run::<S>(mem, outside.scratch, tasks),
+                Step::WinogradPack(step) => step.run::<S>(mem, outside, tasks),
                 Step::WeightGrad(step) => step.run::<S>(mem, tasks),
                 Step::BiasGrad(step) => step.run::<S>(mem, tasks),
                 Step::Pointwise(step) => step.run::<S>(mem, outside.seed, tasks),
@@ -201,7 +215,7 @@ impl Step {
 
     /// Runs the worker's share of the step's tasks.
     fn dispatch(&self, isa: Isa, mem: Mem<'_>, outside: Outside<'_>, worker: &Worker<'_>) {
-        let tasks = worker.share(self.tasks());
+        let tasks = worker.share(self.tasks(isa.lanes()));
         if tasks.is_empty() {
             return;
         }
@@ -240,6 +254,8 @@ pub struct Program {
     steps: Vec<Step>,
     isa: Isa,
     arena_len: usize,
+    /// Numbers that each thread needs for itself.
+    scratch: usize,
 }
 
 impl Program {
@@ -249,13 +265,19 @@ impl Program {
     /// If a step could reach beyond `arena_len`, or the processor lacks `isa`: a mistake of the planner.
     pub fn new(mut steps: Vec<Step>, isa: Isa, arena_len: usize) -> Self {
         assert!(Isa::available().contains(&isa), "engine: this processor has no {}", isa.name());
+        let mut scratch = 0;
         for step in &mut steps {
-            if let Step::Correlate(correlate) = step {
-                correlate.arrange(isa);
+            match step {
+                Step::Correlate(correlate) => correlate.arrange(isa),
+                Step::Winograd(winograd) => {
+                    winograd.arrange(isa, threads());
+                    scratch = scratch.max(winograd.scratch(isa.lanes()));
+                }
+                _ => {}
             }
             step.check(arena_len, isa.lanes());
         }
-        Program { steps, isa, arena_len }
+        Program { steps, isa, arena_len, scratch }
     }
 
     /// Runs all steps on `team`.
@@ -264,7 +286,8 @@ impl Program {
     /// If `arena` or a parameter is shorter than the program was made for.
     pub fn run(&self, arena: &mut [f32], outside: Outside<'_>, team: &Team) {
         let mem = Mem::new(&mut arena[..self.arena_len]);
-        team.run(|worker| {
+        team.run(|worker| with_scratch(self.scratch, |scratch| {
+            let outside = Outside { scratch, ..outside };
             let mut clock = Clock::start(worker.is_first());
             for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
                 for step in stage {
@@ -273,6 +296,24 @@ impl Program {
                 worker.wait();
                 clock.stage(stage, self.isa.lanes());
             }
-        });
+        }));
     }
 }
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `f` with `len` numbers of this thread's own, which it keeps for the next time.
+fn with_scratch(len: usize, f: impl FnOnce(Mem<'_>)) {
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len + 16 {
+            scratch.resize(len + 16, 0.0);
+        }
+        let start = scratch.as_ptr().align_offset(64).min(16);
+        f(Mem::new(&mut scratch[start..start + len]));
+    });
+}
+
+#[cfg(test)]
+mod winograd_tests;

@@ -3,6 +3,7 @@
 //! Kernels are generic over [`Simd`] and always inlined into an entry function that switches the instruction set on
 //! (see `dispatch!` in the module above); the set is found once, at run time.
 
+use super::tile::Tile;
 use std::sync::OnceLock;
 
 /// An instruction set that kernels are compiled for.
@@ -77,7 +78,7 @@ impl Isa {
 }
 
 /// A register of [`LANES`](Simd::LANES) single-precision numbers.
-pub trait Simd {
+pub trait Simd: Sized {
     /// Numbers in a register.
     const LANES: usize;
     /// Pixels that a tile of one, two, three or four blocks of channels may hold: a register for each sum, with room left
@@ -97,6 +98,21 @@ pub trait Simd {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a + b`
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks: a function call, not inlined.
+    ///
+    /// # Safety
+    /// As for [`Tile::run`].
+    unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize);
+    /// All lanes `x`.
+    #[inline(always)]
+    unsafe fn set(x: f32) -> Self::V {
+        // SAFETY: the address is that of a number.
+        unsafe { Self::splat(&x) }
+    }
 }
 
 /// Eight numbers in an array, for the compiler to make the best of.
@@ -135,6 +151,18 @@ impl Simd for Scalar8 {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| a[i] + b[i])
     }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] * b[i])
+    }
+    unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe { tile.run::<Self>(blocks, width, step) }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -142,7 +170,7 @@ pub use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Simd;
+    use super::{Simd, Tile};
     use std::arch::x86_64::*;
 
     /// 8 lanes, 16 registers.
@@ -185,6 +213,26 @@ mod x86 {
             // SAFETY: see above.
             unsafe { _mm256_add_ps(a, b) }
         }
+        #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn tile_256(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+                // SAFETY: passed on from the caller.
+                unsafe { tile.run::<Avx2>(blocks, width, step) }
+            }
+            // SAFETY: passed on from the caller.
+            unsafe { tile_256(tile, blocks, width, step) }
+        }
     }
 
     /// 16 lanes, 32 registers.
@@ -225,6 +273,26 @@ mod x86 {
         unsafe fn add(a: __m512, b: __m512) -> __m512 {
             // SAFETY: see above.
             unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+            #[target_feature(enable = "avx512f,avx2,fma")]
+            unsafe fn tile_512(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+                // SAFETY: passed on from the caller.
+                unsafe { tile.run::<Avx512>(blocks, width, step) }
+            }
+            // SAFETY: passed on from the caller.
+            unsafe { tile_512(tile, blocks, width, step) }
         }
     }
 }

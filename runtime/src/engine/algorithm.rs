@@ -1,0 +1,74 @@
+//! Which algorithm computes a convolution: the direct one, or Winograd's with tiles of 2 or 4 pixels.
+//!
+//! The choice is a model of the time that each takes, whose constants come from `benches/NOTES.md`. It looks at shapes
+//! only, so a network's results are the same wherever and however it is planned.
+
+use super::kernels::Isa;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How exactly convolutions are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// By the fastest algorithm: some ten times the rounding errors of the direct one where that is Winograd's.
+    #[default]
+    Fast,
+    /// Directly: each output is one sum of products.
+    Exact,
+}
+
+static EXACT: AtomicBool = AtomicBool::new(false);
+
+/// Sets the precision of networks on the CPU engine from now on.
+pub fn set_precision(precision: Precision) {
+    EXACT.store(precision == Precision::Exact, Ordering::Relaxed);
+}
+
+/// The precision of networks on the CPU engine.
+pub fn precision() -> Precision {
+    if EXACT.load(Ordering::Relaxed) { Precision::Exact } else { Precision::Fast }
+}
+
+/// A convolution with a 3x3 kernel and stride 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Images.
+    pub batch: usize,
+    /// Channels that are summed over.
+    pub ins: usize,
+    /// `[C, H, W]` of the result.
+    pub out: [usize; 3],
+}
+
+/// Cycles to transform a patch of a block of channels into an `M = 4` tile, and a tile back.
+const TRANSFORM_4: [f64; 2] = [110.0, 90.0];
+/// The same for `M = 2`.
+const TRANSFORM_2: [f64; 2] = [45.0, 35.0];
+/// Multiplications with addition of a register in a cycle, as measured in the direct kernel and in Winograd's products.
+const SPEED: [f64; 2] = [1.75, 1.6];
+/// Bytes a cycle in which weights come from memory.
+const STREAM: f64 = 6.0;
+
+/// The tile of Winograd's algorithm that is fastest for these sizes; nothing where that is the direct one.
+pub fn tile(sizes: Sizes, isa: Isa, precision: Precision) -> Option<usize> {
+    if precision == Precision::Exact {
+        return None;
+    }
+    let lanes = isa.lanes();
+    let [outs, height, width] = sizes.out;
+    let (in_blocks, out_blocks) = (sizes.ins.div_ceil(lanes) as f64, outs.div_ceil(lanes) as f64);
+    let pairs = sizes.ins as f64 * out_blocks;
+    let stream = |positions: usize| pairs * (positions * lanes * size_of::<f32>()) as f64 / STREAM;
+    let direct = (sizes.batch * height * width * 9) as f64 * pairs / SPEED[0] + stream(9);
+    let winograd = |tile: usize, [before, after]: [f64; 2]| {
+        let tiles = (sizes.batch * height.div_ceil(tile) * width.div_ceil(tile)) as f64;
+        let positions = (tile + 2) * (tile + 2);
+        tiles * (positions as f64 * pairs / SPEED[1] + in_blocks * before + out_blocks * after) + stream(positions)
+    };
+    let (two, four) = (winograd(2, TRANSFORM_2), winograd(4, TRANSFORM_4));
+    let fastest = direct.min(two).min(four);
+    match () {
+        () if fastest == direct => None,
+        () if fastest == four => Some(4),
+        () => Some(2),
+    }
+}
