@@ -1,7 +1,7 @@
 //! The planner's walk over a graph: slots, layouts, lifetimes.
 
 use super::geometry::Geometry;
-use super::kernels::{WeightMap, from_output};
+use super::kernels::{BatchNorm, WeightMap, from_output};
 use super::layout::Layout;
 use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
 use super::regions::Regions;
@@ -154,15 +154,19 @@ impl Drafting {
             && !self.shares_given(input)
     }
 
-    /// The convolution that can do the work of `id` too, which reads its value from `input`.
+    /// The convolution or batch normalisation that can do the work of `id` too, which reads its value from `input`.
     fn fusing(&self, id: usize, input: usize) -> Option<usize> {
-        let passes_once = !self.purpose.training && !self.purpose.backward;
         let same = self.slots[self.nodes[input].slot].value.chw == self.graph.nodes[id].shape.chw();
-        let conv = self.nodes[input].conv.filter(|_| passes_once && same && self.alone(id, input))?;
-        self.nodes[conv].geometry.is_some_and(|geometry| geometry.by_block()).then_some(conv)
+        let writer = self.nodes[input].writer.filter(|_| same && self.alone(id, input))?;
+        match self.nodes[writer].geometry {
+            // A backward pass needs a convolution's own result.
+            Some(geometry) => !self.purpose.training && !self.purpose.backward && geometry.by_block(),
+            None => true,
+        }
+        .then_some(writer)
     }
 
-    /// For a sum: the term whose convolution can add the other one, which is there before it, and that other one.
+    /// For a sum: the term whose writer can add the other one, which is there before it, and that other one.
     fn residual(&self, id: usize) -> Option<(usize, usize)> {
         let [a, b] = *self.graph.nodes[id].inputs else { return None };
         if self.is_given(id) {
@@ -170,8 +174,8 @@ impl Drafting {
         }
         [(a, b), (b, a)].into_iter().find(|(term, other)| {
             let shape = |id: &usize| self.slots[self.nodes[*id].slot].value.chw;
-            let free = |conv: &usize| *other < *conv && self.nodes[*conv].residual.is_none();
-            shape(term) == shape(other) && self.fusing(id, *term).is_some_and(|conv| free(&conv))
+            let free = |writer: usize| *other < writer && self.nodes[writer].residual.is_none();
+            shape(term) == shape(other) && self.fusing(id, *term).is_some_and(free)
         })
     }
 
@@ -195,8 +199,9 @@ impl Drafting {
                 (allowed && self.alone(id, input)).then_some(input)
             }
             Op::BatchNorm { .. } => {
-                let conv = self.fusing(id, input).map(|conv| &self.nodes[conv]);
-                conv.is_some_and(|conv| conv.norm.is_none() && conv.residual.is_none()).then_some(input)
+                let conv = self.fusing(id, input).map(|writer| &self.nodes[writer]);
+                let free = |conv: &NodePlan| conv.geometry.is_some() && conv.norm.is_none() && conv.residual.is_none();
+                conv.is_some_and(free).then_some(input)
             }
             Op::Add => self.residual(id).map(|(term, _)| term),
             _ => None,
@@ -248,10 +253,15 @@ impl Drafting {
             }
             _ => None,
         };
+        let writes = geometry.is_some() || matches!(node.op, Op::BatchNorm { .. }) && !given;
+        let writer = match shared {
+            Some(input) => self.nodes[input].writer,
+            None => writes.then_some(id),
+        };
         self.nodes[id] = NodePlan {
             slot,
             first: shared.is_none(),
-            conv: if geometry.is_some() { Some(id) } else { shared.and_then(|input| self.nodes[input].conv) },
+            writer,
             fused: None,
             norm: None,
             residual: None,
@@ -261,15 +271,18 @@ impl Drafting {
             tiles: [None; 2],
             extra: Extra::default(),
         };
-        if let Some(conv) = shared.and_then(|input| self.nodes[input].conv) {
+        if let (Some(writer), Some(_)) = (writer, shared) {
             match node.op {
-                Op::Activation(_) => {
-                    self.nodes[conv].fused = Some(id);
+                Op::Activation(activation) => {
+                    // A normalisation knows the rectifier only.
+                    if self.nodes[writer].geometry.is_some() || matches!(activation, Activation::Relu) {
+                        self.nodes[writer].fused = Some(id);
+                    }
                     // What comes after the activation is for others to do.
-                    self.nodes[id].conv = None;
+                    self.nodes[id].writer = None;
                 }
-                Op::BatchNorm { .. } => self.nodes[conv].norm = Some(id),
-                Op::Add => self.nodes[conv].residual = residual,
+                Op::BatchNorm { .. } => self.nodes[writer].norm = Some(id),
+                Op::Add => self.nodes[writer].residual = residual,
                 _ => {}
             }
         }
@@ -389,6 +402,9 @@ impl Drafting {
                 extra.first = Some(self.regions.add(len, forward, last));
                 extra.second = Some(self.regions.add(len, forward, last));
                 extra.third = Some(self.regions.add(len, forward, last));
+                let sums = 2 * len * BatchNorm::chunks(&value, batch);
+                extra.partial[0] = Some(self.regions.add(sums, forward, forward));
+                extra.partial[1] = wants_grad.then(|| self.regions.add(sums, backward, backward));
             }
             _ => {}
         }

@@ -93,7 +93,13 @@ impl Geometry {
     }
 
     /// Winograd's algorithm for the gradient of the layer's input.
-    pub fn winograd_backward(&self, tile: usize, d_out: &Layout, d_in: &Layout, param: usize) -> (Winograd, WinogradPack) {
+    pub fn winograd_backward(
+        &self,
+        tile: usize,
+        d_out: &Layout,
+        d_in: &Layout,
+        param: usize,
+    ) -> (Winograd, WinogradPack) {
         let pad = [2 - self.conv.pad.top as isize, 2 - self.conv.pad.left as isize];
         self.winograd_pair(tile, d_out, d_in, pad, param, true)
     }

@@ -105,13 +105,13 @@ pub struct NodePlan {
     pub slot: usize,
     /// Whether it writes that slot for the first time.
     pub first: bool,
-    /// The convolution that writes this value, as long as it could do more to it before.
-    pub conv: Option<usize>,
-    /// An activation that the convolution at this node applies itself.
+    /// The convolution or batch normalisation that writes this value, as long as it could do more to it before.
+    pub writer: Option<usize>,
+    /// An activation that this node, a writer, applies itself.
     pub fused: Option<usize>,
     /// A batch normalisation that is folded into the convolution at this node.
     pub norm: Option<usize>,
-    /// A value that the convolution at this node adds to its own.
+    /// A value that this node, a writer, adds to its own.
     pub residual: Option<usize>,
     /// Whether a gradient has to reach it.
     pub wants_grad: bool,
@@ -132,7 +132,7 @@ impl NodePlan {
         NodePlan {
             slot: usize::MAX,
             first: false,
-            conv: None,
+            writer: None,
             fused: None,
             norm: None,
             residual: None,
@@ -164,6 +164,8 @@ pub struct Extra {
     pub second: Option<Region>,
     /// The variance of a batch normalisation.
     pub third: Option<Region>,
+    /// Sums over chunks of images, forward and backward.
+    pub partial: [Option<Region>; 2],
     /// The input in the layout that the node needs, and the gradient there.
     pub repacked: Option<(Layout, Region, Option<Region>)>,
 }

@@ -8,6 +8,7 @@ use super::forward::order;
 use crate::engine::geometry::Geometry;
 use crate::engine::kernels::*;
 use crate::engine::layout::Layout;
+use crate::engine::plan::NodePlan;
 use crate::graph::{Affine, Op};
 
 impl Emitter<'_> {
@@ -60,7 +61,13 @@ impl Emitter<'_> {
         if !plan.first {
             // Shared with the input: the gradient is there already, short of the derivative.
             let mut readers = draft.nodes.iter().zip(draft.graph.nodes);
-            let done = readers.any(|(plan, reader)| plan.rectified && reader.inputs == [id]);
+            let by_pool = readers.any(|(plan, reader)| plan.rectified && reader.inputs == [id]);
+            let by_norm =
+                |plan: &NodePlan| plan.fused == Some(id) && plan.geometry.is_none() && plan.residual.is_none();
+            let done = by_pool || draft.nodes.iter().any(by_norm);
+            if let Op::Add = node.op {
+                self.backward_residual(id);
+            }
             if let Op::Activation(activation) = node.op
                 && !done
             {
@@ -163,6 +170,25 @@ impl Emitter<'_> {
         }
     }
 
+    /// A sum that shares its slot with the term that its writer computes: the other one gets a copy of the gradient.
+    fn backward_residual(&mut self, id: usize) {
+        let writer = self
+            .draft
+            .nodes
+            .iter()
+            .enumerate()
+            .rev()
+            .find(|(at, plan)| *at < id && plan.first && plan.slot == self.node(id).slot);
+        let Some(other) = writer.and_then(|(_, plan)| plan.residual).filter(|other| self.node(*other).wants_grad)
+        else {
+            return;
+        };
+        let (d_out, batch) = (self.grad(id), self.batch());
+        let (out, mode) = self.grad_of(other);
+        let function = Function::Pass(mode);
+        self.push(Step::Pointwise(Pointwise { function, known: d_out, from: d_out, out, batch }));
+    }
+
     pub(super) fn backward_window(&mut self, id: usize, wanted: bool) {
         if let Some(window) = self.window(id).filter(|_| wanted) {
             let (map, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
@@ -219,7 +245,10 @@ impl Emitter<'_> {
     }
 
     pub(super) fn backward_norm(&mut self, id: usize, wanted: bool) {
-        let norm = BatchNorm { y: self.grad(id), ..self.batch_norm(id) };
+        let partial = self.place(self.node(id).extra.partial[1]);
+        let norm = BatchNorm { y: self.grad(id), partial, ..self.batch_norm(id) };
+        self.push(Step::NormGradSums(norm));
+        self.end_stage();
         self.push(Step::NormParamGrad(norm));
         if wanted {
             let (d_x, mode) = self.channel_grad(id);

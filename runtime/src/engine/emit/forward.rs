@@ -91,9 +91,9 @@ impl Emitter<'_> {
         let from = if plan.extra.repacked.is_some() { self.by_channel(id) } else { from };
         let pointwise = |function| Step::Pointwise(Pointwise { function, known: from, from, out, batch });
         match node.op {
-            // Fused, folded or added by the convolution that writes this slot.
+            // Folded or added by the convolution or normalisation that writes this slot.
             Op::BatchNorm { .. } | Op::Add if !plan.first => {}
-            Op::Activation(activation) if !draft.nodes.iter().any(|conv| conv.fused == Some(id)) => {
+            Op::Activation(activation) if !draft.nodes.iter().any(|writer| writer.fused == Some(id)) => {
                 self.push(pointwise(Function::Activate(activation)));
             }
             Op::Dropout { p, channels } if plan.first => {
@@ -126,7 +126,11 @@ impl Emitter<'_> {
             }
             Op::BatchNorm { .. } => {
                 let norm = self.batch_norm(id);
-                self.push(Step::Statistics(norm));
+                if norm.training {
+                    self.push(Step::Statistics(norm));
+                    self.end_stage();
+                }
+                self.push(Step::MergeStatistics(norm));
                 self.end_stage();
                 self.push(Step::Normalise(norm));
             }

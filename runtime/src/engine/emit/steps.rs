@@ -53,10 +53,13 @@ impl Emitter<'_> {
             batch: self.batch(),
             eps,
             training: self.draft.purpose.training,
+            residual: self.node(id).residual.map(|other| self.value(other)),
+            rectify: self.node(id).fused.is_some(),
             params: std::array::from_fn(|i| self.param(node.first_param + i)),
             mean: self.place(extra.first),
             inv_std: self.place(extra.second),
             var: self.place(extra.third),
+            partial: self.place(extra.partial[0]),
             d_params: [self.d_param(node.first_param), self.d_param(node.first_param + 1)],
             mode: GradMode::Store,
         }

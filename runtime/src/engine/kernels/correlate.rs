@@ -14,10 +14,10 @@
 //! Taps are sorted by the source row they read, so the rows of the kernel that fall outside the map are left out by
 //! narrowing the list; left and right, sources carry a halo of zeros.
 
-use super::tile::{FAR_TILE, Tile, best_group, is_far};
-use super::{Isa, Simd};
 use super::mem::Mem;
 use super::pointwise;
+use super::tile::{FAR_TILE, Tile, best_group, is_far};
+use super::{Isa, Simd};
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
 use std::ops::Range;
@@ -127,7 +127,7 @@ impl Correlate {
     }
 
     /// How many blocks from `first` on have the same taps and lie at equal distances.
-    fn run_length(&self, first: usize) -> usize {
+    pub fn run_length(&self, first: usize) -> usize {
         let (block, steps) = (&self.blocks[first], self.steps(first));
         let alike = |i: &usize| {
             let other = &self.blocks[*i];

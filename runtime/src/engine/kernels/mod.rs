@@ -29,8 +29,8 @@ pub use column::{Across, Columns};
 pub use correlate::{Block, Correlate};
 pub use gather::Gather;
 pub use group_norm::GroupNorm;
-pub use norm::BatchNorm;
 pub use mem::{Mem, Outside};
+pub use norm::BatchNorm;
 pub use pack::{Bias, Pack, WeightBlock, WeightMap};
 pub use peak::peak;
 pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
@@ -68,7 +68,9 @@ pub enum Step {
     WindowGrad(Window),
     SubsampleGrad(SubsampleGrad),
     Statistics(BatchNorm),
+    MergeStatistics(BatchNorm),
     Normalise(BatchNorm),
+    NormGradSums(BatchNorm),
     NormParamGrad(BatchNorm),
     NormInputGrad(BatchNorm),
     Columns(Columns),
@@ -102,7 +104,8 @@ impl Step {
             Step::Window(step) => step.tasks(),
             Step::WindowGrad(step) => step.grad_tasks(),
             Step::SubsampleGrad(step) => step.tasks(),
-            Step::Statistics(step) | Step::NormParamGrad(step) => step.stat_tasks(),
+            Step::Statistics(step) | Step::NormGradSums(step) => step.sum_tasks(),
+            Step::MergeStatistics(step) | Step::NormParamGrad(step) => step.merge_tasks(),
             Step::Normalise(step) | Step::NormInputGrad(step) => step.row_tasks(),
             Step::Columns(step) | Step::ColumnsGrad(step) => step.tasks(),
             Step::Gather(step) => step.tasks(),
@@ -145,6 +148,8 @@ impl Step {
             Step::WindowGrad(_) => "window grad".into(),
             Step::SubsampleGrad(_) => "subsample grad".into(),
             Step::Statistics(_) => "statistics".into(),
+            Step::MergeStatistics(_) => "merge statistics".into(),
+            Step::NormGradSums(_) => "norm grad sums".into(),
             Step::Normalise(_) => "normalise".into(),
             Step::NormParamGrad(_) => "norm param grad".into(),
             Step::NormInputGrad(_) => "norm input grad".into(),
@@ -196,6 +201,8 @@ impl Step {
                 Step::SubsampleGrad(step) => step.run(mem, tasks),
                 Step::Statistics(step) => step.statistics::<S>(mem, tasks),
                 Step::Normalise(step) => step.normalise::<S>(mem, tasks),
+                Step::MergeStatistics(step) => step.merge::<S>(mem, tasks),
+                Step::NormGradSums(step) => step.grad_sums::<S>(mem, tasks),
                 Step::NormParamGrad(step) => step.param_grad::<S>(mem, tasks),
                 Step::NormInputGrad(step) => step.input_grad::<S>(mem, tasks),
                 Step::Columns(step) => step.run(mem, tasks),
@@ -286,17 +293,19 @@ impl Program {
     /// If `arena` or a parameter is shorter than the program was made for.
     pub fn run(&self, arena: &mut [f32], outside: Outside<'_>, team: &Team) {
         let mem = Mem::new(&mut arena[..self.arena_len]);
-        team.run(|worker| with_scratch(self.scratch, |scratch| {
-            let outside = Outside { scratch, ..outside };
-            let mut clock = Clock::start(worker.is_first());
-            for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
-                for step in stage {
-                    step.dispatch(self.isa, mem, outside, worker);
+        team.run(|worker| {
+            with_scratch(self.scratch, |scratch| {
+                let outside = Outside { scratch, ..outside };
+                let mut clock = Clock::start(worker.is_first());
+                for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
+                    for step in stage {
+                        step.dispatch(self.isa, mem, outside, worker);
+                    }
+                    worker.wait();
+                    clock.stage(stage, self.isa.lanes());
                 }
-                worker.wait();
-                clock.stage(stage, self.isa.lanes());
-            }
-        }));
+            })
+        });
     }
 }
 

@@ -102,6 +102,10 @@ pub trait Simd: Sized {
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `x`, but zero where it is negative; a NaN stays one.
+    unsafe fn rectify(x: Self::V) -> Self::V;
+    /// `x` where `sign` is positive, else zero.
+    unsafe fn where_positive(sign: Self::V, x: Self::V) -> Self::V;
     /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks: a function call, not inlined.
     ///
     /// # Safety
@@ -158,6 +162,14 @@ impl Simd for Scalar8 {
     #[inline(always)]
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn rectify(x: Self::V) -> Self::V {
+        x.map(|x| if x < 0.0 { 0.0 } else { x })
+    }
+    #[inline(always)]
+    unsafe fn where_positive(sign: Self::V, x: Self::V) -> Self::V {
+        std::array::from_fn(|i| if sign[i] > 0.0 { x[i] } else { 0.0 })
     }
     unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
@@ -224,6 +236,16 @@ mod x86 {
             unsafe { _mm256_mul_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn rectify(x: __m256) -> __m256 {
+            // SAFETY: see above. Of a NaN, the second operand is the result.
+            unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn where_positive(sign: __m256, x: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(sign, _mm256_setzero_ps()), x) }
+        }
+        #[inline(always)]
         unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
             #[target_feature(enable = "avx2,fma")]
             unsafe fn tile_256(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
@@ -283,6 +305,16 @@ mod x86 {
         unsafe fn mul(a: __m512, b: __m512) -> __m512 {
             // SAFETY: see above.
             unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn rectify(x: __m512) -> __m512 {
+            // SAFETY: see above. Of a NaN, the second operand is the result.
+            unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn where_positive(sign: __m512, x: __m512) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(sign, _mm512_setzero_ps()), x) }
         }
         #[inline(always)]
         unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {

@@ -4,17 +4,22 @@
 //! d_weights[k][lane] = sum over pixels: d_out[pixel][lane] * source[pixel * step + offset[k]]
 //! ```
 //!
-//! over the same taps as the forward [`Correlate`]. A tile keeps up to ten taps in registers and walks over the pixels of
-//! one image. The sum over images is split into chunks by the shapes alone, and the chunks are added in order when the
-//! gradient is unpacked, so the result has the same bits for any number of threads.
+//! over the same taps as the forward [`Correlate`]. A tile keeps some taps of some blocks in registers and walks over the
+//! pixels. Where the taps are neighbouring channels of one pixel, one address serves all of them. The sum over images is
+//! split into chunks by the shapes alone, and the chunks are added in order when the gradient is unpacked, so the result
+//! has the same bits for any number of threads.
 
 use super::Simd;
 use super::correlate::Correlate;
 use super::mem::Mem;
 use std::ops::Range;
 
-/// Taps in a tile: one accumulator and one address register each.
-const TILE: usize = 10;
+/// Most taps of a tile whose taps lie anywhere: one accumulator and one address register each.
+const FAR_TAPS: usize = 10;
+/// Most blocks of a tile whose taps are neighbours.
+const BLOCKS: usize = 3;
+/// Pixels that all tiles walk over before the next ones, so that these stay in the second cache.
+const PIXELS: usize = 800;
 
 /// The weight gradient of a correlation. `correlate.out` describes the gradient of the output.
 #[derive(Debug, Clone)]
@@ -35,29 +40,33 @@ pub struct WeightGrad {
 #[derive(Debug, Clone, Copy)]
 struct WeightTile {
     block: usize,
+    /// Blocks, which have the same taps and lie at equal distances.
+    blocks: usize,
     kernel_row: usize,
     first_tap: usize,
     taps: usize,
+    /// Whether the taps are neighbours.
+    near: bool,
 }
 
 impl WeightGrad {
     /// Splits the work on `correlate` into tiles and chunks. Offsets are set by the planner.
     pub fn new(correlate: Correlate, lanes: usize) -> Self {
-        let mut tiles = Vec::new();
         let (mut block_out, mut chunk_len) = (Vec::new(), 0);
-        for (index, block) in correlate.blocks.iter().enumerate() {
+        for block in &correlate.blocks {
             block_out.push(chunk_len);
             chunk_len += correlate.kernel_rows.len() * block.row_taps * lanes;
-            for kernel_row in 0..correlate.kernel_rows.len() {
-                let mut done = 0;
-                while done < block.row_taps {
-                    let left = block.row_taps - done;
-                    let taps = left.div_ceil(left.div_ceil(TILE));
-                    let first_tap = kernel_row * block.row_taps + done;
-                    tiles.push(WeightTile { block: index, kernel_row, first_tap, taps });
-                    done += taps;
-                }
+        }
+        let mut tiles = Vec::new();
+        let mut first = 0;
+        while first < correlate.blocks.len() {
+            let run = correlate.run_length(first);
+            let groups = run.div_ceil(BLOCKS);
+            for group in 0..groups {
+                let (start, end) = (first + run * group / groups, first + run * (group + 1) / groups);
+                tiles_of(&correlate, start..end, lanes, &mut tiles);
             }
+            first += run;
         }
         // Enough tasks for several threads, in few chunks: each costs a copy of the weights.
         let chunks = 48_usize.div_ceil(tiles.len().max(1)).clamp(1, correlate.extent[0].max(1));
@@ -81,20 +90,22 @@ impl WeightGrad {
     /// As for [`Correlate::run`]; the outputs of these tasks are parts of the packed gradient.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let images = self.correlate.extent[0];
+        let [images, rows, cols] = self.correlate.extent;
+        // Rows are counted over the images.
+        let step = (PIXELS / cols.max(1)).max(1);
         let mut next = tasks.start;
         while next < tasks.end {
             let chunk = next / self.tiles.len();
             let end = tasks.end.min((chunk + 1) * self.tiles.len());
             let tiles = &self.tiles[next - chunk * self.tiles.len()..end - chunk * self.tiles.len()];
-            let chunk_images = images * chunk / self.chunks..images * (chunk + 1) / self.chunks;
-            // Images outside, tiles inside: an image's maps are read from the cache by all tiles but the first.
-            for n in chunk_images.clone() {
+            let chunk_rows = images * chunk / self.chunks * rows..images * (chunk + 1) / self.chunks * rows;
+            for start in chunk_rows.clone().step_by(step) {
+                let part = start..chunk_rows.end.min(start + step);
                 for tile in tiles {
                     let place = self.block_out[tile.block] + tile.first_tap * S::LANES;
                     let out = mem.address(self.out + chunk * self.chunk_len + place);
                     // SAFETY: the caller's promises.
-                    unsafe { self.tile::<S>(mem, n, tile, out, n == chunk_images.start) };
+                    unsafe { self.tile::<S>(mem, part.clone(), tile, out, start == chunk_rows.start) };
                 }
             }
             next = end;
@@ -102,48 +113,105 @@ impl WeightGrad {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd>(&self, mem: Mem<'_>, n: usize, tile: &WeightTile, out: *mut f32, first: bool) {
-        // SAFETY: passed on from the caller. Two pixels at a time keep enough sums in flight where taps are few.
+    unsafe fn tile<S: Simd>(&self, mem: Mem<'_>, rows: Range<usize>, tile: &WeightTile, out: *mut f32, first: bool) {
+        // SAFETY: passed on from the caller.
         unsafe {
-            match tile.taps {
-                1 => self.taps::<S, 1, 4>(mem, n, tile, out, first),
-                2 => self.taps::<S, 2, 4>(mem, n, tile, out, first),
-                3 => self.taps::<S, 3, 3>(mem, n, tile, out, first),
-                4 => self.taps::<S, 4, 2>(mem, n, tile, out, first),
-                5 => self.taps::<S, 5, 2>(mem, n, tile, out, first),
-                6 => self.taps::<S, 6, 1>(mem, n, tile, out, first),
-                7 => self.taps::<S, 7, 1>(mem, n, tile, out, first),
-                8 => self.taps::<S, 8, 1>(mem, n, tile, out, first),
-                9 => self.taps::<S, 9, 1>(mem, n, tile, out, first),
-                _ => self.taps::<S, 10, 1>(mem, n, tile, out, first),
+            match (tile.near, tile.blocks, tile.taps) {
+                (true, 1, 16) if S::LANES == 16 => self.near::<S, 1, 16>(mem, rows, tile, out, first),
+                (true, 2, 12) if S::LANES == 16 => self.near::<S, 2, 12>(mem, rows, tile, out, first),
+                (true, 3, 8) if S::LANES == 16 => self.near::<S, 3, 8>(mem, rows, tile, out, first),
+                (true, 2, 8) if S::LANES == 16 => self.near::<S, 2, 8>(mem, rows, tile, out, first),
+                (true, 1, 8) => self.near::<S, 1, 8>(mem, rows, tile, out, first),
+                (true, 3, 4) => self.near::<S, 3, 4>(mem, rows, tile, out, first),
+                (true, 2, 4) => self.near::<S, 2, 4>(mem, rows, tile, out, first),
+                (true, _, 4) => self.near::<S, 1, 4>(mem, rows, tile, out, first),
+                (_, _, 1) => self.far::<S, 1, 4>(mem, rows, tile, out, first),
+                (_, _, 2) => self.far::<S, 2, 4>(mem, rows, tile, out, first),
+                (_, _, 3) => self.far::<S, 3, 3>(mem, rows, tile, out, first),
+                (_, _, 4) => self.far::<S, 4, 2>(mem, rows, tile, out, first),
+                (_, _, 5) => self.far::<S, 5, 2>(mem, rows, tile, out, first),
+                (_, _, 6) => self.far::<S, 6, 1>(mem, rows, tile, out, first),
+                (_, _, 7) => self.far::<S, 7, 1>(mem, rows, tile, out, first),
+                (_, _, 8) => self.far::<S, 8, 1>(mem, rows, tile, out, first),
+                (_, _, 9) => self.far::<S, 9, 1>(mem, rows, tile, out, first),
+                _ => self.far::<S, 10, 1>(mem, rows, tile, out, first),
             }
         }
     }
 
+    /// Source and gradient of the rows of `rows` that the tile's row of the kernel reaches.
     #[inline(always)]
-    unsafe fn taps<S: Simd, const TAPS: usize, const PIXELS: usize>(
+    fn reached(&self, mem: Mem<'_>, rows: Range<usize>, tile: &WeightTile) -> impl Iterator<Item = [*const f32; 2]> {
+        let c = &self.correlate;
+        rows.filter_map(move |row| {
+            let (n, y) = (row / c.extent[1], row % c.extent[1]);
+            let source = c.source + n * c.source_stride[0] + y * c.source_stride[1];
+            let grad = c.out + c.blocks[tile.block].out + n * c.out_stride[0] + y * c.out_stride[1];
+            let inside = c.kernel_range(y).contains(&tile.kernel_row);
+            inside.then(|| [mem.address(source).cast_const(), mem.address(grad).cast_const()])
+        })
+    }
+
+    /// Taps that are neighbours, of several blocks.
+    #[inline(always)]
+    unsafe fn near<S: Simd, const BLOCKS: usize, const TAPS: usize>(
         &self,
         mem: Mem<'_>,
-        n: usize,
+        rows: Range<usize>,
         tile: &WeightTile,
         out: *mut f32,
         first: bool,
     ) {
         let c = &self.correlate;
-        let block = &c.blocks[tile.block];
-        let offsets = &c.taps[block.first_tap + tile.first_tap..][..TAPS];
+        let offset = c.taps[c.blocks[tile.block].first_tap + tile.first_tap] as isize;
         let (x_step, d_step) = (c.source_stride[2], c.out_stride[2]);
-        // SAFETY: `check` has bounded every source and gradient address; `out` holds TAPS registers.
+        let last = tile.block + BLOCKS.min(2) - 1;
+        let d_block = c.blocks[last].out - c.blocks[tile.block].out;
+        let out_block = self.block_out[last] - self.block_out[tile.block];
+        // SAFETY: `check` has bounded every source and gradient address; `out` holds the registers of these taps.
+        unsafe {
+            let mut sums = [[S::zero(); TAPS]; BLOCKS];
+            for [source, mut grad] in self.reached(mem, rows, tile) {
+                let mut source = source.offset(offset);
+                for _ in 0..c.extent[2] {
+                    let d: [S::V; BLOCKS] = std::array::from_fn(|block| S::load(grad.add(block * d_block)));
+                    for tap in 0..TAPS {
+                        let x = S::splat(source.add(tap));
+                        for block in 0..BLOCKS {
+                            sums[block][tap] = S::fma(d[block], x, sums[block][tap]);
+                        }
+                    }
+                    source = source.wrapping_add(x_step);
+                    grad = grad.wrapping_add(d_step);
+                }
+            }
+            for (block, sums) in sums.into_iter().enumerate() {
+                for (tap, sum) in sums.into_iter().enumerate() {
+                    let out = out.add(block * out_block + tap * S::LANES);
+                    S::store(out, if first { sum } else { S::add(S::load(out), sum) });
+                }
+            }
+        }
+    }
+
+    /// Taps that lie anywhere, of one block. Several pixels at a time keep enough sums in flight where taps are few.
+    #[inline(always)]
+    unsafe fn far<S: Simd, const TAPS: usize, const PIXELS: usize>(
+        &self,
+        mem: Mem<'_>,
+        rows: Range<usize>,
+        tile: &WeightTile,
+        out: *mut f32,
+        first: bool,
+    ) {
+        let c = &self.correlate;
+        let offsets = &c.taps[c.blocks[tile.block].first_tap + tile.first_tap..][..TAPS];
+        let (x_step, d_step) = (c.source_stride[2], c.out_stride[2]);
+        // SAFETY: as for `near`.
         unsafe {
             let mut sums = [[S::zero(); TAPS]; PIXELS];
-            for y in 0..c.extent[1] {
-                if !c.kernel_range(y).contains(&tile.kernel_row) {
-                    continue;
-                }
-                let source = mem.address(c.source + n * c.source_stride[0] + y * c.source_stride[1]);
-                let sources: [*const f32; TAPS] =
-                    std::array::from_fn(|t| source.offset(offsets[t] as isize).cast_const());
-                let mut grad = mem.address(c.out + block.out + n * c.out_stride[0] + y * c.out_stride[1]).cast_const();
+            for [source, mut grad] in self.reached(mem, rows, tile) {
+                let sources: [*const f32; TAPS] = std::array::from_fn(|t| source.offset(offsets[t] as isize));
                 let mut at = 0;
                 for _ in 0..c.extent[2] / PIXELS {
                     for pixel in 0..PIXELS {
@@ -151,7 +219,7 @@ impl WeightGrad {
                         for t in 0..TAPS {
                             sums[pixel][t] = S::fma(d, S::splat(sources[t].add(at)), sums[pixel][t]);
                         }
-                        grad = grad.add(d_step);
+                        grad = grad.wrapping_add(d_step);
                         at += x_step;
                     }
                 }
@@ -160,7 +228,7 @@ impl WeightGrad {
                     for t in 0..TAPS {
                         sums[0][t] = S::fma(d, S::splat(sources[t].add(at)), sums[0][t]);
                     }
-                    grad = grad.add(d_step);
+                    grad = grad.wrapping_add(d_step);
                     at += x_step;
                 }
             }
@@ -172,6 +240,47 @@ impl WeightGrad {
                 let out = out.add(t * S::LANES);
                 S::store(out, if first { sum } else { S::add(S::load(out), sum) });
             }
+        }
+    }
+}
+
+/// The tiles of some alike blocks: taps that are neighbours by the eight or four for all blocks at once, the others for each
+/// block by itself.
+fn tiles_of(correlate: &Correlate, blocks: Range<usize>, lanes: usize, tiles: &mut Vec<WeightTile>) {
+    let block = &correlate.blocks[blocks.start];
+    // As many sums as keep two multipliers busy: up to 24 with AVX-512, 12 with AVX2.
+    let (wanted, more) = match (lanes, blocks.len()) {
+        (16, 1) => (8, 16),
+        (16, 2) => (8, 12),
+        (_, 1) | (16, _) => (8, 8),
+        _ => (4, 4),
+    };
+    for kernel_row in 0..correlate.kernel_rows.len() {
+        let first = kernel_row * block.row_taps;
+        let taps = &correlate.taps[block.first_tap + first..][..block.row_taps];
+        let mut at = 0;
+        while at < taps.len() {
+            let run = 1 + (at + 1..taps.len()).take_while(|i| taps[*i] == taps[i - 1] + 1).count();
+            if run >= wanted {
+                let taps = if run.is_multiple_of(more) { more } else { wanted };
+                let (block, blocks, first_tap) = (blocks.start, blocks.len(), first + at);
+                tiles.push(WeightTile { block, blocks, kernel_row, first_tap, taps, near: true });
+                at += taps;
+                continue;
+            }
+            // Up to where the next long run starts.
+            let starts_run =
+                |i: &usize| (1..wanted).all(|j| taps.get(i + j).is_some_and(|tap| *tap == taps[*i] + j as i32));
+            let end = (at + 1..taps.len()).find(starts_run).unwrap_or(taps.len());
+            let parts = (end - at).div_ceil(FAR_TAPS);
+            for part in 0..parts {
+                let (from, to) = (at + (end - at) * part / parts, at + (end - at) * (part + 1) / parts);
+                for block in blocks.clone() {
+                    let (first_tap, taps) = (first + from, to - from);
+                    tiles.push(WeightTile { block, blocks: 1, kernel_row, first_tap, taps, near: false });
+                }
+            }
+            at = end;
         }
     }
 }

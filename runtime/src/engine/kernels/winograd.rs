@@ -302,8 +302,7 @@ impl Winograd {
                 let bias = self.bias.map_or(S::zero(), |at| S::load(mem.address(at + block * S::LANES)));
                 let mut half = [[S::zero(); N]; N];
                 for j in 0..N {
-                    let column =
-                        std::array::from_fn(|i| S::load(scratch.address(m + (i * N + j) * step).cast_const()));
+                    let column = std::array::from_fn(|i| S::load(scratch.address(m + (i * N + j) * step).cast_const()));
                     let column = output_rows::<S, N>(column);
                     for i in 0..N - 2 {
                         half[i][j] = column[i];
