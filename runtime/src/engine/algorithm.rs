@@ -39,14 +39,16 @@ pub struct Sizes {
     pub out: [usize; 3],
 }
 
-/// Cycles to transform a patch of a block of channels into an `M = 4` tile, and a tile back.
-const TRANSFORM_4: [f64; 2] = [110.0, 90.0];
-/// The same for `M = 2`.
-const TRANSFORM_2: [f64; 2] = [45.0, 35.0];
-/// Multiplications with addition of a register in a cycle, as measured in the direct kernel and in Winograd's products.
-const SPEED: [f64; 2] = [1.75, 1.6];
-/// Bytes a cycle in which weights come from memory.
-const STREAM: f64 = 6.0;
+/// Cycles to transform a patch of a block of channels into a tile of 4 pixels, and a tile back.
+const TRANSFORM_4: [f64; 2] = [450.0, 400.0];
+/// The same for tiles of 2 pixels.
+const TRANSFORM_2: [f64; 2] = [200.0, 150.0];
+/// Multiplications with addition of a register in a cycle: in the direct kernel, and in Winograd's products.
+const SPEED: [f64; 2] = [1.75, 1.55];
+/// Cycles to begin and end one register of Winograd's products.
+const PRODUCT: f64 = 3.0;
+/// Bytes a cycle of one core in which weights come from memory, shared by all.
+const STREAM: f64 = 3.2;
 
 /// The tile of Winograd's algorithm that is fastest for these sizes; nothing where that is the direct one.
 pub fn tile(sizes: Sizes, isa: Isa, precision: Precision) -> Option<usize> {
@@ -62,7 +64,8 @@ pub fn tile(sizes: Sizes, isa: Isa, precision: Precision) -> Option<usize> {
     let winograd = |tile: usize, [before, after]: [f64; 2]| {
         let tiles = (sizes.batch * height.div_ceil(tile) * width.div_ceil(tile)) as f64;
         let positions = (tile + 2) * (tile + 2);
-        tiles * (positions as f64 * pairs / SPEED[1] + in_blocks * before + out_blocks * after) + stream(positions)
+        let products = positions as f64 * (pairs / SPEED[1] + out_blocks * PRODUCT);
+        tiles * (products + in_blocks * before + out_blocks * after) + stream(positions)
     };
     let (two, four) = (winograd(2, TRANSFORM_2), winograd(4, TRANSFORM_4));
     let fastest = direct.min(two).min(four);

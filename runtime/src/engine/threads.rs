@@ -5,6 +5,8 @@
 //! step, which costs a fraction of one. The work of a step is shared out by fixed rules from the shapes alone, so that
 //! results do not depend on the number of threads.
 
+use super::kernels::{Crew, FlushDenormals, pause};
+use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,9 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Workers that run the same function at the same time.
 pub struct Team {
-    pool: rayon::ThreadPool,
-    // Two programs at once would wait for each other's workers at their barriers for ever.
-    busy: Mutex<()>,
+    crew: Crew,
 }
 
 static TEAM: Mutex<Option<Arc<Team>>> = Mutex::new(None);
@@ -24,7 +24,7 @@ static TEAM: Mutex<Option<Arc<Team>>> = Mutex::new(None);
 ///
 /// # Errors
 /// When the operating system refuses to start the threads; the old ones stay.
-pub fn set_threads(threads: usize) -> Result<(), rayon::ThreadPoolBuildError> {
+pub fn set_threads(threads: usize) -> io::Result<()> {
     let team = Arc::new(Team::new(threads)?);
     *lock(&TEAM) = Some(team);
     Ok(())
@@ -41,47 +41,45 @@ pub(super) fn team() -> Arc<Team> {
     if let Some(team) = &*slot {
         return team.clone();
     }
-    // One thread can always be had: rayon falls back to running on the caller's where the system has none to give.
+    // One thread can always be had: the caller's.
     let team = Team::new(0).or_else(|_| Team::new(1)).unwrap_or_else(|e| panic!("no thread for the engine: {e}"));
     slot.insert(Arc::new(team)).clone()
 }
 
 impl Team {
-    fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+    fn new(threads: usize) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = if threads == 0 { cores } else { threads };
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("convnet-{i}"))
-            // Denormals make multiplications tens of times slower and carry nothing that a network could learn from.
-            .start_handler(|_| dfdx::flush_denormals_to_zero())
-            .build()?;
-        Ok(Team { pool, busy: Mutex::new(()) })
+        Ok(Team { crew: Crew::new(threads)? })
     }
 
     /// Number of workers.
     pub(super) fn size(&self) -> usize {
-        self.pool.current_num_threads()
+        self.crew.size()
     }
 
-    /// Runs `body` on every worker and waits for all of them. A panic in one ends the others at their next barrier and
-    /// goes on in the caller.
+    /// Runs `body` on every worker, of which the caller is one, and waits for all of them. A panic in one ends the others at
+    /// their next barrier and goes on in the caller.
     pub(super) fn run(&self, body: impl Fn(&Worker<'_>) + Sync) {
-        let _alone = lock(&self.busy);
         let barrier = Barrier::new(self.size());
-        let results = self.pool.broadcast(|context| {
-            let worker = Worker { index: context.index(), barrier: &barrier };
-            catch_unwind(AssertUnwindSafe(|| body(&worker)))
-                .inspect_err(|_| barrier.broken.store(true, Ordering::SeqCst))
+        let panics = self.crew.run(&|index| {
+            let worker = Worker { index, barrier: &barrier };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&worker))) {
+                barrier.broken.store(true, Ordering::SeqCst);
+                resume_unwind(panic);
+            }
         });
         // The first panic is a worker's own; those that follow only say that the barrier broke.
-        let mut panics = results.into_iter().filter_map(Result::err);
-        if let Some(first) = panics.next() {
-            let own = std::iter::once(first).chain(panics).min_by_key(|p| p.is::<BrokenBarrier>());
-            if let Some(own) = own {
-                resume_unwind(own);
-            }
+        if let Some(own) = panics.into_iter().min_by_key(|panic| panic.is::<BrokenBarrier>()) {
+            resume_unwind(own);
         }
+    }
+
+    /// Runs `body` on the caller alone: for what is done before the others are awake.
+    pub(super) fn run_alone(body: impl Fn(&Worker<'_>)) {
+        let barrier = Barrier::new(1);
+        let _flush = FlushDenormals::start();
+        body(&Worker { index: 0, barrier: &barrier });
     }
 }
 
@@ -125,20 +123,21 @@ impl Barrier {
     }
 
     fn wait(&self) {
+        if self.size == 1 {
+            return;
+        }
         let round = self.round.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.store(0, Ordering::Release);
             self.round.store(round + 1, Ordering::Release);
             return;
         }
-        let mut spins = 0_u32;
+        let mut spins = 0;
         while self.round.load(Ordering::Acquire) == round {
             if self.broken.load(Ordering::Relaxed) {
                 resume_unwind(Box::new(BrokenBarrier));
             }
-            spins += 1;
-            // Someone else may need this core to get here at all.
-            if spins < 5_000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+            pause(&mut spins);
         }
     }
 }

@@ -8,6 +8,8 @@
 
 mod column;
 mod correlate;
+mod crew;
+mod denormals;
 mod gather;
 mod group_norm;
 mod mem;
@@ -27,6 +29,8 @@ mod winograd;
 
 pub use column::{Across, Columns};
 pub use correlate::{Block, Correlate};
+pub use crew::{Crew, pause};
+pub use denormals::FlushDenormals;
 pub use gather::Gather;
 pub use group_norm::GroupNorm;
 pub use mem::{Mem, Outside};
@@ -263,6 +267,8 @@ pub struct Program {
     arena_len: usize,
     /// Numbers that each thread needs for itself.
     scratch: usize,
+    /// Multiplications with addition.
+    work: u64,
 }
 
 impl Program {
@@ -284,7 +290,8 @@ impl Program {
             }
             step.check(arena_len, isa.lanes());
         }
-        Program { steps, isa, arena_len, scratch }
+        let work = steps.iter().map(|step| step.multiply_adds(isa.lanes())).sum();
+        Program { steps, isa, arena_len, scratch, work }
     }
 
     /// Runs all steps on `team`.
@@ -293,7 +300,7 @@ impl Program {
     /// If `arena` or a parameter is shorter than the program was made for.
     pub fn run(&self, arena: &mut [f32], outside: Outside<'_>, team: &Team) {
         let mem = Mem::new(&mut arena[..self.arena_len]);
-        team.run(|worker| {
+        let body = |worker: &Worker<'_>| {
             with_scratch(self.scratch, |scratch| {
                 let outside = Outside { scratch, ..outside };
                 let mut clock = Clock::start(worker.is_first());
@@ -305,9 +312,13 @@ impl Program {
                     clock.stage(stage, self.isa.lanes());
                 }
             })
-        });
+        };
+        if self.work < ALONE { Team::run_alone(body) } else { team.run(body) }
     }
 }
+
+/// Multiplications with addition that are done before other threads would have woken up.
+const ALONE: u64 = 1_500_000;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };

@@ -109,8 +109,8 @@ impl Winograd {
         let weights = self.positions() * ins * blocks * lanes * size_of::<f32>();
         // The farther away the weights are, the more tiles have to share a reading of them.
         let wanted = match weights {
-            ..=0x8_0000 => 28,
-            ..=0x40_0000 => 56,
+            ..=0x18_0000 => 28,
+            ..=0x100_0000 => 56,
             _ => 112,
         };
         let all = self.all_tiles();
@@ -128,9 +128,15 @@ impl Winograd {
         self.cut.parts * self.all_tiles().div_ceil(self.cut.tiles)
     }
 
+    /// Distance of two positions in V and in M. Odd numbers of cache lines, since the lines of all positions of a tile are
+    /// in use at once and must not meet in a few sets of the cache.
+    fn strides(&self, lanes: usize) -> [usize; 2] {
+        [self.input.blocks(), self.cut.group].map(|blocks| (blocks * self.cut.tiles | 1) * lanes)
+    }
+
     /// Numbers of V and M together.
     pub fn scratch(&self, lanes: usize) -> usize {
-        self.positions() * self.cut.tiles * lanes * (self.input.blocks() + self.cut.group)
+        self.positions() * self.strides(lanes).iter().sum::<usize>()
     }
 
     /// Panics unless every access lies inside `len` elements.
@@ -201,49 +207,61 @@ impl Winograd {
     #[inline(always)]
     unsafe fn transform_input<S: Simd, const N: usize>(&self, mem: Mem<'_>, scratch: Mem<'_>, tiles: Range<usize>) {
         let [_, height, width] = self.input.chw;
+        let [before, after] = self.input.halo.map(|pixels| pixels as isize);
         let first = tiles.start;
         for tile in tiles {
             let [n, y, x] = self.place(tile);
-            let rows: [Option<usize>; N] = std::array::from_fn(|i| {
-                let row = (y + i) as isize - self.pad[0];
-                (0..height as isize).contains(&row).then(|| row as usize)
-            });
-            let cols: [Option<usize>; N] = std::array::from_fn(|i| {
-                let col = (x + i) as isize - self.pad[1];
-                (0..width as isize).contains(&col).then(|| col as usize * S::LANES)
-            });
-            let zeros = [0.0_f32; 16];
-            // Pixels outside are read from a place of zeros, which does not move on with the blocks.
-            let mut pixels = [[zeros.as_ptr(); N]; N];
-            let mut steps = [[0; N]; N];
-            for (i, row) in rows.iter().enumerate() {
-                for (j, col) in cols.iter().enumerate() {
-                    if let (Some(row), Some(col)) = (row, col) {
-                        let at = self.input.row_at(n * self.input.blocks() * height + row) + col;
-                        pixels[i][j] = mem.address(at).cast_const();
-                        steps[i][j] = self.input.plane();
-                    }
-                }
-            }
+            let (top, left) = (y as isize - self.pad[0], x as isize - self.pad[1]);
+            let end = |start: isize, size: usize| (size as isize - start).clamp(0, N as isize) as usize;
+            let rows = (-top).clamp(0, N as isize) as usize..end(top, height);
+            // The halo is as good as the map: it holds the zeros that are wanted.
+            let cols = (-left - before).clamp(0, N as isize) as usize..end(left, width + after as usize);
+            let inside = rows == (0..N) && cols == (0..N);
+            let start = self.input.row_at(n * self.input.blocks() * height) as isize
+                + top * self.input.row() as isize
+                + left * S::LANES as isize;
+            let mut patch = [[[0.0_f32; 16]; N]; N];
             for block in 0..self.input.blocks() {
                 let v = (block * self.cut.tiles + tile - first) * S::LANES;
-                // SAFETY: `check` has bounded the input, and `zeros` is as wide as any register; V is the caller's.
+                let source = (start + (block * self.input.plane()) as isize) as usize;
+                // SAFETY: `check` has bounded the input, of which only rows and columns that are there are read; V is the
+                // caller's.
                 unsafe {
-                    let mut half = [[S::zero(); N]; N];
-                    for j in 0..N {
-                        let column = std::array::from_fn(|i| S::load(pixels[i][j].wrapping_add(block * steps[i][j])));
-                        let column = input_rows::<S, N>(column);
-                        for i in 0..N {
-                            half[i][j] = column[i];
+                    if inside {
+                        let pixels = mem.address(source).cast_const();
+                        self.transform_patch::<S, N>(pixels, self.input.row(), S::LANES, scratch.address(v));
+                        continue;
+                    }
+                    for i in rows.clone() {
+                        for j in cols.clone() {
+                            let pixel = mem.address(source.wrapping_add(i * self.input.row() + j * S::LANES));
+                            S::store(patch[i][j].as_mut_ptr(), S::load(pixel));
                         }
                     }
-                    for i in 0..N {
-                        let row = input_rows::<S, N>(half[i]);
-                        for j in 0..N {
-                            let position = (i * N + j) * self.input.blocks() * self.cut.tiles * S::LANES;
-                            S::store(scratch.address(position + v), row[j]);
-                        }
-                    }
+                    self.transform_patch::<S, N>(patch.as_ptr().cast(), N * 16, 16, scratch.address(v));
+                }
+            }
+        }
+    }
+
+    /// `B^T d B` of a patch whose rows and columns lie `row` and `col` numbers apart.
+    #[inline(always)]
+    unsafe fn transform_patch<S: Simd, const N: usize>(&self, pixels: *const f32, row: usize, col: usize, v: *mut f32) {
+        let stride = self.strides(S::LANES)[0];
+        // SAFETY: passed on from the caller.
+        unsafe {
+            let mut half = [[S::zero(); N]; N];
+            for j in 0..N {
+                let column = std::array::from_fn(|i| S::load(pixels.add(i * row + j * col)));
+                let column = input_rows::<S, N>(column);
+                for i in 0..N {
+                    half[i][j] = column[i];
+                }
+            }
+            for i in 0..N {
+                let row = input_rows::<S, N>(half[i]);
+                for j in 0..N {
+                    S::store(v.wrapping_add((i * N + j) * stride), row[j]);
                 }
             }
         }
@@ -254,14 +272,15 @@ impl Winograd {
     unsafe fn multiply<S: Simd>(&self, mem: Mem<'_>, scratch: Mem<'_>, outs: Range<usize>, tiles: usize) {
         let Cut { tiles: stride, width, ref taps, .. } = self.cut;
         let (ins, blocks) = (self.input.chw[0], self.out.blocks());
-        let products = self.positions() * self.input.blocks() * stride * S::LANES;
+        let [v_stride, m_stride] = self.strides(S::LANES);
+        let products = self.positions() * v_stride;
         let chunks = tiles.div_ceil(width);
         for position in 0..self.positions() {
             for chunk in 0..chunks {
                 let first = tiles * chunk / chunks;
                 let wide = tiles * (chunk + 1) / chunks - first;
-                let v = (position * self.input.blocks() * stride + first) * S::LANES;
-                let m = products + (position * self.cut.group * stride + first) * S::LANES;
+                let v = position * v_stride + first * S::LANES;
+                let m = products + position * m_stride + first * S::LANES;
                 let weights = self.weights + (position * blocks + outs.start) * ins * S::LANES;
                 let tile = Tile {
                     source: scratch.address(v),
@@ -291,12 +310,12 @@ impl Winograd {
     ) {
         let [_, height, width] = self.out.chw;
         let stride = self.cut.tiles;
-        let products = self.positions() * self.input.blocks() * stride * S::LANES;
+        let [v_stride, step] = self.strides(S::LANES);
+        let products = self.positions() * v_stride;
         let first = tiles.start;
         for tile in tiles {
             let [n, y, x] = self.place(tile);
             let m = products + (index * stride + tile - first) * S::LANES;
-            let step = self.cut.group * stride * S::LANES;
             // SAFETY: M is the caller's, outputs of this block and tile are this task's; `check` has bounded them.
             unsafe {
                 let bias = self.bias.map_or(S::zero(), |at| S::load(mem.address(at + block * S::LANES)));
