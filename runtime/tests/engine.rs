@@ -403,12 +403,42 @@ fn frozen_networks() {
         let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
         let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
         for isa in engine::Isa::available() {
-            let mut session = engine::Session::with(isa, graph, &params, batch).unwrap();
-            for _ in 0..2 {
+            for half in [false, true] {
+                let mut session = engine::Session::with(isa, graph, &params, batch, half).unwrap();
+                // Weights in half precision are rounded to 11 bits.
+                let most = if half { 2e-2 } else { 1e-3 };
+                for _ in 0..2 {
+                    let mut found = vec![f32::NAN; want.len()];
+                    session.run(&x.as_vec(), &mut found);
+                    let error = error(&common::numbers(&found), &want);
+                    assert!(error < most, "{error} with {isa:?}, batch {batch}, half {half}, {:#?}", graph.nodes);
+                }
+            }
+        }
+    }
+}
+
+/// Large linear layers on few images read their weights where they are, in single or half precision.
+#[test]
+fn large_linear_layers() {
+    let (map, vector) = (NodeShape::Map([65, 8, 8]), NodeShape::Vector);
+    let linear = Op::Linear { bias: true };
+    let relu = (Op::Activation(Activation::Relu), vector(67));
+    let flattened = chain(map, &[(Op::Flatten, vector(4160)), (linear, vector(67)), relu]);
+    let odd = chain(vector(2051), &[(linear, vector(67)), relu]);
+    let narrow = chain(vector(70_001), &[(Op::Linear { bias: false }, vector(3))]);
+    for (graph, batch) in [(flattened, 1), (flattened, 3), (odd, 4), (narrow, 2)] {
+        let (params, x) = random::<f32>(graph, batch, 5);
+        let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
+        let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
+        for isa in engine::Isa::available() {
+            for (half, most) in [(false, 1e-5), (true, 1e-2)] {
+                let mut session = engine::Session::with(isa, graph, &params, batch, half).unwrap();
                 let mut found = vec![f32::NAN; want.len()];
                 session.run(&x.as_vec(), &mut found);
-                let error = error(&common::numbers(&found), &want);
-                assert!(error < 1e-3, "{error} with {isa:?}, batch {batch}, {:#?}", graph.nodes);
+                let found = common::numbers(&found);
+                assert!(error(&found, &want) < most, "{isa:?}, batch {batch}, half {half}: {}", error(&found, &want));
+                assert!(!half || error(&found, &want) > 1e-5, "half precision does not show");
             }
         }
     }

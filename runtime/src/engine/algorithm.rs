@@ -48,7 +48,7 @@ const SPEED: [f64; 2] = [1.75, 1.55];
 /// Cycles to begin and end one register of Winograd's products.
 const PRODUCT: f64 = 3.0;
 /// Bytes a cycle of one core in which weights come from memory, shared by all.
-const STREAM: f64 = 3.2;
+const STREAM: f64 = 5.5;
 
 /// The tile of Winograd's algorithm that is fastest for these sizes; nothing where that is the direct one.
 pub fn tile(sizes: Sizes, isa: Isa, precision: Precision) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! The planner's walk over a graph: slots, layouts, lifetimes.
 
 use super::geometry::Geometry;
-use super::kernels::{BatchNorm, WeightMap, from_output};
+use super::kernels::{BatchNorm, FEW, WeightMap, from_output};
 use super::layout::Layout;
 use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
 use super::regions::Regions;
@@ -9,6 +9,9 @@ use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
 
 /// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
 const PACK_FIRST: usize = 1 << 21;
+
+/// Weights of a linear layer that no near cache holds.
+const LARGE: usize = 1 << 17;
 
 /// A draft in the making.
 pub struct Drafting {
@@ -269,6 +272,7 @@ impl Drafting {
             rectified: wants_grad && !given && self.pools_rectified(id),
             geometry,
             tiles: [None; 2],
+            unpacked: false,
             extra: Extra::default(),
         };
         if let (Some(writer), Some(_)) = (writer, shared) {
@@ -293,6 +297,10 @@ impl Drafting {
         let Some(geometry) = self.nodes[id].geometry else { return };
         let input = self.nodes[self.graph.nodes[id].inputs[0]].slot;
         let blocked = self.slots[input].value.block == geometry.lanes;
+        // With more images, or weights in a cache, multiplying takes longer than reading, and packed weights are faster.
+        let weights = self.graph.params[self.graph.nodes[id].first_param].shape.iter().product::<usize>();
+        let slow = self.purpose.batch <= FEW && weights >= LARGE;
+        self.nodes[id].unpacked = slow && geometry.reads_all() && !self.purpose.backward;
         let [forward, backward] = geometry.tiles(self.purpose.isa, self.purpose.precision);
         self.nodes[id].tiles = [forward.filter(|_| blocked), backward];
     }
@@ -365,7 +373,13 @@ impl Drafting {
                 false => (if pack_first { 0 } else { forward }, forward),
             };
             let lanes = geometry.lanes;
+            let in_order = |layout: &Layout| layout.chw[1] * layout.chw[2] == 1 && layout.halo == [0, 0];
+            if self.nodes[id].unpacked && !in_order(&input.value) {
+                let len = batch * input.value.chw.iter().product::<usize>();
+                extra.flat = Some(self.regions.add(len, forward, forward));
+            }
             let len = match self.nodes[id].tiles[0] {
+                _ if self.nodes[id].unpacked => 0,
                 Some(tile) => geometry.winograd(tile, &input.value, &value, 0).1.packed_len(lanes),
                 None => packed_len(geometry.forward(&input.value, &value)),
             };

@@ -118,6 +118,11 @@ impl Geometry {
         (Winograd::new(tile, self.batch, *from, *to, pad), pack)
     }
 
+    /// Whether each number of the layer's output is a sum over its whole input, as those of a linear layer are.
+    pub fn reads_all(&self) -> bool {
+        !self.transposed && self.covers()
+    }
+
     /// Weights of one kernel.
     fn kernel_len(&self) -> usize {
         self.conv.kernel[0] * self.conv.kernel[1]

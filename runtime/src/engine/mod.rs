@@ -162,6 +162,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         frozen: false,
         precision: algorithm::precision(),
         input_grad: T::OWNS_TAPE && pass.input_grad,
+        half: false,
         isa,
     };
     let mut loan = cache.take(graph, purpose)?;
@@ -173,9 +174,8 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     for (param, range) in params.iter().zip(&plan.params).filter_map(|(param, range)| Some((param, range.as_ref()?))) {
         param.copy_into(&mut memory[range.clone()]);
     }
-    let views = views(&params);
-    plan.forward.run(memory, Outside { params: &views, seed: pass.dropout, ..Outside::default() }, &threads::team());
-    drop(views);
+    let outside = Outside { params: &|i| view(&params[i]), seed: pass.dropout, ..Outside::default() };
+    plan.forward.run(memory, outside, &threads::team());
     let mut outputs = Vec::with_capacity(part.outputs.len());
     for (id, range) in part.outputs.iter().zip(&plan.outputs) {
         let mut values = Vec::new();
@@ -191,10 +191,9 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     Ok(Outcome { outputs, tape, running })
 }
 
-/// The numbers of parameters that have been made contiguous.
-fn views(params: &[Map<f32, Cpu>]) -> Vec<&[f32]> {
-    let view = |param| kernels::dense(param).unwrap_or_else(|| unreachable!("a contiguous tensor is row-major"));
-    params.iter().map(view).collect()
+/// The numbers of a parameter that has been made contiguous.
+fn view(param: &Map<f32, Cpu>) -> &[f32] {
+    kernels::dense(param).unwrap_or_else(|| unreachable!("a contiguous tensor is row-major"))
 }
 
 /// Runs the backward pass and adds its results into dfdx's gradients.
@@ -217,9 +216,12 @@ fn backward(
         for index in &plan.d_packed {
             taken[*index] = std::mem::take(&mut **grads.get_or_alloc_mut(&params[*index])?);
         }
-        let views = views(params);
         let places: Vec<_> = taken.iter_mut().map(|grad| (!grad.is_empty()).then(|| Mem::new(grad))).collect();
-        program.run(memory, Outside { params: &views, grads: &places, seed, ..Outside::default() }, &threads::team());
+        program.run(
+            memory,
+            Outside { params: &|i| view(&params[i]), grads: &places, seed, ..Outside::default() },
+            &threads::team(),
+        );
         for index in &plan.d_packed {
             **grads.get_or_alloc_mut(&params[*index])? = std::mem::take(&mut taken[*index]);
         }

@@ -31,6 +31,8 @@ pub struct Purpose {
     pub input_grad: bool,
     /// Whether parameters are packed once, for many passes.
     pub frozen: bool,
+    /// Whether linear layers that read their weights where they are find them in half precision.
+    pub half: bool,
     /// Whether the fastest algorithms may be used.
     pub precision: Precision,
     /// Instruction set.
@@ -54,6 +56,8 @@ pub struct Plan {
     pub inputs: Vec<Range<usize>>,
     /// Each parameter that is needed and not packed, as PyTorch stores it.
     pub params: Vec<Option<Range<usize>>>,
+    /// Parameters that every pass reads where they are.
+    pub read: Vec<usize>,
     /// What is wanted, `[N, C, H, W]` each.
     pub outputs: Vec<Range<usize>>,
     /// The gradients of the outputs; none without a backward pass.
@@ -121,6 +125,8 @@ pub struct NodePlan {
     pub geometry: Option<Geometry>,
     /// The tiles of Winograd's algorithm, where that computes the layer, and its input's gradient.
     pub tiles: [Option<usize>; 2],
+    /// Whether it is a linear layer that reads its weights where they are.
+    pub unpacked: bool,
     /// Other places it needs, by use.
     pub extra: Extra,
 }
@@ -140,6 +146,7 @@ impl NodePlan {
             rectified: false,
             geometry: None,
             tiles: [None; 2],
+            unpacked: false,
             extra,
         }
     }
@@ -164,6 +171,8 @@ pub struct Extra {
     pub second: Option<Region>,
     /// The variance of a batch normalisation.
     pub third: Option<Region>,
+    /// An input in the outside world's order.
+    pub flat: Option<Region>,
     /// Sums over chunks of images, forward and backward.
     pub partial: [Option<Region>; 2],
     /// The input in the layout that the node needs, and the gradient there.

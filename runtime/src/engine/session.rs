@@ -4,7 +4,7 @@
 use super::algorithm::precision;
 use super::kernels::{Isa, Outside};
 use super::plan::{Plan, Purpose};
-use super::{Arena, threads, views};
+use super::{Arena, threads, view};
 use crate::graph::{Graph, Part};
 use crate::net::Map;
 use dfdx::prelude::Cpu;
@@ -16,6 +16,9 @@ pub struct Session {
     arena: Arena,
     /// For the largest batch.
     full: Plan,
+    /// The parameters that passes read where they are, shared with the network, by their index; or in half precision.
+    read: Vec<(usize, Map<f32, Cpu>)>,
+    halves: Vec<(usize, Vec<u16>)>,
     /// For smaller batches that have been asked for, in the same memory.
     smaller: Vec<Plan>,
 }
@@ -26,14 +29,21 @@ impl Session {
     /// # Errors
     /// When memory runs out.
     pub fn new(graph: &'static Graph, params: &[Map<f32, Cpu>], batch: usize) -> Result<Self, CpuError> {
-        Self::with(Isa::detect(), graph, params, batch)
+        Self::with(Isa::detect(), graph, params, batch, false)
     }
 
-    /// [`Session::new`] with the kernels of `isa`, which has to be one of [`Isa::available`].
+    /// [`Session::new`] with the kernels of `isa`, which has to be one of [`Isa::available`]; with `half`, large linear
+    /// layers keep their weights in half precision, where they are too few images to be packed.
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn with(isa: Isa, graph: &'static Graph, params: &[Map<f32, Cpu>], batch: usize) -> Result<Self, CpuError> {
+    pub fn with(
+        isa: Isa,
+        graph: &'static Graph,
+        params: &[Map<f32, Cpu>],
+        batch: usize,
+        half: bool,
+    ) -> Result<Self, CpuError> {
         let purpose = Purpose {
             part: Part::whole(graph, false),
             batch: batch.max(1),
@@ -42,6 +52,7 @@ impl Session {
             backward: false,
             input_grad: false,
             frozen: true,
+            half,
             precision: precision(),
             isa,
         };
@@ -53,11 +64,19 @@ impl Session {
                 param.copy_into(&mut memory[range.clone()]);
             }
         }
-        let outside = Outside { params: &views(params), ..Outside::default() };
+        let outside = Outside { params: &|i| view(&params[i]), ..Outside::default() };
         if let Some(prepare) = &full.prepare {
             prepare.run(memory, outside, &threads::team());
         }
-        Ok(Session { graph, arena, full, smaller: Vec::new() })
+        let (mut read, mut halves) = (Vec::new(), Vec::new());
+        for index in &full.read {
+            if half {
+                halves.push((*index, halved(view(&params[*index]))?));
+            } else {
+                read.push((*index, params[*index].clone()));
+            }
+        }
+        Ok(Session { graph, arena, full, read, halves, smaller: Vec::new() })
     }
 
     /// The most images of one pass.
@@ -81,7 +100,7 @@ impl Session {
     }
 
     fn pass(&mut self, count: usize, images: &[f32], outputs: &mut [f32]) {
-        let Session { graph, arena, full, smaller } = self;
+        let Session { graph, arena, full, read, halves, smaller } = self;
         let plan = if count == full.purpose.batch {
             full
         } else {
@@ -94,7 +113,18 @@ impl Session {
         };
         let memory = arena.slice();
         memory[plan.inputs[0].clone()].copy_from_slice(images);
-        plan.forward.run(memory, Outside::default(), &threads::team());
+        let params = |index| read.iter().find(|(known, _)| *known == index).map_or(&[][..], |(_, param)| view(param));
+        let halves = |index| halves.iter().find(|(known, _)| *known == index).map_or(&[][..], |(_, half)| &half[..]);
+        let outside = Outside { params: &params, halves: &halves, ..Outside::default() };
+        plan.forward.run(memory, outside, &threads::team());
         outputs.copy_from_slice(&memory[plan.outputs[0].clone()]);
     }
+}
+
+/// Numbers in half precision.
+fn halved(values: &[f32]) -> Result<Vec<u16>, CpuError> {
+    let mut halves = Vec::new();
+    halves.try_reserve_exact(values.len()).map_err(|_| CpuError::OutOfMemory)?;
+    halves.extend(values.iter().map(|value| half::f16::from_f32(*value).to_bits()));
+    Ok(halves)
 }

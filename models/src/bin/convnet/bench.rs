@@ -1,14 +1,18 @@
 //! `convnet bench`
 
-use crate::common::{self, Outcome, RunOn, Task, median, print};
+use crate::common::{self, Outcome, Precision, RunOn, Task, median, print};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::dfdx::optim::{Momentum, Optimizer as _, Sgd, SgdConfig};
 use convnet::dfdx::prelude::*;
+use convnet::engine::profile::{self, Entry};
 use convnet::net::{Map, forward, forward_mut};
+use convnet::predict::Predictor;
 use convnet::train::{HEAD_WEIGHT, loss};
 use convnet_models::Model;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -17,7 +21,8 @@ pub struct Arguments {
     /// Which network
     #[arg(default_value = "lenet5")]
     model: String,
-    /// train: forward, loss, backward and an update by SGD with momentum; infer: forward only
+    /// train: forward, loss, backward and an update by SGD with momentum; infer: a frozen network's forward pass; forward:
+    /// evaluation of a network whose parameters may have changed
     #[arg(long, default_value = "infer")]
     mode: Mode,
     /// Pictures at once
@@ -26,6 +31,12 @@ pub struct Arguments {
     /// Rounds that are timed; the median is reported
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeats: u32,
+    /// Freeze with the weights of linear layers in half precision (infer, batches up to 4)
+    #[arg(long)]
+    half: bool,
+    /// Show where the time goes, by kind of step (CPU only)
+    #[arg(long)]
+    profile: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -38,6 +49,7 @@ pub struct Arguments {
 enum Mode {
     Train,
     Infer,
+    Forward,
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
@@ -54,87 +66,174 @@ struct Report {
     batch: usize,
     device: String,
     threads: usize,
+    precision: Precision,
+    isa: &'static str,
     rounds: usize,
     calls_per_round: usize,
     median_ms: f64,
     min_ms: f64,
     max_ms: f64,
     pictures_per_second: f64,
+    /// Multiplications and additions a second, as many as the direct algorithms take.
+    gflops: f64,
+    /// `gflops` as a share of what this machine multiplies and adds at best; more than 1 where an algorithm needs fewer.
+    share_of_peak: Option<f64>,
     /// Of the whole process; only Linux tells.
     peak_rss_kb: Option<u64>,
 }
 
 impl Task for Bench {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
-        let Arguments { mode, batch, repeats, json, .. } = self.0;
+        let Arguments { mode, batch, repeats, half, profile, json, on: options, .. } = self.0;
         let batch = batch as usize;
         let failed = |error: D::Err| format!("the device failed: {error:?}");
-        let mut net = common::build::<N, D>(name, &device)?;
         let [c, h, w] = N::GRAPH.input().chw();
         let classes = N::GRAPH.output_shape().len();
         let x: Map<f32, D> = device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(failed)?;
-        let targets: Vec<f32> = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
-        let targets = device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
-        let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
-        let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), weight_decay: None };
-        let mut sgd: Sgd<N::On<D>, f32, D> = Sgd::new(&net, config);
-        let mut gradients = Some(net.alloc_grads());
-        let mut call = || -> Result<(), String> {
-            if mode == Mode::Infer {
-                forward(&net, x.clone(), batch, (batch, classes)).map_err(failed)?;
-                return Ok(());
+        let timings = match mode {
+            Mode::Infer if on == DeviceChoice::Cpu => {
+                let images = x.as_vec();
+                let net = common::build::<N, Cpu>(name, &Cpu::default())?;
+                let freeze = if half { Predictor::compact } else { Predictor::new };
+                let predictor = freeze(&net, batch)?;
+                drop(net);
+                let mut outputs = vec![0.0; batch * classes];
+                measure(repeats, profile, || Ok(predictor.predict(&images, &mut outputs)?))?
             }
-            let traced = x.clone().traced(gradients.take().unwrap_or_else(Gradients::leaky));
-            let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
-            let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
-            let mut new = loss.try_backward().map_err(failed)?;
-            sgd.update(&mut net, &new).map_err(|error| format!("{error:?}"))?;
-            net.try_zero_grads(&mut new).map_err(failed)?;
-            gradients = Some(new);
-            Ok(())
+            Mode::Infer | Mode::Forward => {
+                let net = common::build::<N, D>(name, &device)?;
+                measure(repeats, profile, || {
+                    forward(&net, x.clone(), batch, (batch, classes)).map_err(failed)?;
+                    Ok(())
+                })?
+            }
+            Mode::Train => {
+                let mut net = common::build::<N, D>(name, &device)?;
+                let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
+                let targets: Tensor<(usize, usize), f32, D> =
+                    device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
+                let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
+                let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), weight_decay: None };
+                let mut sgd: Sgd<N::On<D>, f32, D> = Sgd::new(&net, config);
+                let mut gradients = Some(net.alloc_grads());
+                measure(repeats, profile, || {
+                    let traced = x.clone().traced(gradients.take().unwrap_or_else(Gradients::leaky));
+                    let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
+                    let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
+                    let mut new = loss.try_backward().map_err(failed)?;
+                    sgd.update(&mut net, &new).map_err(|error| format!("{error:?}"))?;
+                    net.try_zero_grads(&mut new).map_err(failed)?;
+                    gradients = Some(new);
+                    Ok(())
+                })?
+            }
         };
-        // A round lasts some tens of milliseconds, so that the clock and a passing interruption do not count.
-        let start = Instant::now();
-        let mut warm = 0;
-        while warm < 3 || start.elapsed().as_millis() < 300 {
-            call()?;
-            warm += 1;
-        }
-        let per_call = start.elapsed().as_secs_f64() / f64::from(warm);
-        let calls = ((0.05 / per_call) as usize).max(1);
-        let mut rounds = Vec::new();
-        for _ in 0..repeats {
-            let start = Instant::now();
-            for _ in 0..calls {
-                call()?;
-            }
-            rounds.push(start.elapsed().as_secs_f64() / calls as f64 * 1e3);
-        }
+        let Timings { mut rounds, calls, stages } = timings;
         let median_ms = median(&mut rounds);
+        // A training step does about three times the work: forward, gradients of inputs, gradients of weights.
+        let passes = if mode == Mode::Train { 3.0 } else { 1.0 };
+        let gflops = passes * 2e-6 * N::GRAPH.mac_count() as f64 * batch as f64 / median_ms;
+        let peak = 2e-9 * convnet::engine::peak();
         let report = Report {
             model: name,
             mode,
             batch,
             device: on.to_string(),
             threads: convnet::engine::threads(),
+            precision: options.precision,
+            isa: convnet::engine::Isa::detect().name(),
             rounds: rounds.len(),
             calls_per_round: calls,
             median_ms,
             min_ms: rounds.iter().copied().fold(f64::INFINITY, f64::min),
             max_ms: rounds.iter().copied().fold(0.0, f64::max),
             pictures_per_second: batch as f64 / median_ms * 1e3,
+            gflops,
+            share_of_peak: (on == DeviceChoice::Cpu).then_some(gflops / peak),
             peak_rss_kb: peak_rss_kb(),
         };
         if json {
             return common::print_json(&report);
         }
-        let Report { model, threads, min_ms, max_ms, pictures_per_second, .. } = &report;
-        Ok(print(&format!(
-            "{model} {} batch {batch} on {on}, {threads} threads: median {median_ms:.3} ms ({min_ms:.3} to {max_ms:.3}), \
-             {pictures_per_second:.0} pictures/s",
-            if mode == Mode::Train { "train step" } else { "inference" },
-        ))?)
+        let Report { model, threads, min_ms, max_ms, pictures_per_second, share_of_peak, .. } = &report;
+        let what = match mode {
+            Mode::Train => "train step",
+            Mode::Infer => "inference",
+            Mode::Forward => "evaluation",
+        };
+        let share =
+            share_of_peak.map_or_else(String::new, |share| format!(", {:.0} % of {peak:.0} GFLOP/s", share * 100.0));
+        print(&format!(
+            "{model} {what} batch {batch} on {on}, {threads} threads: median {median_ms:.3} ms ({min_ms:.3} to {max_ms:.3}), \
+             {pictures_per_second:.0} pictures/s{share}"
+        ))?;
+        print_stages(&stages, peak)
     }
+}
+
+/// What [`measure`] has found.
+struct Timings {
+    /// Milliseconds of a call, by round.
+    rounds: Vec<f64>,
+    /// Calls of a round.
+    calls: usize,
+    /// The time of each kind of step in one call.
+    stages: BTreeMap<String, Entry>,
+}
+
+/// Times `call`, after some calls to warm up.
+fn measure(repeats: u32, profile: bool, mut call: impl FnMut() -> Outcome) -> Result<Timings, Box<dyn Error>> {
+    // A round lasts some tens of milliseconds, so that the clock and a passing interruption do not count.
+    let start = Instant::now();
+    let mut warm = 0;
+    while warm < 3 || start.elapsed().as_millis() < 300 {
+        call()?;
+        warm += 1;
+    }
+    let per_call = start.elapsed().as_secs_f64() / f64::from(warm);
+    let calls = ((0.05 / per_call) as usize).max(1);
+    let mut rounds = Vec::new();
+    for _ in 0..repeats {
+        let start = Instant::now();
+        for _ in 0..calls {
+            call()?;
+        }
+        rounds.push(start.elapsed().as_secs_f64() / calls as f64 * 1e3);
+    }
+    let mut stages = BTreeMap::new();
+    if profile {
+        profile::start();
+        for _ in 0..calls {
+            call()?;
+        }
+        stages = profile::stop();
+        for entry in stages.values_mut() {
+            entry.stages /= calls;
+            entry.time /= calls as u32;
+            entry.multiply_adds /= calls as u64;
+        }
+    }
+    Ok(Timings { rounds, calls, stages })
+}
+
+/// A line for each kind of step, the longest first.
+fn print_stages(stages: &BTreeMap<String, Entry>, peak: f64) -> Outcome {
+    let mut stages: Vec<_> = stages.iter().collect();
+    stages.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.time));
+    let total: f64 = stages.iter().map(|(_, entry)| entry.time.as_secs_f64()).sum();
+    for (name, Entry { stages, time, multiply_adds }) in stages {
+        let seconds = time.as_secs_f64();
+        let share = match multiply_adds {
+            0 => String::new(),
+            n => format!("{:.0} % of peak", *n as f64 * 2e-7 / seconds / peak),
+        };
+        print(&format!(
+            "{:10.4} ms {:5.1} %  {share:>13}  {stages:3} x {name}",
+            seconds * 1e3,
+            seconds / total * 100.0
+        ))?;
+    }
+    Ok(())
 }
 
 /// The largest memory that this process has held.

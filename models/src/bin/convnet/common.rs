@@ -24,11 +24,26 @@ pub struct RunOn {
     /// Threads on the CPU; 0 means one for each core. Results do not depend on it
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     threads: u16,
+    /// fast: by the fastest algorithms; exact: convolutions as plain sums, without Winograd's transforms
+    #[arg(long, default_value = "fast")]
+    pub precision: Precision,
+}
+
+/// How exactly convolutions are computed on the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    Fast,
+    Exact,
 }
 
 impl RunOn {
-    /// Sets the number of threads.
+    /// Sets the number of threads and the precision.
     pub fn prepare(&self) -> Result<(), Box<dyn Error>> {
+        convnet::engine::set_precision(match self.precision {
+            Precision::Fast => convnet::engine::Precision::Fast,
+            Precision::Exact => convnet::engine::Precision::Exact,
+        });
         let threads = usize::from(self.threads);
         convnet::engine::set_threads(threads).map_err(|error| format!("cannot start {threads} threads: {error}").into())
     }

@@ -58,6 +58,9 @@ impl Emitter<'_> {
         if norm.is_some() {
             self.end_stage();
         }
+        if plan.unpacked {
+            return;
+        }
         let mut packed = self.place(plan.extra.weights);
         let scale = norm.map(|_| scale);
         if let Some(tile) = plan.tiles[0] {
@@ -158,8 +161,23 @@ impl Emitter<'_> {
             Op::Activation(activation) => Some(activation),
             _ => None,
         });
+        let weight = self.draft.graph.nodes[id].first_param;
+        if plan.unpacked {
+            let len = from.chw.iter().product();
+            let (mut input, mut input_stride) = (from.row_at(0), from.image());
+            if let Some(flat) = plan.extra.flat {
+                let to = Layout::planar(from.chw).at(self.places.of(flat));
+                self.push(Step::Repack(Repack::whole(from, to, self.batch(), false)));
+                self.end_stage();
+                (input, input_stride) = (to.at, len);
+            }
+            let (bias, half) = (geometry.bias.then_some(bias), self.draft.purpose.half);
+            let batch = self.batch();
+            self.push(Step::Linear(Linear { weight, half, bias, input, input_stride, len, out, batch, activation }));
+            return;
+        }
         if let Some(tile) = plan.tiles[0] {
-            let (winograd, _) = geometry.winograd(tile, &from, &out, self.draft.graph.nodes[id].first_param);
+            let (winograd, _) = geometry.winograd(tile, &from, &out, weight);
             let bias = (geometry.bias || plan.norm.is_some()).then_some(bias);
             self.push(Step::Winograd(Winograd { weights, bias, residual, activation, ..winograd }));
             return;

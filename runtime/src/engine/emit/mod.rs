@@ -45,6 +45,7 @@ pub fn plan(draft: Draft, places: Places) -> Plan {
         backward: backward.map(program),
         inputs: values(&draft.inputs, &part.inputs),
         params: params(&draft.params),
+        read: read(&draft),
         outputs: values(&draft.outputs, &part.outputs),
         d_outputs: values(&draft.d_outputs, &part.outputs),
         d_params: params(&draft.d_params),
@@ -53,6 +54,12 @@ pub fn plan(draft: Draft, places: Places) -> Plan {
         statistics: statistics(&draft, &places),
         purpose: draft.purpose.clone(),
     }
+}
+
+/// The weights of linear layers that are not packed.
+fn read(draft: &Draft) -> Vec<usize> {
+    let linear = draft.order.iter().filter(|id| draft.nodes[**id].unpacked);
+    linear.map(|id| draft.graph.nodes[*id].first_param).collect()
 }
 
 fn statistics(draft: &Draft, places: &Places) -> Vec<Statistics> {

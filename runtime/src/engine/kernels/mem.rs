@@ -4,16 +4,22 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 /// What a program reads and writes beside its arena.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Outside<'a> {
-    /// The parameters of the network.
-    pub params: &'a [&'a [f32]],
+    /// The parameters of the network, by their index.
+    pub params: &'a (dyn Fn(usize) -> &'a [f32] + Sync),
+    /// Those that are stored in half precision.
+    pub halves: &'a (dyn Fn(usize) -> &'a [u16] + Sync),
     /// The gradients of those parameters that have one and are packed.
     pub grads: &'a [Option<Mem<'a>>],
     /// The seed of the dropout masks.
     pub seed: Option<u64>,
-    /// Memory that each thread has for itself.
-    pub scratch: Mem<'a>,
+}
+
+impl Default for Outside<'_> {
+    fn default() -> Self {
+        Outside { params: &|_| &[], halves: &|_| &[], grads: &[], seed: None }
+    }
 }
 
 /// A share of an exclusively borrowed buffer, copied to each worker.
@@ -29,12 +35,6 @@ pub struct Mem<'a> {
 unsafe impl Send for Mem<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Mem<'_> {}
-
-impl Default for Mem<'_> {
-    fn default() -> Self {
-        Mem::new(&mut [])
-    }
-}
 
 impl<'a> Mem<'a> {
     /// A view of `buffer`.

@@ -12,6 +12,7 @@ mod crew;
 mod denormals;
 mod gather;
 mod group_norm;
+mod linear;
 mod mem;
 mod norm;
 mod pack;
@@ -33,6 +34,7 @@ pub use crew::{Crew, pause};
 pub use denormals::FlushDenormals;
 pub use gather::Gather;
 pub use group_norm::GroupNorm;
+pub use linear::{FEW, Linear};
 pub use mem::{Mem, Outside};
 pub use norm::BatchNorm;
 pub use pack::{Bias, Pack, WeightBlock, WeightMap};
@@ -64,6 +66,7 @@ pub enum Step {
     Correlate(Correlate),
     Winograd(Winograd),
     WinogradPack(WinogradPack),
+    Linear(Linear),
     WeightGrad(WeightGrad),
     BiasGrad(BiasGrad),
     Pointwise(Pointwise),
@@ -101,6 +104,7 @@ impl Step {
             Step::Correlate(step) => step.tasks(),
             Step::Winograd(step) => step.tasks(),
             Step::WinogradPack(step) => step.tasks(lanes),
+            Step::Linear(step) => step.tasks(),
             Step::WeightGrad(step) => step.tasks(),
             Step::BiasGrad(step) => step.tasks(),
             Step::Pointwise(step) => step.tasks(),
@@ -128,6 +132,7 @@ impl Step {
         match self {
             Step::Correlate(step) => step.multiply_adds(lanes),
             Step::Winograd(step) => step.multiply_adds(),
+            Step::Linear(step) => step.multiply_adds(),
             Step::WeightGrad(step) => step.correlate.multiply_adds(lanes),
             _ => 0,
         }
@@ -139,6 +144,7 @@ impl Step {
             Step::Correlate(step) => format!("correlate {}", step.describe()),
             Step::Winograd(step) => format!("winograd {}", step.describe()),
             Step::WinogradPack(_) => "winograd pack".into(),
+            Step::Linear(step) => format!("linear {}x{} to {}", step.batch, step.len, step.out.chw[0]),
             Step::WeightGrad(step) => format!("weight grad {}", step.correlate.describe()),
             Step::Pack(_) => "pack".into(),
             Step::Unpack(_) => "unpack".into(),
@@ -184,7 +190,7 @@ impl Step {
     /// # Safety
     /// The instruction set of `S` is there and switched on in the caller; the stage's other tasks keep out of the way.
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
+    unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
         // SAFETY: passed on from the caller; bounds by `check`.
         unsafe {
             match self {
@@ -194,8 +200,9 @@ impl Step {
                 Step::Repack(step) => step.run(mem, tasks),
                 Step::Clear(step) => step.run(mem, tasks),
                 Step::Correlate(step) => step.run::<S>(mem, tasks),
-                Step::Winograd(step) => step.run::<S>(mem, outside.scratch, tasks),
+                Step::Winograd(step) => step.run::<S>(mem, scratch, tasks),
                 Step::WinogradPack(step) => step.run::<S>(mem, outside, tasks),
+                Step::Linear(step) => step.run::<S>(mem, outside, tasks),
                 Step::WeightGrad(step) => step.run::<S>(mem, tasks),
                 Step::BiasGrad(step) => step.run::<S>(mem, tasks),
                 Step::Pointwise(step) => step.run::<S>(mem, outside.seed, tasks),
@@ -225,7 +232,7 @@ impl Step {
     }
 
     /// Runs the worker's share of the step's tasks.
-    fn dispatch(&self, isa: Isa, mem: Mem<'_>, outside: Outside<'_>, worker: &Worker<'_>) {
+    fn dispatch(&self, isa: Isa, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, worker: &Worker<'_>) {
         let tasks = worker.share(self.tasks(isa.lanes()));
         if tasks.is_empty() {
             return;
@@ -233,11 +240,11 @@ impl Step {
         // SAFETY: `Program::new` has found the instruction set and checked the bounds; stages keep tasks apart.
         unsafe {
             match isa {
-                Isa::Portable => self.run::<simd::Scalar8>(mem, outside, tasks),
+                Isa::Portable => self.run::<simd::Scalar8>(mem, outside, scratch, tasks),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => run_avx2(self, mem, outside, tasks),
+                Isa::Avx2 => run_avx2(self, mem, outside, scratch, tasks),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => run_avx512(self, mem, outside, tasks),
+                Isa::Avx512 => run_avx512(self, mem, outside, scratch, tasks),
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => unreachable!("Isa::available lists only what the target has"),
             }
@@ -246,17 +253,17 @@ impl Step {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2(step: &Step, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn run_avx2(step: &Step, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
     // SAFETY: passed on from the caller.
-    unsafe { step.run::<simd::Avx2>(mem, outside, tasks) }
+    unsafe { step.run::<simd::Avx2>(mem, outside, scratch, tasks) }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn run_avx512(step: &Step, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
+#[target_feature(enable = "avx512f,avx2,fma,f16c")]
+unsafe fn run_avx512(step: &Step, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
     // SAFETY: passed on from the caller.
-    unsafe { step.run::<simd::Avx512>(mem, outside, tasks) }
+    unsafe { step.run::<simd::Avx512>(mem, outside, scratch, tasks) }
 }
 
 /// Steps that have been checked against an instruction set and the length of an arena.
@@ -302,11 +309,10 @@ impl Program {
         let mem = Mem::new(&mut arena[..self.arena_len]);
         let body = |worker: &Worker<'_>| {
             with_scratch(self.scratch, |scratch| {
-                let outside = Outside { scratch, ..outside };
                 let mut clock = Clock::start(worker.is_first());
                 for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
                     for step in stage {
-                        step.dispatch(self.isa, mem, outside, worker);
+                        step.dispatch(self.isa, mem, outside, scratch, worker);
                     }
                     worker.wait();
                     clock.stage(stage, self.isa.lanes());

@@ -105,7 +105,7 @@ impl Pack {
     /// Nobody else touches these packed blocks, and nobody writes to the factors.
     #[inline(always)]
     pub unsafe fn pack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
-        let param = outside.params[self.param];
+        let param = (outside.params)(self.param);
         for index in tasks {
             let block = &self.map.blocks[index];
             // SAFETY: the caller's promises.
@@ -177,10 +177,10 @@ impl Bias {
         let to = unsafe { mem.write(self.to, self.padded) };
         to.fill(0.0);
         if let Some(bias) = self.bias {
-            to[..self.channels].copy_from_slice(outside.params[bias]);
+            to[..self.channels].copy_from_slice((outside.params)(bias));
         }
         let Some((first, eps)) = self.norm else { return };
-        let [weight, bias, mean, var] = [0, 1, 2, 3].map(|i| outside.params[first + i]);
+        let [weight, bias, mean, var] = [0, 1, 2, 3].map(|i| (outside.params)(first + i));
         // SAFETY: as above.
         let scale = unsafe { mem.write(self.scale, self.padded) };
         scale.fill(0.0);

@@ -56,14 +56,14 @@ unsafe fn rounds<S: Simd>() {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn rounds_avx2() {
     // SAFETY: passed on from the caller.
     unsafe { rounds::<simd::Avx2>() }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
+#[target_feature(enable = "avx512f,avx2,fma,f16c")]
 unsafe fn rounds_avx512() {
     // SAFETY: passed on from the caller.
     unsafe { rounds::<simd::Avx512>() }

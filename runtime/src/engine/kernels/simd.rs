@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub enum Isa {
     /// Whatever the target offers without asking.
     Portable,
-    /// 256-bit AVX2 with FMA.
+    /// 256-bit AVX2 with FMA and F16C.
     Avx2,
     /// 512-bit AVX-512F.
     Avx512,
@@ -35,7 +35,8 @@ impl Isa {
         let mut all = vec![Isa::Portable];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2 && is_x86_feature_detected!("f16c") {
                 all.push(Isa::Avx2);
                 if is_x86_feature_detected!("avx512f") {
                     all.push(Isa::Avx512);
@@ -92,6 +93,8 @@ pub trait Simd: Sized {
     unsafe fn splat(p: *const f32) -> Self::V;
     /// The `LANES` numbers at `p`, which need not be aligned.
     unsafe fn load(p: *const f32) -> Self::V;
+    /// The `LANES` numbers in half precision at `p`, which need not be aligned.
+    unsafe fn load_half(p: *const u16) -> Self::V;
     /// Writes the lanes to `p`, which need not be aligned.
     unsafe fn store(p: *mut f32, v: Self::V);
     /// `a * b + c`
@@ -140,6 +143,11 @@ impl Simd for Scalar8 {
     unsafe fn load(p: *const f32) -> Self::V {
         // SAFETY: the caller passes eight readable numbers; an array of f32 has their alignment.
         unsafe { *p.cast() }
+    }
+    #[inline(always)]
+    unsafe fn load_half(p: *const u16) -> Self::V {
+        // SAFETY: the caller passes eight readable numbers.
+        std::array::from_fn(|i| half::f16::from_bits(unsafe { *p.add(i) }).to_f32())
     }
     #[inline(always)]
     unsafe fn store(p: *mut f32, v: Self::V) {
@@ -211,6 +219,11 @@ mod x86 {
             unsafe { _mm256_loadu_ps(p) }
         }
         #[inline(always)]
+        unsafe fn load_half(p: *const u16) -> __m256 {
+            // SAFETY: see above.
+            unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.cast())) }
+        }
+        #[inline(always)]
         unsafe fn store(p: *mut f32, v: __m256) {
             // SAFETY: see above.
             unsafe { _mm256_storeu_ps(p, v) }
@@ -247,7 +260,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
-            #[target_feature(enable = "avx2,fma")]
+            #[target_feature(enable = "avx2,fma,f16c")]
             unsafe fn tile_256(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
                 // SAFETY: passed on from the caller.
                 unsafe { tile.run::<Avx2>(blocks, width, step) }
@@ -280,6 +293,11 @@ mod x86 {
         unsafe fn load(p: *const f32) -> __m512 {
             // SAFETY: see above.
             unsafe { _mm512_loadu_ps(p) }
+        }
+        #[inline(always)]
+        unsafe fn load_half(p: *const u16) -> __m512 {
+            // SAFETY: see above.
+            unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
         }
         #[inline(always)]
         unsafe fn store(p: *mut f32, v: __m512) {
@@ -318,7 +336,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
-            #[target_feature(enable = "avx512f,avx2,fma")]
+            #[target_feature(enable = "avx512f,avx2,fma,f16c")]
             unsafe fn tile_512(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
                 // SAFETY: passed on from the caller.
                 unsafe { tile.run::<Avx512>(blocks, width, step) }

@@ -108,9 +108,9 @@ impl Winograd {
         let (lanes, ins, blocks) = (isa.lanes(), self.input.chw[0], self.out.blocks());
         let weights = self.positions() * ins * blocks * lanes * size_of::<f32>();
         // The farther away the weights are, the more tiles have to share a reading of them.
-        let wanted = match weights {
-            ..=0x18_0000 => 28,
-            ..=0x100_0000 => 56,
+        let wanted = match weights >> 20 {
+            0 | 1 => 28,
+            2..16 => 56,
             _ => 112,
         };
         let all = self.all_tiles();
@@ -131,7 +131,7 @@ impl Winograd {
     /// Distance of two positions in V and in M. Odd numbers of cache lines, since the lines of all positions of a tile are
     /// in use at once and must not meet in a few sets of the cache.
     fn strides(&self, lanes: usize) -> [usize; 2] {
-        [self.input.blocks(), self.cut.group].map(|blocks| (blocks * self.cut.tiles | 1) * lanes)
+        [self.input.blocks(), self.cut.group].map(|blocks| ((blocks * self.cut.tiles) | 1) * lanes)
     }
 
     /// Numbers of V and M together.
@@ -459,7 +459,7 @@ impl WinogradPack {
     #[inline(always)]
     unsafe fn blocks<S: Simd, const N: usize>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
         let [ins, outs] = self.ends();
-        let param = outside.params[self.param];
+        let param = (outside.params)(self.param);
         let blocks = outs.div_ceil(S::LANES);
         for block in tasks {
             let used = S::LANES.min(outs - block * S::LANES);

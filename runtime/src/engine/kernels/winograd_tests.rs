@@ -59,7 +59,7 @@ proptest! {
             let before = arena.clone();
             let steps = vec![Step::WinogradPack(pack), Step::Barrier, Step::Winograd(winograd.clone())];
             let program = Program::new(steps, isa, arena.len());
-            program.run(&mut arena, Outside { params: &[&weights], ..Outside::default() }, &threads::team());
+            program.run(&mut arena, Outside { params: &|_| &weights, ..Outside::default() }, &threads::team());
             let at = |layout: &Layout, n, c, y, x| f64::from(before[layout.element(n, c, y, x)]);
             for (n, o, y, x) in indices(batch, outs, out_height, out_width) {
                 let mut want = 0.0;
