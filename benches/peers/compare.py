@@ -1,64 +1,100 @@
-"""Times convnet and PyTorch in turns on this machine and prints a Markdown table with the ratio of medians."""
+"""Times convnet and its peers in turns on this machine and writes a Markdown table with ratios of medians.
+
+Only figures of one run can be compared: machines move by tens of percent within a quarter of an hour, which turns in
+alternating order spread over all contestants.
+"""
+
 import argparse
-import importlib.metadata
-import json
-import pathlib
-import platform
-import statistics
-import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROWS = [("train", 64), ("infer", 1), ("infer", 64)]
+from harness import (
+    PEERS,
+    Outcome,
+    Outcomes,
+    Workload,
+    add_options,
+    cell,
+    check,
+    failures,
+    header,
+    in_turns,
+    megabytes,
+    milliseconds,
+    raw,
+    table,
+)
+
+WORKLOADS = [
+    Workload("lenet5", "train", 64),
+    Workload("lenet5", "infer", 1),
+    Workload("lenet5", "infer", 64),
+    Workload("resnet20", "train", 128),
+    Workload("resnet18", "train", 16),
+    Workload("vgg16", "infer", 1),
+    Workload("resnet18", "infer", 1),
+    Workload("googlenet", "infer", 1),
+    Workload("resnet50", "infer", 1),
+    Workload("alexnet", "infer", 1),
+]
 
 
-def positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+def chosen(wanted: list[str]) -> list[Workload]:
+    """The workloads that have all words of one of the wanted, or all of them; other ones by model, mode and batch."""
+    if not wanted:
+        return WORKLOADS
+    found = []
+    for text in wanted:
+        words = text.split()
+        matches = [workload for workload in WORKLOADS if set(words) <= set(str(workload).split())]
+        if not matches and len(words) == 3 and words[1] in ("train", "infer") and words[2].isdecimal():
+            matches = [Workload(words[0], words[1], int(words[2]))]
+        if not matches:
+            sys.exit(f"error: no workload is `{text}`; there are: {', '.join(map(str, WORKLOADS))}")
+        found += [workload for workload in matches if workload not in found]
+    return found
 
 
-def median_ms(command):
-    # The child's standard error is ours, so that a failure tells its reason.
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"error: exit code {done.returncode} of: {' '.join(command)}")
-    return json.loads(done.stdout)["median_ms"]
+def row(workload: Workload, outcomes: dict[str, Outcome]) -> list[str]:
+    times = {contestant: outcome.median("median_ms") for contestant, outcome in outcomes.items()}
+    ours = times["convnet"]
+    best = min((time for peer, time in times.items() if peer != "convnet" and time), default=None)
+    cells = [str(workload), *map(milliseconds, times.values()), cell(best / ours if best and ours else None, 2)]
+    memory = [megabytes(outcomes["convnet"].median("peak_rss_kb"))]
+    if "pytorch" in outcomes:
+        pytorch = outcomes["pytorch"]
+        memory.append(megabytes(pytorch.median("peak_rss_kb")))
+        memory.append(megabytes(pytorch.median("libraries_rss_kb")))
+    return cells + memory
 
 
-def processor():
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else []:
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
+def render(contestants: list[str], outcomes: Outcomes, args: argparse.Namespace) -> str:
+    head = ["workload", *(f"{PEERS.get(contestant, contestant)} ms" for contestant in contestants)]
+    head += ["best peer / convnet", "convnet MB"]
+    if "pytorch" in contestants:
+        head += ["PyTorch MB", "of which libraries"]
+    rows = [row(workload, of_all) for workload, of_all in outcomes.items()]
+    reasons = failures(outcomes)
+    return header(outcomes, args) + "\n" + table(head, rows) + ("\n" + reasons if reasons else "")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--convnet", default=str(HERE.parents[1] / "target/release/convnet"), help="the release binary")
-    parser.add_argument("--threads", type=positive, default=2)
-    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--workload", action="append", default=[], help="`lenet5`, `resnet18 infer 1`; repeatable")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="default: all")
+    add_options(parser, rounds=5, repeats=9)
     args = parser.parse_args()
-    if not pathlib.Path(args.convnet).is_file():
-        sys.exit(f"error: there is no {args.convnet}: run `cargo build --release`, or name the binary with --convnet")
-    try:
-        torch = importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError:
-        sys.exit(f"error: {sys.executable} has no PyTorch: see {HERE / 'README.md'}")
-    threads = ["--threads", str(args.threads)]
-    print(f"{processor()}, PyTorch {torch}, {args.threads} threads, {args.rounds} rounds in turns, medians\n")
-    print("| LeNet-5 | PyTorch ms | convnet ms | ratio |\n|---|---:|---:|---:|")
-    for mode, batch in ROWS:
-        ours, theirs = [], []
-        options = ["--mode", mode, "--batch", str(batch)] + threads
-        for _ in range(args.rounds):
-            ours.append(median_ms([args.convnet, "bench", "lenet5", "--json"] + options))
-            theirs.append(median_ms([sys.executable, str(HERE / "lenet.py")] + options))
-        a, b = statistics.median(theirs), statistics.median(ours)
-        row = f"{'training step' if mode == 'train' else 'inference'}, batch {batch}"
-        print(f"| {row} | {a:.3f} | {b:.3f} | {a / b:.2f} |", flush=True)
+    workloads = chosen(args.workload)
+    check(args)
+    contestants = ["convnet", *args.peers]
+    args.report.parent.mkdir(parents=True, exist_ok=True)
+    outcomes: Outcomes = {}
+    for workload in workloads:
+        outcomes[workload] = in_turns(contestants, workload, args)
+        # After each one, so that a run that is cut short leaves what it has.
+        args.report.write_text(render(contestants, outcomes, args))
+        if args.json:
+            args.json.write_text(raw(outcomes))
+    print(args.report.read_text(), end="")
 
 
 if __name__ == "__main__":
