@@ -1,164 +1,100 @@
-"""Times convnet and what a user would pick instead, in turns on this machine, and writes a Markdown table.
+"""Times convnet and its peers in turns on this machine and writes a Markdown table with ratios of medians.
 
-Every measurement is a process of its own. A round runs convnet and all peers of a workload once, in an order that turns
-from round to round, so that a slow minute of the machine hits all of them; the table shows medians over the rounds.
+Only figures of one run can be compared: machines move by tens of percent within a quarter of an hour, which turns in
+alternating order spread over all contestants.
 """
 
 import argparse
-import datetime
-import importlib.metadata
-import json
-import os
-import pathlib
-import platform
-import statistics
-import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-PEERS = {"pytorch": "torch", "onnxruntime": "onnxruntime", "openvino": "openvino"}
+from harness import (
+    PEERS,
+    Outcome,
+    Outcomes,
+    Workload,
+    add_options,
+    cell,
+    check,
+    failures,
+    header,
+    in_turns,
+    megabytes,
+    milliseconds,
+    raw,
+    table,
+)
+
 WORKLOADS = [
-    ("lenet5", "train", 64),
-    ("lenet5", "infer", 1),
-    ("lenet5", "infer", 64),
-    ("resnet20", "train", 128),
-    ("resnet18", "train", 16),
-    ("vgg16", "infer", 1),
-    ("resnet18", "infer", 1),
-    ("googlenet", "infer", 1),
-    ("resnet50", "infer", 1),
-    ("alexnet", "infer", 1),
+    Workload("lenet5", "train", 64),
+    Workload("lenet5", "infer", 1),
+    Workload("lenet5", "infer", 64),
+    Workload("resnet20", "train", 128),
+    Workload("resnet18", "train", 16),
+    Workload("vgg16", "infer", 1),
+    Workload("resnet18", "infer", 1),
+    Workload("googlenet", "infer", 1),
+    Workload("resnet50", "infer", 1),
+    Workload("alexnet", "infer", 1),
 ]
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+def chosen(wanted: list[str]) -> list[Workload]:
+    """The workloads that have all words of one of the wanted, or all of them; other ones by model, mode and batch."""
+    if not wanted:
+        return WORKLOADS
+    found = []
+    for text in wanted:
+        words = text.split()
+        matches = [workload for workload in WORKLOADS if set(words) <= set(str(workload).split())]
+        if not matches and len(words) == 3 and words[1] in ("train", "infer") and words[2].isdecimal():
+            matches = [Workload(words[0], words[1], int(words[2]))]
+        if not matches:
+            sys.exit(f"error: no workload is `{text}`; there are: {', '.join(map(str, WORKLOADS))}")
+        found += [workload for workload in matches if workload not in found]
+    return found
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    convnet = HERE.parents[1] / "target/release/convnet"
-    parser.add_argument("--convnet", type=pathlib.Path, default=convnet, help="the release binary")
-    parser.add_argument("--threads", type=positive, default=os.cpu_count())
-    parser.add_argument("--rounds", type=positive, default=5)
-    parser.add_argument("--workload", action="append", metavar="MODEL:MODE:BATCH", help="only this one (repeatable)")
-    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
-    parser.add_argument("--cache", type=pathlib.Path, default=HERE.parents[1] / "target/peers", help="exported models")
-    parser.add_argument("--output", type=pathlib.Path, help="also write the table here")
-    parser.add_argument("--json", type=pathlib.Path, help="write all measurements here")
-    return parser.parse_args()
+def row(workload: Workload, outcomes: dict[str, Outcome]) -> list[str]:
+    times = {contestant: outcome.median("median_ms") for contestant, outcome in outcomes.items()}
+    ours = times["convnet"]
+    best = min((time for peer, time in times.items() if peer != "convnet" and time), default=None)
+    cells = [str(workload), *map(milliseconds, times.values()), cell(best / ours if best and ours else None, 2)]
+    memory = [megabytes(outcomes["convnet"].median("peak_rss_kb"))]
+    if "pytorch" in outcomes:
+        pytorch = outcomes["pytorch"]
+        memory.append(megabytes(pytorch.median("peak_rss_kb")))
+        memory.append(megabytes(pytorch.median("libraries_rss_kb")))
+    return cells + memory
 
 
-def selected(args: argparse.Namespace) -> list[tuple[str, str, int]]:
-    def one(text: str) -> tuple[str, str, int]:
-        model, mode, batch = text.split(":")
-        return model, mode, int(batch)
-
-    try:
-        return [one(text) for text in args.workload] if args.workload else WORKLOADS
-    except ValueError:
-        sys.exit("error: a workload is MODEL:MODE:BATCH, such as resnet18:infer:1")
-
-
-def processor() -> str:
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    flags = next((line for line in lines if line.startswith("flags")), "").split()
-    isa = next((name for flag, name in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags), platform.machine())
-    return f"{names[0] if names else platform.processor()}, {isa}"
-
-
-def measure(command: list[str]) -> dict | str:
-    """What the command prints, or the last line of its complaint."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return json.loads(done.stdout)
-
-
-def rounds_of(args: argparse.Namespace, workload: tuple[str, str, int]) -> dict[str, list[dict] | str]:
-    """Measurements by name, or why there are none."""
-    model, mode, batch = workload
-    options = ["--mode", mode, "--batch", str(batch), "--threads", str(args.threads)]
-    commands = {"convnet": [str(args.convnet), "bench", model, "--json", *options]}
-    for peer in args.peers:
-        if mode == "infer" or peer == "pytorch":
-            commands[peer] = [sys.executable, str(HERE / "peer.py"), peer, model, "--cache", str(args.cache), *options]
-    results: dict[str, list[dict] | str] = {name: [] for name in commands}
-    for turn in range(args.rounds):
-        names = list(commands) if turn % 2 == 0 else list(commands)[::-1]
-        for name in names:
-            so_far = results[name]
-            if isinstance(so_far, list):
-                found = measure(commands[name])
-                if isinstance(found, dict):
-                    so_far.append(found)
-                else:
-                    results[name] = found
-    return results
-
-
-def row(workload: tuple[str, str, int], results: dict[str, list[dict] | str], peers: list[str], notes: list[str]) -> str:
-    model, mode, batch = workload
-
-    def median(name: str, key: str) -> float | None:
-        values = results.get(name)
-        if isinstance(values, str):
-            notes.append(f"{name}, {model}: {values}")
-            return None
-        found = [value[key] for value in values or [] if value.get(key) is not None]
-        return statistics.median(found) if found else None
-
-    def cell(value: float | None, digits: int = 3) -> str:
-        return "-" if value is None else f"{value:.{digits}f}"
-
-    ours = median("convnet", "median_ms")
-    theirs = {peer: median(peer, "median_ms") for peer in peers}
-    best = min((ms for ms in theirs.values() if ms is not None), default=None)
-    ratio = best / ours if best is not None and ours is not None else None
-    memory = [median(name, "peak_rss_kb") if name in results and not isinstance(results[name], str) else None
-              for name in ["convnet", "pytorch"]]
-    megabytes = [cell(kb / 1024 if kb is not None else None, 0) for kb in memory]
-    what = f"{model} {'training step' if mode == 'train' else 'inference'}, batch {batch}"
-    cells = [what, cell(ours), *(cell(theirs[peer]) for peer in peers), f"**{cell(ratio, 2)}**", *megabytes]
-    return f"| {' | '.join(cells)} |"
+def render(contestants: list[str], outcomes: Outcomes, args: argparse.Namespace) -> str:
+    head = ["workload", *(f"{PEERS.get(contestant, contestant)} ms" for contestant in contestants)]
+    head += ["best peer / convnet", "convnet MB"]
+    if "pytorch" in contestants:
+        head += ["PyTorch MB", "of which libraries"]
+    rows = [row(workload, of_all) for workload, of_all in outcomes.items()]
+    reasons = failures(outcomes)
+    return header(outcomes, args) + "\n" + table(head, rows) + ("\n" + reasons if reasons else "")
 
 
 def main() -> None:
-    args = parse()
-    if not args.convnet.is_file():
-        sys.exit(f"error: there is no {args.convnet}: run `cargo build --release`, or name the binary with --convnet")
-    versions = []
-    for peer in args.peers:
-        try:
-            versions.append(f"{peer} {importlib.metadata.version(PEERS[peer])}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{peer} not installed")
-    lines = [
-        f"{processor()}, {args.threads} threads, {args.rounds} rounds in turns, medians in milliseconds; "
-        f"{', '.join(versions)}; {datetime.date.today()}",
-        "",
-        f"| workload | convnet | {' | '.join(args.peers)} | best peer / convnet | convnet MB | PyTorch MB |",
-        f"|---|{'---:|' * (len(args.peers) + 4)}",
-    ]
-    print("\n".join(lines), flush=True)
-    notes, raw = [], []
-    for workload in selected(args):
-        results = rounds_of(args, workload)
-        raw.append({"workload": workload, "results": results})
-        lines.append(row(workload, results, args.peers, notes))
-        print(lines[-1], flush=True)
-    if notes:
-        lines += ["", *(f"- {note}" for note in dict.fromkeys(notes))]
-        print("\n".join(lines[-len(dict.fromkeys(notes)) - 1:]))
-    if args.output:
-        args.output.write_text("\n".join(lines) + "\n")
-    if args.json:
-        args.json.write_text(json.dumps(raw, indent=1) + "\n")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workload", action="append", default=[], help="`lenet5`, `resnet18 infer 1`; repeatable")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="default: all")
+    add_options(parser, rounds=5, repeats=9)
+    args = parser.parse_args()
+    workloads = chosen(args.workload)
+    check(args)
+    contestants = ["convnet", *args.peers]
+    args.report.parent.mkdir(parents=True, exist_ok=True)
+    outcomes: Outcomes = {}
+    for workload in workloads:
+        outcomes[workload] = in_turns(contestants, workload, args)
+        # After each one, so that a run that is cut short leaves what it has.
+        args.report.write_text(render(contestants, outcomes, args))
+        if args.json:
+            args.json.write_text(raw(outcomes))
+    print(args.report.read_text(), end="")
 
 
 if __name__ == "__main__":
