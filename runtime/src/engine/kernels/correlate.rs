@@ -226,7 +226,18 @@ impl Correlate {
             let tiles = cols.len().div_ceil(widest);
             for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
                 let panel = start..all_taps.len().min(start + self.tasks.panel);
-                for y in rows.clone() {
+                // While one panel is in use, the weights of the next one are on their way. With more images than one they
+                // come from a cache anyway.
+                let ahead = if self.extent[0] == 1 { self.tasks.panel } else { 0 };
+                let next = panel.end..all_taps.len().min(panel.end + ahead);
+                for (i, y) in rows.clone().enumerate() {
+                    let part = next.len() * i / rows.len()..next.len() * (i + 1) / rows.len();
+                    for tap in next.start + part.start..next.start + part.end {
+                        for index in 0..group.len {
+                            let at = block.weights + index * group.steps[1] + tap * S::LANES;
+                            S::prefetch(mem.address(at));
+                        }
+                    }
                     let kernel = self.kernel_range(y);
                     let inside = (kernel.start * block.row_taps).max(panel.start)
                         ..(kernel.end * block.row_taps).clamp(panel.start, panel.end);

@@ -95,6 +95,17 @@ pub trait Simd: Sized {
     unsafe fn load(p: *const f32) -> Self::V;
     /// The `LANES` numbers in half precision at `p`, which need not be aligned.
     unsafe fn load_half(p: *const u16) -> Self::V;
+    /// Asks for the cache line at `p`, which need not be a readable address.
+    #[inline(always)]
+    fn prefetch(p: *const f32) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint that never faults.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(p.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = p;
+    }
     /// Writes the lanes to `p`, which need not be aligned.
     unsafe fn store(p: *mut f32, v: Self::V);
     /// `a * b + c`
