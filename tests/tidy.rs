@@ -104,18 +104,23 @@ fn unsafe_code_is_in_the_kernels_and_says_why_it_is_safe() {
     let keyword = concat!("un", "safe");
     let mut problems = Vec::new();
     for (path, text) in rust() {
-        let kernels = path.starts_with("runtime/src/engine/kernels/");
+        // Beside the kernels there is one place that sees a tensor's numbers.
+        let kernels = path.starts_with("runtime/src/engine/kernels/") || path == "runtime/src/engine/view.rs";
         let lines: Vec<&str> = text.lines().collect();
         for (number, line) in code(&text) {
             // The compiler refuses it elsewhere, as long as nobody switches that lint off.
-            if line.contains(&format!("allow({keyword}_code)")) && lines.get(number) != Some(&"mod kernels;") {
-                problems.push(format!("{path}:{number}: only the kernels may allow {keyword} code"));
+            if line.contains(&format!("allow({keyword}_code)"))
+                && !["mod kernels;", "mod view;"].contains(lines.get(number).unwrap_or(&""))
+            {
+                problems.push(format!(
+                    "{path}:{number}: only the kernels and the view of tensors may allow {keyword} code"
+                ));
             }
             if !has_word(line, keyword) {
                 continue;
             }
             if !kernels {
-                problems.push(format!("{path}:{number}: {keyword} outside the kernels"));
+                problems.push(format!("{path}:{number}: {keyword} outside the kernels and the view of tensors"));
             }
             // The reason stands in the comment above, or above the statement that the block is in.
             let above = &lines[number.saturating_sub(5)..number];

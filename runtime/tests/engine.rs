@@ -174,6 +174,10 @@ fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
             let groups: Vec<usize> = (1..=c).filter(|groups| c % groups == 0).collect();
             numbers.groups = groups[rng.gen_range(0..groups.len())];
             out = numbers.groups * rng.gen_range(1..6);
+            // Depthwise, which has kernels of its own.
+            if rng.gen_bool(0.5) {
+                (numbers.groups, out) = (c, c);
+            }
         }
         1 => {
             let rows = (0..out).map(|_| {

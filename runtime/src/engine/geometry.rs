@@ -61,6 +61,17 @@ impl Geometry {
         self.conv.groups == 1 && self.conv.links.is_none()
     }
 
+    /// Whether each channel is convolved with a kernel of its own, and `source` lies so that a register holds a block of
+    /// channels.
+    fn depthwise(&self, source: &Layout) -> bool {
+        let channels = self.conv.groups;
+        channels > 1
+            && self.conv.links.is_none()
+            && self.input[0] == channels
+            && self.output[0] == channels
+            && source.block == self.lanes
+    }
+
     /// Whether the kernel covers the map exactly, so that the images of the batch can take the place of pixels.
     fn covers(&self) -> bool {
         let [_, height, width] = self.input;
@@ -239,8 +250,10 @@ impl Geometry {
         };
         let kernel_rows: Vec<isize> =
             (0..conv.kernel[0]).map(|ky| (ky * conv.dilation[0]) as isize - conv.pad.top as isize).collect();
+        let depthwise = self.depthwise(input);
         let wiring = self.wiring();
         let sources = |outs: Range<usize>| match self.dense() {
+            _ if depthwise => vec![0],
             true => (0..self.input[0]).collect(),
             false => union(outs.flat_map(|out| wiring[out].iter().map(|(channel, _)| *channel))),
         };
@@ -250,14 +263,16 @@ impl Geometry {
             sources,
             (0..conv.kernel[0]).map(|ky| (ky, (0..conv.kernel[1]).collect())).collect(),
             input.block,
-            self.dense(),
+            self.dense() || depthwise,
             tap_offset,
             |out, channel| wiring[out].iter().find(|(c, _)| *c == channel).map(|(_, kernel)| *kernel),
             conv.kernel[1],
         );
-        let strides = DenseStrides { tap: self.kernel_len(), lane: self.input[0] * self.kernel_len() };
-        let (taps, mut blocks, map) = taps.finish(self, strides);
+        let per_lane = if depthwise { 1 } else { self.input[0] };
+        let strides = DenseStrides { tap: self.kernel_len(), lane: per_lane * self.kernel_len() };
+        let (taps, mut blocks, map) = taps.finish(strides);
         for (index, block) in blocks.iter_mut().enumerate() {
+            block.source = if depthwise { index * input.plane() } else { 0 };
             block.out = index * out.plane();
             block.bias = conv.bias.then_some(index * self.lanes);
         }
@@ -272,6 +287,7 @@ impl Geometry {
             blocks,
             out: out.row_at(0),
             out_stride: [out.image(), out.row(), out.block],
+            depthwise,
             accumulate: false,
             activation: None,
             ..Correlate::default()
@@ -296,6 +312,7 @@ impl Geometry {
         let conv = &self.conv;
         let rows = self.back_taps(0, residue[0]);
         let cols = self.back_taps(1, residue[1]);
+        let depthwise = self.depthwise(d_out);
         let wiring = self.wiring();
         let mut readers = vec![Vec::new(); self.input[0]];
         for (out, ins) in wiring.iter().enumerate() {
@@ -311,6 +328,7 @@ impl Geometry {
         let kernel: Vec<(usize, Vec<usize>)> =
             rows.iter().map(|(ky, _)| (*ky, cols.iter().map(|(kx, _)| *kx).collect())).collect();
         let sources = |ins: Range<usize>| match self.dense() {
+            _ if depthwise => vec![0],
             true => (0..self.output[0]).collect(),
             false => union(ins.flat_map(|channel| readers[channel].iter().map(|(out, _)| *out))),
         };
@@ -320,14 +338,15 @@ impl Geometry {
             sources,
             kernel,
             d_out.block,
-            self.dense(),
+            self.dense() || depthwise,
             tap_offset,
             |channel, out| readers[channel].iter().find(|(o, _)| *o == out).map(|(_, kernel)| *kernel),
             conv.kernel[1],
         );
         let strides = DenseStrides { tap: self.input[0] * self.kernel_len(), lane: self.kernel_len() };
-        let (taps, mut blocks, map) = taps.finish(self, strides);
+        let (taps, mut blocks, map) = taps.finish(strides);
         for (index, block) in blocks.iter_mut().enumerate() {
+            block.source = if depthwise { index * d_out.plane() } else { 0 };
             block.out = index * d_in.plane();
         }
         let start = d_in.row_at(0) + residue[0] * d_in.row() + residue[1] * d_in.block;
@@ -344,6 +363,7 @@ impl Geometry {
             blocks,
             out: start,
             out_stride: [d_in.image(), conv.stride[0] * d_in.row(), conv.stride[1] * d_in.block],
+            depthwise,
             accumulate: false,
             activation: None,
             ..Correlate::default()
@@ -362,7 +382,7 @@ impl Geometry {
             for pixel in 0..pixels {
                 let weights = blocks.len() * outs * self.lanes;
                 let out = block * d_in.plane() + pixel / width * d_in.row() + pixel % width * d_in.block;
-                blocks.push(Block { out, weights, bias: None, first_tap: 0, row_taps: outs });
+                blocks.push(Block { out, source: 0, weights, bias: None, first_tap: 0, row_taps: outs });
                 let base = block * self.lanes * pixels + pixel;
                 let used = self.lanes.min(channels - block * self.lanes);
                 weight_blocks.push(WeightBlock {
@@ -473,7 +493,7 @@ impl TapLists {
                 }
                 let taps = lists.offsets.len() - first_tap;
                 let row_taps = taps.checked_div(kernel.len()).unwrap_or(0);
-                lists.blocks.push(Block { out: 0, weights: packed, bias: None, first_tap, row_taps });
+                lists.blocks.push(Block { out: 0, source: 0, weights: packed, bias: None, first_tap, row_taps });
                 lists.weight_blocks.push(WeightBlock { packed, first_tap, taps, base: 0, stride: 0, used: outs.len() });
             } else {
                 lists.blocks.push(Block { weights: packed, ..lists.blocks[0] });
@@ -494,9 +514,9 @@ impl TapLists {
         lists
     }
 
-    fn finish(mut self, geometry: &Geometry, dense: DenseStrides) -> (Vec<i32>, Vec<Block>, WeightMap) {
+    fn finish(mut self, dense: DenseStrides) -> (Vec<i32>, Vec<Block>, WeightMap) {
         let mut taps = Vec::new();
-        if geometry.dense() {
+        if self.table.is_none() {
             taps = self.names.iter().map(|(source, place)| (source * dense.tap + place) as u32).collect();
             for (index, block) in self.weight_blocks.iter_mut().enumerate() {
                 block.base = index * self.lanes * dense.lane;

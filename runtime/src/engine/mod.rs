@@ -17,6 +17,9 @@ pub mod profile;
 mod regions;
 mod session;
 mod threads;
+// The one place outside of the kernels: dfdx has no safe way to see a tensor's numbers without a copy.
+#[allow(unsafe_code)]
+mod view;
 
 pub use algorithm::{Precision, precision, set_precision};
 pub use kernels::Isa;
@@ -193,7 +196,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
 
 /// The numbers of a parameter that has been made contiguous.
 fn view(param: &Map<f32, Cpu>) -> &[f32] {
-    kernels::dense(param).unwrap_or_else(|| unreachable!("a contiguous tensor is row-major"))
+    view::dense(param).unwrap_or_else(|| unreachable!("a contiguous tensor is row-major"))
 }
 
 /// Runs the backward pass and adds its results into dfdx's gradients.

@@ -45,6 +45,8 @@ pub struct Correlate {
     pub out: usize,
     /// Stride in the output between images, rows and pixels.
     pub out_stride: [usize; 3],
+    /// Whether each channel reads its own channel only: taps are then those of a block of channels.
+    pub depthwise: bool,
     /// Adds to what the output holds instead of replacing it.
     pub accumulate: bool,
     /// Added to the result; its blocks, rows and pixels are those of the output.
@@ -60,6 +62,8 @@ pub struct Correlate {
 pub struct Block {
     /// Offset of its pixels from [`Correlate::out`].
     pub out: usize,
+    /// Offset of what it reads from [`Correlate::source`].
+    pub source: usize,
     /// Offset of its packed weights `[taps][lanes]`.
     pub weights: usize,
     /// Offset of its bias `[lanes]`.
@@ -128,6 +132,9 @@ impl Correlate {
 
     /// How many blocks from `first` on have the same taps and lie at equal distances.
     pub fn run_length(&self, first: usize) -> usize {
+        if self.depthwise {
+            return 1;
+        }
         let (block, steps) = (&self.blocks[first], self.steps(first));
         let alike = |i: &usize| {
             let other = &self.blocks[*i];
@@ -197,9 +204,11 @@ impl Correlate {
                 if let (Some(first), Some(end)) = (inside.first(), inside.last())
                     && let (Some(low), Some(high)) = (taps.iter().min(), taps.iter().max())
                 {
-                    let low = (self.source + first * self.source_stride[1]) as isize + *low as isize;
-                    let high = (self.source + last(self.source_stride, *end)) as isize + *high as isize;
-                    Mem::contains(len, low..high + 1, "source");
+                    let source = self.source + block.source;
+                    let low = (source + first * self.source_stride[1]) as isize + *low as isize;
+                    let high = (source + last(self.source_stride, *end)) as isize + *high as isize;
+                    let width = if self.depthwise { lanes } else { 1 };
+                    Mem::contains(len, low..high + width as isize, "source");
                 }
             }
         }
@@ -245,7 +254,7 @@ impl Correlate {
                         continue;
                     }
                     let inside = inside.start.min(inside.end)..inside.end;
-                    let source = self.source + n * self.source_stride[0] + y * self.source_stride[1];
+                    let source = self.source + block.source + n * self.source_stride[0] + y * self.source_stride[1];
                     let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
                     for tile in 0..tiles {
                         let x = cols.start + cols.len() * tile / tiles;
@@ -259,6 +268,7 @@ impl Correlate {
                             out_step: self.out_stride[2],
                             steps: group.steps,
                             add: self.accumulate || start > 0,
+                            depthwise: self.depthwise,
                         };
                         // SAFETY: the caller's promises; `check` has bounded every address of the tile.
                         unsafe { S::tile(&tile, group.len, width, self.source_stride[2]) }

@@ -49,6 +49,8 @@ pub struct Tile<'a> {
     pub steps: [usize; 3],
     /// Adds to what the output holds.
     pub add: bool,
+    /// Each lane reads its own channel, of one block.
+    pub depthwise: bool,
 }
 
 impl Tile<'_> {
@@ -62,6 +64,9 @@ impl Tile<'_> {
     pub unsafe fn run<S: Simd>(&self, blocks: usize, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
+            if self.depthwise {
+                return self.channels::<S>(width, step);
+            }
             match blocks {
                 1 => self.blocks::<S, 1>(width, step),
                 2 => self.blocks::<S, 2>(width, step),
@@ -144,6 +149,50 @@ impl Tile<'_> {
                 for (x, sum) in sums.into_iter().enumerate() {
                     S::store(self.out.add(block * out_step + x * self.out_step), sum);
                 }
+            }
+        }
+    }
+
+    /// A depthwise tile, by four pixels: as many sums as keep the multipliers busy, since a tap needs a load for each.
+    #[inline(always)]
+    unsafe fn channels<S: Simd>(&self, width: usize, step: usize) {
+        let mut x = 0;
+        // SAFETY: passed on from the caller.
+        unsafe {
+            while x + 4 <= width {
+                self.channels_of::<S, 4>(x, step);
+                x += 4;
+            }
+            while x < width {
+                self.channels_of::<S, 1>(x, step);
+                x += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn channels_of<S: Simd, const WIDTH: usize>(&self, x: usize, step: usize) {
+        // SAFETY: as for `sums`; each tap and pixel is a register of channels.
+        unsafe {
+            let out = self.out.add(x * self.out_step);
+            let start = self.bias.filter(|_| !self.add).map_or(S::zero(), |bias| S::load(bias));
+            let mut sums = [start; WIDTH];
+            if self.add {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::load(out.add(i * self.out_step));
+                }
+            }
+            let mut weights = self.weights;
+            for tap in self.taps {
+                let weight = S::load(weights);
+                let source = self.source.offset(*tap as isize + (x * step) as isize);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::fma(weight, S::load(source.add(i * step)), *sum);
+                }
+                weights = weights.add(S::LANES);
+            }
+            for (i, sum) in sums.into_iter().enumerate() {
+                S::store(out.add(i * self.out_step), sum);
             }
         }
     }

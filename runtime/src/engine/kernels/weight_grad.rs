@@ -125,16 +125,16 @@ impl WeightGrad {
                 (true, 3, 4) => self.near::<S, 3, 4>(mem, rows, tile, out, first),
                 (true, 2, 4) => self.near::<S, 2, 4>(mem, rows, tile, out, first),
                 (true, _, 4) => self.near::<S, 1, 4>(mem, rows, tile, out, first),
-                (_, _, 1) => self.far::<S, 1, 4>(mem, rows, tile, out, first),
-                (_, _, 2) => self.far::<S, 2, 4>(mem, rows, tile, out, first),
-                (_, _, 3) => self.far::<S, 3, 3>(mem, rows, tile, out, first),
-                (_, _, 4) => self.far::<S, 4, 2>(mem, rows, tile, out, first),
-                (_, _, 5) => self.far::<S, 5, 2>(mem, rows, tile, out, first),
-                (_, _, 6) => self.far::<S, 6, 1>(mem, rows, tile, out, first),
-                (_, _, 7) => self.far::<S, 7, 1>(mem, rows, tile, out, first),
-                (_, _, 8) => self.far::<S, 8, 1>(mem, rows, tile, out, first),
-                (_, _, 9) => self.far::<S, 9, 1>(mem, rows, tile, out, first),
-                _ => self.far::<S, 10, 1>(mem, rows, tile, out, first),
+                (_, _, 1) => self.far_of::<S, 1, 4>(mem, rows, tile, out, first),
+                (_, _, 2) => self.far_of::<S, 2, 4>(mem, rows, tile, out, first),
+                (_, _, 3) => self.far_of::<S, 3, 3>(mem, rows, tile, out, first),
+                (_, _, 4) => self.far_of::<S, 4, 2>(mem, rows, tile, out, first),
+                (_, _, 5) => self.far_of::<S, 5, 2>(mem, rows, tile, out, first),
+                (_, _, 6) => self.far_of::<S, 6, 1>(mem, rows, tile, out, first),
+                (_, _, 7) => self.far_of::<S, 7, 1>(mem, rows, tile, out, first),
+                (_, _, 8) => self.far_of::<S, 8, 1>(mem, rows, tile, out, first),
+                (_, _, 9) => self.far_of::<S, 9, 1>(mem, rows, tile, out, first),
+                _ => self.far_of::<S, 10, 1>(mem, rows, tile, out, first),
             }
         }
     }
@@ -145,7 +145,7 @@ impl WeightGrad {
         let c = &self.correlate;
         rows.filter_map(move |row| {
             let (n, y) = (row / c.extent[1], row % c.extent[1]);
-            let source = c.source + n * c.source_stride[0] + y * c.source_stride[1];
+            let source = c.source + c.blocks[tile.block].source + n * c.source_stride[0] + y * c.source_stride[1];
             let grad = c.out + c.blocks[tile.block].out + n * c.out_stride[0] + y * c.out_stride[1];
             let inside = c.kernel_range(y).contains(&tile.kernel_row);
             inside.then(|| [mem.address(source).cast_const(), mem.address(grad).cast_const()])
@@ -194,7 +194,25 @@ impl WeightGrad {
         }
     }
 
-    /// Taps that lie anywhere, of one block. Several pixels at a time keep enough sums in flight where taps are few.
+    #[inline(always)]
+    unsafe fn far_of<S: Simd, const TAPS: usize, const PIXELS: usize>(
+        &self,
+        mem: Mem<'_>,
+        rows: Range<usize>,
+        tile: &WeightTile,
+        out: *mut f32,
+        first: bool,
+    ) {
+        // SAFETY: passed on from the caller; a depthwise layer's taps are registers of channels.
+        unsafe {
+            match self.correlate.depthwise {
+                true => self.far::<S, TAPS, PIXELS>(mem, rows, tile, out, first, |p| S::load(p)),
+                false => self.far::<S, TAPS, PIXELS>(mem, rows, tile, out, first, |p| S::splat(p)),
+            }
+        }
+    }
+
+    /// Taps that lie anywhere, of one block, which `read` reads. Several pixels at a time keep enough sums in flight where taps are few.
     #[inline(always)]
     unsafe fn far<S: Simd, const TAPS: usize, const PIXELS: usize>(
         &self,
@@ -203,6 +221,7 @@ impl WeightGrad {
         tile: &WeightTile,
         out: *mut f32,
         first: bool,
+        read: impl Fn(*const f32) -> S::V,
     ) {
         let c = &self.correlate;
         let offsets = &c.taps[c.blocks[tile.block].first_tap + tile.first_tap..][..TAPS];
@@ -217,7 +236,7 @@ impl WeightGrad {
                     for pixel in 0..PIXELS {
                         let d = S::load(grad);
                         for t in 0..TAPS {
-                            sums[pixel][t] = S::fma(d, S::splat(sources[t].add(at)), sums[pixel][t]);
+                            sums[pixel][t] = S::fma(d, read(sources[t].add(at)), sums[pixel][t]);
                         }
                         grad = grad.wrapping_add(d_step);
                         at += x_step;
@@ -226,7 +245,7 @@ impl WeightGrad {
                 for _ in 0..c.extent[2] % PIXELS {
                     let d = S::load(grad);
                     for t in 0..TAPS {
-                        sums[0][t] = S::fma(d, S::splat(sources[t].add(at)), sums[0][t]);
+                        sums[0][t] = S::fma(d, read(sources[t].add(at)), sums[0][t]);
                     }
                     grad = grad.wrapping_add(d_step);
                     at += x_step;

@@ -291,6 +291,7 @@ impl Winograd {
                     out_step: S::LANES,
                     steps: [stride * S::LANES, ins * S::LANES, 0],
                     add: false,
+                    depthwise: false,
                 };
                 // SAFETY: taps and tiles stay in the position's part of V, results in that of M; `check` has bounded the
                 // weights.
