@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 batch=${1:-2}
 cargo build -q --release
-models=$(target/release/convnet summary '?' 2>&1 | sed -n 's/.*the zoo has: //p' | tr -d ',' || true)
+models=$(target/release/convnet models --json | sed -n 's/.*"name": "\(.*\)".*/\1/p')
 printf '%-16s %-6s %12s %10s\n' model mode 'ms' 'peak MB'
 for model in $models; do
   for mode in infer train; do

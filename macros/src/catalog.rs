@@ -127,6 +127,7 @@ pub const WORDS: &[Word] = &[
     word("layer_norm", 0, NORM, "layer_norm"),
     word("instance_norm", 0, NORM, "instance_norm"),
     word("squeeze_excite", 1, &[need("reduction", Kind::Count)], "squeeze_excite(4)"),
+    word("dropout", 1, &[may("p", Kind::Float)], "dropout(0.5)"),
     word("dropout2d", 1, &[may("p", Kind::Float)], "dropout2d(0.2)"),
     word(
         "upsample",
@@ -150,7 +151,6 @@ pub const WORDS: &[Word] = &[
     word("channel_shuffle", 1, &[need("groups", Kind::Count)], "channel_shuffle(2)"),
     word("pixel_shuffle", 1, &[need("factor", Kind::Count)], "pixel_shuffle(2)"),
     word("identity", 0, &[], "identity"),
-    word("dropout", 1, &[may("p", Kind::Float)], "dropout(0.5)"),
     word("relu", 0, &[], "relu"),
     word("relu6", 0, &[], "relu6"),
     word("leaky_relu", 1, &[may("slope", Kind::Float)], "leaky_relu(0.1)"),

@@ -145,7 +145,7 @@ impl Checker<'_, '_> {
                 fields.iter().map(|field| self.evaluate(field)).collect()
             }
         };
-        if let Some(custom) = self.nodes.iter().find(|node| node.label == "custom") {
+        if let Some(custom) = self.nodes.iter().find(|node| node.is_custom()) {
             let message = format!("`{what}` cannot be told: `{}` is a custom module, which has its own", custom.name);
             return self.errors.on(&budget.what, message);
         }

@@ -25,6 +25,9 @@ pub struct Head {
     pub shape: Shape,
 }
 
+/// The label of modules from outside the language, and of nothing else.
+pub const CUSTOM: &str = "custom";
+
 /// One operation.
 pub struct Node {
     /// Dotted path.
@@ -114,6 +117,11 @@ impl Node {
     /// Whether it only looks at its input differently.
     fn looks(&self) -> bool {
         matches!(self.label.as_str(), "flatten" | "identity")
+    }
+
+    /// Whether it is a module from outside the language.
+    pub fn is_custom(&self) -> bool {
+        self.label == CUSTOM
     }
 
     /// Trainable scalars.

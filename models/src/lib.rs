@@ -8,7 +8,6 @@ pub mod lenet;
 pub mod mobilenet;
 pub mod nin;
 pub mod resnet;
-pub mod resnet_cifar;
 pub mod squeezenet;
 pub mod vgg;
 
@@ -19,7 +18,7 @@ pub use lenet::{LeNet5, LeNet1998};
 pub use mobilenet::MobileNetV2;
 pub use nin::Nin;
 pub use resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
-pub use resnet_cifar::{ResNet20, ResNet20B, ResNet32, ResNet44, ResNet56, ResNet110};
+pub use resnet::{ResNet20, ResNet20B, ResNet32, ResNet44, ResNet56, ResNet110};
 pub use squeezenet::SqueezeNet;
 pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};
 
@@ -36,47 +35,11 @@ pub struct Entry {
     pub paper: &'static str,
 }
 
-/// All networks, by name.
-pub const CATALOGUE: &[Entry] = &[
-    Entry { name: "lenet5", paper: "LeCun et al., 1998, with ReLU and max pooling, on 28x28 grey-scale digits" },
-    Entry { name: "lenet1998", paper: "LeCun et al., 1998, as it was, on 32x32 grey-scale digits" },
-    Entry { name: "alexnet", paper: "Krizhevsky, 2014: one tower, as in torchvision" },
-    Entry { name: "alexnet2012", paper: "Krizhevsky et al., 2012: two towers" },
-    Entry { name: "vgg11", paper: "Simonyan and Zisserman, 2014, 11 layers" },
-    Entry { name: "vgg11_bn", paper: "the same with batch normalisation" },
-    Entry { name: "vgg13", paper: "Simonyan and Zisserman, 2014, 13 layers" },
-    Entry { name: "vgg13_bn", paper: "the same with batch normalisation" },
-    Entry { name: "vgg16", paper: "Simonyan and Zisserman, 2014, 16 layers" },
-    Entry { name: "vgg16_bn", paper: "the same with batch normalisation" },
-    Entry { name: "vgg19", paper: "Simonyan and Zisserman, 2014, 19 layers" },
-    Entry { name: "vgg19_bn", paper: "the same with batch normalisation" },
-    Entry { name: "googlenet", paper: "Szegedy et al., 2014, with batch normalisation, as in torchvision" },
-    Entry { name: "googlenet2014", paper: "Szegedy et al., 2014, as in the paper" },
-    Entry { name: "resnet18", paper: "He et al., 2015, 18 layers" },
-    Entry { name: "resnet34", paper: "He et al., 2015, 34 layers" },
-    Entry { name: "resnet50", paper: "He et al., 2015, 50 layers" },
-    Entry { name: "resnet101", paper: "He et al., 2015, 101 layers" },
-    Entry { name: "resnet152", paper: "He et al., 2015, 152 layers" },
-    Entry { name: "resnet20", paper: "He et al., 2015, 20 layers, on 32x32 pictures" },
-    Entry { name: "resnet32", paper: "He et al., 2015, 32 layers, on 32x32 pictures" },
-    Entry { name: "resnet44", paper: "He et al., 2015, 44 layers, on 32x32 pictures" },
-    Entry { name: "resnet56", paper: "He et al., 2015, 56 layers, on 32x32 pictures" },
-    Entry { name: "resnet110", paper: "He et al., 2015, 110 layers, on 32x32 pictures" },
-    Entry {
-        name: "resnet20_cifar",
-        paper: "He et al., 2015, 20 layers, on 32x32 pictures, with projections for shortcuts",
-    },
-    Entry { name: "nin", paper: "Lin et al., 2013: Network in Network, on 32x32 pictures" },
-    Entry { name: "squeezenet1_1", paper: "Iandola et al., 2016: SqueezeNet 1.1" },
-    Entry { name: "mobilenet_v2", paper: "Sandler et al., 2018: MobileNetV2" },
-    Entry { name: "densenet121", paper: "Huang et al., 2016: DenseNet-121" },
-];
-
 /// Generic code that wants a network.
 pub trait WithModel {
     /// What it gives back.
     type Output;
-    /// Runs with the network `N`; `N::Built<D>` is it on a device.
+    /// Runs with the network `N`; `N::On<D>` is it on a device.
     fn run<N: Model>(self, name: &'static str) -> Self::Output;
 }
 
@@ -86,120 +49,60 @@ pub trait Model: Network<f32, Cpu> {
     type On<D: Backend<f32>>: Network<f32, D> + BuildOnDevice<D, f32, Built = Self::On<D>>;
 }
 
-impl Model for LeNet5 {
-    type On<D: Backend<f32>> = LeNet5<f32, D>;
+/// The zoo: names, networks (with their classes, where those are a const generic), papers.
+macro_rules! zoo {
+    ($($name:literal: $network:ident $([$classes:literal])?, $paper:literal;)*) => {
+        /// All networks, by name.
+        pub const CATALOGUE: &[Entry] = &[$(Entry { name: $name, paper: $paper }),*];
+
+        $(impl Model for $network {
+            type On<D: Backend<f32>> = $network<$($classes,)? f32, D>;
+        })*
+
+        fn find<T: WithModel>(wanted: &str, task: T) -> Option<T::Output> {
+            $(if plain($name) == wanted {
+                return Some(task.run::<$network>($name));
+            })*
+            None
+        }
+    };
 }
 
-impl Model for LeNet1998 {
-    type On<D: Backend<f32>> = LeNet1998<f32, D>;
+zoo! {
+    "lenet5": LeNet5, "LeCun et al., 1998, with ReLU and max pooling, on 28x28 grey-scale digits";
+    "lenet1998": LeNet1998, "LeCun et al., 1998, as it was, on 32x32 grey-scale digits";
+    "alexnet": AlexNet[1000], "Krizhevsky, 2014: one tower, as in torchvision";
+    "alexnet2012": AlexNet2012[1000], "Krizhevsky et al., 2012: two towers";
+    "vgg11": Vgg11[1000], "Simonyan and Zisserman, 2014, 11 layers";
+    "vgg11_bn": Vgg11Bn[1000], "the same with batch normalisation";
+    "vgg13": Vgg13[1000], "Simonyan and Zisserman, 2014, 13 layers";
+    "vgg13_bn": Vgg13Bn[1000], "the same with batch normalisation";
+    "vgg16": Vgg16[1000], "Simonyan and Zisserman, 2014, 16 layers";
+    "vgg16_bn": Vgg16Bn[1000], "the same with batch normalisation";
+    "vgg19": Vgg19[1000], "Simonyan and Zisserman, 2014, 19 layers";
+    "vgg19_bn": Vgg19Bn[1000], "the same with batch normalisation";
+    "googlenet": GoogLeNet[1000], "Szegedy et al., 2014, with batch normalisation, as in torchvision";
+    "googlenet2014": GoogLeNet2014[1000], "Szegedy et al., 2014, as in the paper";
+    "resnet18": ResNet18[1000], "He et al., 2015, 18 layers";
+    "resnet34": ResNet34[1000], "He et al., 2015, 34 layers";
+    "resnet50": ResNet50[1000], "He et al., 2015, 50 layers";
+    "resnet101": ResNet101[1000], "He et al., 2015, 101 layers";
+    "resnet152": ResNet152[1000], "He et al., 2015, 152 layers";
+    "resnet20": ResNet20[10], "He et al., 2015, 20 layers, on 32x32 pictures";
+    "resnet32": ResNet32[10], "He et al., 2015, 32 layers, on 32x32 pictures";
+    "resnet44": ResNet44[10], "He et al., 2015, 44 layers, on 32x32 pictures";
+    "resnet56": ResNet56[10], "He et al., 2015, 56 layers, on 32x32 pictures";
+    "resnet110": ResNet110[10], "He et al., 2015, 110 layers, on 32x32 pictures";
+    "resnet20_cifar": ResNet20B[10], "He et al., 2015, 20 layers, on 32x32 pictures, with projections for shortcuts";
+    "nin": Nin[10], "Lin et al., 2013: Network in Network, on 32x32 pictures";
+    "squeezenet1_1": SqueezeNet[1000], "Iandola et al., 2016: SqueezeNet 1.1";
+    "mobilenet_v2": MobileNetV2[1000], "Sandler et al., 2018: MobileNetV2";
+    "densenet121": DenseNet121[1000], "Huang et al., 2016: DenseNet-121";
 }
 
-impl Model for AlexNet {
-    type On<D: Backend<f32>> = AlexNet<1000, f32, D>;
-}
-
-impl Model for AlexNet2012 {
-    type On<D: Backend<f32>> = AlexNet2012<1000, f32, D>;
-}
-
-impl Model for Vgg11 {
-    type On<D: Backend<f32>> = Vgg11<1000, f32, D>;
-}
-
-impl Model for Vgg11Bn {
-    type On<D: Backend<f32>> = Vgg11Bn<1000, f32, D>;
-}
-
-impl Model for Vgg13 {
-    type On<D: Backend<f32>> = Vgg13<1000, f32, D>;
-}
-
-impl Model for Vgg13Bn {
-    type On<D: Backend<f32>> = Vgg13Bn<1000, f32, D>;
-}
-
-impl Model for Vgg16 {
-    type On<D: Backend<f32>> = Vgg16<1000, f32, D>;
-}
-
-impl Model for Vgg16Bn {
-    type On<D: Backend<f32>> = Vgg16Bn<1000, f32, D>;
-}
-
-impl Model for Vgg19 {
-    type On<D: Backend<f32>> = Vgg19<1000, f32, D>;
-}
-
-impl Model for Vgg19Bn {
-    type On<D: Backend<f32>> = Vgg19Bn<1000, f32, D>;
-}
-
-impl Model for GoogLeNet {
-    type On<D: Backend<f32>> = GoogLeNet<1000, f32, D>;
-}
-
-impl Model for GoogLeNet2014 {
-    type On<D: Backend<f32>> = GoogLeNet2014<1000, f32, D>;
-}
-
-impl Model for ResNet18 {
-    type On<D: Backend<f32>> = ResNet18<1000, f32, D>;
-}
-
-impl Model for ResNet34 {
-    type On<D: Backend<f32>> = ResNet34<1000, f32, D>;
-}
-
-impl Model for ResNet50 {
-    type On<D: Backend<f32>> = ResNet50<1000, f32, D>;
-}
-
-impl Model for ResNet101 {
-    type On<D: Backend<f32>> = ResNet101<1000, f32, D>;
-}
-
-impl Model for ResNet152 {
-    type On<D: Backend<f32>> = ResNet152<1000, f32, D>;
-}
-
-impl Model for ResNet20 {
-    type On<D: Backend<f32>> = ResNet20<10, f32, D>;
-}
-
-impl Model for ResNet32 {
-    type On<D: Backend<f32>> = ResNet32<10, f32, D>;
-}
-
-impl Model for ResNet44 {
-    type On<D: Backend<f32>> = ResNet44<10, f32, D>;
-}
-
-impl Model for ResNet56 {
-    type On<D: Backend<f32>> = ResNet56<10, f32, D>;
-}
-
-impl Model for ResNet110 {
-    type On<D: Backend<f32>> = ResNet110<10, f32, D>;
-}
-
-impl Model for ResNet20B {
-    type On<D: Backend<f32>> = ResNet20B<10, f32, D>;
-}
-
-impl Model for Nin {
-    type On<D: Backend<f32>> = Nin<10, f32, D>;
-}
-
-impl Model for SqueezeNet {
-    type On<D: Backend<f32>> = SqueezeNet<1000, f32, D>;
-}
-
-impl Model for MobileNetV2 {
-    type On<D: Backend<f32>> = MobileNetV2<1000, f32, D>;
-}
-
-impl Model for DenseNet121 {
-    type On<D: Backend<f32>> = DenseNet121<1000, f32, D>;
+/// A name as it is compared.
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace(['-', '_'], "")
 }
 
 /// A name that stands for no network.
@@ -216,46 +119,15 @@ pub struct UnknownModel {
 /// # Errors
 /// When no network has that name.
 pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, UnknownModel> {
-    let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
-    match plain(name).as_str() {
-        "lenet5" => Ok(task.run::<LeNet5>("lenet5")),
-        "lenet1998" => Ok(task.run::<LeNet1998>("lenet1998")),
-        "alexnet" => Ok(task.run::<AlexNet>("alexnet")),
-        "alexnet2012" => Ok(task.run::<AlexNet2012>("alexnet2012")),
-        "vgg11" => Ok(task.run::<Vgg11>("vgg11")),
-        "vgg11bn" => Ok(task.run::<Vgg11Bn>("vgg11_bn")),
-        "vgg13" => Ok(task.run::<Vgg13>("vgg13")),
-        "vgg13bn" => Ok(task.run::<Vgg13Bn>("vgg13_bn")),
-        "vgg16" => Ok(task.run::<Vgg16>("vgg16")),
-        "vgg16bn" => Ok(task.run::<Vgg16Bn>("vgg16_bn")),
-        "vgg19" => Ok(task.run::<Vgg19>("vgg19")),
-        "vgg19bn" => Ok(task.run::<Vgg19Bn>("vgg19_bn")),
-        "googlenet" => Ok(task.run::<GoogLeNet>("googlenet")),
-        "googlenet2014" => Ok(task.run::<GoogLeNet2014>("googlenet2014")),
-        "resnet18" => Ok(task.run::<ResNet18>("resnet18")),
-        "resnet34" => Ok(task.run::<ResNet34>("resnet34")),
-        "resnet50" => Ok(task.run::<ResNet50>("resnet50")),
-        "resnet101" => Ok(task.run::<ResNet101>("resnet101")),
-        "resnet152" => Ok(task.run::<ResNet152>("resnet152")),
-        "resnet20" => Ok(task.run::<ResNet20>("resnet20")),
-        "resnet32" => Ok(task.run::<ResNet32>("resnet32")),
-        "resnet44" => Ok(task.run::<ResNet44>("resnet44")),
-        "resnet56" => Ok(task.run::<ResNet56>("resnet56")),
-        "resnet110" => Ok(task.run::<ResNet110>("resnet110")),
-        "resnet20cifar" => Ok(task.run::<ResNet20B>("resnet20_cifar")),
-        "nin" => Ok(task.run::<Nin>("nin")),
-        "squeezenet11" => Ok(task.run::<SqueezeNet>("squeezenet1_1")),
-        "mobilenetv2" => Ok(task.run::<MobileNetV2>("mobilenet_v2")),
-        "densenet121" => Ok(task.run::<DenseNet121>("densenet121")),
-        wanted => {
-            let names: Vec<&'static str> = CATALOGUE.iter().map(|entry| entry.name).collect();
-            let likeness = |candidate: &&str| strsim::jaro_winkler(wanted, candidate);
-            let best = names.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let best = best.filter(|best| likeness(best) > 0.7);
-            let hint = best.map_or(String::new(), |best| format!("; did you mean `{best}`?"));
-            Err(UnknownModel { name: name.into(), hint, names })
-        }
-    }
+    let wanted = plain(name);
+    find(&wanted, task).ok_or_else(|| {
+        let names: Vec<&'static str> = CATALOGUE.iter().map(|entry| entry.name).collect();
+        let likeness = |candidate: &&str| strsim::jaro_winkler(&wanted, candidate);
+        let best = names.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let best = best.filter(|best| likeness(best) > 0.7);
+        let hint = best.map_or(String::new(), |best| format!("; did you mean `{best}`?"));
+        UnknownModel { name: name.into(), hint, names }
+    })
 }
 
 #[cfg(test)]

@@ -1,18 +1,25 @@
 //! ResNet (He, Zhang, Ren and Sun, 2015: Deep residual learning for image recognition), with torchvision's keys.
 //!
-//! As in torchvision, a bottleneck has its stride in the 3 x 3 convolution.
+//! As in torchvision, a bottleneck has its stride in the 3 x 3 convolution. Those for small pictures have 6n + 2 layers.
 
 use convnet::prelude::*;
 
 cnn! {
-    block basic(out, stride = 1) {
+    /// Where the shape changes, the shortcut is a projection (option B) or, without parameters, every other pixel and zeros
+    /// for the new channels (option A).
+    block basic(out, stride = 1, project = 1) {
         residual {
             conv1: conv(out, kernel = 3, stride, pad = 1, bias = false);
             bn1: batch_norm; relu;
             conv2: conv(out, kernel = 3, pad = 1, bias = false);
             bn2: batch_norm;
         } shortcut if stride != 1 || channels != out {
-            downsample: { conv(out, kernel = 1, stride, bias = false); batch_norm; }
+            if project == 1 {
+                downsample: { conv(out, kernel = 1, stride, bias = false); batch_norm; }
+            } else {
+                avg_pool(1, stride);
+                channel_pad((out - channels) / 2);
+            }
         }
         relu;
     }
@@ -31,8 +38,8 @@ cnn! {
         relu;
     }
 
-    block basics(out, count, stride) {
-        basic(out, stride);
+    block basics(out, count, stride, project = 1) {
+        basic(out, stride, project);
         repeat count - 1 { basic(out); }
     }
 
@@ -114,5 +121,82 @@ cnn! {
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 60_192_808, macs == 11_513_626_624, receptive_field == 1451;
+    }
+
+    /// ResNet-20 for 32 x 32 pixels (section 4.2), n = 3.
+    #[export(resnet20)]
+    pub struct ResNet20<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(16, kernel = 3, pad = 1, bias = false);
+        bn1: batch_norm; relu;
+        layer1: basics(16, 3, stride = 1, project = 0);
+        layer2: basics(32, 3, stride = 2, project = 0);
+        layer3: basics(64, 3, stride = 2, project = 0);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 269_722, macs == 40_551_040;
+    }
+
+    /// ResNet-32, n = 5.
+    #[export(resnet32)]
+    pub struct ResNet32<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(16, kernel = 3, pad = 1, bias = false);
+        bn1: batch_norm; relu;
+        layer1: basics(16, 5, stride = 1, project = 0);
+        layer2: basics(32, 5, stride = 2, project = 0);
+        layer3: basics(64, 5, stride = 2, project = 0);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 464_154, macs == 68_862_592;
+    }
+
+    /// ResNet-44, n = 7.
+    #[export(resnet44)]
+    pub struct ResNet44<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(16, kernel = 3, pad = 1, bias = false);
+        bn1: batch_norm; relu;
+        layer1: basics(16, 7, stride = 1, project = 0);
+        layer2: basics(32, 7, stride = 2, project = 0);
+        layer3: basics(64, 7, stride = 2, project = 0);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 658_586, macs == 97_174_144;
+    }
+
+    /// ResNet-56, n = 9.
+    #[export(resnet56)]
+    pub struct ResNet56<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(16, kernel = 3, pad = 1, bias = false);
+        bn1: batch_norm; relu;
+        layer1: basics(16, 9, stride = 1, project = 0);
+        layer2: basics(32, 9, stride = 2, project = 0);
+        layer3: basics(64, 9, stride = 2, project = 0);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 853_018, macs == 125_485_696;
+    }
+
+    /// ResNet-110, n = 18.
+    #[export(resnet110)]
+    pub struct ResNet110<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(16, kernel = 3, pad = 1, bias = false);
+        bn1: batch_norm; relu;
+        layer1: basics(16, 18, stride = 1, project = 0);
+        layer2: basics(32, 18, stride = 2, project = 0);
+        layer3: basics(64, 18, stride = 2, project = 0);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 1_727_962, macs == 252_887_680;
+    }
+
+    /// ResNet-20 with projections for shortcuts (option B).
+    pub struct ResNet20B<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(16, kernel = 3, pad = 1, bias = false);
+        bn1: batch_norm; relu;
+        layer1: basics(16, 3, stride = 1);
+        layer2: basics(32, 3, stride = 2);
+        layer3: basics(64, 3, stride = 2);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 272_474;
     }
 }

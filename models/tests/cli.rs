@@ -5,6 +5,7 @@ mod common;
 use common::{convnet, fails, ok};
 use convnet::checkpoint::{Metadata, save};
 use convnet::prelude::*;
+use convnet::weights::{Format, Kind, StateDict, encode};
 use convnet_models::LeNet5;
 use std::path::Path;
 
@@ -31,7 +32,7 @@ fn weights(folder: &Path) {
 fn help_and_facts() {
     let folder = folder();
     let help = ok(folder.path(), &["--help"]);
-    for word in ["train", "eval", "predict", "summary", "diagram", "convert", "devices", "bench", "parity"] {
+    for word in ["train", "eval", "predict", "models", "summary", "diagram", "convert", "devices", "bench", "parity"] {
         assert!(help.contains(word), "{help}");
         assert!(ok(folder.path(), &[word, "--help"]).contains("Usage:"));
     }
@@ -39,6 +40,17 @@ fn help_and_facts() {
     assert!(summary.contains("LeNet5: 61,706 parameters, 416,520 MACs, receptive field 16x16"), "{summary}");
     let json: serde_json::Value = serde_json::from_str(&ok(folder.path(), &["summary", "lenet5", "--json"])).unwrap();
     assert_eq!((json["parameters"].as_u64(), json["layers"].as_array().map(Vec::len)), (Some(61_706), Some(13)));
+    let models: serde_json::Value = serde_json::from_str(&ok(folder.path(), &["models", "--json"])).unwrap();
+    let names: Vec<&str> = models.as_array().unwrap().iter().filter_map(|model| model["name"].as_str()).collect();
+    assert!(names.iter().eq(convnet_models::CATALOGUE.iter().map(|entry| &entry.name)));
+    let want = serde_json::json!({
+        "name": "lenet5", "paper": convnet_models::CATALOGUE[0].paper,
+        "input": [1, 28, 28], "classes": 10, "parameters": 61_706,
+    });
+    assert_eq!(models[0], want);
+    let listed = ok(folder.path(), &["models"]);
+    assert_eq!(listed.lines().count(), names.len() + 1);
+    assert!(listed.contains("resnet152        [3, 224, 224]     1000     60192808\n"), "{listed}");
     let devices: serde_json::Value = serde_json::from_str(&ok(folder.path(), &["devices", "--json"])).unwrap();
     assert_eq!((devices[0]["name"].as_str(), devices[0]["usable"].as_bool()), (Some("cpu"), Some(true)));
 }
@@ -212,6 +224,25 @@ fn weights_change_their_format() {
     ok(f, &["convert", "lenet5.npz", "again.safetensors", "--json"]);
     let bytes = |name: &str| convnet::weights::read(&f.join(name)).unwrap().entries;
     assert_eq!(bytes("again.safetensors"), bytes("lenet5.safetensors"));
+    // Whatever the types are: for a network, too, and in its order.
+    let mut entries = bytes("lenet5.npz");
+    entries.reverse();
+    for entry in &mut entries {
+        let elements = entry.bytes.len() / 4;
+        (entry.kind, entry.bytes) = match entry.name.as_str() {
+            // Numbers that single precision does not have, and the bits of a NaN.
+            "conv1.bias" => (Kind::F64, [0.1_f64, 1e300, -0.0, 1.0 / 3.0, 5e-324, 2.0].map(f64::to_le_bytes).concat()),
+            "conv1.weight" => (Kind::F16, [0x01, 0x7D].repeat(elements)),
+            _ => (entry.kind, entry.bytes.clone()),
+        };
+    }
+    let mixed = StateDict { entries, ..StateDict::default() };
+    std::fs::write(f.join("mixed.npz"), encode(&mixed, Format::Npz).unwrap()).unwrap();
+    ok(f, &["convert", "mixed.npz", "mixed.safetensors", "--model", "lenet5"]);
+    ok(f, &["convert", "mixed.safetensors", "ordered.npz", "--model", "lenet5"]);
+    let mut ordered = mixed.entries;
+    ordered.reverse();
+    assert_eq!(bytes("ordered.npz"), ordered);
     fails(f, &["convert", "lenet5.npz", "x.pt"], 1, &["PyTorch files are read, not written"]);
     fails(f, &["convert", "lenet5.npz", "x"], 1, &["x: the name has to end in .safetensors or .npz"]);
     fails(f, &["convert", "missing.pt", "x.npz"], 1, &["cannot read missing.pt"]);

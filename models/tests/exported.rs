@@ -7,7 +7,6 @@ use convnet_models::resnet::ResNet18Taps;
 
 convnet_models::resnet18! {
     /// ResNet-18 on 64x64 pictures.
-    #[cfg(not(any()))]
     pub(crate) struct Tiny: [3, 64, 64] -> [10]
 }
 

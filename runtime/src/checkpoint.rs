@@ -6,6 +6,7 @@
 
 use crate::atomic_file;
 use crate::backend::Backend;
+use crate::graph::Graph;
 use crate::net::{NamedTensor, Network, Real, named_shapes, named_tensors, set_named_tensors};
 use crate::weights::{self, Entry, Format, StateDict, WeightsError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,23 +158,23 @@ fn numbers<E: Copy, F>(values: &[E], convert: impl Fn(E) -> F) -> Vec<F> {
 /// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
 pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) -> Result<Metadata, CheckpointError> {
     let dict = read(path)?;
-    assign_strictly(net, &dict, path)?;
+    fits(N::GRAPH.name, path, compare(named_shapes(net), &dict))?;
+    assign(net, &dict);
     Ok(dict.metadata)
 }
 
-/// [`load`], for a file that has been read before; its name is for the error.
+/// What of a file belongs to a network without `custom` modules, as it is, in the network's order; the file's name is for the
+/// error.
 ///
 /// # Errors
-/// When it does not fit; the network is then unchanged.
-pub fn assign_strictly<N: Network<E, D>, E: Real, D: Backend<E>>(
-    net: &mut N,
-    dict: &StateDict,
-    path: &Path,
-) -> Result<(), CheckpointError> {
-    let mismatch = compare(net, dict);
-    fits::<N, E, D>(path, mismatch)?;
-    assign(net, dict);
-    Ok(())
+/// When keys, shapes or types are not the network's.
+pub fn fitted(graph: &'static Graph, mut dict: StateDict, path: &Path) -> Result<StateDict, CheckpointError> {
+    let params = || graph.params.iter().map(|param| (param.name.to_string(), param.shape.to_vec()));
+    fits(graph.name, path, compare(params(), &dict))?;
+    let place: BTreeMap<&str, usize> = graph.params.iter().enumerate().map(|(i, param)| (param.name, i)).collect();
+    dict.entries.retain(|entry| place.contains_key(entry.name.as_str()));
+    dict.entries.sort_by_key(|entry| place.get(entry.name.as_str()).copied());
+    Ok(dict)
 }
 
 /// [`load`], but what the file lacks or has in another shape keeps the values that it has. Returns its keys, too.
@@ -186,12 +187,13 @@ pub fn load_partly<N: Network<E, D>, E: Real, D: Backend<E>>(
     path: &Path,
 ) -> Result<(Metadata, Vec<String>), CheckpointError> {
     let mut dict = read(path)?;
-    let mut mismatch = compare(net, &dict);
+    let known = named_shapes(net);
+    let mut mismatch = compare(known.clone(), &dict);
     let mut kept = std::mem::take(&mut mismatch.missing);
     kept.extend(std::mem::take(&mut mismatch.shapes).into_iter().map(|(key, ..)| key));
-    fits::<N, E, D>(path, mismatch)?;
+    fits(N::GRAPH.name, path, mismatch)?;
     dict.entries.retain(|entry| !kept.contains(&entry.name));
-    let known: BTreeSet<String> = named_shapes(net).into_iter().map(|(name, _)| name).collect();
+    let known: BTreeSet<String> = known.into_iter().map(|(name, _)| name).collect();
     if !dict.entries.iter().any(|entry| known.contains(&entry.name)) {
         let keys: Vec<&str> = dict.entries.iter().take(4).map(|entry| entry.name.as_str()).collect();
         return Err(CheckpointError::Foreign { path: path.to_owned(), network: N::GRAPH.name, keys: keys.join(", ") });
@@ -211,12 +213,12 @@ pub fn read(path: &Path) -> Result<StateDict, CheckpointError> {
     })
 }
 
-fn fits<N: Network<E, D>, E: Real, D: Backend<E>>(path: &Path, mismatch: Mismatch) -> Result<(), CheckpointError> {
+fn fits(network: &'static str, path: &Path, mismatch: Mismatch) -> Result<(), CheckpointError> {
     if mismatch.is_empty() {
         return Ok(());
     }
     let mismatch = Box::new(mismatch);
-    Err(CheckpointError::Mismatch { path: path.to_owned(), network: N::GRAPH.name, mismatch })
+    Err(CheckpointError::Mismatch { path: path.to_owned(), network, mismatch })
 }
 
 /// Writes what the file has into the network; everything has been compared before.
@@ -231,11 +233,12 @@ fn assign<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDic
     set_named_tensors(net, &values.collect::<Vec<_>>());
 }
 
-fn compare<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N, dict: &StateDict) -> Mismatch {
+/// What of a file does not fit the tensors with these names and shapes.
+fn compare(wanted: impl IntoIterator<Item = (String, Vec<usize>)>, dict: &StateDict) -> Mismatch {
     let mut mismatch = Mismatch::default();
     let found: BTreeMap<&str, &Entry> = dict.entries.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let mut known = BTreeSet::new();
-    for (name, shape) in named_shapes(net) {
+    for (name, shape) in wanted {
         match found.get(name.as_str()) {
             None => mismatch.missing.push(name.clone()),
             Some(entry) if entry.shape != shape => {

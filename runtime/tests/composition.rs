@@ -239,3 +239,29 @@ fn a_custom_network_drops_other_elements_each_time() {
     assert_ne!(first, net.forward_mut(x.clone()).as_vec());
     assert_eq!(net.forward(x).as_vec(), [1.0; 64]);
 }
+
+#[test]
+fn custom_modules_are_found_where_no_member_has_a_name() {
+    use convnet::dfdx::nn::modules::Sigmoid;
+    cnn! {
+        block squashed(out) { custom act: Sigmoid -> [channels]; linear(out); }
+        block outer(out) { squashed(out); squashed(out); }
+        struct Nameless: [4] -> [3] { squashed(5); relu; outer(3); }
+    }
+    let dev = Cpu::seed_from_u64(8);
+    let mut net = dev.build_module::<Nameless, f32>();
+    let x: Tensor<Rank2<2, 4>, f32, Cpu> = dev.sample_normal();
+    let linear = |x: Vec<f32>, weight: Vec<f32>, bias: Vec<f32>| {
+        let (inputs, squash) = (weight.len() / bias.len(), |x: &f32| 1.0 / (1.0 + (-x).exp()));
+        let dot = |row: &[f32], x: &[f32]| row.iter().zip(x).map(|(w, x)| w * squash(x)).sum::<f32>();
+        let image =
+            |x: &[f32]| weight.chunks(inputs).zip(&bias).map(|(row, bias)| dot(row, x) + bias).collect::<Vec<_>>();
+        x.chunks(inputs).flat_map(image).collect::<Vec<f32>>()
+    };
+    let mut want = linear(x.as_vec(), net._0._1.weight.as_vec(), net._0._1.bias.as_vec());
+    want.iter_mut().for_each(|x| *x = x.max(0.0));
+    want = linear(want, net._2.0._1.weight.as_vec(), net._2.0._1.bias.as_vec());
+    want = linear(want, net._2.1._1.weight.as_vec(), net._2.1._1.bias.as_vec());
+    close("evaluation", &net.forward(x.clone()).as_vec(), &want);
+    close("training", &net.forward_mut(x).as_vec(), &want);
+}

@@ -129,6 +129,7 @@ const BAD: &[(&str, &str)] = &[
     ("harm_legacy.pt", "it calls `posix.system`"),
     ("whole_model.pt", "it calls `torch.nn.modules.container.Sequential`"),
     ("no_tensors.pt", "it holds no tensors; at the top there is epoch"),
+    ("attribute.pt", "`noted`: it is made by `torch._tensor._rebuild_from_type_v2`; only dense tensors are read"),
     ("beyond.pt", "`x`: shape [2, 2], strides [2, 1] and offset 1 reach beyond the 4 elements"),
     ("far_stride.pt", "reach beyond the 4 elements"),
     ("huge.pt", "`x`: the shape [2147483647, 2147483647, 2147483647, 2147483647] is too large"),

@@ -293,7 +293,7 @@ impl Emitter<'_> {
     /// The methods that run custom modules, if there are any.
     fn custom(&self) -> TokenStream {
         let mut found = Vec::new();
-        custom_modules(&self.graph.root, &quote!(self), &mut found);
+        custom_modules(&self.graph.root, &quote!(self), true, &mut found);
         if found.is_empty() {
             return TokenStream::new();
         }
@@ -339,9 +339,15 @@ impl Emitter<'_> {
     }
 }
 
-/// Node, type and access of each custom module, in the order of their nodes.
-fn custom_modules(members: &[Member], owner: &TokenStream, found: &mut Vec<(usize, syn::Type, TokenStream)>) {
-    let tuple = modules::is_tuple(members) && !owner.is_empty();
+/// Node, type and access of each custom module, in the order of their nodes. The struct of the root has fields with names
+/// whatever its members are.
+fn custom_modules(
+    members: &[Member],
+    owner: &TokenStream,
+    root: bool,
+    found: &mut Vec<(usize, syn::Type, TokenStream)>,
+) {
+    let tuple = modules::is_tuple(members) && !root;
     for (index, member) in members.iter().enumerate() {
         let access = match &member.name {
             Some(name) => quote!(#owner.#name),
@@ -356,7 +362,7 @@ fn custom_modules(members: &[Member], owner: &TokenStream, found: &mut Vec<(usiz
         };
         match &member.kind {
             MemberKind::Custom(node, module) => found.push((*node, module.as_ref().clone(), access)),
-            MemberKind::Sequence(members, _) => custom_modules(members, &access, found),
+            MemberKind::Sequence(members, _) => custom_modules(members, &access, false, found),
             MemberKind::Layer(_) => {}
         }
     }

@@ -205,7 +205,7 @@ impl Emitter<'_> {
                 fn iter_tensors<__V: ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
                     __visitor: &mut __V,
                 ) -> ::core::result::Result<::core::option::Option<Self::To<__V::E2, __V::D2>>, __V::Err> {
-                    // dfdx's `visit_fields` does the same through tuples of tuples, at four times the compile time.
+                    // dfdx's `visit_fields` does the same through tuples of tuples, which take the compiler longer.
                     #(#visits)*
                     let (#(::core::option::Option::Some(#variables),)*) = (#(#variables,)*) else {
                         return ::core::result::Result::Ok(::core::option::Option::None);

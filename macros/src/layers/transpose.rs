@@ -76,7 +76,7 @@ impl Context<'_> {
         draft.params = vec![param("weight", weight)];
         let (name, mut sizes) = match bias {
             true => ("ConvTranspose", vec![channels, out_per_group, out]),
-            false => ("UnbiasedConvTranspose", vec![channels, out_per_group]),
+            false => ("UnbiasedConv", vec![channels, out_per_group]),
         };
         if bias {
             draft.params.push(param("bias", vec![out]));

@@ -6,7 +6,7 @@ use crate::report::Errors;
 use proc_macro2::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 use std::str::FromStr;
 
-const NETWORKS: [&str; 3] = [
+const NETWORKS: [&str; 5] = [
     "block b(out, stride = 1) {
         residual { c: conv(out, 3, stride, pad = 1); } shortcut if stride != 1 || channels != out { d: conv(out, 1, stride); }
         if out > 3 { relu; } else if out == 2 { tanh; } else { gelu; }
@@ -25,6 +25,21 @@ const NETWORKS: [&str; 3] = [
         global_avg_pool; fc: linear(K); softmax; assert params <= 62_000, macs <= 4_200_000, receptive_field >= 3;
     }",
     "struct B: [12] -> [3] { a: linear(4); tanh; linear(3, bias = false); } struct C: [3, 4, 4] -> [3, 2, 2] { avg_pool(2); }",
+    "block c(out) { custom act: nn::Sigmoid -> [channels, 8, 8]; conv(out, 1); }
+    /// Doc.
+    #[export(other)] #[derive(PartialEq)]
+    pub struct H<const N: usize = 3>: [4, 8, 8] -> [N] {
+        c(6); head side: [N] { global_avg_pool; fc: linear(N); }
+        custom inner: super::Other<N, E, D> -> [6, 8, 8]; head map: [2, 8, 8] = conv(2, 1);
+        flatten; identity; linear(N); log_softmax;
+    }",
+    "struct L: [8, 8, 8] -> [4] {
+        depthwise(3, pad = same, multiplier = 2); group_norm(4, eps = 1e-3); hard_swish; squeeze_excite(reduction = 4);
+        channel_shuffle(2); pixel_shuffle(2); upsample((2, 1), bilinear); crop((8, 8, 0, 0)); instance_norm(affine);
+        conv_transpose(8, 2, stride = 2, output_pad = 1, groups = 2, bias = false); pad(1, reflect); dropout2d(0.2);
+        channel_pad((0, 4)); layer_norm; min_pool(3, stride = 2); adaptive_avg_pool(2, 1); global_max_pool; linear(4);
+        assert peak_activations <= 8 * 4096, activations > 5;
+    }",
 ];
 
 /// All the trees of a stream with the path to each.
@@ -80,6 +95,7 @@ fn no_mutation_panics() {
     ];
     let mut tried = 0;
     for source in NETWORKS {
+        super::graph(source);
         let tokens: Vec<TokenTree> = TokenStream::from_str(source).unwrap().into_iter().collect();
         let mut all = Vec::new();
         places(&tokens, &[], &mut all);

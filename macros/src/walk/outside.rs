@@ -3,7 +3,7 @@
 use super::{Checker, Level, plain};
 use crate::ast::{Custom, Head, HeadBody};
 use crate::check;
-use crate::graph::{self, MemberKind};
+use crate::graph::{self, CUSTOM, MemberKind};
 use crate::values::{SIZE, Scope};
 use quote::quote;
 
@@ -38,12 +38,12 @@ impl<'a> Checker<'a, '_> {
         let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
         let shape = check::shape(&custom.shape, &custom.name, &scope, self.errors);
         self.named(Some(&custom.name), level, |checker, path| {
-            let index = checker.nodes.iter().filter(|node| node.label == "custom").count();
+            let index = checker.nodes.iter().filter(|node| node.is_custom()).count();
             let index = proc_macro2::Literal::usize_unsuffixed(index);
             let from = checker.nodes.get(checker.at.node);
             let (field, jump) = from.map(|node| (node.receptive_field.clone(), node.jump)).unwrap_or_default();
             let input = vec![checker.at.node];
-            let node = checker.node(plain(path, quote!(Custom(#index)), "custom", input, shape, field, jump));
+            let node = checker.node(plain(path, quote!(Custom(#index)), CUSTOM, input, shape, field, jump));
             let [_, height, width] = shape.chw();
             checker.at.spread = [height, width];
             Some(MemberKind::Custom(node, Box::new(custom.module.clone())))

@@ -4,6 +4,8 @@
 //! sans-serif fonts; with any other font the text is a little shorter than its place. Reading a font file, or
 //! `textLength` (which stretches the letters), was rejected.
 
+use crate::graph::grouped;
+
 /// Width in thousandths of the font size.
 fn mils(c: char) -> usize {
     match c {
@@ -56,19 +58,6 @@ pub(super) fn xml(text: &str) -> String {
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
             c => out.push(c),
         }
-    }
-    out
-}
-
-/// `61706` as `61,706`.
-pub(super) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
     }
     out
 }

@@ -7,8 +7,8 @@
 use super::collapse::collapse;
 use super::draft::{Draft, Module, fuse, grow, resolve};
 use super::label::{self, Kind};
-use super::text::{amount, grouped};
-use crate::graph::{Graph, Node, Op, Shape};
+use super::text::amount;
+use crate::graph::{Graph, Node, Op, Shape, grouped};
 use std::collections::BTreeSet;
 
 /// Everything that is drawn.

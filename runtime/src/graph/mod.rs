@@ -15,6 +15,7 @@ pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Op, Pad, Pool,
 pub use part::Part;
 pub use resample::{Fill, Resample};
 pub use summary::Summary;
+pub(crate) use summary::grouped;
 
 /// A network: nodes in topological order, and the parameters that they use.
 #[derive(Debug, Clone, Copy)]

@@ -106,7 +106,7 @@ fn bytes(elements: usize) -> String {
 }
 
 /// `61706` as `61,706`.
-fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -49,7 +49,7 @@ impl<const OUT: usize, const IN: usize, const KH: usize, const KW: usize, E: Rea
     }
 }
 
-/// [`Conv`] with `bias = false`.
+/// [`Conv`] with `bias = false`; also a transposed convolution from `OUT` channels, of which each group makes `IN`.
 #[derive(Debug, Clone)]
 pub struct UnbiasedConv<
     const OUT: usize,

@@ -1,4 +1,5 @@
-//! `conv_transpose`: the transposed map of a convolution.
+//! `conv_transpose`: the transposed map of a convolution. Without bias its tensors are those of
+//! [`UnbiasedConv`](super::UnbiasedConv).
 
 use super::reset_uniform;
 use crate::net::Real;
@@ -44,38 +45,6 @@ impl<const IN: usize, const PER_GROUP: usize, const OUT: usize, const KH: usize,
                 ),
             ),
             |(weight, bias)| ConvTranspose { weight, bias },
-        )
-    }
-}
-
-/// [`ConvTranspose`] with `bias = false`.
-#[derive(Debug, Clone)]
-pub struct UnbiasedConvTranspose<
-    const IN: usize,
-    const PER_GROUP: usize,
-    const KH: usize,
-    const KW: usize,
-    E: Dtype = f32,
-    D: Storage<E> = Cpu,
-> {
-    /// `[IN, PER_GROUP, KH, KW]`
-    pub weight: Tensor<Rank4<IN, PER_GROUP, KH, KW>, E, D>,
-}
-
-impl<const IN: usize, const PER_GROUP: usize, const KH: usize, const KW: usize, E: Real, D: Device<E>>
-    TensorCollection<E, D> for UnbiasedConvTranspose<IN, PER_GROUP, KH, KW, E, D>
-{
-    type To<E2: Dtype, D2: Device<E2>> = UnbiasedConvTranspose<IN, PER_GROUP, KH, KW, E2, D2>;
-
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            Self::tensor(
-                "weight",
-                |s| &s.weight,
-                |s| &mut s.weight,
-                TensorOptions::reset_with(|t| reset_uniform(t, PER_GROUP * KH * KW)),
-            ),
-            |weight| UnbiasedConvTranspose { weight },
         )
     }
 }

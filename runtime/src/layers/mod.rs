@@ -15,7 +15,7 @@ mod subsample;
 
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv, LinkedConv, UnbiasedConv, UnbiasedLinkedConv};
-pub use conv_transpose::{ConvTranspose, UnbiasedConvTranspose};
+pub use conv_transpose::ConvTranspose;
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::{Linear, UnbiasedLinear};

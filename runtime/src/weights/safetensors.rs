@@ -2,7 +2,7 @@
 //! neither overlap nor leave gaps.
 
 use super::{Entry, Kind, StateDict, WeightsError, invalid};
-use safetensors::tensor::{Metadata, TensorView};
+use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 
@@ -42,21 +42,19 @@ pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     if let Some(end) = claimed_end(bytes).filter(|end| *end > bytes.len()) {
         return Err(invalid("safetensors", format!("its tensors claim {end} bytes, but it has {}", bytes.len())));
     }
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let mut names = file.names();
+    let (header_len, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let data = bytes.get(8 + header_len..).unwrap_or_default();
     // In the order of the file, so that the same tensors give the same bytes again.
-    names.sort_by_key(|name| header.info(name).map_or((0, 0), |info| info.data_offsets));
+    let mut tensors: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
+    tensors.sort_by(|(a, x), (b, y)| (x.data_offsets, a).cmp(&(y.data_offsets, b)));
     let mut entries = Vec::new();
-    for name in names {
-        let view = file.tensor(name).map_err(damaged)?;
-        let Some(kind) = kind_of(view.dtype()) else {
-            return Err(WeightsError::Unsupported(format!(
-                "`{name}` has the type {:?}, which nothing here uses",
-                view.dtype()
-            )));
+    for (name, TensorInfo { dtype, shape, data_offsets: (start, end) }) in tensors {
+        let Some(kind) = kind_of(*dtype) else {
+            let problem = format!("`{name}` has the type {dtype:?}, which nothing here uses");
+            return Err(WeightsError::Unsupported(problem));
         };
-        entries.push(Entry { name: name.into(), shape: view.shape().to_vec(), kind, bytes: view.data().to_vec() });
+        let bytes = data.get(*start..*end).ok_or(SafeTensorError::MetadataIncompleteBuffer).map_err(damaged)?;
+        entries.push(Entry { name, shape: shape.clone(), kind, bytes: bytes.to_vec() });
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     Ok(StateDict { entries, metadata })

@@ -203,8 +203,10 @@ fn call(pickle: &Pickle, id: Id) -> Option<(&str, &[Id])> {
     }
 }
 
+/// Whether it is made as tensors are, those that are not read included: they have to be errors, not missing.
 fn is_tensor(pickle: &Pickle, id: Id) -> bool {
-    call(pickle, id).is_some_and(|(name, _)| name.starts_with("torch._utils._rebuild_"))
+    const MAKERS: [&str; 2] = ["torch._utils._rebuild_", "torch._tensor._rebuild_"];
+    call(pickle, id).is_some_and(|(name, _)| MAKERS.iter().any(|maker| name.starts_with(maker)))
 }
 
 fn tensor(pickle: &Pickle, id: Id, name: &str, storages: &Storages) -> Result<Entry, WeightsError> {

@@ -1,9 +1,7 @@
 //! `convnet convert`
 
 use crate::common::{self, Outcome, print};
-use convnet::backend::Backend;
-use convnet::checkpoint;
-use convnet::dfdx::prelude::Cpu;
+use convnet::checkpoint::{self, CheckpointError};
 use convnet::weights::{Format, StateDict};
 use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
@@ -62,28 +60,18 @@ pub fn run(arguments: Arguments) -> Outcome {
     ))?)
 }
 
-/// Takes a file through a network, which leaves what belongs to it, in its order.
+/// Leaves what belongs to a network, in its order, with every bit that it has.
 struct Fitted {
     from: PathBuf,
     dict: StateDict,
 }
 
 impl WithModel for Fitted {
-    type Output = Result<StateDict, Box<dyn std::error::Error>>;
+    type Output = Result<StateDict, CheckpointError>;
 
-    fn run<N: Model>(self, name: &'static str) -> Self::Output {
-        fn fitted<N: Model, D: Backend<f32>>(
-            name: &str,
-            device: &D,
-            given: Fitted,
-        ) -> Result<StateDict, Box<dyn std::error::Error>> {
-            let mut net = common::build::<N, D>(name, device)?;
-            checkpoint::assign_strictly::<_, f32, D>(&mut net, &given.dict, &given.from)?;
-            let mut dict = checkpoint::state_dict::<_, f32, D>(&net);
-            dict.metadata = given.dict.metadata;
-            dict.metadata.insert("network".into(), N::GRAPH.name.into());
-            Ok(dict)
-        }
-        fitted::<N, Cpu>(name, &Cpu::default(), self)
+    fn run<N: Model>(self, _: &'static str) -> Self::Output {
+        let mut dict = checkpoint::fitted(N::GRAPH, self.dict, &self.from)?;
+        dict.metadata.insert("network".into(), N::GRAPH.name.into());
+        Ok(dict)
     }
 }

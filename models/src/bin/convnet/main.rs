@@ -11,6 +11,7 @@ mod devices;
 mod diagram;
 mod eval;
 mod golden;
+mod models;
 mod parity;
 mod predict;
 mod summary;
@@ -35,6 +36,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Tell what is on pictures
     Predict(predict::Arguments),
+    /// List the networks that there are
+    Models(models::Arguments),
     /// Show the layers of a network with shapes, parameters and costs
     Summary(summary::Arguments),
     /// Draw a network, as SVG and as Mermaid
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Models(arguments) => models::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),
         Command::Diagram(arguments) => diagram::run(arguments),
         Command::Convert(arguments) => convert::run(arguments),

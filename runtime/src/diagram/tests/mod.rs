@@ -8,7 +8,7 @@ mod zoo;
 
 use super::layout::lay_out;
 use super::tree::{Role, Tree};
-use super::{mermaid, svg};
+use super::{mermaid, svg, text};
 use crate::graph::{Activation, Graph, Op, Shape};
 use check::{check, crossings};
 use net::Net;
@@ -226,14 +226,22 @@ fn large_graphs() {
     mermaid(&graph);
 }
 
-/// Writes the pictures of all networks into the folder that `DIAGRAM_OUT` names, to look at them.
+/// Each box's label is in the picture. The pictures are written into the folder that `DIAGRAM_OUT` names, if it is set, to
+/// look at them.
 #[test]
 fn pictures() {
-    let Ok(folder) = std::env::var("DIAGRAM_OUT") else { return };
+    let folder = std::env::var("DIAGRAM_OUT").ok();
     let random = [3, 5, 8, 13].map(|seed| ("random", random::graph(seed)));
     for (i, (name, graph)) in zoo::all().into_iter().chain(random).enumerate() {
         let name = if name == "random" { format!("random{i}") } else { name.to_string() };
-        std::fs::write(format!("{folder}/{name}.svg"), svg(&graph)).unwrap();
-        std::fs::write(format!("{folder}/{name}.mmd"), mermaid(&graph)).unwrap();
+        let (picture, chart) = (svg(&graph), mermaid(&graph));
+        assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"), "{name}");
+        for card in &Tree::new(&graph).cards {
+            assert!(picture.contains(&format!(">{}<", text::xml(&card.label))), "{name} lacks `{}`", card.label);
+        }
+        if let Some(folder) = &folder {
+            std::fs::write(format!("{folder}/{name}.svg"), picture).unwrap();
+            std::fs::write(format!("{folder}/{name}.mmd"), chart).unwrap();
+        }
     }
 }

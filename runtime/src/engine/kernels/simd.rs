@@ -118,6 +118,8 @@ pub trait Simd: Sized {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// `x`, but zero where it is negative; a NaN stays one.
     unsafe fn rectify(x: Self::V) -> Self::V;
+    /// The larger one; a NaN is larger than all.
+    unsafe fn larger(a: Self::V, b: Self::V) -> Self::V;
     /// `x` where `sign` is positive, else zero.
     unsafe fn where_positive(sign: Self::V, x: Self::V) -> Self::V;
     /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks: a function call, not inlined.
@@ -185,6 +187,10 @@ impl Simd for Scalar8 {
     #[inline(always)]
     unsafe fn rectify(x: Self::V) -> Self::V {
         x.map(|x| if x < 0.0 { 0.0 } else { x })
+    }
+    #[inline(always)]
+    unsafe fn larger(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| if b[i] > a[i] || b[i].is_nan() { b[i] } else { a[i] })
     }
     #[inline(always)]
     unsafe fn where_positive(sign: Self::V, x: Self::V) -> Self::V {
@@ -265,6 +271,14 @@ mod x86 {
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
         }
         #[inline(always)]
+        unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see above.
+            unsafe {
+                let wins = _mm256_or_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(b, a), _mm256_cmp_ps::<_CMP_UNORD_Q>(b, b));
+                _mm256_blendv_ps(a, b, wins)
+            }
+        }
+        #[inline(always)]
         unsafe fn where_positive(sign: __m256, x: __m256) -> __m256 {
             // SAFETY: see above.
             unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(sign, _mm256_setzero_ps()), x) }
@@ -339,6 +353,14 @@ mod x86 {
         unsafe fn rectify(x: __m512) -> __m512 {
             // SAFETY: see above. Of a NaN, the second operand is the result.
             unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn larger(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see above.
+            unsafe {
+                let wins = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(b, a) | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(b, b);
+                _mm512_mask_mov_ps(a, wins, b)
+            }
         }
         #[inline(always)]
         unsafe fn where_positive(sign: __m512, x: __m512) -> __m512 {

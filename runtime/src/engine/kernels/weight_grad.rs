@@ -16,8 +16,6 @@ use std::ops::Range;
 
 /// Most taps of a tile whose taps lie anywhere: one accumulator and one address register each.
 const FAR_TAPS: usize = 10;
-/// Most blocks of a tile whose taps are neighbours.
-const BLOCKS: usize = 3;
 /// Pixels that all tiles walk over before the next ones, so that these stay in the second cache.
 const PIXELS: usize = 800;
 
@@ -61,7 +59,8 @@ impl WeightGrad {
         let mut first = 0;
         while first < correlate.blocks.len() {
             let run = correlate.run_length(first);
-            let groups = run.div_ceil(BLOCKS);
+            // Three blocks need more registers than AVX2 has.
+            let groups = run.div_ceil(if lanes == 16 { 3 } else { 2 });
             for group in 0..groups {
                 let (start, end) = (first + run * group / groups, first + run * (group + 1) / groups);
                 tiles_of(&correlate, start..end, lanes, &mut tiles);
@@ -122,7 +121,7 @@ impl WeightGrad {
                 (true, 3, 8) if S::LANES == 16 => self.near::<S, 3, 8>(mem, rows, tile, out, first),
                 (true, 2, 8) if S::LANES == 16 => self.near::<S, 2, 8>(mem, rows, tile, out, first),
                 (true, 1, 8) => self.near::<S, 1, 8>(mem, rows, tile, out, first),
-                (true, 3, 4) => self.near::<S, 3, 4>(mem, rows, tile, out, first),
+                (true, 2, 6) => self.near::<S, 2, 6>(mem, rows, tile, out, first),
                 (true, 2, 4) => self.near::<S, 2, 4>(mem, rows, tile, out, first),
                 (true, _, 4) => self.near::<S, 1, 4>(mem, rows, tile, out, first),
                 (_, _, 1) => self.far_of::<S, 1, 4>(mem, rows, tile, out, first),
@@ -272,7 +271,7 @@ fn tiles_of(correlate: &Correlate, blocks: Range<usize>, lanes: usize, tiles: &m
         (16, 1) => (8, 16),
         (16, 2) => (8, 12),
         (_, 1) | (16, _) => (8, 8),
-        _ => (4, 4),
+        _ => (4, 6),
     };
     for kernel_row in 0..correlate.kernel_rows.len() {
         let first = kernel_row * block.row_taps;

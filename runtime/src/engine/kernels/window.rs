@@ -138,6 +138,11 @@ impl Window {
                 // SAFETY: as above.
                 unsafe { mem.read(self.map.row_at(plane * height + y), width * lanes) }
             };
+            if let (Some(PoolKind::Max), None) = (self.windows.extremum(), &winners) {
+                // SAFETY: passed on from the caller.
+                unsafe { self.maximum::<S>(&rows, row, out) };
+                continue;
+            }
             if let Some(kind) = self.windows.extremum() {
                 let mut none = [];
                 let winners = winners.unwrap_or(&mut none);
@@ -161,6 +166,27 @@ impl Window {
                 for lane in 0..lanes {
                     out[lane] = sum[lane] * scale * weight[lane] + bias[lane];
                 }
+            }
+        }
+    }
+
+    /// A maximum whose winners nobody asks for, in a register.
+    #[inline(always)]
+    unsafe fn maximum<'a, S: Simd>(&self, rows: &Span, row: impl Fn(usize) -> &'a [f32], out: &mut [f32]) {
+        let lanes = S::LANES;
+        let (width, out_width) = (self.map.chw[2], self.out.chw[2]);
+        for (ox, out) in out.chunks_exact_mut(lanes).enumerate() {
+            let cols = self.windows.span(1, ox, width, out_width);
+            // SAFETY: slices check the bounds; the caller is compiled for the instruction set.
+            unsafe {
+                // Every window that the macro lets through covers a pixel of the map; it starts with the first.
+                let mut best = S::load(row(rows.range.start)[cols.range.start * lanes..][..lanes].as_ptr());
+                for y in rows.range.clone() {
+                    for pixel in row(y)[cols.range.start * lanes..cols.range.end * lanes].chunks_exact(lanes) {
+                        best = S::larger(best, S::load(pixel.as_ptr()));
+                    }
+                }
+                S::store(out.as_mut_ptr(), best);
             }
         }
     }
