@@ -55,7 +55,7 @@ impl Isa {
         }
     }
 
-    /// [`Simd::WIDEST`] of its registers.
+    /// Pixels that a tile of one, two, three or four blocks of channels may hold.
     pub fn widest(self) -> [usize; 4] {
         match self {
             Isa::Portable => Scalar8::WIDEST,
