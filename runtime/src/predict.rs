@@ -53,11 +53,14 @@ pub enum PredictError {
 /// use convnet::prelude::*;
 ///
 /// cnn! {
-///     pub struct Net;
-///     input: [1, 8, 8];
-///     conv(4, kernel = 3, pad = 1) + batch_norm + relu;
-///     global_avg_pool;
-///     fc(10);
+///     pub struct Net: [1, 8, 8] -> [10] {
+///         conv(4, kernel = 3, pad = 1);
+///         batch_norm;
+///         relu;
+///         global_avg_pool;
+///         flatten;
+///         linear(10);
+///     }
 /// }
 ///
 /// let dev = Cpu::default();
