@@ -182,7 +182,7 @@ impl Geometry {
     /// weights are relative to the start of each map, those of the bias to 0.
     pub fn forward(&self, input: &Layout, out: &Layout) -> Vec<(Correlate, WeightMap)> {
         if !self.transposed {
-            return vec![self.towards_output(input, out)];
+            return vec![self.towards_output(input, out, self.narrow(self.output[0]))];
         }
         let mut pieces = self.towards_input(input, out);
         for block in pieces.iter_mut().flat_map(|(correlate, _)| &mut correlate.blocks) {
@@ -193,13 +193,13 @@ impl Geometry {
 
     /// The correlations from the gradient of the layer's output to that of its input.
     pub fn backward(&self, d_out: &Layout, d_in: &Layout) -> Vec<(Correlate, WeightMap)> {
-        if self.transposed { vec![self.towards_output(d_out, d_in)] } else { self.towards_input(d_out, d_in) }
+        if self.transposed { vec![self.towards_output(d_out, d_in, false)] } else { self.towards_input(d_out, d_in) }
     }
 
     /// The gradient of the weight, from the layer's input and the gradient of its output; its place is relative to 0.
     pub fn weight_grad(&self, input: &Layout, d_out: &Layout) -> (WeightGrad, WeightMap) {
         let (correlate, map) =
-            if self.transposed { self.towards_output(d_out, input) } else { self.towards_output(input, d_out) };
+            if self.transposed { self.towards_output(d_out, input, false) } else { self.towards_output(input, d_out, false) };
         (WeightGrad::new(correlate, self.lanes), map)
     }
 
@@ -239,8 +239,13 @@ impl Geometry {
             .collect()
     }
 
-    /// The convolution's correlation from `input` to `out`.
-    fn towards_output(&self, input: &Layout, out: &Layout) -> (Correlate, WeightMap) {
+    /// Whether a correlation to so many channels has one block, whose kernel is better for taps in runs of a kernel's row.
+    fn narrow(&self, channels: usize) -> bool {
+        channels <= self.lanes
+    }
+
+    /// The convolution's correlation from `input` to `out`; `runs` is as for [`TapLists::new`].
+    fn towards_output(&self, input: &Layout, out: &Layout, runs: bool) -> (Correlate, WeightMap) {
         let conv = &self.conv;
         let tap_offset = |channel: usize, ky: usize, kx: usize| {
             let row = (ky * conv.dilation[0]) as isize - conv.pad.top as isize;
@@ -267,6 +272,7 @@ impl Geometry {
             tap_offset,
             |out, channel| wiring[out].iter().find(|(c, _)| *c == channel).map(|(_, kernel)| *kernel),
             conv.kernel[1],
+            runs,
         );
         let per_lane = if depthwise { 1 } else { self.input[0] };
         let strides = DenseStrides { tap: self.kernel_len(), lane: per_lane * self.kernel_len() };
@@ -342,6 +348,7 @@ impl Geometry {
             tap_offset,
             |channel, out| readers[channel].iter().find(|(o, _)| *o == out).map(|(_, kernel)| *kernel),
             conv.kernel[1],
+            self.narrow(self.input[0]),
         );
         let strides = DenseStrides { tap: self.input[0] * self.kernel_len(), lane: self.kernel_len() };
         let (taps, mut blocks, map) = taps.finish(strides);
@@ -454,7 +461,8 @@ struct TapLists {
 
 impl TapLists {
     /// For blocks of `lanes` of `channels` output channels: `sources` lists what a block reads, `kernel` the columns of the
-    /// kernel in each of its rows, `kernel_at(lane's channel, source channel)` the offset of the kernel between two.
+    /// kernel in each of its rows, `kernel_at(lane's channel, source channel)` the offset of the kernel between two. A row's
+    /// taps are in the order of addresses, channel by channel in each pixel, or in `runs` of one channel's pixels.
     fn new(
         channels: usize,
         lanes: usize,
@@ -465,6 +473,7 @@ impl TapLists {
         offset: impl Fn(usize, usize, usize) -> isize,
         kernel_at: impl Fn(usize, usize) -> Option<usize>,
         kernel_width: usize,
+        runs: bool,
     ) -> Self {
         let mut lists = TapLists {
             offsets: Vec::new(),
@@ -481,8 +490,8 @@ impl TapLists {
                 let sources = sources(outs.clone());
                 let first_tap = lists.offsets.len();
                 for (ky, cols) in &kernel {
-                    // In the order of addresses, so that neighbouring taps share cache lines.
-                    for group in sources.chunk_by(|a, b| a / source_block == b / source_block) {
+                    // Neighbouring taps share cache lines.
+                    for group in sources.chunk_by(|a, b| !runs && a / source_block == b / source_block) {
                         for kx in cols {
                             for source in group {
                                 lists.offsets.push(offset(*source, *ky, *kx) as i32);

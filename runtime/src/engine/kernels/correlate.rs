@@ -16,7 +16,7 @@
 
 use super::mem::Mem;
 use super::pointwise;
-use super::tile::{FAR_TILE, Tile, best_group, is_far};
+use super::tile::{Tile, best_group, is_far, widest};
 use super::{Isa, Simd};
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
@@ -93,6 +93,8 @@ pub struct Tasks {
     cols: usize,
     /// Taps that are gone through for all pixels of a task before the next ones: their weights stay in the first cache.
     panel: usize,
+    /// Taps that read pixels one behind the other; see [`Tile::run`].
+    run: usize,
 }
 
 /// Pixels of a task: long enough to be worth reading the weights into the first cache.
@@ -118,9 +120,24 @@ impl Correlate {
         }
         let cols = cols.div_ceil(cols.div_ceil(PIXELS).max(1)).max(1);
         let together = groups.iter().map(|group| group.len).max().unwrap_or(1);
-        let panel = (PANEL / (together * isa.lanes())).max(16);
+        let run = self.tap_run(isa.lanes());
+        let panel = (PANEL / (together * isa.lanes())).max(16).next_multiple_of(run);
         let rows = (PIXELS / cols).clamp(1, rows.max(1));
-        self.tasks = Tasks { groups, rows, cols, panel };
+        self.tasks = Tasks { groups, rows, cols, panel, run };
+    }
+
+    /// 3 or 5 if all taps come in such runs, each tap a pixel behind the one before; else 1.
+    fn tap_run(&self, lanes: usize) -> usize {
+        let step = self.source_stride[2];
+        let in_runs = |run: &usize| {
+            let behind = |taps: &[i32]| taps.windows(2).all(|pair| pair[1] - pair[0] == step as i32);
+            let whole = |block: &Block| block.row_taps.is_multiple_of(*run) && block.first_tap.is_multiple_of(*run);
+            self.blocks.iter().all(whole) && self.taps.chunks(*run).all(behind)
+        };
+        if is_far(step, lanes) || self.depthwise {
+            return 1;
+        }
+        [5, 3].into_iter().find(in_runs).unwrap_or(1)
     }
 
     /// Distances from block `i` to the next, if that lies behind it.
@@ -230,9 +247,8 @@ impl Correlate {
             let cols = segment * self.tasks.cols..self.extent[2].min((segment + 1) * self.tasks.cols);
             let block = &self.blocks[group.first];
             let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
-            let widest = if far { S::WIDEST[group.len - 1].min(FAR_TILE) } else { S::WIDEST[group.len - 1] };
             // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
-            let tiles = cols.len().div_ceil(widest);
+            let tiles = cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run));
             for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
                 let panel = start..all_taps.len().min(start + self.tasks.panel);
                 // While one panel is in use, the weights of the next one are on their way. With more images than one they
@@ -269,6 +285,7 @@ impl Correlate {
                             steps: group.steps,
                             add: self.accumulate || start > 0,
                             depthwise: self.depthwise,
+                            run: self.tasks.run,
                         };
                         // SAFETY: the caller's promises; `check` has bounded every address of the tile.
                         unsafe { S::tile(&tile, group.len, width, self.source_stride[2]) }

@@ -51,6 +51,21 @@ pub struct Tile<'a> {
     pub add: bool,
     /// Each lane reads its own channel, of one block.
     pub depthwise: bool,
+    /// Taps come in runs of so many, each tap a pixel behind the one before; 1 if nothing is known. Used with one block.
+    pub run: usize,
+}
+
+/// Most pixels of a tile of one block whose taps come in runs of 5: each needs registers for its weights too.
+const RUN_5_TILE: usize = 10;
+
+/// Most pixels of a tile of `blocks` blocks.
+pub fn widest(widest: [usize; 4], blocks: usize, far: bool, run: usize) -> usize {
+    let most = match run {
+        _ if far => FAR_TILE,
+        5 if blocks == 1 => RUN_5_TILE,
+        _ => usize::MAX,
+    };
+    widest[blocks - 1].min(most)
 }
 
 impl Tile<'_> {
@@ -68,6 +83,8 @@ impl Tile<'_> {
                 return self.channels::<S>(width, step);
             }
             match blocks {
+                1 if self.run > 1 && step == S::LANES => self.run_of::<S>(width, S::LANES),
+                1 if self.run > 1 && step == 1 => self.run_of::<S>(width, 1),
                 1 => self.blocks::<S, 1>(width, step),
                 2 => self.blocks::<S, 2>(width, step),
                 3 => self.blocks::<S, 3>(width, step),
@@ -149,6 +166,87 @@ impl Tile<'_> {
                 for (x, sum) in sums.into_iter().enumerate() {
                     S::store(self.out.add(block * out_step + x * self.out_step), sum);
                 }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn run_of<S: Simd>(&self, width: usize, step: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.run {
+                3 => self.run_width::<S, 3>(width, step),
+                _ => self.run_width::<S, 5>(width, step),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn run_width<S: Simd, const RUN: usize>(&self, width: usize, step: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match width {
+                1 => self.runs::<S, RUN, 1>(step),
+                2 => self.runs::<S, RUN, 2>(step),
+                3 => self.runs::<S, RUN, 3>(step),
+                4 => self.runs::<S, RUN, 4>(step),
+                5 => self.runs::<S, RUN, 5>(step),
+                6 => self.runs::<S, RUN, 6>(step),
+                7 => self.runs::<S, RUN, 7>(step),
+                8 => self.runs::<S, RUN, 8>(step),
+                9 => self.runs::<S, RUN, 9>(step),
+                10 => self.runs::<S, RUN, 10>(step),
+                11 => self.runs::<S, RUN, 11>(step),
+                12 => self.runs::<S, RUN, 12>(step),
+                13 => self.runs::<S, RUN, 13>(step),
+                _ => self.runs::<S, RUN, 14>(step),
+            }
+        }
+    }
+
+    /// A tile of one block whose taps come in runs: neighbouring sums share the pixels that they read, so there is a
+    /// broadcast for each pixel of a run instead of one for each multiplication.
+    #[inline(always)]
+    unsafe fn runs<S: Simd, const RUN: usize, const WIDTH: usize>(&self, step: usize) {
+        if const { WIDTH > S::WIDEST[0] || RUN == 5 && WIDTH > RUN_5_TILE } {
+            unreachable!("engine: a tile with runs is no wider than the registers allow");
+        }
+        // SAFETY: as for `sums`; a run's pixels are those that its taps read.
+        unsafe {
+            let start = self.bias.filter(|_| !self.add).map_or(S::zero(), |bias| S::load(bias));
+            let mut sums = [start; WIDTH];
+            if self.add {
+                for (x, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::load(self.out.add(x * self.out_step));
+                }
+            }
+            let mut weights = self.weights;
+            for taps in self.taps.chunks_exact(RUN) {
+                let source = self.source.offset(taps[0] as isize);
+                let weight: [S::V; RUN] = std::array::from_fn(|tap| S::load(weights.add(tap * S::LANES)));
+                for tap in 0..RUN - 1 {
+                    let pixel = S::splat(source.add(tap * step));
+                    for back in 0..=tap.min(WIDTH - 1) {
+                        let (x, tap) = (back, tap - back);
+                        sums[x] = S::fma(weight[tap], pixel, sums[x]);
+                    }
+                }
+                for x in RUN - 1..WIDTH {
+                    let pixel = S::splat(source.add(x * step));
+                    for tap in 0..RUN {
+                        sums[x - tap] = S::fma(weight[tap], pixel, sums[x - tap]);
+                    }
+                }
+                for x in WIDTH.max(RUN - 1)..WIDTH + RUN - 1 {
+                    let pixel = S::splat(source.add(x * step));
+                    for tap in x + 1 - WIDTH..RUN {
+                        sums[x - tap] = S::fma(weight[tap], pixel, sums[x - tap]);
+                    }
+                }
+                weights = weights.add(RUN * S::LANES);
+            }
+            for (x, sum) in sums.into_iter().enumerate() {
+                S::store(self.out.add(x * self.out_step), sum);
             }
         }
     }

@@ -292,6 +292,7 @@ impl Winograd {
                     steps: [stride * S::LANES, ins * S::LANES, 0],
                     add: false,
                     depthwise: false,
+                    run: 1,
                 };
                 // SAFETY: taps and tiles stay in the position's part of V, results in that of M; `check` has bounded the
                 // weights.
