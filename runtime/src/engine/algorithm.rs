@@ -28,6 +28,17 @@ pub fn precision() -> Precision {
     if EXACT.load(Ordering::Relaxed) { Precision::Exact } else { Precision::Fast }
 }
 
+/// What Winograd's algorithm computes of a layer, by tiles of so many pixels.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tiles {
+    /// The output.
+    pub forward: Option<usize>,
+    /// The gradient of the input.
+    pub backward: Option<usize>,
+    /// The gradient of the weights, by tiles of 4 pixels.
+    pub weights: bool,
+}
+
 /// A convolution with a 3x3 kernel and stride 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
@@ -49,6 +60,24 @@ const SPEED: [f64; 2] = [1.75, 1.55];
 const PRODUCT: f64 = 3.0;
 /// Bytes a cycle of one core in which weights come from memory, shared by all.
 const STREAM: f64 = 5.5;
+
+/// Cycles to transform a tile of 4 pixels of a block and to read the result from a far cache, and to transform the sums of a
+/// pair of a channel and a block back.
+const GRAD: [f64; 2] = [1400.0, 300.0];
+/// Multiplications with addition of a register in a cycle for the direct gradient of weights.
+const GRAD_SPEED: f64 = 1.3;
+
+/// Whether the gradient of the weights of a layer of these sizes is faster by Winograd's algorithm with tiles of 4.
+pub fn winograd_grad(sizes: Sizes, isa: Isa, precision: Precision) -> bool {
+    let lanes = isa.lanes();
+    let [outs, height, width] = sizes.out;
+    let (in_blocks, out_blocks) = (sizes.ins.div_ceil(lanes) as f64, outs.div_ceil(lanes) as f64);
+    let pairs = sizes.ins as f64 * out_blocks;
+    let tiles = (sizes.batch * height.div_ceil(4) * width.div_ceil(4)) as f64;
+    let direct = (sizes.batch * height * width * 9) as f64 * pairs / GRAD_SPEED;
+    let transforms = (in_blocks + out_blocks) * GRAD[0];
+    precision == Precision::Fast && tiles * (36.0 * pairs / SPEED[1] + transforms) + pairs * GRAD[1] < direct
+}
 
 /// The tile of Winograd's algorithm that is fastest for these sizes; nothing where that is the direct one.
 pub fn tile(sizes: Sizes, isa: Isa, precision: Precision) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! The planner's walk over a graph: slots, layouts, lifetimes.
 
+use super::algorithm::Tiles;
 use super::geometry::Geometry;
 use super::kernels::{BatchNorm, FEW, WeightMap, from_output};
 use super::layout::Layout;
@@ -271,7 +272,7 @@ impl Drafting {
             wants_grad,
             rectified: wants_grad && !given && self.pools_rectified(id),
             geometry,
-            tiles: [None; 2],
+            tiles: Tiles::default(),
             unpacked: false,
             extra: Extra::default(),
         };
@@ -301,8 +302,8 @@ impl Drafting {
         let weights = self.graph.params[self.graph.nodes[id].first_param].shape.iter().product::<usize>();
         let slow = self.purpose.batch <= FEW && weights >= LARGE;
         self.nodes[id].unpacked = slow && geometry.reads_all() && !self.purpose.backward;
-        let [forward, backward] = geometry.tiles(self.purpose.isa, self.purpose.precision);
-        self.nodes[id].tiles = [forward.filter(|_| blocked), backward];
+        let Tiles { forward, backward, weights } = geometry.tiles(self.purpose.isa, self.purpose.precision);
+        self.nodes[id].tiles = Tiles { forward: forward.filter(|_| blocked), backward, weights: weights && blocked };
     }
 
     /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
@@ -378,9 +379,12 @@ impl Drafting {
                 let len = batch * input.value.chw.iter().product::<usize>();
                 extra.flat = Some(self.regions.add(len, forward, forward));
             }
-            let len = match self.nodes[id].tiles[0] {
+            let len = match self.nodes[id].tiles.forward {
                 _ if self.nodes[id].unpacked => 0,
-                Some(tile) => geometry.winograd(tile, &input.value, &value, 0).1.packed_len(lanes),
+                Some(tile) => {
+                    let (winograd, pack) = geometry.winograd(tile, &input.value, &value, 0, self.purpose.frozen);
+                    if winograd.fresh.is_some() { 0 } else { pack.packed_len(lanes) }
+                }
                 None => packed_len(geometry.forward(&input.value, &value)),
             };
             extra.weights = Some(self.regions.add(len, from, to));
@@ -389,12 +393,22 @@ impl Drafting {
             extra.scale = self.nodes[id].norm.map(|_| self.regions.add(padded, from, to));
             if wants_grad {
                 // Chunks of images are never more than there are images or 48; see `WeightGrad::new`.
-                let (grad, _) = geometry.weight_grad(&input.value, &self.slots[self.nodes[id].slot].grad);
-                extra.weight_grad = Some(self.regions.add(grad.chunks * grad.chunk_len, backward, backward));
+                let d_out = &self.slots[self.nodes[id].slot].grad;
+                let len = match self.nodes[id].tiles.weights {
+                    true => geometry.winograd_grad(&input.value, d_out, node.first_param).len(),
+                    false => {
+                        let (grad, _) = geometry.weight_grad(&input.value, d_out);
+                        grad.chunks * grad.chunk_len
+                    }
+                };
+                extra.weight_grad = Some(self.regions.add(len, backward, backward));
                 if self.nodes[node.inputs[0]].wants_grad {
                     let d_out = &self.slots[self.nodes[id].slot].grad;
-                    let len = match self.nodes[id].tiles[1] {
-                        Some(tile) => geometry.winograd_backward(tile, d_out, &input.grad, 0).1.packed_len(lanes),
+                    let len = match self.nodes[id].tiles.backward {
+                        Some(tile) => {
+                            let (winograd, pack) = geometry.winograd_backward(tile, d_out, &input.grad, 0);
+                            if winograd.fresh.is_some() { 0 } else { pack.packed_len(lanes) }
+                        }
                         None => packed_len(geometry.backward(d_out, &input.grad)),
                     };
                     extra.back_weights = Some(self.regions.add(len, backward, backward));

@@ -4,8 +4,8 @@
 //! pass to the input of a convolution with stride `s` is `s x s` correlations, one for each residue of the input's
 //! coordinates, so that no zero is ever multiplied.
 
-use super::algorithm::{self, Precision, Sizes};
-use super::kernels::{Block, Correlate, Isa, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradPack};
+use super::algorithm::{self, Precision, Sizes, Tiles};
+use super::kernels::{Block, Correlate, Isa, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradGrad, WinogradPack};
 use super::layout::Layout;
 use crate::graph::{Conv, ConvTranspose, Pad};
 use std::ops::Range;
@@ -87,20 +87,39 @@ impl Geometry {
         !self.transposed && !self.covers()
     }
 
-    /// The tiles of Winograd's algorithm for the layer and for its input's gradient, where it may be used and is fastest.
-    pub fn tiles(&self, isa: Isa, precision: Precision) -> [Option<usize>; 2] {
+    /// What Winograd's algorithm computes of the layer, since it may be used and is fastest.
+    pub fn tiles(&self, isa: Isa, precision: Precision) -> Tiles {
         let Conv { kernel, stride, dilation, .. } = self.conv;
         if !self.by_block() || !self.dense() || [kernel, stride, dilation] != [[3, 3], [1, 1], [1, 1]] {
-            return [None; 2];
+            return Tiles::default();
         }
-        let tile = |ins: usize, out| algorithm::tile(Sizes { batch: self.batch, ins, out }, isa, precision);
-        [tile(self.input[0], self.output), tile(self.output[0], self.input)]
+        let sizes = |ins: usize, out| Sizes { batch: self.batch, ins, out };
+        let forward = sizes(self.input[0], self.output);
+        Tiles {
+            forward: algorithm::tile(forward, isa, precision),
+            backward: algorithm::tile(sizes(self.output[0], self.input), isa, precision),
+            weights: algorithm::winograd_grad(forward, isa, precision),
+        }
     }
 
-    /// Winograd's algorithm for the layer, with the transform of its weights (the parameter with index `param`).
-    pub fn winograd(&self, tile: usize, input: &Layout, out: &Layout, param: usize) -> (Winograd, WinogradPack) {
+    /// Winograd's algorithm for the gradient of the weights (the parameter with index `param`).
+    pub fn winograd_grad(&self, input: &Layout, d_out: &Layout, param: usize) -> WinogradGrad {
         let pad = [self.conv.pad.top as isize, self.conv.pad.left as isize];
-        self.winograd_pair(tile, input, out, pad, param, false)
+        WinogradGrad::new(self.batch, *input, *d_out, pad, param)
+    }
+
+    /// Winograd's algorithm for the layer, with the transform of its weights (the parameter with index `param`), which a
+    /// network that is not `frozen` may do where they are read.
+    pub fn winograd(
+        &self,
+        tile: usize,
+        input: &Layout,
+        out: &Layout,
+        param: usize,
+        frozen: bool,
+    ) -> (Winograd, WinogradPack) {
+        let pad = [self.conv.pad.top as isize, self.conv.pad.left as isize];
+        self.winograd_pair(tile, input, out, pad, param, false, frozen)
     }
 
     /// Winograd's algorithm for the gradient of the layer's input.
@@ -112,7 +131,7 @@ impl Geometry {
         param: usize,
     ) -> (Winograd, WinogradPack) {
         let pad = [2 - self.conv.pad.top as isize, 2 - self.conv.pad.left as isize];
-        self.winograd_pair(tile, d_out, d_in, pad, param, true)
+        self.winograd_pair(tile, d_out, d_in, pad, param, true, false)
     }
 
     fn winograd_pair(
@@ -123,10 +142,13 @@ impl Geometry {
         pad: [isize; 2],
         param: usize,
         backward: bool,
+        frozen: bool,
     ) -> (Winograd, WinogradPack) {
         let channels = [self.output[0], self.input[0]];
         let pack = WinogradPack { tile, param, channels, backward, packed: 0, scale: None };
-        (Winograd::new(tile, self.batch, *from, *to, pad), pack)
+        let mut winograd = Winograd::new(tile, self.batch, *from, *to, pad);
+        winograd.fresh = (!frozen && winograd.reads_once()).then_some(pack);
+        (winograd, pack)
     }
 
     /// Whether each number of the layer's output is a sum over its whole input, as those of a linear layer are.

@@ -4,7 +4,7 @@
 //! nobody else reads) share its *slot*, a place for the value and one for its gradient. [`super::draft`] walks the graph to
 //! find slots, their layouts and lifetimes; [`super::emit`] then writes the steps.
 
-use super::algorithm::Precision;
+use super::algorithm::{Precision, Tiles};
 use super::draft::Drafting;
 use super::emit;
 use super::geometry::Geometry;
@@ -123,8 +123,8 @@ pub struct NodePlan {
     pub rectified: bool,
     /// The geometry of a convolution or linear layer.
     pub geometry: Option<Geometry>,
-    /// The tiles of Winograd's algorithm, where that computes the layer, and its input's gradient.
-    pub tiles: [Option<usize>; 2],
+    /// What Winograd's algorithm computes of it.
+    pub tiles: Tiles,
     /// Whether it is a linear layer that reads its weights where they are.
     pub unpacked: bool,
     /// Other places it needs, by use.
@@ -145,7 +145,7 @@ impl NodePlan {
             wants_grad: false,
             rectified: false,
             geometry: None,
-            tiles: [None; 2],
+            tiles: Tiles::default(),
             unpacked: false,
             extra,
         }
@@ -163,7 +163,7 @@ pub struct Extra {
     pub scale: Option<Region>,
     /// Packed weights of the backward pass to the input.
     pub back_weights: Option<Region>,
-    /// Packed weight gradients.
+    /// Packed weight gradients, or what Winograd's algorithm needs for them.
     pub weight_grad: Option<Region>,
     /// Winners of a max pool, or the mean of a batch normalisation.
     pub first: Option<Region>,

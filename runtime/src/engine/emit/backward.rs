@@ -264,9 +264,6 @@ impl Emitter<'_> {
         let input = node.inputs[0];
         let (from, d_out) = (self.value(input), self.grad(id));
         let param = node.first_param;
-        let (mut grad, map) = geometry.weight_grad(&from, &d_out);
-        grad.out = self.place(extra.weight_grad);
-        let unpack = Pack { map, param, packed: grad.out, chunks: grad.chunks, scale: None };
         if geometry.bias {
             self.steps.push(Step::BiasGrad(BiasGrad {
                 extent: [self.batch(), d_out.chw[1], d_out.chw[2]],
@@ -276,18 +273,41 @@ impl Emitter<'_> {
                 out: self.d_param(node.first_param + 1),
             }));
         }
-        self.push(Step::WeightGrad(grad));
+        let place = self.place(extra.weight_grad);
+        // What the end of this stage is followed by.
+        let mut last = Vec::new();
+        if draft.nodes[id].tiles.weights {
+            let mut grad = geometry.winograd_grad(&from, &d_out, param);
+            grad.place = place;
+            for round in 0..grad.rounds {
+                if round > 0 {
+                    self.push(Step::WinogradGrad(grad));
+                    self.end_stage();
+                }
+                grad.round = round;
+                self.push(Step::WinogradTiles(grad));
+                self.end_stage();
+            }
+            last.push(Step::WinogradGrad(grad));
+        } else {
+            let (mut grad, map) = geometry.weight_grad(&from, &d_out);
+            grad.out = place;
+            last.push(Step::Unpack(Pack { map, param, packed: place, chunks: grad.chunks, scale: None }));
+            self.push(Step::WeightGrad(grad));
+        }
         let mut correlates = Vec::new();
         if draft.nodes[input].wants_grad {
             let (d_in, mode) = self.grad_of(input);
             let mut packed = self.place(extra.back_weights);
             let accumulate = mode == GradMode::Add;
-            if let Some(tile) = draft.nodes[id].tiles[1] {
+            if let Some(tile) = draft.nodes[id].tiles.backward {
                 let (winograd, pack) = geometry.winograd_backward(tile, &d_out, &d_in, param);
+                if winograd.fresh.is_none() {
+                    self.push(Step::WinogradPack(WinogradPack { packed, ..pack }));
+                }
                 correlates.push(Step::Winograd(Winograd { weights: packed, accumulate, ..winograd }));
-                self.push(Step::WinogradPack(WinogradPack { packed, ..pack }));
             }
-            let direct = draft.nodes[id].tiles[1].is_none();
+            let direct = draft.nodes[id].tiles.backward.is_none();
             for (mut correlate, map) in direct.then(|| geometry.backward(&d_out, &d_in)).into_iter().flatten() {
                 for block in &mut correlate.blocks {
                     block.weights += packed;
@@ -301,6 +321,6 @@ impl Emitter<'_> {
         }
         self.end_stage();
         self.steps.append(&mut correlates);
-        self.push(Step::Unpack(unpack));
+        self.steps.append(&mut last);
     }
 }

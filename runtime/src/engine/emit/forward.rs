@@ -63,10 +63,12 @@ impl Emitter<'_> {
         }
         let mut packed = self.place(plan.extra.weights);
         let scale = norm.map(|_| scale);
-        if let Some(tile) = plan.tiles[0] {
+        if let Some(tile) = plan.tiles.forward {
             let (from, to) = (self.value(node.inputs[0]), self.value(id));
-            let (_, pack) = geometry.winograd(tile, &from, &to, node.first_param);
-            self.push(Step::WinogradPack(WinogradPack { packed, scale, ..pack }));
+            let (winograd, pack) = geometry.winograd(tile, &from, &to, node.first_param, self.draft.purpose.frozen);
+            if winograd.fresh.is_none() {
+                self.push(Step::WinogradPack(WinogradPack { packed, scale, ..pack }));
+            }
             return;
         }
         for (_, map) in geometry.forward(&self.value(node.inputs[0]), &self.value(id)) {
@@ -176,8 +178,11 @@ impl Emitter<'_> {
             self.push(Step::Linear(Linear { weight, half, bias, input, input_stride, len, out, batch, activation }));
             return;
         }
-        if let Some(tile) = plan.tiles[0] {
-            let (winograd, _) = geometry.winograd(tile, &from, &out, weight);
+        if let Some(tile) = plan.tiles.forward {
+            let (mut winograd, _) = geometry.winograd(tile, &from, &out, weight, self.draft.purpose.frozen);
+            if let Some(pack) = &mut winograd.fresh {
+                pack.scale = plan.norm.map(|_| self.place(plan.extra.scale));
+            }
             let bias = (geometry.bias || plan.norm.is_some()).then_some(bias);
             self.push(Step::Winograd(Winograd { weights, bias, residual, activation, ..winograd }));
             return;

@@ -45,7 +45,7 @@ pub use shuffle::{Order, Shuffle};
 pub use simd::{Isa, Simd};
 pub use weight_grad::{BiasGrad, WeightGrad};
 pub use window::{SubsampleGrad, Window, Windows};
-pub use winograd::{Winograd, WinogradPack};
+pub use winograd::{Winograd, WinogradGrad, WinogradPack};
 
 use super::profile::Clock;
 use super::threads::{Team, Worker, threads};
@@ -64,6 +64,8 @@ pub enum Step {
     Correlate(Correlate),
     Winograd(Winograd),
     WinogradPack(WinogradPack),
+    WinogradTiles(WinogradGrad),
+    WinogradGrad(WinogradGrad),
     Linear(Linear),
     WeightGrad(WeightGrad),
     BiasGrad(BiasGrad),
@@ -102,6 +104,8 @@ impl Step {
             Step::Correlate(step) => step.tasks(),
             Step::Winograd(step) => step.tasks(),
             Step::WinogradPack(step) => step.tasks(lanes),
+            Step::WinogradTiles(step) => step.transform_tasks(),
+            Step::WinogradGrad(step) => step.tasks(),
             Step::Linear(step) => step.tasks(),
             Step::WeightGrad(step) => step.tasks(),
             Step::BiasGrad(step) => step.tasks(),
@@ -130,6 +134,7 @@ impl Step {
         match self {
             Step::Correlate(step) => step.multiply_adds(lanes),
             Step::Winograd(step) => step.multiply_adds(),
+            Step::WinogradGrad(step) => step.multiply_adds(),
             Step::Linear(step) => step.multiply_adds(),
             Step::WeightGrad(step) => step.correlate.multiply_adds(lanes),
             _ => 0,
@@ -142,6 +147,8 @@ impl Step {
             Step::Correlate(step) => format!("correlate {}", step.describe()),
             Step::Winograd(step) => format!("winograd {}", step.describe()),
             Step::WinogradPack(_) => "winograd pack".into(),
+            Step::WinogradTiles(step) => format!("winograd tiles {}", step.describe()),
+            Step::WinogradGrad(step) => format!("winograd grad {}", step.describe()),
             Step::Linear(step) => format!("linear {}x{} to {}", step.batch, step.len, step.out.chw[0]),
             Step::WeightGrad(step) => format!("weight grad {}", step.correlate.describe()),
             Step::Pack(_) => "pack".into(),
@@ -180,6 +187,7 @@ impl Step {
         match self {
             Step::Correlate(step) => step.check(len, lanes),
             Step::Winograd(step) => step.check(len, lanes),
+            Step::WinogradTiles(step) | Step::WinogradGrad(step) => step.check(len, lanes),
             Step::WeightGrad(step) => step.check(len, lanes),
             _ => {}
         }
@@ -198,8 +206,10 @@ impl Step {
                 Step::Repack(step) => step.run(mem, tasks),
                 Step::Clear(step) => step.run(mem, tasks),
                 Step::Correlate(step) => step.run::<S>(mem, tasks),
-                Step::Winograd(step) => step.run::<S>(mem, scratch, tasks),
+                Step::Winograd(step) => step.run::<S>(mem, outside, scratch, tasks),
                 Step::WinogradPack(step) => step.run::<S>(mem, outside, tasks),
+                Step::WinogradTiles(step) => step.transform::<S>(mem, tasks),
+                Step::WinogradGrad(step) => step.run::<S>(mem, outside, scratch, tasks),
                 Step::Linear(step) => step.run::<S>(mem, outside, tasks),
                 Step::WeightGrad(step) => step.run::<S>(mem, tasks),
                 Step::BiasGrad(step) => step.run::<S>(mem, tasks),
@@ -291,6 +301,7 @@ impl Program {
                     winograd.arrange(isa, threads());
                     scratch = scratch.max(winograd.scratch(isa.lanes()));
                 }
+                Step::WinogradGrad(grad) => scratch = scratch.max(grad.scratch()),
                 _ => {}
             }
             step.check(arena_len, isa.lanes());
@@ -338,6 +349,3 @@ fn with_scratch(len: usize, f: impl FnOnce(Mem<'_>)) {
         f(Mem::new(&mut scratch[start..start + len]));
     });
 }
-
-#[cfg(test)]
-mod winograd_tests;

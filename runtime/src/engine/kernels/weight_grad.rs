@@ -170,19 +170,9 @@ impl WeightGrad {
         // SAFETY: `check` has bounded every source and gradient address; `out` holds the registers of these taps.
         unsafe {
             let mut sums = [[S::zero(); TAPS]; BLOCKS];
-            for [source, mut grad] in self.reached(mem, rows, tile) {
-                let mut source = source.offset(offset);
-                for _ in 0..c.extent[2] {
-                    let d: [S::V; BLOCKS] = std::array::from_fn(|block| S::load(grad.add(block * d_block)));
-                    for tap in 0..TAPS {
-                        let x = S::splat(source.add(tap));
-                        for block in 0..BLOCKS {
-                            sums[block][tap] = S::fma(d[block], x, sums[block][tap]);
-                        }
-                    }
-                    source = source.wrapping_add(x_step);
-                    grad = grad.wrapping_add(d_step);
-                }
+            for [source, grad] in self.reached(mem, rows, tile) {
+                let sources = [source.offset(offset), grad];
+                products::<S, BLOCKS, TAPS>(&mut sums, sources, [x_step, d_step], d_block, c.extent[2]);
             }
             for (block, sums) in sums.into_iter().enumerate() {
                 for (tap, sum) in sums.into_iter().enumerate() {
@@ -258,6 +248,35 @@ impl WeightGrad {
                 let out = out.add(t * S::LANES);
                 S::store(out, if first { sum } else { S::add(S::load(out), sum) });
             }
+        }
+    }
+}
+
+/// Adds to `sums` the products of `len` pixels: of the register at the second address of each block, `d_block` apart, with
+/// each of `TAPS` neighbouring numbers at the first. Both addresses move on by `steps` a pixel.
+///
+/// # Safety
+/// The instruction set of `S` is switched on in the caller, and all of that is readable.
+#[inline(always)]
+pub unsafe fn products<S: Simd, const BLOCKS: usize, const TAPS: usize>(
+    sums: &mut [[S::V; TAPS]; BLOCKS],
+    [mut source, mut grad]: [*const f32; 2],
+    steps: [usize; 2],
+    d_block: usize,
+    len: usize,
+) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        for _ in 0..len {
+            let d: [S::V; BLOCKS] = std::array::from_fn(|block| S::load(grad.add(block * d_block)));
+            for tap in 0..TAPS {
+                let x = S::splat(source.add(tap));
+                for block in 0..BLOCKS {
+                    sums[block][tap] = S::fma(d[block], x, sums[block][tap]);
+                }
+            }
+            source = source.wrapping_add(steps[0]);
+            grad = grad.wrapping_add(steps[1]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Winograd's algorithm against the definition of convolution in double precision.
 
-use super::{Isa, Outside, Program, Step, Winograd, WinogradPack};
+use super::{Winograd, WinogradGrad, WinogradPack};
+use crate::engine::kernels::{Isa, Mem, Outside, Program, Step};
 use crate::engine::layout::Layout;
 use crate::engine::threads;
 use crate::graph::Activation;
@@ -87,4 +88,60 @@ proptest! {
 
 fn indices(a: usize, b: usize, c: usize, d: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> {
     (0..a * b * c * d).map(move |i| (i / (b * c * d), i / (c * d) % b, i / d % c, i % d))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn is_a_gradient(
+        seed in any::<u64>(),
+        sizes in (1_usize..4, 1_usize..70, 1_usize..70, 1_usize..12, 1_usize..12),
+        pads in (0_isize..3, 0_isize..3),
+        rounds in 1_usize..4,
+    ) {
+        let (batch, ins, outs, height, width) = sizes;
+        for isa in Isa::available() {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let lanes = isa.lanes();
+            let input = Layout { halo: [2, 1], ..Layout::blocked([ins, height, width], lanes) };
+            let d_out = Layout { halo: [0, 2], ..Layout::blocked([outs, height, width], lanes) }.at(len(&input, batch));
+            let mut grad = WinogradGrad::new(batch, input, d_out, [pads.0, pads.1], 0);
+            grad.place = d_out.at + len(&d_out, batch);
+            // A round has a tile at least.
+            let rounds = rounds.min(batch * height.div_ceil(4) * width.div_ceil(4));
+            grad.rounds = rounds;
+            let mut arena: Vec<f32> = (0..grad.place + grad.len()).map(|_| rng.gen_range(-1.0..1.0)).collect();
+            // The halo of an input holds zeros, and so do the channels that fill up a block.
+            for row in 0..input.rows(batch) {
+                let at = input.row_at(row);
+                arena[at - 2 * lanes..at].fill(0.0);
+                arena[at + width * lanes..at + (width + 1) * lanes].fill(0.0);
+            }
+            let before = arena.clone();
+            let mut steps = Vec::new();
+            for round in 0..rounds {
+                grad.round = round;
+                steps.extend([Step::WinogradTiles(grad), Step::Barrier, Step::WinogradGrad(grad), Step::Barrier]);
+            }
+            let start: Vec<f32> = (0..ins * outs * 9).map(|_| rng.gen_range(-1.0..1.0)).collect();
+            let mut found = start.clone();
+            let program = Program::new(steps, isa, arena.len());
+            let places = [Some(Mem::new(&mut found))];
+            program.run(&mut arena, Outside { grads: &places, ..Outside::default() }, &threads::team());
+            for (o, c, ky, kx) in indices(outs, ins, 3, 3) {
+                let i = (o * ins + c) * 9 + ky * 3 + kx;
+                let mut want = f64::from(start[i]);
+                for (n, y, x, _) in indices(batch, height, width, 1) {
+                    let (row, col) = ((y + ky) as isize - pads.0, (x + kx) as isize - pads.1);
+                    if (0..height as isize).contains(&row) && (0..width as isize).contains(&col) {
+                        let pixel = before[input.element(n, c, row as usize, col as usize)];
+                        want += f64::from(pixel) * f64::from(before[d_out.element(n, o, y, x)]);
+                    }
+                }
+                let found = f64::from(found[i]);
+                prop_assert!((found - want).abs() < 4e-4, "{found} for {want} at {o} {c} {ky} {kx}, {isa:?}");
+            }
+        }
+    }
 }
