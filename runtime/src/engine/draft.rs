@@ -2,11 +2,11 @@
 
 use super::algorithm::Tiles;
 use super::geometry::Geometry;
-use super::kernels::{BatchNorm, FEW, WeightMap, from_output};
+use super::kernels::{BEYOND, BatchNorm, FEW, WeightMap, from_output};
 use super::layout::Layout;
 use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
 use super::regions::Regions;
-use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
+use crate::graph::{Activation, Graph, Op, Pad, Pool, PoolKind, Shape};
 
 /// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
 const PACK_FIRST: usize = 1 << 21;
@@ -229,6 +229,7 @@ impl Drafting {
             };
         let shared = self.shared(id);
         let residual = if let Op::Add = node.op { self.residual(id).map(|(_, other)| other) } else { None };
+        let pools = self.pools(id).filter(|_| self.read_by_pixel(id));
         let slot = match shared {
             Some(input) => self.nodes[input].slot,
             None => {
@@ -237,10 +238,10 @@ impl Drafting {
                 if let (Op::Activation(_) | Op::Dropout { .. }, Some(input)) = (node.op, inputs.first()) {
                     chw = self.slots[self.nodes[*input].slot].value.chw;
                 }
-                let value =
-                    if given && self.read_by_pixel(id) { Layout::planar(chw) } else { Layout::blocked(chw, lanes) };
+                let planar = (given || pools.is_some()) && self.read_by_pixel(id);
+                let value = if planar { Layout::planar(chw) } else { Layout::blocked(chw, lanes) };
                 // What is given is loaded before the first node runs.
-                let time = if given { 0 } else { Self::forward_time(id) };
+                let time = if given { 0 } else { Self::forward_time(pools.unwrap_or(id)) };
                 let region = self.regions.add(0, time, time);
                 self.slots.push(Slot { value, grad: Layout::blocked(chw, lanes), region, grad_region: None });
                 self.slots.len() - 1
@@ -268,6 +269,7 @@ impl Drafting {
             writer,
             fused: None,
             norm: None,
+            pooled: None,
             residual: None,
             wants_grad,
             rectified: wants_grad && !given && self.pools_rectified(id),
@@ -276,6 +278,9 @@ impl Drafting {
             unpacked: false,
             extra: Extra::default(),
         };
+        if let Some(conv) = pools {
+            self.nodes[conv].pooled = Some(id);
+        }
         if let (Some(writer), Some(_)) = (writer, shared) {
             match node.op {
                 Op::Activation(activation) => {
@@ -304,6 +309,26 @@ impl Drafting {
         self.nodes[id].unpacked = slow && geometry.reads_all() && !self.purpose.backward;
         let Tiles { forward, backward, weights } = geometry.tiles(self.purpose.isa, self.purpose.precision);
         self.nodes[id].tiles = Tiles { forward: forward.filter(|_| blocked), backward, weights: weights && blocked };
+    }
+
+    /// The convolution that computes `id`, a pool of two rows and columns, too: it has few channels, reads a plain map, and
+    /// nobody else wants its result.
+    fn pools(&self, id: usize) -> Option<usize> {
+        let node = &self.graph.nodes[id];
+        let Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Avg(_), kernel: [2, 2], stride: [2, 2], pad }) = node.op else {
+            return None;
+        };
+        let input = *node.inputs.first().filter(|_| pad == Pad::default() && !self.is_given(id))?;
+        let slot = self.nodes[input].slot;
+        let (conv, plan) = self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
+        let fused = plan.fused.map_or(true, |fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
+        // Nothing that the convolution does not do itself may lie between.
+        let chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);
+        let done = chain.clone().all(|other| plan.fused == Some(other) || plan.norm == Some(other));
+        let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
+        let pays = plan.geometry?.few_channels(&reads);
+        let inference = !self.purpose.training && !self.purpose.backward;
+        (inference && fused && done && plan.residual.is_none() && pays && self.alone(id, input)).then_some(conv)
     }
 
     /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
@@ -344,7 +369,7 @@ impl Drafting {
         }
         if self.is_given(id) {
             let slot = &self.slots[self.nodes[id].slot];
-            let (region, len) = (slot.region, batch * slot.value.image());
+            let (region, len) = (slot.region, batch * slot.value.image() + BEYOND);
             self.regions.grow(region, len);
             return;
         }
@@ -437,9 +462,19 @@ impl Drafting {
             _ => {}
         }
         self.nodes[id].extra = extra;
+        if self.pooled_away(id) {
+            return;
+        }
         let slot = &self.slots[self.nodes[id].slot];
-        let (region, len) = (slot.region, batch * slot.value.image());
+        // Who reads a plain map by the register may read a little more than there is.
+        let beyond = if slot.value.block == 1 { BEYOND } else { 0 };
+        let (region, len) = (slot.region, batch * slot.value.image() + beyond);
         self.regions.grow(region, len);
+    }
+
+    /// Whether the value of `id` is never there, since the convolution that would write it pools it.
+    fn pooled_away(&self, id: usize) -> bool {
+        self.nodes.iter().any(|plan| plan.slot == self.nodes[id].slot && plan.pooled.is_some())
     }
 
     /// The halos that a convolution needs around its input and around its output's gradient. Lengths are taken only after

@@ -5,7 +5,7 @@
 //! coordinates, so that no zero is ever multiplied.
 
 use super::algorithm::{self, Precision, Sizes, Tiles};
-use super::kernels::{Block, Correlate, Isa, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradGrad, WinogradPack};
+use super::kernels::{WIDEST_KERNEL, Block, Correlate, Isa, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradGrad, WinogradPack};
 use super::layout::Layout;
 use crate::graph::{Conv, ConvTranspose, Pad};
 use std::ops::Range;
@@ -85,6 +85,18 @@ impl Geometry {
     /// Whether each block of the layer's correlation is one of its output's channels, with a row for each of the output's.
     pub fn by_block(&self) -> bool {
         !self.transposed && !self.covers()
+    }
+
+    /// Whether the layer's output channels are so few that registers of neighbouring pixels of `input` are fuller than
+    /// registers of channels.
+    pub fn few_channels(&self, input: &Layout) -> bool {
+        let Conv { kernel, stride, dilation, .. } = self.conv;
+        let [outs, _, width] = self.output;
+        let plain = input.block == 1 && [stride, dilation] == [[1, 1], [1, 1]] && kernel[1] <= WIDEST_KERNEL;
+        // Channels are computed by the three.
+        let channels = outs.next_multiple_of(3);
+        let registers = width.div_ceil(2 * self.lanes) * 2;
+        self.by_block() && self.dense() && plain && channels <= self.lanes && channels * registers < width
     }
 
     /// What Winograd's algorithm computes of the layer, since it may be used and is fastest.

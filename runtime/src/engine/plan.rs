@@ -115,6 +115,8 @@ pub struct NodePlan {
     pub fused: Option<usize>,
     /// A batch normalisation that is folded into the convolution at this node.
     pub norm: Option<usize>,
+    /// A pool that this node, a convolution, computes itself, so that its own result is never there.
+    pub pooled: Option<usize>,
     /// A value that this node, a writer, adds to its own.
     pub residual: Option<usize>,
     /// Whether a gradient has to reach it.
@@ -141,6 +143,7 @@ impl NodePlan {
             writer: None,
             fused: None,
             norm: None,
+            pooled: None,
             residual: None,
             wants_grad: false,
             rectified: false,

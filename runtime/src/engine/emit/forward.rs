@@ -5,7 +5,7 @@ use crate::engine::geometry::Geometry;
 use crate::engine::kernels::*;
 use crate::engine::layout::Layout;
 use crate::engine::regions::Region;
-use crate::graph::Op;
+use crate::graph::{Op, Pool, PoolKind};
 
 impl Emitter<'_> {
     pub(super) fn forward(&mut self) {
@@ -82,8 +82,11 @@ impl Emitter<'_> {
         let draft = self.draft;
         let (node, plan) = (&draft.graph.nodes[id], &draft.nodes[id]);
         let (from, out, batch) = (self.value(node.inputs[0]), self.value(id), self.batch());
-        if plan.first {
+        if plan.first && plan.pooled.is_none() {
             self.clear_halo(out);
+        }
+        if draft.nodes.iter().any(|conv| conv.pooled == Some(id)) {
+            return;
         }
         if let Some(geometry) = &plan.geometry {
             return self.forward_conv(id, geometry, from, out);
@@ -196,6 +199,13 @@ impl Emitter<'_> {
                 for (index, block) in correlate.blocks.iter_mut().enumerate() {
                     block.bias = Some(bias + index * geometry.lanes);
                 }
+            }
+            if let Some(pool) = plan.pooled {
+                let average = matches!(self.draft.graph.nodes[pool].op, Op::Pool(Pool { kind: PoolKind::Avg(_), .. }));
+                let (out, rectify) = (self.value(pool), activation.is_some());
+                self.clear_halo(out);
+                self.push(Step::ConvPool(ConvPool { correlate, out, rectify, average }));
+                return;
             }
             (correlate.residual, correlate.activation) = (residual, activation);
             weights += map.packed_len();

@@ -95,8 +95,12 @@ pub struct Tasks {
     panel: usize,
     /// Taps that read pixels one behind the other; see [`Tile::run`].
     run: usize,
+    /// Whether weights are asked for before they are needed.
+    ahead: bool,
 }
 
+/// Weights that a second cache keeps from one call to the next.
+const NEAR: usize = 1 << 17;
 /// Pixels of a task: long enough to be worth reading the weights into the first cache.
 const PIXELS: usize = 224;
 /// Elements of weights that stay in the first cache.
@@ -123,7 +127,9 @@ impl Correlate {
         let run = self.tap_run(isa.lanes());
         let panel = (PANEL / (together * isa.lanes())).max(16).next_multiple_of(run);
         let rows = (PIXELS / cols).clamp(1, rows.max(1));
-        self.tasks = Tasks { groups, rows, cols, panel, run };
+        let weights = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum::<usize>();
+        let ahead = self.extent[0] == 1 && weights * isa.lanes() > NEAR;
+        self.tasks = Tasks { groups, rows, cols, panel, run, ahead };
     }
 
     /// 3 or 5 if all taps come in such runs, each tap a pixel behind the one before; else 1.
@@ -252,8 +258,8 @@ impl Correlate {
             for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
                 let panel = start..all_taps.len().min(start + self.tasks.panel);
                 // While one panel is in use, the weights of the next one are on their way. With more images than one they
-                // come from a cache anyway.
-                let ahead = if self.extent[0] == 1 { self.tasks.panel } else { 0 };
+                // come from a cache anyway, and so do few of them.
+                let ahead = if self.tasks.ahead { self.tasks.panel } else { 0 };
                 let next = panel.end..all_taps.len().min(panel.end + ahead);
                 for (i, y) in rows.clone().enumerate() {
                     let part = next.len() * i / rows.len()..next.len() * (i + 1) / rows.len();

@@ -7,6 +7,7 @@
 //! * the instruction set that a step runs with has been found on this processor.
 
 mod column;
+mod conv_pool;
 mod correlate;
 mod crew;
 mod denormals;
@@ -28,6 +29,7 @@ mod window;
 mod winograd;
 
 pub use column::{Across, Columns};
+pub use conv_pool::{BEYOND, ConvPool, WIDEST_KERNEL};
 pub use correlate::{Block, Correlate};
 pub use crew::{Crew, pause};
 pub use denormals::FlushDenormals;
@@ -62,6 +64,7 @@ pub enum Step {
     Repack(Repack),
     Clear(Clear),
     Correlate(Correlate),
+    ConvPool(ConvPool),
     Winograd(Winograd),
     WinogradPack(WinogradPack),
     WinogradTiles(WinogradGrad),
@@ -102,6 +105,7 @@ impl Step {
             Step::Repack(step) => step.tasks(),
             Step::Clear(step) => step.tasks(),
             Step::Correlate(step) => step.tasks(),
+            Step::ConvPool(step) => step.tasks(),
             Step::Winograd(step) => step.tasks(),
             Step::WinogradPack(step) => step.tasks(lanes),
             Step::WinogradTiles(step) => step.transform_tasks(),
@@ -133,6 +137,7 @@ impl Step {
     pub fn multiply_adds(&self, lanes: usize) -> u64 {
         match self {
             Step::Correlate(step) => step.multiply_adds(lanes),
+            Step::ConvPool(step) => step.correlate.multiply_adds(lanes),
             Step::Winograd(step) => step.multiply_adds(),
             Step::WinogradGrad(step) => step.multiply_adds(),
             Step::Linear(step) => step.multiply_adds(),
@@ -145,6 +150,7 @@ impl Step {
     pub fn describe(&self) -> String {
         match self {
             Step::Correlate(step) => format!("correlate {}", step.describe()),
+            Step::ConvPool(step) => format!("conv pool {}", step.correlate.describe()),
             Step::Winograd(step) => format!("winograd {}", step.describe()),
             Step::WinogradPack(_) => "winograd pack".into(),
             Step::WinogradTiles(step) => format!("winograd tiles {}", step.describe()),
@@ -186,6 +192,7 @@ impl Step {
     fn check(&self, len: usize, lanes: usize) {
         match self {
             Step::Correlate(step) => step.check(len, lanes),
+            Step::ConvPool(step) => step.check(len, lanes),
             Step::Winograd(step) => step.check(len, lanes),
             Step::WinogradTiles(step) | Step::WinogradGrad(step) => step.check(len, lanes),
             Step::WeightGrad(step) => step.check(len, lanes),
@@ -206,6 +213,7 @@ impl Step {
                 Step::Repack(step) => step.run(mem, tasks),
                 Step::Clear(step) => step.run(mem, tasks),
                 Step::Correlate(step) => step.run::<S>(mem, tasks),
+                Step::ConvPool(step) => step.run::<S>(mem, tasks),
                 Step::Winograd(step) => step.run::<S>(mem, outside, scratch, tasks),
                 Step::WinogradPack(step) => step.run::<S>(mem, outside, tasks),
                 Step::WinogradTiles(step) => step.transform::<S>(mem, tasks),

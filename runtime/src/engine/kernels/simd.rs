@@ -122,6 +122,20 @@ pub trait Simd: Sized {
     unsafe fn larger(a: Self::V, b: Self::V) -> Self::V;
     /// `x` where `sign` is positive, else zero.
     unsafe fn where_positive(sign: Self::V, x: Self::V) -> Self::V;
+    /// The lanes with even and those with odd numbers, of `a` and then of `b`.
+    #[inline(always)]
+    unsafe fn split(a: Self::V, b: Self::V) -> [Self::V; 2] {
+        let mut joined = [0.0_f32; 32];
+        // SAFETY: no register has more than 16 lanes.
+        unsafe {
+            Self::store(joined.as_mut_ptr(), a);
+            Self::store(joined.as_mut_ptr().add(Self::LANES), b);
+            [0, 1].map(|odd| {
+                let lanes: [f32; 16] = std::array::from_fn(|i| joined[2 * i + odd]);
+                Self::load(lanes.as_ptr())
+            })
+        }
+    }
     /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks: a function call, not inlined.
     ///
     /// # Safety
@@ -284,6 +298,14 @@ mod x86 {
             unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(sign, _mm256_setzero_ps()), x) }
         }
         #[inline(always)]
+        unsafe fn split(a: __m256, b: __m256) -> [__m256; 2] {
+            // SAFETY: see above. Within halves first, then the halves' halves.
+            unsafe {
+                [_mm256_shuffle_ps::<0b10_00_10_00>(a, b), _mm256_shuffle_ps::<0b11_01_11_01>(a, b)]
+                    .map(|v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v))))
+            }
+        }
+        #[inline(always)]
         unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
             #[target_feature(enable = "avx2,fma,f16c")]
             unsafe fn tile_256(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
@@ -366,6 +388,15 @@ mod x86 {
         unsafe fn where_positive(sign: __m512, x: __m512) -> __m512 {
             // SAFETY: see above.
             unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(sign, _mm512_setzero_ps()), x) }
+        }
+        #[inline(always)]
+        unsafe fn split(a: __m512, b: __m512) -> [__m512; 2] {
+            // SAFETY: see above.
+            unsafe {
+                let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+                let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+                [_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b)]
+            }
         }
         #[inline(always)]
         unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {

@@ -7,10 +7,17 @@
 use super::{Isa, Simd};
 
 /// Most blocks of a group.
-pub const GROUP: usize = 4;
+const GROUP: usize = 4;
+
+/// Most blocks of a group for a single pixel.
+const GROUP_OF_ONE: usize = 8;
 
 /// How many of `run` blocks to compute at once for rows of `cols` pixels.
 pub fn best_group(isa: Isa, run: usize, cols: usize, far: bool) -> usize {
+    if cols == 1 {
+        // Sums of one pixel wait for each other; more of them keep the units busy.
+        return run.min(GROUP_OF_ONE);
+    }
     let widest = isa.widest();
     let cost = |n: usize| {
         let n = run.div_ceil(run.div_ceil(n));
@@ -59,13 +66,17 @@ pub struct Tile<'a> {
 const RUN_5_TILE: usize = 10;
 
 /// Most pixels of a tile of `blocks` blocks.
-pub fn widest(widest: [usize; 4], blocks: usize, far: bool, run: usize) -> usize {
+pub const fn widest(widest: [usize; 4], blocks: usize, far: bool, run: usize) -> usize {
+    if blocks > GROUP {
+        return 1;
+    }
     let most = match run {
         _ if far => FAR_TILE,
         5 if blocks == 1 => RUN_5_TILE,
         _ => usize::MAX,
     };
-    widest[blocks - 1].min(most)
+    let width = widest[blocks - 1];
+    if width < most { width } else { most }
 }
 
 impl Tile<'_> {
@@ -88,7 +99,11 @@ impl Tile<'_> {
                 1 => self.blocks::<S, 1>(width, step),
                 2 => self.blocks::<S, 2>(width, step),
                 3 => self.blocks::<S, 3>(width, step),
-                _ => self.blocks::<S, 4>(width, step),
+                4 => self.blocks::<S, 4>(width, step),
+                5 => self.sums::<S, 5, 1>(step),
+                6 => self.sums::<S, 6, 1>(step),
+                7 => self.sums::<S, 7, 1>(step),
+                _ => self.sums::<S, 8, 1>(step),
             }
         }
     }
@@ -133,7 +148,7 @@ impl Tile<'_> {
 
     #[inline(always)]
     unsafe fn sums<S: Simd, const N: usize, const WIDTH: usize>(&self, step: usize) {
-        if const { WIDTH > S::WIDEST[N - 1] } {
+        if const { WIDTH > widest(S::WIDEST, N, false, 1) } {
             unreachable!("engine: a tile of {N} blocks is no wider than the registers allow");
         }
         let [out_step, weight_step, bias_step] = self.steps;
@@ -153,7 +168,10 @@ impl Tile<'_> {
             let mut weights = self.weights;
             for tap in self.taps {
                 let source = self.source.offset(*tap as isize);
-                let weight: [S::V; N] = std::array::from_fn(|block| S::load(weights.add(block * weight_step)));
+                let mut weight = [S::zero(); N];
+                for block in 0..N {
+                    weight[block] = S::load(weights.add(block * weight_step));
+                }
                 for x in 0..WIDTH {
                     let pixel = S::splat(source.add(x * step));
                     for block in 0..N {
@@ -208,7 +226,7 @@ impl Tile<'_> {
     /// broadcast for each pixel of a run instead of one for each multiplication.
     #[inline(always)]
     unsafe fn runs<S: Simd, const RUN: usize, const WIDTH: usize>(&self, step: usize) {
-        if const { WIDTH > S::WIDEST[0] || RUN == 5 && WIDTH > RUN_5_TILE } {
+        if const { WIDTH > widest(S::WIDEST, 1, false, RUN) } {
             unreachable!("engine: a tile with runs is no wider than the registers allow");
         }
         // SAFETY: as for `sums`; a run's pixels are those that its taps read.
@@ -223,12 +241,18 @@ impl Tile<'_> {
             let mut weights = self.weights;
             for taps in self.taps.chunks_exact(RUN) {
                 let source = self.source.offset(taps[0] as isize);
-                let weight: [S::V; RUN] = std::array::from_fn(|tap| S::load(weights.add(tap * S::LANES)));
-                for tap in 0..RUN - 1 {
-                    let pixel = S::splat(source.add(tap * step));
-                    for back in 0..=tap.min(WIDTH - 1) {
-                        let (x, tap) = (back, tap - back);
-                        sums[x] = S::fma(weight[tap], pixel, sums[x]);
+                // Not `from_fn`, which the compiler may call instead of inlining it: without the instruction set.
+                let mut weight = [S::zero(); RUN];
+                for tap in 0..RUN {
+                    weight[tap] = S::load(weights.add(tap * S::LANES));
+                }
+                // All loops have constant bounds, since only such loops are unrolled before arrays become registers.
+                for x in 0..RUN - 1 {
+                    let pixel = S::splat(source.add(x * step));
+                    for tap in 0..RUN - 1 {
+                        if tap <= x && x - tap < WIDTH {
+                            sums[x - tap] = S::fma(weight[tap], pixel, sums[x - tap]);
+                        }
                     }
                 }
                 for x in RUN - 1..WIDTH {
@@ -237,10 +261,15 @@ impl Tile<'_> {
                         sums[x - tap] = S::fma(weight[tap], pixel, sums[x - tap]);
                     }
                 }
-                for x in WIDTH.max(RUN - 1)..WIDTH + RUN - 1 {
-                    let pixel = S::splat(source.add(x * step));
-                    for tap in x + 1 - WIDTH..RUN {
-                        sums[x - tap] = S::fma(weight[tap], pixel, sums[x - tap]);
+                for end in 1..RUN {
+                    let x = WIDTH + end - 1;
+                    if x >= RUN - 1 {
+                        let pixel = S::splat(source.add(x * step));
+                        for tap in 1..RUN {
+                            if tap >= end && tap <= x {
+                                sums[x - tap] = S::fma(weight[tap], pixel, sums[x - tap]);
+                            }
+                        }
                     }
                 }
                 weights = weights.add(RUN * S::LANES);

@@ -268,7 +268,10 @@ pub unsafe fn products<S: Simd, const BLOCKS: usize, const TAPS: usize>(
     // SAFETY: the caller's promises.
     unsafe {
         for _ in 0..len {
-            let d: [S::V; BLOCKS] = std::array::from_fn(|block| S::load(grad.add(block * d_block)));
+            let mut d = [S::zero(); BLOCKS];
+            for block in 0..BLOCKS {
+                d[block] = S::load(grad.add(block * d_block));
+            }
             for tap in 0..TAPS {
                 let x = S::splat(source.add(tap));
                 for block in 0..BLOCKS {

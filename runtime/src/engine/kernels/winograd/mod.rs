@@ -26,7 +26,7 @@ use pack::position_len;
 
 use super::mem::{Mem, Outside};
 use super::pointwise;
-use super::tile::{Tile, best_group};
+use super::tile::{Tile, best_group, widest};
 use super::{Isa, Simd};
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
@@ -136,7 +136,7 @@ impl Winograd {
         let all = self.all_tiles();
         let tiles = all.div_ceil(all.div_ceil(self.wanted_tiles()));
         let group = best_group(isa, blocks, tiles, false);
-        let width = tiles.div_ceil(tiles.div_ceil(isa.widest()[group - 1]));
+        let width = tiles.div_ceil(tiles.div_ceil(widest(isa.widest(), group, false, 1)));
         let groups = blocks.div_ceil(group);
         let parts = (2 * threads).div_ceil(all.div_ceil(tiles)).clamp(1, groups);
         let taps = (0..ins).map(|c| (c / lanes * tiles * lanes + c % lanes) as i32).collect();
