@@ -93,10 +93,11 @@ impl Geometry {
         let Conv { kernel, stride, dilation, .. } = self.conv;
         let [outs, _, width] = self.output;
         let plain = input.block == 1 && [stride, dilation] == [[1, 1], [1, 1]] && kernel[1] <= WIDEST_KERNEL;
-        // Channels are computed by the three.
+        // Channels are computed by the three. Registers of channels need one for each pixel; where that is less than half as
+        // many again, they are faster.
         let channels = outs.next_multiple_of(3);
-        let registers = width.div_ceil(2 * self.lanes) * 2;
-        self.by_block() && self.dense() && plain && channels <= self.lanes && channels * registers < width
+        let registers = channels * width.div_ceil(2 * self.lanes) * 2;
+        self.by_block() && self.dense() && plain && channels <= self.lanes && registers * 3 < width * 2
     }
 
     /// What Winograd's algorithm computes of the layer, since it may be used and is fastest.

@@ -223,7 +223,7 @@ impl Step {
                 Step::BiasGrad(step) => step.run::<S>(mem, tasks),
                 Step::Pointwise(step) => step.run::<S>(mem, outside.seed, tasks),
                 Step::PreluGrad(step) => step.run(mem),
-                Step::Window(step) => step.run::<S>(mem, tasks),
+                Step::Window(step) => step.run::<S>(mem, scratch, tasks),
                 Step::WindowGrad(step) => step.run_grad::<S>(mem, tasks),
                 Step::SubsampleGrad(step) => step.run(mem, tasks),
                 Step::Statistics(step) => step.statistics::<S>(mem, tasks),
@@ -310,6 +310,7 @@ impl Program {
                     scratch = scratch.max(winograd.scratch(isa.lanes()));
                 }
                 Step::WinogradGrad(grad) => scratch = scratch.max(grad.scratch()),
+                Step::Window(window) => scratch = scratch.max(window.scratch(isa.lanes())),
                 _ => {}
             }
             step.check(arena_len, isa.lanes());

@@ -118,12 +118,18 @@ impl Window {
         self.out.rows(self.batch)
     }
 
+    /// Numbers that a thread needs for itself: a row of the map.
+    pub fn scratch(&self, lanes: usize) -> usize {
+        self.map.chw[2] * lanes
+    }
+
     /// Computes the output rows `tasks`.
     ///
     /// # Safety
-    /// Nobody else touches these rows of `out` and `winners`, and nobody writes to `map` or the parameters.
+    /// Nobody else touches these rows of `out` and `winners`, and nobody writes to `map` or the parameters; `scratch` is this
+    /// thread's own, as long as [`Window::scratch`] says.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
         let [_, height, width] = self.map.chw;
         let [channels, out_height, out_width] = self.out.chw;
         let lanes = S::LANES;
@@ -140,7 +146,7 @@ impl Window {
             };
             if let (Some(PoolKind::Max), None) = (self.windows.extremum(), &winners) {
                 // SAFETY: passed on from the caller.
-                unsafe { self.maximum::<S>(&rows, row, out) };
+                unsafe { self.maximum::<S>(&rows, row, scratch.write(0, width * lanes), out) };
                 continue;
             }
             if let Some(kind) = self.windows.extremum() {
@@ -170,21 +176,33 @@ impl Window {
         }
     }
 
-    /// A maximum whose winners nobody asks for, in a register.
+    /// A maximum whose winners nobody asks for: of columns first, whose results all windows of a row share.
     #[inline(always)]
-    unsafe fn maximum<'a, S: Simd>(&self, rows: &Span, row: impl Fn(usize) -> &'a [f32], out: &mut [f32]) {
+    unsafe fn maximum<'a, S: Simd>(
+        &self,
+        rows: &Span,
+        row: impl Fn(usize) -> &'a [f32],
+        columns: &mut [f32],
+        out: &mut [f32],
+    ) {
         let lanes = S::LANES;
         let (width, out_width) = (self.map.chw[2], self.out.chw[2]);
+        // Every window that the macro lets through covers a pixel of the map; it starts with the first.
+        columns.copy_from_slice(row(rows.range.start));
+        for y in rows.range.start + 1..rows.range.end {
+            for (best, pixel) in columns.chunks_exact_mut(lanes).zip(row(y).chunks_exact(lanes)) {
+                // SAFETY: slices check the bounds; the caller is compiled for the instruction set.
+                unsafe { S::store(best.as_mut_ptr(), S::larger(S::load(best.as_ptr()), S::load(pixel.as_ptr()))) };
+            }
+        }
         for (ox, out) in out.chunks_exact_mut(lanes).enumerate() {
             let cols = self.windows.span(1, ox, width, out_width);
-            // SAFETY: slices check the bounds; the caller is compiled for the instruction set.
+            let columns = &columns[cols.range.start * lanes..cols.range.end * lanes];
+            // SAFETY: as above.
             unsafe {
-                // Every window that the macro lets through covers a pixel of the map; it starts with the first.
-                let mut best = S::load(row(rows.range.start)[cols.range.start * lanes..][..lanes].as_ptr());
-                for y in rows.range.clone() {
-                    for pixel in row(y)[cols.range.start * lanes..cols.range.end * lanes].chunks_exact(lanes) {
-                        best = S::larger(best, S::load(pixel.as_ptr()));
-                    }
+                let mut best = S::load(columns[..lanes].as_ptr());
+                for column in columns[lanes..].chunks_exact(lanes) {
+                    best = S::larger(best, S::load(column.as_ptr()));
                 }
                 S::store(out.as_mut_ptr(), best);
             }
