@@ -75,9 +75,13 @@ impl Drafting {
         let graph = self.graph;
         let batch = self.purpose.batch;
         let (order, present) = (self.order.clone(), self.present.clone());
-        present.iter().for_each(|id| self.node(*id));
+        for id in &present {
+            self.node(*id);
+            self.join(*id);
+        }
         order.iter().for_each(|id| self.algorithm(*id));
         order.iter().for_each(|id| self.halos(*id));
+        self.even_halos();
         let mut params = vec![None; graph.params.len()];
         let mut total = 0;
         for id in &order {
@@ -151,11 +155,50 @@ impl Drafting {
 
     /// Whether `id` is the only reader of the slot of its input `input`, so that it may overwrite it.
     fn alone(&self, id: usize, input: usize) -> bool {
-        let slot = self.nodes[input].slot;
-        // All nodes that share the slot so far must form a chain that leads to `id`.
-        (0..id).filter(|other| self.nodes[*other].slot == slot).all(|other| self.readers[other] == 1)
+        let region = self.slots[self.nodes[input].slot].region;
+        // All nodes that share the memory so far must form a chain that leads to `id`.
+        let sharing = |other: &usize| self.slots.get(self.nodes[*other].slot).is_some_and(|slot| slot.region == region);
+        (0..id).filter(sharing).all(|other| self.readers[other] == 1)
             && !self.is_given(input)
             && !self.shares_given(input)
+    }
+
+    /// Moves the inputs of the concatenation `id` into its memory, where they fill blocks of their own: then nothing has to be
+    /// copied. Only for a single image, whose parts are in one piece.
+    fn join(&mut self, id: usize) {
+        let (graph, purpose) = (self.graph, &self.purpose);
+        if !matches!(graph.nodes[id].op, Op::Concat) || purpose.batch > 1 || purpose.backward || self.is_given(id) {
+            return;
+        }
+        let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), purpose.isa.lanes());
+        let [channels, height, width] = whole.value.chw;
+        let mut next = 0;
+        for input in graph.nodes[id].inputs {
+            let (start, [part, ..]) = (next, graph.nodes[*input].shape.chw());
+            next += part;
+            let slot = &self.slots[self.nodes[*input].slot];
+            let fills = start.is_multiple_of(lanes) && (part.is_multiple_of(lanes) || next == channels);
+            let fits = slot.value.block == lanes && slot.value.chw == [part, height, width] && !slot.part;
+            if !fills || !fits || self.is_given(*input) || self.shares_given(*input) {
+                continue;
+            }
+            // What is a part of the part moves with it.
+            let from = slot.region;
+            for slot in self.slots.iter_mut().filter(|slot| slot.region == from) {
+                (slot.region, slot.first_block, slot.part) = (whole.region, slot.first_block + start / lanes, true);
+            }
+            self.regions.join(from, whole.region);
+        }
+    }
+
+    /// Parts of one memory have one halo.
+    fn even_halos(&mut self) {
+        for index in 0..self.slots.len() {
+            let region = self.slots[index].region;
+            let halos = self.slots.iter().filter(|slot| slot.region == region).map(|slot| slot.value.halo);
+            let halo = halos.fold([0, 0], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
+            self.slots[index].value.halo = halo;
+        }
     }
 
     /// The convolution or batch normalisation that can do the work of `id` too, which reads its value from `input`.
@@ -243,7 +286,8 @@ impl Drafting {
                 // What is given is loaded before the first node runs.
                 let time = if given { 0 } else { Self::forward_time(pools.unwrap_or(id)) };
                 let region = self.regions.add(0, time, time);
-                self.slots.push(Slot { value, grad: Layout::blocked(chw, lanes), region, grad_region: None });
+                let grad = Layout::blocked(chw, lanes);
+                self.slots.push(Slot { value, grad, region, first_block: 0, part: false, grad_region: None });
                 self.slots.len() - 1
             }
         };
@@ -315,12 +359,14 @@ impl Drafting {
     /// nobody else wants its result.
     fn pools(&self, id: usize) -> Option<usize> {
         let node = &self.graph.nodes[id];
-        let Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Avg(_), kernel: [2, 2], stride: [2, 2], pad }) = node.op else {
+        let Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Avg(_), kernel: [2, 2], stride: [2, 2], pad }) = node.op
+        else {
             return None;
         };
         let input = *node.inputs.first().filter(|_| pad == Pad::default() && !self.is_given(id))?;
         let slot = self.nodes[input].slot;
-        let (conv, plan) = self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
+        let (conv, plan) =
+            self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
         let fused = plan.fused.map_or(true, |fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
         // Nothing that the convolution does not do itself may lie between.
         let chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);

@@ -5,7 +5,9 @@
 //! coordinates, so that no zero is ever multiplied.
 
 use super::algorithm::{self, Precision, Sizes, Tiles};
-use super::kernels::{WIDEST_KERNEL, Block, Correlate, Isa, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradGrad, WinogradPack};
+use super::kernels::{
+    Block, Correlate, Isa, WIDEST_KERNEL, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradGrad, WinogradPack,
+};
 use super::layout::Layout;
 use crate::graph::{Conv, ConvTranspose, Pad};
 use std::ops::Range;
@@ -233,8 +235,11 @@ impl Geometry {
 
     /// The gradient of the weight, from the layer's input and the gradient of its output; its place is relative to 0.
     pub fn weight_grad(&self, input: &Layout, d_out: &Layout) -> (WeightGrad, WeightMap) {
-        let (correlate, map) =
-            if self.transposed { self.towards_output(d_out, input, false) } else { self.towards_output(input, d_out, false) };
+        let (correlate, map) = if self.transposed {
+            self.towards_output(d_out, input, false)
+        } else {
+            self.towards_output(input, d_out, false)
+        };
         (WeightGrad::new(correlate, self.lanes), map)
     }
 

@@ -96,8 +96,12 @@ pub struct Slot {
     pub value: Layout,
     /// Layout of its gradient.
     pub grad: Layout,
-    /// Place of the value.
+    /// Place of the value: its own, or that of a concatenation which it is a part of.
     pub region: Region,
+    /// Blocks of that concatenation which come before it.
+    pub first_block: usize,
+    /// Whether it is a part of one.
+    pub part: bool,
     /// Place of the gradient, if there is one.
     pub grad_region: Option<Region>,
 }

@@ -42,6 +42,14 @@ impl Regions {
         wanted.from = wanted.from.min(from);
     }
 
+    /// Moves what `from` would have held into `into`, which then lives as long as both; nothing is left of `from`.
+    pub fn join(&mut self, from: Region, into: Region) {
+        let Wanted { from: start, to: end, .. } = self.wanted[from.0];
+        self.wanted[from.0].len = 0;
+        self.keep_from(into, start);
+        self.keep(into, end);
+    }
+
     /// Makes a region hold `len` elements at least.
     pub fn grow(&mut self, region: Region, len: usize) {
         let wanted = &mut self.wanted[region.0];

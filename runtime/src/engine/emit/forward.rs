@@ -246,6 +246,12 @@ impl Emitter<'_> {
             return;
         }
         for (i, (input, start)) in self.starts(id).into_iter().enumerate() {
+            let (part, whole) = (&self.draft.slots[self.node(input).slot], &self.draft.slots[self.node(id).slot]);
+            let first = whole.first_block + start / (out.block * out.chw[1] * out.chw[2]);
+            if matches!(node.op, Op::Concat) && part.region == whole.region && part.first_block == first {
+                // It was written there.
+                continue;
+            }
             let part = self.draft.graph.nodes[input].shape.chw();
             // The first term of a sum is copied, the others are added to it.
             let accumulate = matches!(node.op, Op::Add) && i > 0;

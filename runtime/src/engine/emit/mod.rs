@@ -102,7 +102,7 @@ impl Emitter<'_> {
 
     fn value(&self, id: usize) -> Layout {
         let slot = &self.draft.slots[self.node(id).slot];
-        slot.value.at(self.places.of(slot.region))
+        slot.value.at(self.places.of(slot.region) + slot.first_block * slot.value.plane())
     }
 
     /// The gradient of a node's slot; its place is only meaningful where the slot has one.
