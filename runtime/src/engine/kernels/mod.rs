@@ -261,7 +261,8 @@ impl Step {
                 Isa::Avx2 => run_avx2(self, mem, outside, scratch, tasks),
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx512 => run_avx512(self, mem, outside, scratch, tasks),
-                #[cfg(not(target_arch = "x86_64"))]
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => self.run::<simd::Neon>(mem, outside, scratch, tasks),
                 _ => unreachable!("Isa::available lists only what the target has"),
             }
         }

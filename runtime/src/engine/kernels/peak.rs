@@ -23,7 +23,8 @@ pub fn peak(isa: Isa, team: &Team) -> f64 {
                     Isa::Avx2 => rounds_avx2(),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512 => rounds_avx512(),
-                    #[cfg(not(target_arch = "x86_64"))]
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => rounds::<simd::Neon>(),
                     _ => unreachable!("Isa::available lists only what the target has"),
                 }
             }

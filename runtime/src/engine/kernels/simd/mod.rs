@@ -3,7 +3,12 @@
 //! Kernels are generic over [`Simd`] and always inlined into an entry function that switches the instruction set on
 //! (see `dispatch!` in the module above); the set is found once, at run time.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
 use super::tile::Tile;
+#[cfg(target_arch = "aarch64")]
+pub use neon::Neon;
 use std::sync::OnceLock;
 
 /// An instruction set that kernels are compiled for.
@@ -15,10 +20,12 @@ pub enum Isa {
     Avx2,
     /// 512-bit AVX-512F.
     Avx512,
+    /// 128-bit NEON.
+    Neon,
 }
 
 impl Isa {
-    /// The best one that this processor has; `CONVNET_ISA=portable|avx2|avx512` asks for a lesser one.
+    /// The best one that this processor has; `CONVNET_ISA=portable|avx2|avx512|neon` asks for a lesser one.
     pub fn detect() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
@@ -43,6 +50,9 @@ impl Isa {
                 }
             }
         }
+        // Part of the target, so there is nothing to ask the processor.
+        #[cfg(target_arch = "aarch64")]
+        all.push(Isa::Neon);
         all
     }
 
@@ -52,6 +62,7 @@ impl Isa {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
         }
     }
 
@@ -63,7 +74,8 @@ impl Isa {
             Isa::Avx2 => Avx2::WIDEST,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Avx512::WIDEST,
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Neon::WIDEST,
             _ => unreachable!("Isa::available lists only what the target has"),
         }
     }
@@ -72,7 +84,7 @@ impl Isa {
     pub fn lanes(self) -> usize {
         match self {
             Isa::Portable => Scalar8::LANES,
-            Isa::Avx2 => 8,
+            Isa::Avx2 | Isa::Neon => 8,
             Isa::Avx512 => 16,
         }
     }
