@@ -133,7 +133,7 @@ impl Correlate {
     }
 
     /// 3 or 5 if all taps come in such runs, each tap a pixel behind the one before; else 1.
-    fn tap_run(&self, lanes: usize) -> usize {
+    pub fn tap_run(&self, lanes: usize) -> usize {
         let step = self.source_stride[2];
         let in_runs = |run: &usize| {
             let behind = |taps: &[i32]| taps.windows(2).all(|pair| pair[1] - pair[0] == step as i32);

@@ -45,6 +45,8 @@ struct WeightTile {
     taps: usize,
     /// Whether the taps are neighbours.
     near: bool,
+    /// Taps come in runs of so many, each a pixel behind the one before; see [`Correlate::tap_run`].
+    run: usize,
 }
 
 impl WeightGrad {
@@ -56,7 +58,11 @@ impl WeightGrad {
             chunk_len += correlate.kernel_rows.len() * block.row_taps * lanes;
         }
         let mut tiles = Vec::new();
-        let mut first = 0;
+        let run = correlate.tap_run(lanes);
+        if let ([block], 2..) = (&correlate.blocks[..], run) {
+            tiles_of_runs(&correlate, block.row_taps, run, lanes, &mut tiles);
+        }
+        let mut first = if tiles.is_empty() { 0 } else { 1 };
         while first < correlate.blocks.len() {
             let run = correlate.run_length(first);
             // Three blocks need more registers than AVX2 has.
@@ -115,6 +121,16 @@ impl WeightGrad {
     unsafe fn tile<S: Simd>(&self, mem: Mem<'_>, rows: Range<usize>, tile: &WeightTile, out: *mut f32, first: bool) {
         // SAFETY: passed on from the caller.
         unsafe {
+            match (tile.run, tile.taps) {
+                (3, 24) if S::LANES == 16 => return self.runs::<S, 3, 8, 1>(mem, rows, tile, out, first),
+                (5, 20) if S::LANES == 16 => return self.runs::<S, 5, 4, 1>(mem, rows, tile, out, first),
+                (3, 12) => return self.runs::<S, 3, 4, 1>(mem, rows, tile, out, first),
+                (5, 10) => return self.runs::<S, 5, 2, 1>(mem, rows, tile, out, first),
+                (3, 3) => return self.runs::<S, 3, 1, 2>(mem, rows, tile, out, first),
+                (5, 5) if S::LANES == 16 => return self.runs::<S, 5, 1, 2>(mem, rows, tile, out, first),
+                (5, 5) => return self.runs::<S, 5, 1, 1>(mem, rows, tile, out, first),
+                _ => {}
+            }
             match (tile.near, tile.blocks, tile.taps) {
                 (true, 1, 16) if S::LANES == 16 => self.near::<S, 1, 16>(mem, rows, tile, out, first),
                 (true, 2, 12) if S::LANES == 16 => self.near::<S, 2, 12>(mem, rows, tile, out, first),
@@ -177,6 +193,55 @@ impl WeightGrad {
             for (block, sums) in sums.into_iter().enumerate() {
                 for (tap, sum) in sums.into_iter().enumerate() {
                     let out = out.add(block * out_block + tap * S::LANES);
+                    S::store(out, if first { sum } else { S::add(S::load(out), sum) });
+                }
+            }
+        }
+    }
+
+    /// `SETS` runs of `RUN` taps of one block, for `ROWS` rows at a time: as many sums in flight as keep the multipliers busy.
+    #[inline(always)]
+    unsafe fn runs<S: Simd, const RUN: usize, const SETS: usize, const ROWS: usize>(
+        &self,
+        mem: Mem<'_>,
+        rows: Range<usize>,
+        tile: &WeightTile,
+        out: *mut f32,
+        first: bool,
+    ) {
+        let c = &self.correlate;
+        let taps = &c.taps[c.blocks[tile.block].first_tap + tile.first_tap..];
+        let mut offsets = [0; SETS];
+        for set in 0..SETS {
+            offsets[set] = taps[set * RUN] as isize;
+        }
+        let (steps, cols) = ([c.source_stride[2], c.out_stride[2]], c.extent[2]);
+        // SAFETY: `check` has bounded every source and gradient address; `out` holds the registers of these taps.
+        unsafe {
+            let mut sums = [[[S::zero(); RUN]; SETS]; ROWS];
+            let mut reached = self.reached(mem, rows, tile);
+            while let Some(row) = reached.next() {
+                let mut places = [row; ROWS];
+                let mut found = 1;
+                while let Some(row) = if found < ROWS { reached.next() } else { None } {
+                    places[found] = row;
+                    found += 1;
+                }
+                if found == ROWS {
+                    products_of_runs::<S, RUN, SETS, ROWS>(&mut sums, places, offsets, steps, cols);
+                } else {
+                    let mut one = [sums[0]];
+                    products_of_runs::<S, RUN, SETS, 1>(&mut one, [places[0]], offsets, steps, cols);
+                    sums[0] = one[0];
+                }
+            }
+            for set in 0..SETS {
+                for tap in 0..RUN {
+                    let mut sum = sums[0][set][tap];
+                    for row in 1..ROWS {
+                        sum = S::add(sum, sums[row][set][tap]);
+                    }
+                    let out = out.add((set * RUN + tap) * S::LANES);
                     S::store(out, if first { sum } else { S::add(S::load(out), sum) });
                 }
             }
@@ -284,6 +349,80 @@ pub unsafe fn products<S: Simd, const BLOCKS: usize, const TAPS: usize>(
     }
 }
 
+/// Adds to `sums` the products of `cols` pixels of some rows, each with a source and a gradient. The gradients of the last
+/// `RUN` pixels are in registers, so that a pixel of the source is read once for all taps of a run.
+///
+/// # Safety
+/// The instruction set of `S` is switched on in the caller, and all of that is readable.
+#[inline(always)]
+unsafe fn products_of_runs<S: Simd, const RUN: usize, const SETS: usize, const ROWS: usize>(
+    sums: &mut [[[S::V; RUN]; SETS]; ROWS],
+    rows: [[*const f32; 2]; ROWS],
+    offsets: [isize; SETS],
+    [x_step, d_step]: [usize; 2],
+    cols: usize,
+) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        // In front of each pixel, the gradient `tap + 1` pixels before it.
+        let mut recent = [[S::zero(); RUN]; ROWS];
+        let mut x = 0;
+        while x + RUN <= cols {
+            for ahead in 0..RUN {
+                for row in 0..ROWS {
+                    let [source, grad] = rows[row];
+                    // The oldest one is not needed any more.
+                    recent[row][RUN - 1 - ahead] = S::load(grad.wrapping_add((x + ahead) * d_step));
+                    for set in 0..SETS {
+                        let at = source.wrapping_offset(offsets[set]).wrapping_add((x + ahead) * x_step);
+                        let pixel = S::splat(at);
+                        for tap in 0..RUN {
+                            let place = (2 * RUN - 1 - ahead + tap) % RUN;
+                            sums[row][set][tap] = S::fma(recent[row][place], pixel, sums[row][set][tap]);
+                        }
+                    }
+                }
+            }
+            x += RUN;
+        }
+        while x < cols + RUN - 1 {
+            for row in 0..ROWS {
+                let [source, grad] = rows[row];
+                for tap in (1..RUN).rev() {
+                    recent[row][tap] = recent[row][tap - 1];
+                }
+                recent[row][0] = if x < cols { S::load(grad.wrapping_add(x * d_step)) } else { S::zero() };
+                for set in 0..SETS {
+                    let pixel = S::splat(source.wrapping_offset(offsets[set]).wrapping_add(x * x_step));
+                    for tap in 0..RUN {
+                        sums[row][set][tap] = S::fma(recent[row][tap], pixel, sums[row][set][tap]);
+                    }
+                }
+            }
+            x += 1;
+        }
+    }
+}
+
+/// The tiles of a single block whose taps come in runs: as many runs at a time as the registers hold sums.
+fn tiles_of_runs(correlate: &Correlate, row_taps: usize, run: usize, lanes: usize, tiles: &mut Vec<WeightTile>) {
+    let sets: &[usize] = match (run, lanes) {
+        (3, 16) => &[8, 4, 1],
+        (3, _) => &[4, 1],
+        (_, 16) => &[4, 2, 1],
+        _ => &[2, 1],
+    };
+    for kernel_row in 0..correlate.kernel_rows.len() {
+        let mut at = 0;
+        while at < row_taps {
+            let taps = sets.iter().map(|sets| sets * run).find(|taps| at + taps <= row_taps).unwrap_or(run);
+            let first_tap = kernel_row * row_taps + at;
+            tiles.push(WeightTile { block: 0, blocks: 1, kernel_row, first_tap, taps, near: false, run });
+            at += taps;
+        }
+    }
+}
+
 /// The tiles of some alike blocks: taps that are neighbours by the eight or four for all blocks at once, the others for each
 /// block by itself.
 fn tiles_of(correlate: &Correlate, blocks: Range<usize>, lanes: usize, tiles: &mut Vec<WeightTile>) {
@@ -304,7 +443,7 @@ fn tiles_of(correlate: &Correlate, blocks: Range<usize>, lanes: usize, tiles: &m
             if run >= wanted {
                 let taps = if run.is_multiple_of(more) { more } else { wanted };
                 let (block, blocks, first_tap) = (blocks.start, blocks.len(), first + at);
-                tiles.push(WeightTile { block, blocks, kernel_row, first_tap, taps, near: true });
+                tiles.push(WeightTile { block, blocks, kernel_row, first_tap, taps, near: true, run: 1 });
                 at += taps;
                 continue;
             }
@@ -317,7 +456,7 @@ fn tiles_of(correlate: &Correlate, blocks: Range<usize>, lanes: usize, tiles: &m
                 let (from, to) = (at + (end - at) * part / parts, at + (end - at) * (part + 1) / parts);
                 for block in blocks.clone() {
                     let (first_tap, taps) = (first + from, to - from);
-                    tiles.push(WeightTile { block, blocks: 1, kernel_row, first_tap, taps, near: false });
+                    tiles.push(WeightTile { block, blocks: 1, kernel_row, first_tap, taps, near: false, run: 1 });
                 }
             }
             at = end;

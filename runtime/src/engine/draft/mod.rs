@@ -1,12 +1,14 @@
 //! The planner's walk over a graph: slots, layouts, lifetimes.
 
+mod fusion;
+
 use super::algorithm::Tiles;
 use super::geometry::Geometry;
 use super::kernels::{BEYOND, BatchNorm, FEW, WeightMap, from_output};
 use super::layout::Layout;
 use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
 use super::regions::Regions;
-use crate::graph::{Activation, Graph, Op, Pad, Pool, PoolKind, Shape};
+use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
 
 /// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
 const PACK_FIRST: usize = 1 << 21;
@@ -153,113 +155,6 @@ impl Drafting {
         self.nodes[id].geometry.is_some() || folded
     }
 
-    /// Whether `id` is the only reader of the slot of its input `input`, so that it may overwrite it.
-    fn alone(&self, id: usize, input: usize) -> bool {
-        let region = self.slots[self.nodes[input].slot].region;
-        // All nodes that share the memory so far must form a chain that leads to `id`.
-        let sharing = |other: &usize| self.slots.get(self.nodes[*other].slot).is_some_and(|slot| slot.region == region);
-        (0..id).filter(sharing).all(|other| self.readers[other] == 1)
-            && !self.is_given(input)
-            && !self.shares_given(input)
-    }
-
-    /// Moves the inputs of the concatenation `id` into its memory, where they fill blocks of their own: then nothing has to be
-    /// copied. Only for a single image, whose parts are in one piece.
-    fn join(&mut self, id: usize) {
-        let (graph, purpose) = (self.graph, &self.purpose);
-        if !matches!(graph.nodes[id].op, Op::Concat) || purpose.batch > 1 || purpose.backward || self.is_given(id) {
-            return;
-        }
-        let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), purpose.isa.lanes());
-        let [channels, height, width] = whole.value.chw;
-        let mut next = 0;
-        for input in graph.nodes[id].inputs {
-            let (start, [part, ..]) = (next, graph.nodes[*input].shape.chw());
-            next += part;
-            let slot = &self.slots[self.nodes[*input].slot];
-            let fills = start.is_multiple_of(lanes) && (part.is_multiple_of(lanes) || next == channels);
-            let fits = slot.value.block == lanes && slot.value.chw == [part, height, width] && !slot.part;
-            if !fills || !fits || self.is_given(*input) || self.shares_given(*input) {
-                continue;
-            }
-            // What is a part of the part moves with it.
-            let from = slot.region;
-            for slot in self.slots.iter_mut().filter(|slot| slot.region == from) {
-                (slot.region, slot.first_block, slot.part) = (whole.region, slot.first_block + start / lanes, true);
-            }
-            self.regions.join(from, whole.region);
-        }
-    }
-
-    /// Parts of one memory have one halo.
-    fn even_halos(&mut self) {
-        for index in 0..self.slots.len() {
-            let region = self.slots[index].region;
-            let halos = self.slots.iter().filter(|slot| slot.region == region).map(|slot| slot.value.halo);
-            let halo = halos.fold([0, 0], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
-            self.slots[index].value.halo = halo;
-        }
-    }
-
-    /// The convolution or batch normalisation that can do the work of `id` too, which reads its value from `input`.
-    fn fusing(&self, id: usize, input: usize) -> Option<usize> {
-        let same = self.slots[self.nodes[input].slot].value.chw == self.graph.nodes[id].shape.chw();
-        let writer = self.nodes[input].writer.filter(|_| same && self.alone(id, input))?;
-        match self.nodes[writer].geometry {
-            // A backward pass needs a convolution's own result.
-            Some(geometry) => !self.purpose.training && !self.purpose.backward && geometry.by_block(),
-            None => true,
-        }
-        .then_some(writer)
-    }
-
-    /// For a sum: the term whose writer can add the other one, which is there before it, and that other one.
-    fn residual(&self, id: usize) -> Option<(usize, usize)> {
-        let [a, b] = *self.graph.nodes[id].inputs else { return None };
-        if self.is_given(id) {
-            return None;
-        }
-        [(a, b), (b, a)].into_iter().find(|(term, other)| {
-            let shape = |id: &usize| self.slots[self.nodes[*id].slot].value.chw;
-            let free = |writer: usize| *other < writer && self.nodes[writer].residual.is_none();
-            shape(term) == shape(other) && self.fusing(id, *term).is_some_and(free)
-        })
-    }
-
-    /// The node whose slot `id` can share, if it can.
-    fn shared(&self, id: usize) -> Option<usize> {
-        let node = &self.graph.nodes[id];
-        if self.is_given(id) {
-            return None;
-        }
-        let input = *node.inputs.first()?;
-        match node.op {
-            Op::Flatten | Op::Identity => Some(input),
-            Op::Dropout { p, .. } if !self.purpose.dropout || p == 0.0 => Some(input),
-            Op::Activation(activation) => {
-                // A backward pass that reads an output needs it as it was before the next activation.
-                let slot = self.nodes[input].slot;
-                let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
-                let unread =
-                    sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
-                let allowed = !self.purpose.backward || (unread && from_output(activation));
-                (allowed && self.alone(id, input)).then_some(input)
-            }
-            Op::BatchNorm { .. } => {
-                let conv = self.fusing(id, input).map(|writer| &self.nodes[writer]);
-                let free = |conv: &NodePlan| conv.geometry.is_some() && conv.norm.is_none() && conv.residual.is_none();
-                conv.is_some_and(free).then_some(input)
-            }
-            Op::Add => self.residual(id).map(|(term, _)| term),
-            _ => None,
-        }
-    }
-
-    /// Whether `id` is a value that was given, looked at differently.
-    fn shares_given(&self, id: usize) -> bool {
-        self.purpose.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
-    }
-
     fn node(&mut self, id: usize) {
         let node = &self.graph.nodes[id];
         let given = self.is_given(id);
@@ -353,55 +248,6 @@ impl Drafting {
         self.nodes[id].unpacked = slow && geometry.reads_all() && !self.purpose.backward;
         let Tiles { forward, backward, weights } = geometry.tiles(self.purpose.isa, self.purpose.precision);
         self.nodes[id].tiles = Tiles { forward: forward.filter(|_| blocked), backward, weights: weights && blocked };
-    }
-
-    /// The convolution that computes `id`, a pool of two rows and columns, too: it has few channels, reads a plain map, and
-    /// nobody else wants its result.
-    fn pools(&self, id: usize) -> Option<usize> {
-        let node = &self.graph.nodes[id];
-        let Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Avg(_), kernel: [2, 2], stride: [2, 2], pad }) = node.op
-        else {
-            return None;
-        };
-        let input = *node.inputs.first().filter(|_| pad == Pad::default() && !self.is_given(id))?;
-        let slot = self.nodes[input].slot;
-        let (conv, plan) =
-            self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
-        let fused = plan.fused.map_or(true, |fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
-        // Nothing that the convolution does not do itself may lie between.
-        let chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);
-        let done = chain.clone().all(|other| plan.fused == Some(other) || plan.norm == Some(other));
-        let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
-        let pays = plan.geometry?.few_channels(&reads);
-        let inference = !self.purpose.training && !self.purpose.backward;
-        (inference && fused && done && plan.residual.is_none() && pays && self.alone(id, input)).then_some(conv)
-    }
-
-    /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
-    fn pools_rectified(&self, id: usize) -> bool {
-        let node = &self.graph.nodes[id];
-        let (Op::Pool(Pool { kind: PoolKind::Max, .. }), Some(input)) = (node.op, node.inputs.first()) else {
-            return false;
-        };
-        let rectifier = matches!(self.graph.nodes[*input].op, Op::Activation(Activation::Relu));
-        rectifier && !self.nodes[*input].first && self.readers[*input] == 1
-    }
-
-    /// Whether all that read node `id`, however often it is flattened, are convolutions and linear layers, which can read
-    /// the outside world's layout.
-    fn read_by_pixel(&self, id: usize) -> bool {
-        let mut same = vec![id];
-        !self.purpose.part.outputs.contains(&id)
-            && self.order.iter().filter(|reader| **reader > id).all(|reader| {
-                let (reader, node) = (*reader, &self.graph.nodes[*reader]);
-                if !node.inputs.iter().any(|input| same.contains(input)) {
-                    return true;
-                }
-                if matches!(node.op, Op::Flatten) {
-                    same.push(reader);
-                }
-                matches!(node.op, Op::Conv(_) | Op::Linear { .. } | Op::Flatten)
-            })
     }
 
     fn lifetimes(&mut self, id: usize, pack_first: bool) {
@@ -516,11 +362,6 @@ impl Drafting {
         let beyond = if slot.value.block == 1 { BEYOND } else { 0 };
         let (region, len) = (slot.region, batch * slot.value.image() + beyond);
         self.regions.grow(region, len);
-    }
-
-    /// Whether the value of `id` is never there, since the convolution that would write it pools it.
-    fn pooled_away(&self, id: usize) -> bool {
-        self.nodes.iter().any(|plan| plan.slot == self.nodes[id].slot && plan.pooled.is_some())
     }
 
     /// The halos that a convolution needs around its input and around its output's gradient. Lengths are taken only after
