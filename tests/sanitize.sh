@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The engine's tests under AddressSanitizer, with every instruction set that this processor has, and the frozen networks'
+# under valgrind, which knows instructions up to AVX2.
+#
+# It needs Debian's `valgrind`. The sanitizer is not stable:
+# a variable lets the stable compiler switch it on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=$(rustc -vV | sed -n 's/^host: //p')
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/sanitize
+RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+    cargo test --target "$target" -p convnet --lib --test engine --test predictor
+
+program=$(cargo test -p convnet --test predictor --no-run 2>&1 | sed -n 's/.*(\(.*predictor.*\)).*/\1/p')
+CONVNET_ISA=avx2 valgrind --error-exitcode=1 --quiet "$program" --test-threads 1
