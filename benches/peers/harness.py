@@ -97,11 +97,17 @@ def bench_flags(convnet: pathlib.Path) -> set[str]:
     return set(re.findall(r"--[a-z]+", help_text))
 
 
+def sizes_program(args: argparse.Namespace) -> pathlib.Path:
+    """What times other sizes of pictures, beside the binary."""
+    return args.convnet.resolve().with_name("sizes")
+
+
 def command(contestant: str, workload: Workload, args: argparse.Namespace) -> list[str]:
     options = [*workload.options(), "--threads", str(args.threads), "--repeats", str(args.repeats)]
     if contestant == "convnet":
         precision = ["--precision", args.precision] if args.precision else []
-        return [str(args.convnet.resolve()), "bench", *options, *precision, "--json"]
+        program = [str(args.convnet.resolve()), "bench"] if workload.size is None else [str(sizes_program(args))]
+        return [*program, *options, *precision, "--json"]
     isa = ["--isa", args.isa] if args.isa else []
     return [sys.executable, str(HERE / "peer.py"), contestant, *options, *isa, "--cache", str(args.cache)]
 

@@ -11,7 +11,6 @@ from harness import (
     Outcomes,
     Workload,
     add_options,
-    bench_flags,
     cell,
     check,
     failures,
@@ -19,6 +18,7 @@ from harness import (
     in_turns,
     milliseconds,
     raw,
+    sizes_program,
     table,
 )
 from peer import kilobytes, positive
@@ -101,7 +101,7 @@ def plan(args: argparse.Namespace) -> list[tuple[str, str, Workload, list[Worklo
         workloads = [Workload(MODEL, mode, batch) for batch in batches if batch <= args.max_batch]
         name = "training step" if mode == "train" else "inference"
         tables.append((f"ResNet-18, {name}, by batch", "batch", workloads[0], workloads))
-    if "--size" in bench_flags(args.convnet):
+    if sizes_program(args).is_file():
         workloads = [Workload(MODEL, "infer", 1, size) for size in SIZES]
         base = workloads[SIZES.index(SIZE)]
         tables.append(("ResNet-18, inference at batch 1, by input size", "pixels a side", base, workloads))
