@@ -126,7 +126,7 @@ impl Drafting {
         let slot = self.nodes[input].slot;
         let (conv, plan) =
             self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
-        let fused = plan.fused.map_or(true, |fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
+        let fused = plan.fused.is_none_or(|fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
         // Nothing that the convolution does not do itself may lie between.
         let chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);
         let done = chain.clone().all(|other| plan.fused == Some(other) || plan.norm == Some(other));
