@@ -3,6 +3,7 @@
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass, Real, State};
 use crate::{engine, portable};
+use dfdx::optim::SgdConfig;
 use dfdx::prelude::*;
 
 /// A device that can run a network.
@@ -21,6 +22,20 @@ pub trait Backend<E: Real>: Device<E> {
         tape: T,
         pass: Pass,
     ) -> Result<Outcome<E, Self, T>, Self::Err>;
+
+    /// One step of stochastic gradient descent on one parameter, whose `gradient` is zero afterwards.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn sgd<S: Shape>(
+        config: &SgdConfig,
+        param: &mut Tensor<S, E, Self>,
+        velocity: &mut Self::Vec,
+        gradient: &mut Self::Vec,
+    ) -> Result<(), Self::Err> {
+        config.try_update(param, velocity, gradient)?;
+        param.device().try_fill_with_zeros(gradient)
+    }
 }
 
 impl Backend<f32> for Cpu {
@@ -34,6 +49,22 @@ impl Backend<f32> for Cpu {
         pass: Pass,
     ) -> Result<Outcome<f32, Self, T>, Self::Err> {
         engine::run(graph, &state.0, part, params, inputs, tape, pass)
+    }
+
+    fn sgd<S: Shape>(
+        config: &SgdConfig,
+        param: &mut Tensor<S, f32, Self>,
+        velocity: &mut Self::Vec,
+        gradient: &mut Self::Vec,
+    ) -> Result<(), Self::Err> {
+        match engine::numbers_mut(param) {
+            Some(param) => engine::sgd(config, param, velocity, gradient),
+            None => {
+                config.try_update(param, velocity, gradient)?;
+                gradient.fill(0.0);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod graph;
 pub mod layers;
 pub mod net;
+pub mod optim;
 pub mod portable;
 pub mod predict;
 pub mod train;

@@ -25,15 +25,19 @@ pub use algorithm::{Precision, precision, set_precision};
 pub use kernels::Isa;
 pub use session::Session;
 pub use threads::{set_threads, threads};
+pub(crate) use view::dense_mut as numbers_mut;
 
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass};
+use crate::optim;
+use dfdx::optim::SgdConfig;
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
 use kernels::{Mem, Outside};
 use plan::{Plan, Purpose, Statistics};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use threads::{Team, Worker};
 
 /// Multiplications with addition that this machine does in a second at best, with the kernels and threads in use: what
 /// their speed is a share of. Measuring takes a tenth of a second.
@@ -192,6 +196,24 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         tape.add_backward_op(move |grads| backward(&mut loan, grads, &results, &params, &inputs, pass.dropout));
     }
     Ok(Outcome { outputs, tape, running })
+}
+
+/// Parameters of fewer numbers are updated before other threads would be awake.
+const TOGETHER: usize = 1 << 16;
+
+/// One step of stochastic gradient descent on the numbers of a parameter, on all threads.
+pub(crate) fn sgd(config: &SgdConfig, param: &mut [f32], velocity: &mut [f32], gradient: &mut [f32]) {
+    let team = threads::team();
+    let len = if param.len() < TOGETHER { param.len().max(1) } else { param.len().div_ceil(team.size()) };
+    let parts = param.chunks_mut(len).zip(velocity.chunks_mut(len)).zip(gradient.chunks_mut(len));
+    let parts: Vec<_> = parts.map(Mutex::new).collect();
+    let body = |worker: &Worker<'_>| {
+        for part in &parts[worker.share(parts.len())] {
+            let ((param, velocity), gradient) = &mut *part.lock().unwrap_or_else(PoisonError::into_inner);
+            optim::update(config, param, velocity, gradient);
+        }
+    };
+    if parts.len() == 1 { Team::run_alone(body) } else { team.run(body) }
 }
 
 /// The numbers of a parameter that has been made contiguous.

@@ -3,7 +3,8 @@
 use crate::backend::Backend;
 use crate::data::Normalisation;
 use crate::net::Network;
-use dfdx::optim::{Adam, AdamConfig, Momentum, Optimizer as _, Sgd, SgdConfig, WeightDecay};
+use crate::optim::Sgd;
+use dfdx::optim::{Adam, AdamConfig, Momentum, Optimizer as _, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
 use std::fmt;
 use std::str::FromStr;
@@ -164,9 +165,9 @@ impl Config {
     }
 }
 
-/// One of dfdx's optimisers at work on a network.
+/// An optimiser at work on a network.
 pub(super) enum Update<N, D: Storage<f32>> {
-    Sgd(Sgd<N, f32, D>),
+    Sgd(Sgd<N, D>),
     Adam(Adam<N, f32, D>),
 }
 
@@ -184,18 +185,19 @@ impl<N: Network<f32, D>, D: Backend<f32>> Update<N, D> {
         }
     }
 
-    pub fn step(&mut self, net: &mut N, gradients: &Gradients<f32, D>, lr: f64) -> Result<(), String> {
-        let done = match self {
+    /// Updates the parameters and sets their gradients to zero.
+    pub fn step(&mut self, net: &mut N, gradients: &mut Gradients<f32, D>, lr: f64) -> Result<(), String> {
+        match self {
             Update::Sgd(sgd) => {
-                sgd.cfg.lr = lr;
-                sgd.update(net, gradients)
+                sgd.config.lr = lr;
+                sgd.step(net, gradients).map_err(|error| format!("{error:?}"))
             }
             Update::Adam(adam) => {
                 adam.cfg.lr = lr;
-                adam.update(net, gradients)
+                adam.update(net, gradients).map_err(|error| format!("{error:?}"))?;
+                net.try_zero_grads(gradients).map_err(|error| format!("{error:?}"))
             }
-        };
-        done.map_err(|error| format!("{error:?}"))
+        }
     }
 }
 

@@ -152,8 +152,7 @@ where
                 return Err(TrainError::Diverged { epoch, step: step + 1, loss: value, lr });
             }
             gradients = loss.try_backward().map_err(failed)?;
-            update.step(net, &gradients, lr).map_err(TrainError::Device)?;
-            net.try_zero_grads(&mut gradients).map_err(failed)?;
+            update.step(net, &mut gradients, lr).map_err(TrainError::Device)?;
             seen += pictures;
             loss_sum += f64::from(value) * pictures as f64;
             let (loss, accuracy) = (loss_sum / seen as f64, correct as f64 / seen as f64);

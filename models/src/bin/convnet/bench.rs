@@ -3,7 +3,8 @@
 use crate::common::{self, Outcome, Precision, RunOn, Task, median, print};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
-use convnet::dfdx::optim::{Momentum, Optimizer as _, Sgd, SgdConfig};
+use convnet::dfdx::optim::{Momentum, SgdConfig};
+use convnet::optim::Sgd;
 use convnet::dfdx::prelude::*;
 use convnet::engine::profile::{self, Entry};
 use convnet::net::{Map, forward, forward_mut};
@@ -114,15 +115,14 @@ impl Task for Bench {
                     device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
                 let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
                 let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), weight_decay: None };
-                let mut sgd: Sgd<N::On<D>, f32, D> = Sgd::new(&net, config);
+                let mut sgd: Sgd<N::On<D>, D> = Sgd::new(&net, config);
                 let mut gradients = Some(net.alloc_grads());
                 measure(repeats, profile, || {
                     let traced = x.clone().traced(gradients.take().unwrap_or_else(Gradients::leaky));
                     let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
                     let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
                     let mut new = loss.try_backward().map_err(failed)?;
-                    sgd.update(&mut net, &new).map_err(|error| format!("{error:?}"))?;
-                    net.try_zero_grads(&mut new).map_err(failed)?;
+                    sgd.step(&mut net, &mut new).map_err(failed)?;
                     gradients = Some(new);
                     Ok(())
                 })?
