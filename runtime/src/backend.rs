@@ -30,8 +30,8 @@ pub trait Backend<E: Real>: Device<E> {
     fn sgd<S: Shape>(
         config: &SgdConfig,
         param: &mut Tensor<S, E, Self>,
-        velocity: &mut Self::Vec,
-        gradient: &mut Self::Vec,
+        velocity: &mut <Self as Storage<E>>::Vec,
+        gradient: &mut <Self as Storage<E>>::Vec,
     ) -> Result<(), Self::Err> {
         config.try_update(param, velocity, gradient)?;
         param.device().try_fill_with_zeros(gradient)
@@ -54,8 +54,8 @@ impl Backend<f32> for Cpu {
     fn sgd<S: Shape>(
         config: &SgdConfig,
         param: &mut Tensor<S, f32, Self>,
-        velocity: &mut Self::Vec,
-        gradient: &mut Self::Vec,
+        velocity: &mut <Self as Storage<f32>>::Vec,
+        gradient: &mut <Self as Storage<f32>>::Vec,
     ) -> Result<(), Self::Err> {
         match engine::numbers_mut(param) {
             Some(param) => engine::sgd(config, param, velocity, gradient),

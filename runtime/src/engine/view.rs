@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn a_tensor_that_is_written_is_nobody_elses() {
         let dev = Cpu::default();
-        let mut tensor: Tensor<Rank3<2, 3, 4>, f32, Cpu> = dev.tensor_from_vec((0..24).map(|i| i as f32).collect(), Default::default());
+        let mut tensor: Tensor<Rank3<2, 3, 4>, f32, Cpu> =
+            dev.tensor_from_vec((0..24).map(|i| i as f32).collect(), Default::default());
         let shared = tensor.clone();
         dense_mut(&mut tensor).into_iter().flatten().for_each(|x| *x += 1.0);
         let written: Vec<f32> = (1..25).map(|i| i as f32).collect();
