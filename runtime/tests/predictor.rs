@@ -74,8 +74,6 @@ where
 #[test]
 fn a_call_asks_for_no_memory() {
     let _alone = THREADS.lock().unwrap();
-    // What is done by other threads is not counted.
-    engine::set_threads(1).unwrap();
     let dev = Cpu::default();
     let (large, small) = (dev.build_module::<Large, f32>(), dev.build_module::<Small, f32>());
     let large = Predictor::new(&large, 2).unwrap();
@@ -86,11 +84,15 @@ fn a_call_asks_for_no_memory() {
         large.predict(&many, &mut logits).unwrap();
         small.predict(&few, &mut logits[..10]).unwrap();
     };
-    // The first call makes the plan for the one image that is left of five.
-    call();
-    let counted = allocation_counter::measure(call);
+    // The caller's memory is counted: on one thread that is all of it, on two handing over the work is part of it.
+    let counted = [1, 2].map(|threads| {
+        engine::set_threads(threads).unwrap();
+        // The first call makes the plan for the one image that is left of five.
+        call();
+        allocation_counter::measure(&mut call).count_total
+    });
     engine::set_threads(0).unwrap();
-    assert_eq!(counted.count_total, 0);
+    assert_eq!(counted, [0, 0]);
 }
 
 #[test]
@@ -201,4 +203,25 @@ fn lengths_have_to_fit() {
     let error = predictor.predict(&[0.0; 784], &mut logits).unwrap_err();
     assert!(matches!(error, PredictError::Outputs { images: 1, expected: 10, found: 20 }), "{error}");
     predictor.predict(&[], &mut []).unwrap();
+}
+
+#[test]
+fn custom_modules_are_refused() {
+    cnn! {
+        struct Outer: [784] -> [10] { custom inner: Inner<E, D> -> [20]; linear(10); }
+        struct Inner: [784] -> [20] { linear(20); }
+    }
+    let net = Cpu::default().build_module::<Outer, f32>();
+    assert_eq!(Predictor::new(&net, 1).err(), Some(PredictError::Custom));
+    assert_eq!(Predictor::compact(&net, 1).err(), Some(PredictError::Custom));
+}
+
+#[test]
+fn a_batch_that_no_machine_has_memory_for_is_an_error() {
+    let dev = Cpu::default();
+    let (large, wide) = (dev.build_module::<Large, f32>(), dev.build_module::<Wide, f32>());
+    for batch in [1 << 40, 1 << 60, usize::MAX] {
+        assert_eq!(Predictor::new(&large, batch).err(), Some(PredictError::Memory { batch }));
+        assert_eq!(Predictor::compact(&wide, batch).err(), Some(PredictError::Memory { batch }));
+    }
 }

@@ -23,6 +23,10 @@ pub struct Session {
     smaller: Vec<Plan>,
 }
 
+/// Numbers that no machine has memory for. Below, lengths and offsets can be computed without a thought of overflow,
+/// whatever layouts add to the numbers themselves.
+const BEYOND_MEMORY: u64 = 1 << 43;
+
 impl Session {
     /// Packs `params`, which are those of `graph`, for up to `batch` images at once.
     ///
@@ -44,6 +48,10 @@ impl Session {
         batch: usize,
         half: bool,
     ) -> Result<Self, CpuError> {
+        let numbers = graph.nodes.iter().map(|node| node.shape.len() as u64).sum::<u64>();
+        if numbers.checked_mul(batch as u64).is_none_or(|all| all > BEYOND_MEMORY) {
+            return Err(CpuError::OutOfMemory);
+        }
         let purpose = Purpose {
             part: Part::whole(graph, false),
             batch: batch.max(1),
