@@ -33,7 +33,7 @@ struct Arguments {
     #[arg(long)]
     repeats: usize,
     /// fast or exact.
-    #[arg(long, default_value = "fast")]
+    #[arg(long, default_value = "fast", value_parser = ["fast", "exact"])]
     precision: String,
     /// The only form there is.
     #[arg(long)]

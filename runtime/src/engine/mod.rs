@@ -2,8 +2,8 @@
 //!
 //! A `plan` is made once for each batch size and kind of pass: where every value lies in one arena (`layout`,
 //! `regions`), and which steps run in which order (`emit`), with the tap lists of convolutions from `geometry`. The
-//! `kernels` run the steps on the `threads` of a team. Parameters and input come in with a copy each and the output
-//! goes out without one; in between nothing is allocated. The results do not depend on the number of threads.
+//! `kernels` run the steps on the `threads` of a team. Inputs come in and outputs go out with a copy each; weights are
+//! read, and their gradients written, where dfdx has them (`view`). In between nothing is allocated. The results do not depend on the number of threads.
 
 mod algorithm;
 mod draft;
@@ -17,7 +17,7 @@ pub mod profile;
 mod regions;
 mod session;
 mod threads;
-// The one place outside of the kernels: dfdx has no safe way to see a tensor's numbers without a copy.
+// The one place outside of the kernels: dfdx has no safe way to read or write a tensor's numbers without a copy.
 #[allow(unsafe_code)]
 mod view;
 

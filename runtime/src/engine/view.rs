@@ -1,57 +1,58 @@
-//! A dfdx tensor's numbers as a slice, which dfdx has no public way to give.
+//! A dfdx tensor's numbers as a slice, which dfdx has no public way to give, to read or to write.
+//!
+//! Both views are worth their `unsafe`: without the first, every pass copies all parameters; without the second, an optimiser
+//! does (`benches/NOTES.md` has the figures). They rest on dfdx keeping a tensor's numbers in one `Vec`, of which its public,
+//! bounds-checked index gives references to single numbers. A pointer that started as one of these goes on to its neighbours:
+//! within one allocation, which is what compilers and the model of Tree Borrows ask for, though Stacked Borrows would not
+//! let it.
 
 use crate::net::Map;
 use dfdx::prelude::*;
 
 /// The numbers of a tensor that lie in row-major order without gaps; nothing for another (a broadcast or permuted one).
 pub fn dense(tensor: &Map<f32, Cpu>) -> Option<&[f32]> {
-    let (a, b, c, d) = *tensor.shape();
-    let (sizes, strides) = ([a, b, c, d], [b * c * d, c * d, d, 1]);
-    let len = sizes.iter().product::<usize>();
+    let len = row_major(tensor)?;
     if len == 0 {
         return Some(&[]);
     }
     let first: *const f32 = &tensor[[0; 4]];
-    let distance = |index: [usize; 4]| {
-        let other: *const f32 = &tensor[index];
-        (other as usize).wrapping_sub(first as usize) / size_of::<f32>()
-    };
-    let unit = |axis: usize| std::array::from_fn(|i| usize::from(i == axis));
-    let row_major = (0..4).all(|axis| sizes[axis] == 1 || distance(unit(axis)) == strides[axis]);
-    // SAFETY: dfdx keeps a tensor's numbers in one `Vec`, and its bounds-checked index has given the first and, `len - 1`
-    // further on, the last of them; the borrow of the tensor keeps others from writing.
-    (row_major && distance(sizes.map(|size| size - 1)) == len - 1)
-        .then(|| unsafe { std::slice::from_raw_parts(first, len) })
+    // SAFETY: `row_major` has found the last number `len - 1` behind the first in the same `Vec`; the borrow of the tensor
+    // keeps others from writing.
+    Some(unsafe { std::slice::from_raw_parts(first, len) })
 }
 
-/// The numbers of a tensor of any rank that lie in row-major order without gaps, to write; its own from now on, if it
-/// shared them.
+/// The same of any rank, to write; the numbers are the tensor's own from now on, if it shared them.
 pub fn dense_mut<S: Shape>(tensor: &mut Tensor<S, f32, Cpu>) -> Option<&mut [f32]> {
-    let sizes = tensor.shape().concrete();
-    let axes = || 0..S::NUM_DIMS;
-    let len = axes().map(|axis| sizes[axis]).product::<usize>();
+    let len = row_major(tensor)?;
     if len == 0 {
         return Some(&mut []);
     }
-    let zero = S::Concrete::default();
-    let first: *mut f32 = &mut tensor[zero];
-    let mut last = zero;
-    let mut stride = 1;
-    for axis in axes().rev() {
+    // After all reading: this copies numbers that are shared, to a `Vec` of the same length.
+    let first: *mut f32 = &mut tensor[S::Concrete::default()];
+    // SAFETY: as for `dense`; dfdx has made the `Vec` this tensor's own, and the exclusive borrow keeps everybody else away.
+    Some(unsafe { std::slice::from_raw_parts_mut(first, len) })
+}
+
+/// How many numbers a tensor has, if they lie in row-major order without gaps.
+fn row_major<S: Shape>(tensor: &Tensor<S, f32, Cpu>) -> Option<usize> {
+    let (sizes, zero) = (tensor.shape().concrete(), S::Concrete::default());
+    let len = (0..S::NUM_DIMS).map(|axis| sizes[axis]).product();
+    if len == 0 {
+        return Some(0);
+    }
+    let address = |index: S::Concrete| &raw const tensor[index] as usize;
+    let distance = |index| address(index).wrapping_sub(address(zero)) / size_of::<f32>();
+    let (mut last, mut stride) = (zero, 1);
+    for axis in (0..S::NUM_DIMS).rev() {
         let mut unit = zero;
         unit[axis] = 1;
-        let distance = |other: &f32| (other as *const f32 as usize).wrapping_sub(first as usize) / size_of::<f32>();
-        if sizes[axis] > 1 && distance(&tensor[unit]) != stride {
+        if sizes[axis] > 1 && distance(unit) != stride {
             return None;
         }
         last[axis] = sizes[axis] - 1;
         stride *= sizes[axis];
     }
-    let end: *const f32 = &tensor[last];
-    // SAFETY: as for `dense`; dfdx has given a mutable reference to the first number, after making the `Vec` this tensor's
-    // own, and the tensor stays borrowed.
-    (end as usize - first as usize == (len - 1) * size_of::<f32>())
-        .then(|| unsafe { std::slice::from_raw_parts_mut(first, len) })
+    (distance(last) == len - 1).then_some(len)
 }
 
 #[cfg(test)]

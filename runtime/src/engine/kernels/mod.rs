@@ -1,6 +1,7 @@
 //! The steps that a plan is made of, and their execution: slices and sizes, never tensors, tapes or devices.
 //!
-//! All `unsafe` code of the project is in this folder. It rests on three things:
+//! All `unsafe` code of the project is in this folder, but for the two views of a tensor in [`super::view`]. It rests on three
+//! things:
 //! * a [`Program`] checks, when it is made, that no step reaches beyond the arena it is made for;
 //! * the tasks of one step write to places that do not meet, and no step of a *stage* (the steps between two barriers)
 //!   reads what another of the same stage writes; the planner ends a stage after each step whose results are read;

@@ -1,7 +1,7 @@
 //! The vector registers that the convolution kernels are written against, one implementation an instruction set.
 //!
 //! Kernels are generic over [`Simd`] and always inlined into an entry function that switches the instruction set on
-//! (see `dispatch!` in the module above); the set is found once, at run time.
+//! (`Step::dispatch` in the module above); the set is found once, at run time.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;

@@ -218,10 +218,13 @@ impl WinogradGrad {
             };
             // SAFETY: passed on from the caller; sums of this task do not meet those of others.
             unsafe {
-                match outs.len() {
-                    1 => self.multiply::<S, 1>(mem, sums, steps, outs.start, channels.clone()),
-                    2 => self.multiply::<S, 2>(mem, sums, steps, outs.start, channels.clone()),
-                    _ => self.multiply::<S, 3>(mem, sums, steps, outs.start, channels.clone()),
+                // As many sums as the registers hold.
+                match (outs.len(), S::LANES) {
+                    (1, 16) => self.multiply::<S, 1, 8>(mem, sums, steps, outs.start, channels.clone()),
+                    (2, 16) => self.multiply::<S, 2, 8>(mem, sums, steps, outs.start, channels.clone()),
+                    (_, 16) => self.multiply::<S, 3, 8>(mem, sums, steps, outs.start, channels.clone()),
+                    (1, _) => self.multiply::<S, 1, 4>(mem, sums, steps, outs.start, channels.clone()),
+                    _ => self.multiply::<S, 2, 4>(mem, sums, steps, outs.start, channels.clone()),
                 }
                 if self.round + 1 == self.rounds {
                     self.finish::<S>(outside, sums, steps, outs, channels);
@@ -231,25 +234,7 @@ impl WinogradGrad {
     }
 
     #[inline(always)]
-    unsafe fn multiply<S: Simd, const BLOCKS: usize>(
-        &self,
-        mem: Mem<'_>,
-        sums: *mut f32,
-        steps: [usize; 2],
-        first: usize,
-        channels: Range<usize>,
-    ) {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match S::LANES {
-                16 => self.multiply_by::<S, BLOCKS, 8>(mem, sums, steps, first, channels),
-                _ => self.multiply_by::<S, BLOCKS, 4>(mem, sums, steps, first, channels),
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_by<S: Simd, const BLOCKS: usize, const CHANNELS: usize>(
+    unsafe fn multiply<S: Simd, const BLOCKS: usize, const CHANNELS: usize>(
         &self,
         mem: Mem<'_>,
         sums: *mut f32,
