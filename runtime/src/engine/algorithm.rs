@@ -50,6 +50,30 @@ pub struct Sizes {
     pub out: [usize; 3],
 }
 
+impl Sizes {
+    /// Blocks of both kinds of channels.
+    fn blocks(&self, lanes: usize) -> [f64; 2] {
+        [self.ins, self.out[0]].map(|channels| channels.div_ceil(lanes) as f64)
+    }
+
+    /// Registers of weights in a position of the kernel.
+    fn pairs(&self, lanes: usize) -> f64 {
+        self.ins as f64 * self.blocks(lanes)[1]
+    }
+
+    /// Multiplications of a register that the direct way takes.
+    fn direct(&self, lanes: usize) -> f64 {
+        let [_, height, width] = self.out;
+        (self.batch * height * width * 9) as f64 * self.pairs(lanes)
+    }
+
+    /// Tiles of `tile` pixels.
+    fn tiles(&self, tile: usize) -> f64 {
+        let [_, height, width] = self.out;
+        (self.batch * height.div_ceil(tile) * width.div_ceil(tile)) as f64
+    }
+}
+
 /// Cycles to transform a patch of a block of channels into a tile of 4 pixels, and a tile back.
 const TRANSFORM_4: [f64; 2] = [450.0, 400.0];
 /// The same for tiles of 2 pixels.
@@ -70,13 +94,9 @@ const GRAD_SPEED: f64 = 1.3;
 /// Whether the gradient of the weights of a layer of these sizes is faster by Winograd's algorithm with tiles of 4.
 pub fn winograd_grad(sizes: Sizes, isa: Isa, precision: Precision) -> bool {
     let lanes = isa.lanes();
-    let [outs, height, width] = sizes.out;
-    let (in_blocks, out_blocks) = (sizes.ins.div_ceil(lanes) as f64, outs.div_ceil(lanes) as f64);
-    let pairs = sizes.ins as f64 * out_blocks;
-    let tiles = (sizes.batch * height.div_ceil(4) * width.div_ceil(4)) as f64;
-    let direct = (sizes.batch * height * width * 9) as f64 * pairs / GRAD_SPEED;
-    let transforms = (in_blocks + out_blocks) * GRAD[0];
-    precision == Precision::Fast && tiles * (36.0 * pairs / SPEED[1] + transforms) + pairs * GRAD[1] < direct
+    let (pairs, transforms) = (sizes.pairs(lanes), sizes.blocks(lanes).iter().sum::<f64>() * GRAD[0]);
+    let winograd = sizes.tiles(4) * (36.0 * pairs / SPEED[1] + transforms) + pairs * GRAD[1];
+    precision == Precision::Fast && winograd < sizes.direct(lanes) / GRAD_SPEED
 }
 
 /// The tile of Winograd's algorithm that is fastest for these sizes; nothing where that is the direct one.
@@ -85,16 +105,13 @@ pub fn tile(sizes: Sizes, isa: Isa, precision: Precision) -> Option<usize> {
         return None;
     }
     let lanes = isa.lanes();
-    let [outs, height, width] = sizes.out;
-    let (in_blocks, out_blocks) = (sizes.ins.div_ceil(lanes) as f64, outs.div_ceil(lanes) as f64);
-    let pairs = sizes.ins as f64 * out_blocks;
+    let ([in_blocks, out_blocks], pairs) = (sizes.blocks(lanes), sizes.pairs(lanes));
     let stream = |positions: usize| pairs * (positions * lanes * size_of::<f32>()) as f64 / STREAM;
-    let direct = (sizes.batch * height * width * 9) as f64 * pairs / SPEED[0] + stream(9);
+    let direct = sizes.direct(lanes) / SPEED[0] + stream(9);
     let winograd = |tile: usize, [before, after]: [f64; 2]| {
-        let tiles = (sizes.batch * height.div_ceil(tile) * width.div_ceil(tile)) as f64;
         let positions = (tile + 2) * (tile + 2);
         let products = positions as f64 * (pairs / SPEED[1] + out_blocks * PRODUCT);
-        tiles * (products + in_blocks * before + out_blocks * after) + stream(positions)
+        sizes.tiles(tile) * (products + in_blocks * before + out_blocks * after) + stream(positions)
     };
     let (two, four) = (winograd(2, TRANSFORM_2), winograd(4, TRANSFORM_4));
     let fastest = direct.min(two).min(four);

@@ -114,8 +114,8 @@ impl Drafting {
         self.purpose.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
     }
 
-    /// The convolution that computes `id`, a pool of two rows and columns, too: it has few channels, reads a plain map, and
-    /// nobody else wants its result.
+    /// The convolution that computes `id`, a pool of two rows and columns, too: it has few channels, reads a plain map, nobody
+    /// else wants its result, and who reads the pool's can read a plain map.
     pub(super) fn pools(&self, id: usize) -> Option<usize> {
         let node = &self.graph.nodes[id];
         let Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Avg(_), kernel: [2, 2], stride: [2, 2], pad }) = node.op
@@ -128,12 +128,13 @@ impl Drafting {
             self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
         let fused = plan.fused.is_none_or(|fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
         // Nothing that the convolution does not do itself may lie between.
-        let chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);
-        let done = chain.clone().all(|other| plan.fused == Some(other) || plan.norm == Some(other));
+        let mut chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);
+        let done = chain.all(|other| plan.fused == Some(other) || plan.norm == Some(other));
         let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
         let pays = plan.geometry?.few_channels(&reads);
         let inference = !self.purpose.training && !self.purpose.backward;
-        (inference && fused && done && plan.residual.is_none() && pays && self.alone(id, input)).then_some(conv)
+        let free = plan.residual.is_none() && self.alone(id, input) && self.read_by_pixel(id);
+        (inference && fused && done && pays && free).then_some(conv)
     }
 
     /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.

@@ -4,7 +4,7 @@ mod fusion;
 
 use super::algorithm::Tiles;
 use super::geometry::Geometry;
-use super::kernels::{BEYOND, BatchNorm, FEW, WeightMap, from_output};
+use super::kernels::{BEYOND, BatchNorm, FEW, WeightMap, Winograd, WinogradPack, from_output};
 use super::layout::Layout;
 use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
 use super::regions::Regions;
@@ -167,7 +167,7 @@ impl Drafting {
             };
         let shared = self.shared(id);
         let residual = if let Op::Add = node.op { self.residual(id).map(|(_, other)| other) } else { None };
-        let pools = self.pools(id).filter(|_| self.read_by_pixel(id));
+        let pools = self.pools(id);
         let slot = match shared {
             Some(input) => self.nodes[input].slot,
             None => {
@@ -176,7 +176,7 @@ impl Drafting {
                 if let (Op::Activation(_) | Op::Dropout { .. }, Some(input)) = (node.op, inputs.first()) {
                     chw = self.slots[self.nodes[*input].slot].value.chw;
                 }
-                let planar = (given || pools.is_some()) && self.read_by_pixel(id);
+                let planar = pools.is_some() || given && self.read_by_pixel(id);
                 let value = if planar { Layout::planar(chw) } else { Layout::blocked(chw, lanes) };
                 // What is given is loaded before the first node runs.
                 let time = if given { 0 } else { Self::forward_time(pools.unwrap_or(id)) };
@@ -290,7 +290,11 @@ impl Drafting {
                 true => (0, self.end()),
                 false => (if pack_first { 0 } else { forward }, forward),
             };
-            let lanes = geometry.lanes;
+            // Nothing is kept of weights that are transformed where they are read.
+            let transformed = |(winograd, pack): (Winograd, WinogradPack)| match winograd.fresh {
+                Some(_) => 0,
+                None => pack.packed_len(geometry.lanes),
+            };
             let in_order = |layout: &Layout| layout.chw[1] * layout.chw[2] == 1 && layout.halo == [0, 0];
             if self.nodes[id].unpacked && !in_order(&input.value) {
                 let len = batch * input.value.chw.iter().product::<usize>();
@@ -298,10 +302,7 @@ impl Drafting {
             }
             let len = match self.nodes[id].tiles.forward {
                 _ if self.nodes[id].unpacked => 0,
-                Some(tile) => {
-                    let (winograd, pack) = geometry.winograd(tile, &input.value, &value, 0, self.purpose.frozen);
-                    if winograd.fresh.is_some() { 0 } else { pack.packed_len(lanes) }
-                }
+                Some(tile) => transformed(geometry.winograd(tile, &input.value, &value, 0, self.purpose.frozen)),
                 None => packed_len(geometry.forward(&input.value, &value)),
             };
             extra.weights = Some(self.regions.add(len, from, to));
@@ -322,10 +323,7 @@ impl Drafting {
                 if self.nodes[node.inputs[0]].wants_grad {
                     let d_out = &self.slots[self.nodes[id].slot].grad;
                     let len = match self.nodes[id].tiles.backward {
-                        Some(tile) => {
-                            let (winograd, pack) = geometry.winograd_backward(tile, d_out, &input.grad, 0);
-                            if winograd.fresh.is_some() { 0 } else { pack.packed_len(lanes) }
-                        }
+                        Some(tile) => transformed(geometry.winograd_backward(tile, d_out, &input.grad, 0)),
                         None => packed_len(geometry.backward(d_out, &input.grad)),
                     };
                     extra.back_weights = Some(self.regions.add(len, backward, backward));

@@ -16,10 +16,10 @@ const CHANNELS: usize = 3;
 /// Numbers behind the last one of the input that may be read, though nothing comes of them.
 pub const BEYOND: usize = 2 * 16;
 
-/// Where rows outside of the map are read: as far as a row of the widest kernel reaches.
-static ZEROS: [f32; WIDEST_KERNEL + BEYOND] = [0.0; WIDEST_KERNEL + BEYOND];
+/// What is read of rows outside of the map: two registers, whatever the tap.
+static ZEROS: [f32; 2 * 16] = [0.0; 2 * 16];
 
-/// Most columns of a kernel.
+/// Most columns of a kernel that the planner leaves to this kernel; nobody has tried wider ones.
 pub const WIDEST_KERNEL: usize = 32;
 
 /// The convolution with its pool.
@@ -48,8 +48,7 @@ impl ConvPool {
         let (channels, pooled) = (self.out.chw[0], &self.out);
         assert!(c.blocks.len() == 1 && c.source_stride[2] == 1 && pooled.block == 1, "engine: planes to planes");
         assert!(channels.next_multiple_of(CHANNELS) <= lanes, "engine: channels of one register");
-        assert!([2 * pooled.chw[1], 2 * pooled.chw[2]] <= [rows, cols], "engine: two rows and columns each");
-        assert!(2 * pooled.chw[2] <= cols, "engine: two columns each");
+        assert!(2 * pooled.chw[1] <= rows && 2 * pooled.chw[2] <= cols, "engine: two rows and columns each");
         let block = &c.blocks[0];
         let weights = block.weights + c.kernel_rows.len() * block.row_taps * lanes;
         Mem::contains(len, block.weights as isize..weights as isize, "weights");
