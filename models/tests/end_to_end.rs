@@ -3,7 +3,7 @@
 mod common;
 
 use common::ok;
-use convnet::data::mnist;
+use convnet::data::{Dataset, mnist};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -29,7 +29,7 @@ fn one_epoch_learns_the_digits() {
         (0..10).map(|digit| (0..test.len()).find(|i| usize::from(test.labels[*i]) == digit).unwrap()).collect();
     let mut arguments = vec!["predict".to_string(), "lenet5".into(), "--json".into(), "--top".into(), "1".into()];
     for (digit, i) in digits.iter().enumerate() {
-        let mut picture = image::GrayImage::from_raw(28, 28, test.picture(*i).to_vec()).unwrap();
+        let mut picture = image::GrayImage::from_raw(28, 28, test.bytes(*i).to_vec()).unwrap();
         if digit % 2 == 1 {
             image::imageops::invert(&mut picture);
             picture = image::imageops::resize(&picture, 56, 56, image::imageops::FilterType::Triangle);

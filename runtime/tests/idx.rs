@@ -1,6 +1,6 @@
 //! Hostile data files: each is one typed error that names the file, what was expected and what was found.
 
-use convnet::data::{DataError, idx, mnist};
+use convnet::data::{DataError, Dataset, idx, mnist};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;

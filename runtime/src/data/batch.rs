@@ -1,6 +1,6 @@
 //! Batches of normalised pictures in an order that depends on the seed and the epoch alone.
 
-use super::Dataset;
+use super::{Dataset, Pictures};
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -42,7 +42,7 @@ impl Batch {
 
 /// The batches of one pass over a dataset; the last one may be smaller.
 pub struct Batches<'a> {
-    data: &'a Dataset,
+    data: &'a Pictures,
     table: [f32; 256],
     order: Vec<u32>,
     size: usize,
@@ -51,14 +51,14 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// Batches of `size` (at least 1) in the order of the dataset.
-    pub fn in_order(data: &'a Dataset, size: usize, normalisation: Normalisation) -> Self {
+    pub fn in_order(data: &'a Pictures, size: usize, normalisation: Normalisation) -> Self {
         let order = (0..data.len() as u32).collect();
         let table = std::array::from_fn(|byte| normalisation.apply(byte as u8));
         Batches { data, table, order, size: size.max(1), next: 0 }
     }
 
     /// Batches of `size` in a random order that is a function of `seed` and `epoch`.
-    pub fn shuffled(data: &'a Dataset, size: usize, normalisation: Normalisation, seed: u64, epoch: usize) -> Self {
+    pub fn shuffled(data: &'a Pictures, size: usize, normalisation: Normalisation, seed: u64, epoch: usize) -> Self {
         let mut batches = Self::in_order(data, size, normalisation);
         let mix = seed ^ (epoch as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         batches.order.shuffle(&mut StdRng::seed_from_u64(mix));
@@ -81,7 +81,7 @@ impl Iterator for Batches<'_> {
             return None;
         }
         self.next += chosen.len();
-        let pictures = chosen.iter().map(|i| self.data.picture(*i as usize));
+        let pictures = chosen.iter().map(|i| self.data.bytes(*i as usize));
         let pixels = pictures.flatten().map(|byte| self.table[usize::from(*byte)]).collect();
         let labels = chosen.iter().map(|i| self.data.labels[*i as usize]).collect();
         Some(Batch { pixels, labels })
@@ -96,8 +96,8 @@ impl Iterator for Batches<'_> {
 mod tests {
     use super::*;
 
-    fn dataset(n: usize) -> Dataset {
-        Dataset {
+    fn dataset(n: usize) -> Pictures {
+        Pictures {
             shape: [1, 1, 2],
             pixels: (0..2 * n).map(|i| i as u8).collect(),
             labels: (0..n).map(|i| (i % 10) as u8).collect(),

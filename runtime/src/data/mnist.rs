@@ -1,15 +1,15 @@
 //! MNIST's handwritten digits (LeCun, Cortes and Burges): 60,000 pictures to train on and 10,000 to test on, 28 x 28.
 
-use super::{DataError, Dataset, idx};
+use super::{DataError, Pictures, idx};
 use std::path::{Path, PathBuf};
 
 /// A train and a test set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// What a network learns from.
-    pub train: Dataset,
+    pub train: Pictures,
     /// What it is judged by.
-    pub test: Dataset,
+    pub test: Pictures,
 }
 
 /// Mean and standard deviation of the pixels of the training set, of pixels between 0 and 1.
@@ -68,7 +68,7 @@ pub fn bundled() -> Result<Split, DataError> {
     })
 }
 
-fn dataset(images: idx::Idx, images_path: &Path, labels: idx::Idx, labels_path: &Path) -> Result<Dataset, DataError> {
+fn dataset(images: idx::Idx, images_path: &Path, labels: idx::Idx, labels_path: &Path) -> Result<Pictures, DataError> {
     let (count, label_count) = (images.dims[0], labels.dims[0]);
     if count != label_count {
         let (images_path, labels_path) = (images_path.to_owned(), labels_path.to_owned());
@@ -83,7 +83,7 @@ fn dataset(images: idx::Idx, images_path: &Path, labels: idx::Idx, labels_path: 
             found: label.to_string(),
         });
     }
-    Ok(Dataset {
+    Ok(Pictures {
         shape: [1, images.dims[1], images.dims[2]],
         pixels: images.bytes,
         labels: labels.bytes,

@@ -10,11 +10,44 @@ pub mod mnist;
 
 pub use batch::{Batch, Batches, Normalisation};
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// Labelled pictures of one size, as bytes.
+/// Labelled pictures of any size, in memory or not.
+pub trait Dataset: Send + Sync {
+    /// Number of pictures.
+    fn len(&self) -> usize;
+
+    /// Whether there is no picture.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names of the classes.
+    fn classes(&self) -> &[String];
+
+    /// The class of picture `i`, below the number of classes.
+    fn label(&self, i: usize) -> usize;
+
+    /// Picture `i`.
+    ///
+    /// # Errors
+    /// When it cannot be read or decoded.
+    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError>;
+}
+
+/// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dataset {
+pub struct Picture<'a> {
+    /// `[C, H, W]`; one channel is grey, three are red, green and blue.
+    pub shape: [usize; 3],
+    /// `[C, H, W]`, 0 to 255.
+    pub pixels: Cow<'a, [u8]>,
+}
+
+/// Labelled pictures of one size, as bytes in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pictures {
     /// `[C, H, W]` of one picture.
     pub shape: [usize; 3],
     /// `[N, C, H, W]`, 0 to 255.
@@ -25,22 +58,30 @@ pub struct Dataset {
     pub classes: Vec<String>,
 }
 
-impl Dataset {
-    /// Number of pictures.
-    pub fn len(&self) -> usize {
+impl Dataset for Pictures {
+    fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no picture.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+    fn classes(&self) -> &[String] {
+        &self.classes
     }
 
+    fn label(&self, i: usize) -> usize {
+        usize::from(self.labels[i])
+    }
+
+    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+        Ok(Picture { shape: self.shape, pixels: Cow::Borrowed(self.bytes(i)) })
+    }
+}
+
+impl Pictures {
     /// The bytes `[C, H, W]` of picture `i`.
     ///
     /// # Panics
     /// If there is no such picture.
-    pub fn picture(&self, i: usize) -> &[u8] {
+    pub fn bytes(&self, i: usize) -> &[u8] {
         let len = self.shape.iter().product::<usize>();
         &self.pixels[i * len..(i + 1) * len]
     }
@@ -52,7 +93,7 @@ impl Dataset {
             return Some(self);
         }
         let pixels = placed(&self.pixels, self.shape, shape, 0)?;
-        Some(Dataset { shape, pixels, ..self })
+        Some(Pictures { shape, pixels, ..self })
     }
 
     /// The first `n` pictures, or all if there are fewer.
@@ -148,7 +189,7 @@ mod tests {
 
     #[test]
     fn pictures_are_placed_in_the_middle_of_larger_ones() {
-        let data = Dataset { shape: [1, 1, 2], pixels: vec![1, 2, 3, 4], labels: vec![0, 1], classes: Vec::new() };
+        let data = Pictures { shape: [1, 1, 2], pixels: vec![1, 2, 3, 4], labels: vec![0, 1], classes: Vec::new() };
         let placed = data.clone().placed([2, 3, 3]).unwrap();
         let picture = |a, b| [0, 0, 0, a, b, 0, 0, 0, 0];
         assert_eq!(placed.pixels, [picture(1, 2), picture(1, 2), picture(3, 4), picture(3, 4)].concat());

@@ -11,7 +11,7 @@ pub use config::{Config, ConfigError, HEAD_WEIGHT, Optimizer, Schedule};
 pub use metrics::{Evaluation, Prediction};
 
 use crate::backend::Backend;
-use crate::data::{Batch, Batches, Dataset, Normalisation};
+use crate::data::{Batch, Batches, Dataset, Normalisation, Pictures};
 use crate::net::{Map, NetTape, Network, Outputs, Real, forward, forward_mut};
 use config::Update;
 use dfdx::prelude::*;
@@ -118,8 +118,8 @@ pub struct Epoch {
 pub fn fit<N, D>(
     net: &mut N,
     device: &D,
-    train: &Dataset,
-    test: &Dataset,
+    train: &Pictures,
+    test: &Pictures,
     config: &Config,
     mut on: impl FnMut(Event<'_>, &N) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
 ) -> Result<Vec<Epoch>, TrainError>
@@ -207,7 +207,7 @@ const EVALUATION_BATCH: usize = 250;
 pub fn evaluate<N, D>(
     net: &N,
     device: &D,
-    data: &Dataset,
+    data: &Pictures,
     normalisation: Normalisation,
 ) -> Result<Evaluation, TrainError>
 where
@@ -261,7 +261,7 @@ fn failed(error: impl std::fmt::Debug) -> TrainError {
     TrainError::Device(format!("{error:?}"))
 }
 
-fn fits<N: Network<f32, D>, D: Backend<f32>>(data: &Dataset, which: &'static str) -> Result<(), TrainError> {
+fn fits<N: Network<f32, D>, D: Backend<f32>>(data: &Pictures, which: &'static str) -> Result<(), TrainError> {
     let (input, classes) = (N::GRAPH.input(), N::GRAPH.output_shape().len());
     if data.is_empty() {
         return Err(TrainError::Empty(which));

@@ -1,7 +1,7 @@
 //! What several subcommands share: printing, options, data.
 
 use convnet::backend::Backend;
-use convnet::data::Dataset;
+use convnet::data::Pictures;
 use convnet::data::mnist::{self, Split};
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
@@ -124,7 +124,7 @@ pub fn digits(folder: Option<&Path>) -> Result<Split, Box<dyn Error>> {
 }
 
 /// MNIST's digits as the network takes them: in the middle of a larger picture, in as many colours as it wants.
-pub fn placed<N: Model>(data: Dataset) -> Dataset {
+pub fn placed<N: Model>(data: Pictures) -> Pictures {
     // What does not fit is told by whoever uses it, with both shapes.
     match data.shape {
         [1, 28, 28] => data.clone().placed(N::GRAPH.input().chw()).unwrap_or(data),

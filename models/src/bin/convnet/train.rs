@@ -3,8 +3,8 @@
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use convnet::backend::Backend;
 use convnet::checkpoint::{self, Metadata};
-use convnet::data::Dataset;
 use convnet::data::mnist::{self, Split};
+use convnet::data::{Dataset, Pictures};
 use convnet::device::DeviceChoice;
 use convnet::train::{Config, Epoch, Evaluation, Event, Optimizer, Schedule, evaluate, fit};
 use convnet_models::Model;
@@ -104,8 +104,8 @@ impl Arguments {
 
 struct Train {
     arguments: Arguments,
-    train: Dataset,
-    test: Dataset,
+    train: Pictures,
+    test: Pictures,
 }
 
 /// What `--json` prints.
@@ -226,7 +226,7 @@ fn line(done: &Epoch, epochs: usize, seconds: f64) -> String {
     )
 }
 
-fn metadata(config: &Config, done: &Epoch, data: &Dataset) -> Metadata {
+fn metadata(config: &Config, done: &Epoch, data: &Pictures) -> Metadata {
     let pair = |key: &str, value: String| (key.to_string(), value);
     Metadata::from([
         pair("epoch", done.epoch.to_string()),
