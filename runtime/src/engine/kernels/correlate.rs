@@ -248,24 +248,30 @@ impl Correlate {
         for task in tasks {
             let (task, segment) = (task / self.segments(), task % self.segments());
             let (task, chunk) = (task / self.row_chunks(), task % self.row_chunks());
-            let (n, group) = (task / self.tasks.groups.len(), self.tasks.groups[task % self.tasks.groups.len()]);
+            let (n, index) = (task / self.tasks.groups.len(), task % self.tasks.groups.len());
+            let group = self.tasks.groups[index];
             let rows = chunk * self.tasks.rows..self.extent[1].min((chunk + 1) * self.tasks.rows);
             let cols = segment * self.tasks.cols..self.extent[2].min((segment + 1) * self.tasks.cols);
             let block = &self.blocks[group.first];
             let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
             // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
             let tiles = cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run));
+            // While one panel is in use, the weights of the next one are on their way, be it the next group's first. With more
+            // images than one they come from a cache anyway, and so do few of them.
+            let is_last = chunk + 1 == self.row_chunks() && segment + 1 == self.segments();
+            let following = self.tasks.groups.get(index + 1).filter(|_| is_last);
+            let ahead = if self.tasks.ahead { self.tasks.panel } else { 0 };
             for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
                 let panel = start..all_taps.len().min(start + self.tasks.panel);
-                // While one panel is in use, the weights of the next one are on their way. With more images than one they
-                // come from a cache anyway, and so do few of them.
-                let ahead = if self.tasks.ahead { self.tasks.panel } else { 0 };
-                let next = panel.end..all_taps.len().min(panel.end + ahead);
+                let (coming, next) = match following {
+                    Some(group) if panel.end == all_taps.len() => (group, 0..all_taps.len().min(ahead)),
+                    _ => (&group, panel.end..all_taps.len().min(panel.end + ahead)),
+                };
                 for (i, y) in rows.clone().enumerate() {
                     let part = next.len() * i / rows.len()..next.len() * (i + 1) / rows.len();
                     for tap in next.start + part.start..next.start + part.end {
-                        for index in 0..group.len {
-                            let at = block.weights + index * group.steps[1] + tap * S::LANES;
+                        for index in 0..coming.len {
+                            let at = self.blocks[coming.first].weights + index * coming.steps[1] + tap * S::LANES;
                             S::prefetch(mem.address(at));
                         }
                     }
@@ -307,8 +313,9 @@ impl Correlate {
                     if let Some(residual) = &self.residual {
                         let row = residual.row_at((n * residual.blocks() + block) * self.extent[1] + y);
                         let (at, len) = (cols.start * step, cols.len() * step);
-                        let sums = mem.write(out + at, len).iter_mut();
-                        sums.zip(mem.read(row + at, len)).for_each(|(sum, more)| *sum += more);
+                        for (sum, more) in mem.write(out + at, len).iter_mut().zip(mem.read(row + at, len)) {
+                            *sum += more;
+                        }
                     }
                     match self.activation {
                         Some(activation) if step == S::LANES => {

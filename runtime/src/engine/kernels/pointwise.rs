@@ -81,9 +81,21 @@ impl GradMode {
     #[inline(always)]
     fn apply(self, d_out: &[f32], d: &mut [f32], factor: impl Fn(usize) -> f32) {
         match self {
-            GradMode::InPlace => (0..d.len()).for_each(|i| d[i] *= factor(i)),
-            GradMode::Store => (0..d.len()).for_each(|i| d[i] = d_out[i] * factor(i)),
-            GradMode::Add => (0..d.len()).for_each(|i| d[i] += d_out[i] * factor(i)),
+            GradMode::InPlace => {
+                for (i, d) in d.iter_mut().enumerate() {
+                    *d *= factor(i);
+                }
+            }
+            GradMode::Store => {
+                for (i, (d, d_out)) in d.iter_mut().zip(d_out).enumerate() {
+                    *d = d_out * factor(i);
+                }
+            }
+            GradMode::Add => {
+                for (i, (d, d_out)) in d.iter_mut().zip(d_out).enumerate() {
+                    *d += d_out * factor(i);
+                }
+            }
         }
     }
 }

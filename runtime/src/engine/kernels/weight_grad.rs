@@ -156,15 +156,18 @@ impl WeightGrad {
 
     /// Source and gradient of the rows of `rows` that the tile's row of the kernel reaches.
     #[inline(always)]
-    fn reached(&self, mem: Mem<'_>, rows: Range<usize>, tile: &WeightTile) -> impl Iterator<Item = [*const f32; 2]> {
+    fn reached<'a>(&'a self, mem: Mem<'a>, rows: Range<usize>, tile: &WeightTile) -> Reached<'a> {
         let c = &self.correlate;
-        rows.filter_map(move |row| {
-            let (n, y) = (row / c.extent[1], row % c.extent[1]);
-            let source = c.source + c.blocks[tile.block].source + n * c.source_stride[0] + y * c.source_stride[1];
-            let grad = c.out + c.blocks[tile.block].out + n * c.out_stride[0] + y * c.out_stride[1];
-            let inside = c.kernel_range(y).contains(&tile.kernel_row);
-            inside.then(|| [mem.address(source).cast_const(), mem.address(grad).cast_const()])
-        })
+        let block = &c.blocks[tile.block];
+        Reached {
+            mem,
+            correlate: c,
+            image: rows.start / c.extent[1],
+            row: rows.start % c.extent[1],
+            left: rows.len(),
+            kernel_row: c.kernel_rows[tile.kernel_row],
+            places: [c.source + block.source, c.out + block.out],
+        }
     }
 
     /// Taps that are neighbours, of several blocks.
@@ -314,6 +317,45 @@ impl WeightGrad {
                 S::store(out, if first { sum } else { S::add(S::load(out), sum) });
             }
         }
+    }
+}
+
+/// An iterator by hand, since the closures of a chain are called, not inlined, where the instruction set is switched on.
+struct Reached<'a> {
+    mem: Mem<'a>,
+    correlate: &'a Correlate,
+    image: usize,
+    row: usize,
+    /// Rows to come.
+    left: usize,
+    /// The source's row for output row 0.
+    kernel_row: isize,
+    /// The first row of source and gradient.
+    places: [usize; 2],
+}
+
+impl Iterator for Reached<'_> {
+    type Item = [*const f32; 2];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<[*const f32; 2]> {
+        let c = self.correlate;
+        while self.left > 0 {
+            let (n, y) = (self.image, self.row);
+            self.left -= 1;
+            self.row += 1;
+            if self.row == c.extent[1] {
+                (self.image, self.row) = (n + 1, 0);
+            }
+            // A row above the source is a large number, too.
+            if ((y * c.row_step) as isize + self.kernel_row) as usize >= c.source_rows {
+                continue;
+            }
+            let source = self.places[0] + n * c.source_stride[0] + y * c.source_stride[1];
+            let grad = self.places[1] + n * c.out_stride[0] + y * c.out_stride[1];
+            return Some([self.mem.address(source).cast_const(), self.mem.address(grad).cast_const()]);
+        }
+        None
     }
 }
 

@@ -300,7 +300,10 @@ impl Winograd {
                 let bias = self.bias.map_or(S::zero(), |at| S::load(mem.address(at + block * S::LANES)));
                 let mut half = [[S::zero(); N]; N];
                 for j in 0..N {
-                    let column = std::array::from_fn(|i| S::load(scratch.address(m + (i * N + j) * step).cast_const()));
+                    let mut column = [S::zero(); N];
+                    for i in 0..N {
+                        column[i] = S::load(scratch.address(m + (i * N + j) * step));
+                    }
                     let column = output_rows::<S, N>(column);
                     for i in 0..N - 2 {
                         half[i][j] = column[i];
@@ -312,20 +315,20 @@ impl Winograd {
                     let row = (n * self.out.blocks() + block) * height + y + i;
                     let at = self.out.row_at(row) + x * S::LANES;
                     let residual = self.residual.map(|r| r.row_at(row) + x * S::LANES);
-                    let mut out = mem.address(at);
+                    let out = mem.address(at);
+                    // Constant bounds: such a loop is unrolled, and the pixels stay in registers.
                     for j in 0..N - 2 {
-                        if j >= cols {
-                            break;
+                        if j < cols {
+                            let out = out.add(j * S::LANES);
+                            let mut pixel = S::add(pixels[j], bias);
+                            if self.accumulate {
+                                pixel = S::add(S::load(out), pixel);
+                            }
+                            if let Some(residual) = residual {
+                                pixel = S::add(S::load(mem.address(residual + j * S::LANES)), pixel);
+                            }
+                            S::store(out, pixel);
                         }
-                        let mut pixel = S::add(pixels[j], bias);
-                        if self.accumulate {
-                            pixel = S::add(S::load(out), pixel);
-                        }
-                        if let Some(residual) = residual {
-                            pixel = S::add(S::load(mem.address(residual + j * S::LANES)), pixel);
-                        }
-                        S::store(out, pixel);
-                        out = out.wrapping_add(S::LANES);
                     }
                     if let Some(activation) = self.activation {
                         pointwise::activate(activation, mem.write(at, cols * S::LANES));

@@ -48,6 +48,8 @@ impl Patches {
         let [_, height, width] = self.map.chw;
         let [before, after] = self.map.halo.map(|pixels| pixels as isize);
         let first = tiles.start;
+        let zeros = [[0.0_f32; 16]; N];
+        let mut patch = [zeros; N];
         for tile in tiles {
             let [n, y, x] = self.place(tile);
             let (top, left) = (y as isize - self.pad[0], x as isize - self.pad[1]);
@@ -55,48 +57,51 @@ impl Patches {
             let rows = (-top).clamp(0, N as isize) as usize..end(top, height);
             // The halo is as good as the map: it holds the zeros that are wanted.
             let cols = (-left - before).clamp(0, N as isize) as usize..end(left, width + after as usize);
-            let inside = rows == (0..N) && cols == (0..N);
             let start = self.map.row_at(n * self.map.blocks() * height) as isize
                 + top * self.map.row() as isize
                 + left * S::LANES as isize;
-            let mut patch = [[[0.0_f32; 16]; N]; N];
+            let whole = cols == (0..N);
             for block in 0..self.map.blocks() {
                 let v = to.wrapping_add(block * steps[1] + (tile - first) * S::LANES);
                 let source = (start + (block * self.map.plane()) as isize) as usize;
-                // SAFETY: the map is in bounds, and only rows and columns that are there are read; V is the caller's.
+                let mut lines = [zeros.as_ptr().cast::<f32>(); N];
+                // SAFETY: the map is in bounds, and only rows and columns that are there are read; V is the caller's. Zeros
+                // have as many numbers as a line of the widest registers.
                 unsafe {
-                    if inside {
-                        let pixels = mem.address(source).cast_const();
-                        transform_patch::<S, N>(pixels, self.map.row(), S::LANES, v, steps[0]);
-                        continue;
-                    }
-                    for i in rows.clone() {
-                        for j in cols.clone() {
-                            let pixel = mem.address(source.wrapping_add(i * self.map.row() + j * S::LANES));
-                            S::store(patch[i][j].as_mut_ptr(), S::load(pixel));
+                    for i in 0..N {
+                        if !rows.contains(&i) {
+                            continue;
                         }
+                        let line = mem.address(source.wrapping_add(i * self.map.row()));
+                        if whole {
+                            lines[i] = line;
+                            continue;
+                        }
+                        patch[i] = zeros;
+                        let copy = patch[i].as_mut_ptr().cast::<f32>();
+                        for j in cols.clone() {
+                            S::store(copy.add(j * S::LANES), S::load(line.add(j * S::LANES)));
+                        }
+                        lines[i] = copy;
                     }
-                    transform_patch::<S, N>(patch.as_ptr().cast(), N * 16, 16, v, steps[0]);
+                    transform_patch::<S, N>(lines, v, steps[0]);
                 }
             }
         }
     }
 }
 
-/// `B^T d B` of a patch whose rows and columns lie `row` and `col` numbers apart.
+/// `B^T d B` of a patch, given its rows.
 #[inline(always)]
-unsafe fn transform_patch<S: Simd, const N: usize>(
-    pixels: *const f32,
-    row: usize,
-    col: usize,
-    v: *mut f32,
-    step: usize,
-) {
+unsafe fn transform_patch<S: Simd, const N: usize>(rows: [*const f32; N], v: *mut f32, step: usize) {
     // SAFETY: passed on from the caller.
     unsafe {
         let mut half = [[S::zero(); N]; N];
         for j in 0..N {
-            let column = std::array::from_fn(|i| S::load(pixels.add(i * row + j * col)));
+            let mut column = [S::zero(); N];
+            for i in 0..N {
+                column[i] = S::load(rows[i].add(j * S::LANES));
+            }
             let column = input_rows::<S, N>(column);
             for i in 0..N {
                 half[i][j] = column[i];
