@@ -6,9 +6,8 @@
 //! `cargo bench -p convnet-benches --bench networks -- lenet5`
 #![allow(missing_docs)] // criterion's macros make items without docs.
 
-use convnet::dfdx::optim::{Momentum, SgdConfig};
 use convnet::net::{Map, forward_mut};
-use convnet::optim::Sgd;
+use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
 use convnet::prelude::*;
 use convnet::train::{HEAD_WEIGHT, loss};
@@ -37,8 +36,8 @@ fn step<N: Model>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: u
     let mut state = LazyCell::new(|| {
         let dev = Cpu::default();
         let net = build::<N>(&dev);
-        let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), weight_decay: None };
-        let sgd: Sgd<Built<N>, Cpu> = Sgd::new(&net, config);
+        let method = Method::Sgd { momentum: 0.9, nesterov: false };
+        let sgd: Optimizer<Built<N>, Cpu> = Optimizer::new(&net, method, |_| ParamOptions::default());
         let classes = N::GRAPH.output_shape().len();
         let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
         let targets = dev.tensor_from_vec(targets, (batch, classes));
@@ -54,7 +53,7 @@ fn step<N: Model>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: u
             let outputs = forward_mut(net, traced, batch).unwrap();
             let (_, loss) = loss(outputs, targets.clone(), &head_weights).unwrap();
             let mut new = loss.backward();
-            sgd.step(net, &mut new).unwrap();
+            sgd.step(net, &mut new, &Step::new(0.01)).unwrap();
             *gradients = Some(new);
         });
     });

@@ -32,7 +32,9 @@ fn weights(folder: &Path) {
 fn help_and_facts() {
     let folder = folder();
     let help = ok(folder.path(), &["--help"]);
-    for word in ["train", "eval", "predict", "models", "summary", "diagram", "convert", "devices", "bench", "parity"] {
+    for word in
+        ["train", "eval", "predict", "data", "models", "summary", "diagram", "convert", "devices", "bench", "parity"]
+    {
         assert!(help.contains(word), "{help}");
         assert!(ok(folder.path(), &[word, "--help"]).contains("Usage:"));
     }
@@ -60,13 +62,25 @@ fn options_that_make_no_sense() {
     let folder = folder();
     let f = folder.path();
     fails(f, &["train", "lenet6"], 1, &["no network is called `lenet6`; did you mean `lenet5`?"]);
-    fails(f, &["train", "--batch", "0"], 2, &["--batch", "0 is not in 1..=65536"]);
-    fails(f, &["train", "--epochs", "0"], 2, &["--epochs"]);
+    fails(f, &["train", "--batch", "0"], 1, &["batch is 0; it must be from 1 to"]);
+    fails(f, &["train", "--batch", "x"], 2, &["--batch"]);
+    fails(f, &["train", "--epochs", "0"], 1, &["epochs is 0; it must be at least 1"]);
     fails(f, &["bench", "--batch", "0"], 2, &["--batch"]);
-    fails(f, &["train", "--lr", "0"], 1, &["the learning rate is 0; it must be a number above 0"]);
-    fails(f, &["train", "--lr", "nan"], 1, &["the learning rate is NaN"]);
-    fails(f, &["train", "--momentum", "1"], 1, &["the momentum is 1"]);
-    fails(f, &["train", "--optimizer", "lion"], 2, &["sgd or adam"]);
+    fails(f, &["train", "--lr", "0"], 1, &["lr is 0; it must be a number above 0"]);
+    fails(f, &["train", "--lr", "nan"], 1, &["lr is NaN"]);
+    fails(f, &["train", "--momentum", "1"], 1, &["momentum is 1"]);
+    fails(f, &["train", "--optimizer", "lion"], 1, &["optimizer is `lion`", "adamw"]);
+    fails(f, &["train", "--augment", "flop"], 1, &["did you mean `flip`"]);
+    fails(f, &["train", "--freeze", "conv9"], 1, &["freeze is `conv9`", "conv1.weight"]);
+    fails(f, &["train", "--normalisation", "nist"], 1, &["nothing is called `nist`", "imagenet"]);
+    fails(f, &["train", "--resume"], 1, &["there is no run in runs/lenet5"]);
+    std::fs::write(f.join("bad.toml"), "epochs = 3\nlearning_rate = 0.1\n").unwrap();
+    fails(f, &["train", "--config", "bad.toml"], 1, &["bad.toml: no option is called `learning_rate`"]);
+    std::fs::write(f.join("bad.toml"), "optimiser = \"sgd\"\n").unwrap();
+    fails(f, &["train", "--config", "bad.toml"], 1, &["did you mean `optimizer`?"]);
+    std::fs::write(f.join("bad.toml"), "lr = \"high\"\n").unwrap();
+    fails(f, &["train", "--config", "bad.toml"], 1, &["bad.toml: ", "high"]);
+    fails(f, &["train", "--config", "none.toml"], 1, &["cannot read none.toml"]);
     fails(f, &["train", "--device", "gpu"], 2, &["unknown device `gpu`; expected auto, cpu, cuda or cuda:N"]);
     fails(f, &["frobnicate"], 2, &["frobnicate"]);
 }
@@ -86,7 +100,12 @@ fn data_that_is_not_there_or_not_data() {
     let f = folder.path();
     fails(f, &["train", "--data", "nowhere"], 1, &["nowhere: "]);
     std::fs::create_dir(f.join("empty")).unwrap();
-    fails(f, &["train", "--data", "empty"], 1, &["empty: no file of images here; looked for train-images-idx3-ubyte"]);
+    fails(
+        f,
+        &["train", "--data", "empty"],
+        1,
+        &["empty: holds no dataset; looked for MNIST's files (train-images-idx3-ubyte"],
+    );
     std::fs::create_dir(f.join("garbage")).unwrap();
     for name in
         ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
@@ -99,17 +118,40 @@ fn data_that_is_not_there_or_not_data() {
         1,
         &["garbage/train-images-idx3-ubyte: the magic number", "not an IDX file"],
     );
-    // Pictures of another size than the network takes.
-    std::fs::create_dir(f.join("small")).unwrap();
-    let header = |dims: &[u8]| {
-        [&[0, 0, 8, dims.len() as u8][..], &dims.iter().flat_map(|d| [0, 0, 0, *d]).collect::<Vec<u8>>()].concat()
-    };
-    for set in ["train", "t10k"] {
-        let images = [header(&[2, 3, 3]), vec![9; 18]].concat();
-        std::fs::write(f.join(format!("small/{set}-images-idx3-ubyte")), images).unwrap();
-        std::fs::write(f.join(format!("small/{set}-labels-idx1-ubyte")), [header(&[2]), vec![1, 2]].concat()).unwrap();
+    // Folders of pictures, one class of which is alone, or has no pictures.
+    std::fs::create_dir_all(f.join("one/cats")).unwrap();
+    fails(f, &["train", "--data", "one"], 1, &["one: has classes, but no pictures in them"]);
+    image::GrayImage::new(4, 4).save(f.join("one/cats/a.png")).unwrap();
+    image::GrayImage::new(4, 4).save(f.join("one/cats/b.png")).unwrap();
+    fails(f, &["train", "--data", "one"], 1, &["one: has one class (`cats`)"]);
+    std::fs::create_dir_all(f.join("one/dogs")).unwrap();
+    image::GrayImage::new(4, 4).save(f.join("one/dogs/a.png")).unwrap();
+    image::GrayImage::new(4, 4).save(f.join("one/dogs/b.png")).unwrap();
+    fails(f, &["train", "--data", "one"], 1, &["has 2 classes, but LeNet5 tells 10 apart"]);
+    // What is no CIFAR file.
+    std::fs::create_dir(f.join("cifar")).unwrap();
+    for name in [
+        "data_batch_1.bin",
+        "data_batch_2.bin",
+        "data_batch_3.bin",
+        "data_batch_4.bin",
+        "data_batch_5.bin",
+        "test_batch.bin",
+    ] {
+        std::fs::write(f.join("cifar").join(name), [0; 100]).unwrap();
     }
-    fails(f, &["train", "--data", "small"], 1, &["pictures of [1, 3, 3]", "LeNet5 takes [1, 28, 28]"]);
+    let expected = ["cifar/data_batch_1.bin: the end at byte 100", "a multiple of 3073 bytes"];
+    fails(f, &["train", "resnet20", "--data", "cifar"], 1, &expected);
+    let mut record = vec![0; 3073];
+    record[0] = 10;
+    std::fs::write(f.join("cifar/data_batch_1.bin"), record).unwrap();
+    fails(
+        f,
+        &["train", "resnet20", "--data", "cifar"],
+        1,
+        &["a label at byte 0: expected a class from 0 to 9, found 10"],
+    );
+    fails(f, &["data", "info", "--dataset", "emnist", "--data", "empty"], 1, &["no part of EMNIST here"]);
 }
 
 #[test]
@@ -142,7 +184,7 @@ fn pictures_that_cannot_be_read() {
     std::fs::write(f.join("text.png"), "not a picture").unwrap();
     let error =
         fails(f, &["predict", "missing.png", "text.png", "cut.png"], 1, &["3 of the pictures could not be read"]);
-    for name in ["missing.png: ", "text.png: not a picture that can be read", "cut.png: "] {
+    for name in ["missing.png: ", "text.png: is no PNG or JPEG file", "cut.png: "] {
         assert!(error.contains(name), "{error}");
     }
     // The others are predicted all the same.
@@ -183,10 +225,15 @@ fn a_full_disk_while_saving() {
     let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(f).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("error: cannot write lenet5.safetensors") && !error.contains("panicked"), "{error}");
+    assert!(error.contains("error: cannot write runs/lenet5/") && !error.contains("panicked"), "{error}");
     assert_eq!(std::fs::read(f.join("lenet5.safetensors")).unwrap(), before, "the old file was harmed");
-    let left: Vec<_> = std::fs::read_dir(f).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["lenet5.safetensors"], "a temporary file was left behind");
+    let left = |folder: &str| {
+        let entries = std::fs::read_dir(f.join(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string());
+        entries.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let temporary = |name: &String| name.contains("tmp");
+    assert!(!left("runs/lenet5").iter().any(temporary), "a temporary file was left behind");
+    assert!(left("runs/lenet5/checkpoints").is_empty());
 }
 
 #[cfg(unix)]

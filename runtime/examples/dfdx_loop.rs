@@ -3,9 +3,11 @@
 //! `cargo run --release -p convnet --example dfdx_loop`
 #![allow(missing_docs)]
 
-use convnet::data::{Batches, mnist};
+use convnet::data::fit::Fit;
+use convnet::data::{Loader, LoaderOptions, Normalisation, Pipeline, mnist};
 use convnet::dfdx::optim::{Momentum, Optimizer, Sgd, SgdConfig};
 use convnet::prelude::*;
+use std::sync::Arc;
 
 cnn! {
     /// LeNet-5 on 28x28 grey-scale digits.
@@ -29,10 +31,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut gradients = net.alloc_grads();
 
     let data = mnist::bundled()?.train.first(6_400);
+    let pipeline = Pipeline::plain([1, 28, 28], Fit::Auto, Normalisation::named("mnist", 1)?);
+    let loader = Loader::new(Arc::new(data), pipeline, LoaderOptions { batch: 64, seed: 1, ..Default::default() });
     for epoch in 1..=3 {
         let (mut total, mut steps) = (0.0, 0);
-        for batch in Batches::shuffled(&data, 64, mnist::NORMALISATION, 1, epoch) {
-            let targets: Tensor<Rank2<64, 10>, f32, _> = dev.tensor(batch.one_hot(10));
+        for batch in loader.epoch(epoch, 0) {
+            let batch = batch?;
+            let targets: Tensor<Rank2<64, 10>, f32, _> = dev.tensor(batch.targets);
             let x: Tensor<Rank4<64, 1, 28, 28>, f32, _> = dev.tensor(batch.pixels);
 
             let logits = net.forward_mut(x.traced(gradients));

@@ -4,9 +4,9 @@
 #![allow(missing_docs)]
 
 use convnet::checkpoint;
-use convnet::data::mnist::{self, Split};
+use convnet::data::{Split, mnist};
 use convnet::prelude::*;
-use convnet::train::{Config, Event, Optimizer, Schedule, evaluate, fit};
+use convnet::train::{Config, Event, Flow, Run, Trainer, evaluate};
 
 cnn! {
     /// A small network with batch normalisation.
@@ -23,34 +23,26 @@ cnn! {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", Small::summary());
-    let Split { train, test } = mnist::bundled()?;
+    let data = mnist::bundled()?;
+    let data = Split { train: data.train.first(12_800), test: data.test }.shared();
     let dev = Cpu::seed_from_u64(1);
     let mut net = dev.build_module::<Small, f32>();
-    let config = Config {
-        epochs: 2,
-        batch: 64,
-        optimizer: Optimizer::Adam,
-        lr: 0.003,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        schedule: Schedule::Cosine,
-        seed: 1,
-        normalisation: mnist::NORMALISATION,
-        head_weights: Vec::new(),
-    };
-    fit(&mut net, &dev, &train.first(12_800), &test, &config, |event, _| {
-        if let Event::Epoch(epoch) = event {
-            println!("epoch {}: test accuracy {:.1} %", epoch.epoch, epoch.test_accuracy * 100.0);
-        }
-        Ok(())
-    })?;
+    let config = Config { epochs: 2, optimizer: "adam".into(), lr: 0.003, ..Config::default() };
+    let summary = Trainer::new(&mut net, &dev)
+        .config(config)
+        .callback(|event: Event<'_>, _: &Run<'_>| {
+            if let Event::Epoch(epoch) = event {
+                println!("epoch {}: test accuracy {:.1} %", epoch.epoch, epoch.test_accuracy * 100.0);
+            }
+            Ok(Flow::Continue)
+        })
+        .train(&data)?;
+    println!("{} of {} digits", summary.evaluation.correct(), summary.evaluation.total());
+
     let path = std::env::temp_dir().join("small.safetensors");
     checkpoint::save::<_, f32, Cpu>(&net, &path, &checkpoint::Metadata::new())?;
     checkpoint::load::<_, f32, Cpu>(&mut net, &path)?;
-    println!(
-        "after a round trip through {}: {:.1} %",
-        path.display(),
-        evaluate(&net, &dev, &test, config.normalisation)?.accuracy() * 100.0
-    );
+    let again = evaluate(&mut net, &dev, &data.test, summary.pipeline)?;
+    println!("after a round trip through {}: {:.1} %", path.display(), again.accuracy() * 100.0);
     Ok(())
 }

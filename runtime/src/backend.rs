@@ -3,7 +3,6 @@
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass, Real, State};
 use crate::{engine, portable};
-use dfdx::optim::SgdConfig;
 use dfdx::prelude::*;
 
 /// A device that can run a network.
@@ -23,18 +22,28 @@ pub trait Backend<E: Real>: Device<E> {
         pass: Pass,
     ) -> Result<Outcome<E, Self, T>, Self::Err>;
 
-    /// One step of stochastic gradient descent on one parameter, whose `gradient` is zero afterwards.
+    /// Lets `f` change the numbers of a tensor.
+    fn numbers<S: Shape>(tensor: &mut Tensor<S, E, Self>, f: impl FnOnce(&mut [E])) {
+        let mut copy = tensor.as_vec();
+        f(&mut copy);
+        tensor.copy_from(&copy);
+    }
+
+    /// Lets `f` change the numbers of a parameter, given its gradient, which on a device other than the CPU is zero
+    /// afterwards.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn sgd<S: Shape>(
-        config: &SgdConfig,
+    fn with_gradient<S: Shape>(
         param: &mut Tensor<S, E, Self>,
-        velocity: &mut <Self as Storage<E>>::Vec,
-        gradient: &mut <Self as Storage<E>>::Vec,
+        gradients: &mut Gradients<E, Self>,
+        f: impl FnOnce(&mut [E], &mut [E]),
     ) -> Result<(), Self::Err> {
-        config.try_update(param, velocity, gradient)?;
-        param.device().try_fill_with_zeros(gradient)
+        // Allocated, should it not be there.
+        gradients.get_or_alloc_mut(param)?;
+        let mut gradient = gradients.get(param).as_vec();
+        Self::numbers(param, |param| f(param, &mut gradient));
+        param.device().try_fill_with_zeros(gradients.get_or_alloc_mut(param)?)
     }
 }
 
@@ -51,19 +60,24 @@ impl Backend<f32> for Cpu {
         engine::run(graph, &state.0, part, params, inputs, tape, pass)
     }
 
-    fn sgd<S: Shape>(
-        config: &SgdConfig,
-        param: &mut Tensor<S, f32, Self>,
-        velocity: &mut <Self as Storage<f32>>::Vec,
-        gradient: &mut <Self as Storage<f32>>::Vec,
-    ) -> Result<(), Self::Err> {
-        match engine::numbers_mut(param) {
-            Some(param) => engine::sgd(config, param, velocity, gradient),
+    fn numbers<S: Shape>(tensor: &mut Tensor<S, f32, Self>, f: impl FnOnce(&mut [f32])) {
+        match engine::numbers_mut(tensor) {
+            Some(numbers) => f(numbers),
             None => {
-                config.try_update(param, velocity, gradient)?;
-                gradient.fill(0.0);
+                let mut copy = tensor.as_vec();
+                f(&mut copy);
+                tensor.copy_from(&copy);
             }
         }
+    }
+
+    fn with_gradient<S: Shape>(
+        param: &mut Tensor<S, f32, Self>,
+        gradients: &mut Gradients<f32, Self>,
+        f: impl FnOnce(&mut [f32], &mut [f32]),
+    ) -> Result<(), Self::Err> {
+        let gradient = gradients.get_or_alloc_mut(param)?;
+        Self::numbers(param, |param| f(param, gradient));
         Ok(())
     }
 }

@@ -163,6 +163,19 @@ pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) 
     Ok(dict.metadata)
 }
 
+/// Takes the values of a state dict into the network.
+///
+/// # Errors
+/// When keys, shapes or types are not the network's, which is then unchanged.
+pub fn set<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDict) -> Result<(), Mismatch> {
+    let mismatch = compare(named_shapes(net), dict);
+    if !mismatch.is_empty() {
+        return Err(mismatch);
+    }
+    assign(net, dict);
+    Ok(())
+}
+
 /// What of a file belongs to a network without `custom` modules, as it is, in the network's order; the file's name is for the
 /// error.
 ///

@@ -1,6 +1,6 @@
 //! Hostile data files: each is one typed error that names the file, what was expected and what was found.
 
-use convnet::data::{DataError, Dataset, idx, mnist};
+use convnet::data::{DataError, Dataset, Normalisation, Pictures, Split, idx, mnist};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
@@ -86,7 +86,7 @@ fn a_bomb_is_not_unpacked() {
 }
 
 /// A folder with the four files, of which `change` spoils one.
-fn folder(change: impl Fn(&Path)) -> Result<mnist::Split, DataError> {
+fn folder(change: impl Fn(&Path)) -> Result<Split<Pictures>, DataError> {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in [
         ("train-images-idx3-ubyte", images(5)),
@@ -106,14 +106,14 @@ fn folders() {
     assert_eq!((split.train.len(), split.test.len(), split.train.shape), (5, 2, [1, 2, 3]));
     let write =
         |name: &'static str, bytes: Vec<u8>| move |folder: &Path| std::fs::write(folder.join(name), &bytes).unwrap();
-    let message = |result: Result<mnist::Split, DataError>| result.unwrap_err().to_string();
+    let message = |result: Result<Split<Pictures>, DataError>| result.unwrap_err().to_string();
 
     let error = message(folder(write("t10k-labels-idx1-ubyte", labels(3))));
     assert!(error.contains("has 2 images, but") && error.contains("has 3 labels"), "{error}");
     let mut wrong = labels(2);
     *wrong.last_mut().unwrap() = 10;
     let error = message(folder(write("t10k-labels-idx1-ubyte", wrong)));
-    assert!(error.contains("a label at byte 9: expected a digit from 0 to 9, found 10"), "{error}");
+    assert!(error.contains("a label at byte 9: expected a number from 0 to 9, found 10"), "{error}");
     let error = message(folder(write("train-images-idx3-ubyte", labels(5))));
     assert!(error.contains("train-images-idx3-ubyte") && error.contains("this holds labels?"), "{error}");
     let error = message(folder(|folder| std::fs::remove_file(folder.join("train-images-idx3-ubyte")).unwrap()));
@@ -141,5 +141,5 @@ fn the_bundled_digits_are_mnist() {
     assert_eq!(count(&split.test.labels), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
     let pixels = split.train.pixels.iter().map(|p| f64::from(*p) / 255.0);
     let mean = pixels.clone().sum::<f64>() / pixels.len() as f64;
-    assert!((mean - f64::from(mnist::NORMALISATION.mean)).abs() < 1e-4, "{mean}");
+    assert!((mean - f64::from(Normalisation::named("mnist", 1).unwrap().mean[0])).abs() < 1e-4, "{mean}");
 }

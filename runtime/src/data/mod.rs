@@ -1,17 +1,38 @@
-//! From files to batches: `files -> Dataset -> Batches`.
+//! From files to batches: `files -> Dataset -> Pipeline -> Loader -> Batch`.
 //!
-//! * [`idx`] reads MNIST's file format, plain or compressed, and trusts nothing in it;
-//! * [`mnist`] finds the four files of a folder, or the copy that comes with the crate;
-//! * [`batch`] shuffles, normalises and stacks.
+//! * [`open()`] finds out what a folder holds: [`idx`] files of the MNIST family ([`mnist`]), [`cifar`], an image [`folder`], a
+//!   [`manifest`]; [`Subset`] takes a part of any of them;
+//! * [`decode`] turns a picture file into bytes and trusts nothing in it;
+//! * [`Pipeline`] makes what a network takes of a picture: [`fit`], then [`augment`], then [`Normalisation`];
+//! * [`Loader`] shuffles, and does all that on threads of its own.
 
-pub mod batch;
+pub mod augment;
+mod batch;
+pub mod cifar;
+pub mod decode;
+pub mod fit;
+pub mod folder;
 pub mod idx;
+mod loader;
+pub mod manifest;
 pub mod mnist;
+mod normalisation;
+mod open;
+mod pipeline;
+mod sheet;
+mod subset;
 
-pub use batch::{Batch, Batches, Normalisation};
+pub use batch::Batch;
+pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
+pub use normalisation::{Normalisation, Statistics};
+pub use open::{Kind, open};
+pub use pipeline::Pipeline;
+pub use sheet::sheet;
+pub use subset::Subset;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Labelled pictures of any size, in memory or not.
 pub trait Dataset: Send + Sync {
@@ -34,6 +55,27 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// When it cannot be read or decoded.
     fn picture(&self, i: usize) -> Result<Picture<'_>, DataError>;
+
+    /// Whether pictures are at hand, so that threads that read ahead would be of no use.
+    fn in_memory(&self) -> bool {
+        false
+    }
+}
+
+/// What a network learns from, and what it is judged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split<T = Arc<dyn Dataset>> {
+    /// What a network learns from.
+    pub train: T,
+    /// What it is judged by.
+    pub test: T,
+}
+
+impl<T: Dataset + 'static> Split<T> {
+    /// The same, whatever kind of dataset it is.
+    pub fn shared(self) -> Split {
+        Split { train: Arc::new(self.train), test: Arc::new(self.test) }
+    }
 }
 
 /// One picture.
@@ -74,6 +116,10 @@ impl Dataset for Pictures {
     fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
         Ok(Picture { shape: self.shape, pixels: Cow::Borrowed(self.bytes(i)) })
     }
+
+    fn in_memory(&self) -> bool {
+        true
+    }
 }
 
 impl Pictures {
@@ -86,16 +132,6 @@ impl Pictures {
         &self.pixels[i * len..(i + 1) * len]
     }
 
-    /// The pictures in the middle of larger ones of `shape`, black around; grey ones are repeated over its channels.
-    /// `None` where that is not possible: `shape` is smaller, or has other colours.
-    pub fn placed(self, shape: [usize; 3]) -> Option<Self> {
-        if self.shape == shape {
-            return Some(self);
-        }
-        let pixels = placed(&self.pixels, self.shape, shape, 0)?;
-        Some(Pictures { shape, pixels, ..self })
-    }
-
     /// The first `n` pictures, or all if there are fewer.
     pub fn first(mut self, n: usize) -> Self {
         let n = n.min(self.len());
@@ -103,27 +139,6 @@ impl Pictures {
         self.labels.truncate(n);
         self
     }
-}
-
-/// Pictures `[N, C, H, W]` of shape `from` in the middle of larger ones of shape `to`, with `border` around; a single channel
-/// is repeated. `None` where that is not possible.
-pub fn placed<T: Copy>(pixels: &[T], from: [usize; 3], to: [usize; 3], border: T) -> Option<Vec<T>> {
-    let ([c, h, w], [out_c, out_h, out_w]) = (from, to);
-    let (top, left) = (out_h.checked_sub(h)? / 2, out_w.checked_sub(w)? / 2);
-    if (c != out_c && c != 1) || c * h * w == 0 {
-        return None;
-    }
-    let count = pixels.len() / (c * h * w);
-    let mut placed = vec![border; count * out_c * out_h * out_w];
-    for (row, line) in pixels.chunks_exact(w).enumerate() {
-        let (n, channel, y) = (row / (c * h), row / h % c, row % h);
-        let repeats = if c == 1 { 0..out_c } else { channel..channel + 1 };
-        for out in repeats {
-            let at = ((n * out_c + out) * out_h + top + y) * out_w + left;
-            placed[at..at + w].copy_from_slice(line);
-        }
-    }
-    Some(placed)
 }
 
 /// Why data could not be read. Each variant says in which file.
@@ -181,19 +196,38 @@ pub enum DataError {
         /// How many it has.
         labels: usize,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pictures_are_placed_in_the_middle_of_larger_ones() {
-        let data = Pictures { shape: [1, 1, 2], pixels: vec![1, 2, 3, 4], labels: vec![0, 1], classes: Vec::new() };
-        let placed = data.clone().placed([2, 3, 3]).unwrap();
-        let picture = |a, b| [0, 0, 0, a, b, 0, 0, 0, 0];
-        assert_eq!(placed.pixels, [picture(1, 2), picture(1, 2), picture(3, 4), picture(3, 4)].concat());
-        assert_eq!(data.clone().placed([1, 1, 2]), Some(data.clone()));
-        assert_eq!(data.placed([1, 1, 1]), None);
-    }
+    /// There is nothing to learn from.
+    #[error("{}: {problem}", path.display())]
+    Nothing {
+        /// File or folder.
+        path: PathBuf,
+        /// What is missing, and what there should be.
+        problem: String,
+    },
+    /// A picture cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Picture {
+        /// The file, or what stands for it.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A word that means nothing here.
+    #[error("{what}: {found}; {expected}")]
+    Option {
+        /// What was being read.
+        what: String,
+        /// What is wrong.
+        found: String,
+        /// What there is.
+        expected: String,
+    },
+    /// Code that reads or changes pictures has panicked.
+    #[error("reading picture {index} has panicked: {message}")]
+    Panic {
+        /// Which one.
+        index: usize,
+        /// What it said.
+        message: String,
+    },
 }

@@ -29,13 +29,12 @@ pub(crate) use view::dense_mut as numbers_mut;
 
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass};
-use crate::optim;
-use dfdx::optim::SgdConfig;
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
 use kernels::{Mem, Outside};
 use plan::{Plan, Purpose, Statistics};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use threads::{Team, Worker};
 
@@ -201,19 +200,55 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
 /// Parameters of fewer numbers are updated before other threads would be awake.
 const TOGETHER: usize = 1 << 16;
 
-/// One step of stochastic gradient descent on the numbers of a parameter, on all threads.
-pub(crate) fn sgd(config: &SgdConfig, param: &mut [f32], velocity: &mut [f32], gradient: &mut [f32]) {
+/// Updates the numbers of a parameter on all threads: `f` gets some of them, with their gradients and their part of each
+/// slot, and gives whether all went well.
+pub(crate) fn update(
+    param: &mut [f32],
+    gradient: &mut [f32],
+    slots: &mut [Vec<f32>],
+    f: impl Fn(&mut [f32], &mut [f32], &mut [&mut [f32]]) -> bool + Sync,
+) -> bool {
     let team = threads::team();
     let len = if param.len() < TOGETHER { param.len().max(1) } else { param.len().div_ceil(team.size()) };
-    let parts = param.chunks_mut(len).zip(velocity.chunks_mut(len)).zip(gradient.chunks_mut(len));
+    let mut slots: Vec<_> = slots.iter_mut().map(|slot| slot.chunks_mut(len)).collect();
+    let parts = param.chunks_mut(len).zip(gradient.chunks_mut(len));
+    let parts =
+        parts.map(|(param, gradient)| (param, gradient, slots.iter_mut().flat_map(Iterator::next).collect::<Vec<_>>()));
     let parts: Vec<_> = parts.map(Mutex::new).collect();
+    let well = AtomicBool::new(true);
     let body = |worker: &Worker<'_>| {
         for part in &parts[worker.share(parts.len())] {
-            let ((param, velocity), gradient) = &mut *part.lock().unwrap_or_else(PoisonError::into_inner);
-            optim::update(config, param, velocity, gradient);
+            let (param, gradient, slots) = &mut *part.lock().unwrap_or_else(PoisonError::into_inner);
+            if !f(param, gradient, slots) {
+                well.store(false, Ordering::Relaxed);
+            }
         }
     };
-    if parts.len() == 1 { Team::run_alone(body) } else { team.run(body) }
+    if parts.len() <= 1 {
+        Team::run_alone(body)
+    } else {
+        team.run(body)
+    }
+    well.into_inner()
+}
+
+/// Numbers of a part of a sum: fixed, so that sums do not depend on the number of threads.
+const PART: usize = 1 << 14;
+
+/// The sum of what `f` gives for parts of `numbers`, computed on all threads and added in order.
+pub(crate) fn sum_of_squares(numbers: &[f32], f: impl Fn(&[f32]) -> f64 + Sync) -> f64 {
+    let parts: Vec<(&[f32], Mutex<f64>)> = numbers.chunks(PART).map(|part| (part, Mutex::new(0.0))).collect();
+    let body = |worker: &Worker<'_>| {
+        for (part, sum) in &parts[worker.share(parts.len())] {
+            *sum.lock().unwrap_or_else(PoisonError::into_inner) = f(part);
+        }
+    };
+    if numbers.len() < TOGETHER {
+        Team::run_alone(body)
+    } else {
+        threads::team().run(body)
+    }
+    parts.into_iter().map(|(_, sum)| sum.into_inner().unwrap_or_else(PoisonError::into_inner)).sum()
 }
 
 /// The numbers of a parameter that has been made contiguous.

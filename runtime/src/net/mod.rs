@@ -170,13 +170,35 @@ where
     T: NetTape<E, D>,
     I: dfdx::shapes::Shape,
 {
-    let x = batched(N::GRAPH, x, batch)?;
-    let dropout = Some(x.device().random_u64());
-    let (x, tape) = x.split_tape();
-    let pass = Pass { training: true, dropout, input_grad: !is_empty(&tape) };
+    let seed = x.device().random_u64();
+    forward_seeded(net, x, batch, seed, |_| true)
+}
+
+/// [`forward_mut`] with the seed of the dropout masks given, so that a step can be repeated, and with the running statistics
+/// updated only where `updates` says so, given their index in [`Graph::params`].
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn forward_seeded<N, E, D, T, I>(
+    net: &mut N,
+    x: Tensor<I, E, D, T>,
+    batch: usize,
+    seed: u64,
+    updates: impl Fn(usize) -> bool,
+) -> Result<Outputs<E, D, T>, D::Err>
+where
+    N: Network<E, D>,
+    E: Real,
+    D: Backend<E>,
+    T: NetTape<E, D>,
+    I: dfdx::shapes::Shape,
+{
+    let (x, tape) = batched(N::GRAPH, x, batch)?.split_tape();
+    let pass = Pass { training: true, dropout: Some(seed), input_grad: !is_empty(&tape) };
     let state = net.state().share();
     let stages = Stages { graph: N::GRAPH, state: &state, params: params(net), pass };
-    let outcome = stages.run(&Part::whole(N::GRAPH, true), vec![x], tape, |index, x| net.custom_mut(index, x))?;
+    let mut outcome = stages.run(&Part::whole(N::GRAPH, true), vec![x], tape, |index, x| net.custom_mut(index, x))?;
+    outcome.running.retain(|(index, _)| updates(*index));
     set_params(net, &outcome.running);
     Ok(Outputs::new(outcome))
 }

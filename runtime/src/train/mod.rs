@@ -1,20 +1,39 @@
-//! The training loop: batches in, a trained network and its history out.
+//! Training: `Split -> Loader -> Trainer -> Summary`.
 //!
-//! [`fit`] is dfdx's own loop (`alloc_grads`, trace, loss, `backward`, `update`, `zero_grads`) with a schedule, measurements
-//! and checks around it; nothing in it is closed to a user who would rather write it out. It prints nothing: what happens
-//! is told to a callback.
+//! * [`Trainer`] is the loop, [`Config`] its options, [`Callback`] what listens to it;
+//! * [`Learner`] is a network at work without its type, [`feed`](self) what lies between it and the data;
+//! * [`snapshot`] and [`Folder`] keep a run on the disk, so that it can go on as if it had never been interrupted;
+//! * [`find_lr`] and [`overfit`] are for the time before a long run.
+//!
+//! Nothing in it is closed to a user who would rather write the loop out: [`loss`], [`crate::optim`] and [`crate::data::Loader`]
+//! are its parts.
 
+mod callback;
 mod config;
+mod feed;
+mod folder;
+mod learner;
 mod metrics;
+mod probe;
+mod schedule;
+pub mod snapshot;
+mod trainer;
 
-pub use config::{Config, ConfigError, HEAD_WEIGHT, Optimizer, Schedule};
-pub use metrics::{Evaluation, Prediction};
+pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
+pub use config::{Config, ConfigError, HEAD_WEIGHT, Kind, OPTIONS, OptionInfo};
+pub use folder::{Folder, Found};
+pub use learner::{Bound, Learner, Pass, Rules};
+pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
+pub use probe::{Probe, find_lr, overfit};
+pub use schedule::{Course, Schedule};
+pub use trainer::{Summary, Trainer};
 
 use crate::backend::Backend;
-use crate::data::{Batch, Batches, Dataset, Normalisation, Pictures};
-use crate::net::{Map, NetTape, Network, Outputs, Real, forward, forward_mut};
-use config::Update;
+use crate::data::{DataError, Dataset, OnBad, Pipeline};
+use crate::net::{NetTape, Network, Outputs, Real};
 use dfdx::prelude::*;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why training stopped.
 #[derive(Debug, thiserror::Error)]
@@ -22,15 +41,20 @@ pub enum TrainError {
     /// An option has no meaning.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The data does not have the shape or the number of classes that the network has.
-    #[error("the data has {data}, but {network} takes {expected}")]
-    Shape {
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The data has another number of classes than the network tells apart.
+    #[error("the {which} set has {found} classes, but {network} tells {expected} apart")]
+    Classes {
         /// Name of the network.
         network: &'static str,
-        /// What the data has.
-        data: String,
-        /// What the network takes.
-        expected: String,
+        /// Which part of the data.
+        which: &'static str,
+        /// Classes of the network.
+        expected: usize,
+        /// Classes of the data.
+        found: usize,
     },
     /// An auxiliary head that does not tell the classes apart.
     #[error(
@@ -47,130 +71,54 @@ pub enum TrainError {
     /// There is nothing to learn from.
     #[error("the {0} set is empty")]
     Empty(&'static str),
-    /// The loss is no longer a number.
+    /// Something is no longer a finite number.
     #[error(
-        "the loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate than {lr}"
+        "{what} in epoch {epoch}, step {step}: training has diverged{}; try a lower learning rate than {lr}, or clip_norm",
+        layer.as_ref().map_or_else(String::new, |layer| format!(", first at {layer}"))
     )]
     Diverged {
         /// Counted from 1.
         epoch: usize,
         /// Counted from 1, within the epoch.
-        step: usize,
-        /// The loss.
-        loss: f32,
+        step: u64,
+        /// What it is.
+        what: String,
         /// The learning rate at that step.
         lr: f64,
+        /// The first layer or parameter with such a value, if one has it.
+        layer: Option<String>,
+    },
+    /// The run was asked to stop, and has saved.
+    #[error("interrupted after step {step}{}", folder.as_ref().map_or_else(String::new, |folder| format!("; saved in {}", folder.display())))]
+    Interrupted {
+        /// Steps that are done.
+        step: u64,
+        /// The folder with its checkpoint, if it has one.
+        folder: Option<PathBuf>,
+    },
+    /// A checkpoint cannot be written or read.
+    #[error(transparent)]
+    Snapshot(#[from] snapshot::SnapshotError),
+    /// A weight file cannot be written.
+    #[error(transparent)]
+    Weights(#[from] crate::checkpoint::CheckpointError),
+    /// A checkpoint is of another run.
+    #[error("cannot go on from {}: {problem}", path.display())]
+    Resume {
+        /// The checkpoint.
+        path: PathBuf,
+        /// In what it differs.
+        problem: String,
     },
     /// The device failed, most likely for want of memory.
     #[error("the device failed: {0}")]
     Device(String),
-    /// The callback asked to stop.
+    /// A learner was used before [`Learner::begin`].
+    #[error("this network has not been told how to learn")]
+    NotBegun,
+    /// A callback objected.
     #[error(transparent)]
-    Callback(#[from] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// What the callback of [`fit`] hears.
-#[derive(Debug, Clone)]
-pub enum Event<'a> {
-    /// A step is done.
-    Step {
-        /// Counted from 1.
-        epoch: usize,
-        /// Counted from 1, within the epoch.
-        step: usize,
-        /// Steps in an epoch.
-        steps: usize,
-        /// Mean loss of the epoch so far.
-        loss: f64,
-        /// Accuracy of the epoch so far.
-        accuracy: f64,
-        /// Pictures in this step.
-        pictures: usize,
-    },
-    /// An epoch is done.
-    Epoch(&'a Epoch),
-}
-
-/// The figures of one epoch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Epoch {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// Mean loss while training.
-    pub loss: f64,
-    /// Accuracy while training.
-    pub accuracy: f64,
-    /// Loss on the test set.
-    pub test_loss: f64,
-    /// Accuracy on the test set.
-    pub test_accuracy: f64,
-    /// Learning rate of the last step.
-    pub lr: f64,
-}
-
-/// Trains `net` on `train` and measures it on `test` after each epoch. `on` hears of every step and epoch, with the
-/// network; its error ends the training.
-///
-/// The same configuration gives the same weights, bit for bit on one kind of processor, for any number of threads.
-///
-/// # Errors
-/// When an option has no meaning, the data does not fit, the loss diverges, the device fails or the callback objects.
-pub fn fit<N, D>(
-    net: &mut N,
-    device: &D,
-    train: &Pictures,
-    test: &Pictures,
-    config: &Config,
-    mut on: impl FnMut(Event<'_>, &N) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
-) -> Result<Vec<Epoch>, TrainError>
-where
-    N: Network<f32, D>,
-    D: Backend<f32>,
-{
-    config.check()?;
-    fits::<N, D>(train, "training")?;
-    fits::<N, D>(test, "test")?;
-    let head_weights = config.weights_of(N::GRAPH.heads.len())?;
-    let classes = N::GRAPH.output_shape().len();
-    let steps = train.len().div_ceil(config.batch);
-    let mut update = Update::new(net, config);
-    let mut gradients = net.alloc_grads();
-    let mut history = Vec::new();
-    for epoch in 1..=config.epochs {
-        let (mut loss_sum, mut correct, mut seen) = (0.0, 0, 0);
-        let batches = Batches::shuffled(train, config.batch, config.normalisation, config.seed, epoch);
-        for (step, batch) in batches.enumerate() {
-            let lr = config.lr_at((epoch - 1) * steps + step, config.epochs * steps);
-            let pictures = batch.labels.len();
-            let targets = tensor(device, batch.one_hot(classes), (pictures, classes))?;
-            let x = input::<N, D>(device, &batch)?.traced(gradients);
-            let outputs = forward_mut(net, x, pictures).map_err(failed)?;
-            let (logits, loss) = loss(outputs, targets, &head_weights).map_err(failed)?;
-            correct += metrics::count_correct(&logits, &batch.labels);
-            let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
-            if !value.is_finite() {
-                return Err(TrainError::Diverged { epoch, step: step + 1, loss: value, lr });
-            }
-            gradients = loss.try_backward().map_err(failed)?;
-            update.step(net, &mut gradients, lr).map_err(TrainError::Device)?;
-            seen += pictures;
-            loss_sum += f64::from(value) * pictures as f64;
-            let (loss, accuracy) = (loss_sum / seen as f64, correct as f64 / seen as f64);
-            on(Event::Step { epoch, step: step + 1, steps, loss, accuracy, pictures }, net)?;
-        }
-        let evaluation = evaluate(net, device, test, config.normalisation)?;
-        let done = Epoch {
-            epoch,
-            loss: loss_sum / seen as f64,
-            accuracy: correct as f64 / seen as f64,
-            test_loss: evaluation.loss,
-            test_accuracy: evaluation.accuracy(),
-            lr: config.lr_at(epoch * steps - 1, config.epochs * steps),
-        };
-        on(Event::Epoch(&done), net)?;
-        history.push(done);
-    }
-    Ok(history)
+    Callback(#[from] CallbackError),
 }
 
 /// The cross-entropy of a pass in training: that of the output plus those of the auxiliary heads, each times its weight.
@@ -197,84 +145,34 @@ pub fn loss<E: Real, D: Backend<E>, T: NetTape<E, D>>(
     Ok((values, loss))
 }
 
-/// Pictures at once when nothing has to be kept for a backward pass.
-const EVALUATION_BATCH: usize = 250;
-
-/// Loss, accuracy and confusion matrix on a dataset.
+/// Loss, accuracy, confusion matrix and worst mistakes on a dataset.
 ///
 /// # Errors
-/// When the data does not fit or the device fails.
+/// When the data does not fit or cannot be read, or the device fails.
 pub fn evaluate<N, D>(
-    net: &N,
+    net: &mut N,
     device: &D,
-    data: &Pictures,
-    normalisation: Normalisation,
+    data: &Arc<dyn Dataset>,
+    pipeline: Pipeline,
 ) -> Result<Evaluation, TrainError>
 where
     N: Network<f32, D>,
     D: Backend<f32>,
 {
-    fits::<N, D>(data, "data")?;
-    let classes = N::GRAPH.output_shape().len();
-    let mut evaluation = Evaluation::new(classes);
-    for batch in Batches::in_order(data, EVALUATION_BATCH, normalisation) {
-        evaluation.add(&logits(net, device, &batch)?, &batch.labels);
-    }
-    Ok(evaluation.finish())
+    feed::fits(N::GRAPH, data.as_ref(), "test")?;
+    let learner = Bound::new(net, device.clone());
+    feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None))
 }
 
-/// The probability of each class for each picture of a batch; labels are not looked at.
+/// The probability of each class for each picture `[C, H, W]` of `pixels`.
 ///
 /// # Errors
 /// When the device fails.
-pub fn predict<N, D>(net: &N, device: &D, batch: &Batch) -> Result<Vec<Prediction>, TrainError>
+pub fn predict<N, D>(net: &mut N, device: &D, pixels: &[f32]) -> Result<Vec<Prediction>, TrainError>
 where
     N: Network<f32, D>,
     D: Backend<f32>,
 {
-    let classes = N::GRAPH.output_shape().len();
-    let logits = logits(net, device, batch)?;
-    Ok(logits.chunks_exact(classes).map(Prediction::from_logits).collect())
-}
-
-fn logits<N: Network<f32, D>, D: Backend<f32>>(net: &N, device: &D, batch: &Batch) -> Result<Vec<f32>, TrainError> {
-    let classes = N::GRAPH.output_shape().len();
-    let x = input::<N, D>(device, batch)?;
-    let pictures = x.shape().0;
-    Ok(forward(net, x, pictures, (pictures, classes)).map_err(failed)?.as_vec())
-}
-
-fn input<N: Network<f32, D>, D: Backend<f32>>(device: &D, batch: &Batch) -> Result<Map<f32, D>, TrainError> {
-    let [c, h, w] = N::GRAPH.input().chw();
-    tensor(device, batch.pixels.clone(), (batch.pixels.len() / (c * h * w), c, h, w))
-}
-
-fn tensor<S: dfdx::shapes::Shape, D: Backend<f32>>(
-    device: &D,
-    values: Vec<f32>,
-    shape: S,
-) -> Result<Tensor<S, f32, D>, TrainError> {
-    device.try_tensor_from_vec(values, shape).map_err(failed)
-}
-
-fn failed(error: impl std::fmt::Debug) -> TrainError {
-    TrainError::Device(format!("{error:?}"))
-}
-
-fn fits<N: Network<f32, D>, D: Backend<f32>>(data: &Pictures, which: &'static str) -> Result<(), TrainError> {
-    let (input, classes) = (N::GRAPH.input(), N::GRAPH.output_shape().len());
-    if data.is_empty() {
-        return Err(TrainError::Empty(which));
-    }
-    if data.shape != input.chw() || data.classes.len() != classes {
-        return Err(TrainError::Shape {
-            network: N::GRAPH.name,
-            data: format!("pictures of {:?} in {} classes", data.shape, data.classes.len()),
-            expected: format!("{input} and tells {classes} classes apart"),
-        });
-    }
-    if let Some(head) = N::GRAPH.heads.iter().find(|head| N::GRAPH.nodes[head.node].shape.len() != classes) {
-        return Err(TrainError::Head { network: N::GRAPH.name, head: head.name, classes });
-    }
-    Ok(())
+    let logits = Bound::new(net, device.clone()).logits(pixels)?;
+    Ok(logits.chunks_exact(N::GRAPH.output_shape().len()).map(Prediction::from_logits).collect())
 }

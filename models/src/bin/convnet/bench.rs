@@ -3,11 +3,10 @@
 use crate::common::{self, Outcome, Precision, RunOn, Task, median, print};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
-use convnet::dfdx::optim::{Momentum, SgdConfig};
 use convnet::dfdx::prelude::*;
 use convnet::engine::profile::{self, Entry};
 use convnet::net::{Map, forward, forward_mut};
-use convnet::optim::Sgd;
+use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
 use convnet::train::{HEAD_WEIGHT, loss};
 use convnet_models::Model;
@@ -79,6 +78,8 @@ struct Report {
     gflops: f64,
     /// `gflops` as a share of what this machine multiplies and adds at best; more than 1 where an algorithm needs fewer.
     share_of_peak: Option<f64>,
+    /// How far logits move by half precision, as a share of the largest one.
+    half_error: Option<f32>,
     /// Of the whole process; only Linux tells.
     peak_rss_kb: Option<u64>,
 }
@@ -91,6 +92,7 @@ impl Task for Bench {
         let [c, h, w] = N::GRAPH.input().chw();
         let classes = N::GRAPH.output_shape().len();
         let x: Map<f32, D> = device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(failed)?;
+        let (mut half_error, mut peak_rss) = (None, None);
         let timings = match mode {
             Mode::Infer if on == DeviceChoice::Cpu => {
                 let images = x.as_vec();
@@ -99,7 +101,16 @@ impl Task for Bench {
                 let predictor = freeze(&net, batch)?;
                 drop(net);
                 let mut outputs = vec![0.0; batch * classes];
-                measure(repeats, profile, || Ok(predictor.predict(&images, &mut outputs)?))?
+                let timings = measure(repeats, profile, || Ok(predictor.predict(&images, &mut outputs)?))?;
+                peak_rss = peak_rss_kb();
+                if half {
+                    // The same seed, so the same network.
+                    let net = common::build::<N, Cpu>(name, &Cpu::default())?;
+                    let mut exact = outputs.clone();
+                    Predictor::new(&net, batch)?.predict(&images, &mut exact)?;
+                    half_error = Some(largest_change(&exact, &outputs));
+                }
+                timings
             }
             Mode::Infer | Mode::Forward => {
                 let net = common::build::<N, D>(name, &device)?;
@@ -114,15 +125,15 @@ impl Task for Bench {
                 let targets: Tensor<(usize, usize), f32, D> =
                     device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
                 let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
-                let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), weight_decay: None };
-                let mut sgd: Sgd<N::On<D>, D> = Sgd::new(&net, config);
+                let method = Method::Sgd { momentum: 0.9, nesterov: false };
+                let mut sgd: Optimizer<N::On<D>, D> = Optimizer::new(&net, method, |_| ParamOptions::default());
                 let mut gradients = Some(net.alloc_grads());
                 measure(repeats, profile, || {
                     let traced = x.clone().traced(gradients.take().unwrap_or_else(Gradients::leaky));
                     let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
                     let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
                     let mut new = loss.try_backward().map_err(failed)?;
-                    sgd.step(&mut net, &mut new).map_err(failed)?;
+                    sgd.step(&mut net, &mut new, &Step::new(0.01)).map_err(failed)?;
                     gradients = Some(new);
                     Ok(())
                 })?
@@ -150,7 +161,8 @@ impl Task for Bench {
             pictures_per_second: batch as f64 / median_ms * 1e3,
             gflops,
             share_of_peak: (on == DeviceChoice::Cpu).then_some(gflops / peak),
-            peak_rss_kb: peak_rss_kb(),
+            half_error,
+            peak_rss_kb: peak_rss.or_else(peak_rss_kb),
         };
         if json {
             return common::print_json(&report);
@@ -163,9 +175,11 @@ impl Task for Bench {
         };
         let share =
             share_of_peak.map_or_else(String::new, |share| format!(", {:.0} % of {peak:.0} GFLOP/s", share * 100.0));
+        let error =
+            half_error.map_or_else(String::new, |error| format!(", logits moved by {error:.1e} of the largest"));
         print(&format!(
             "{model} {what} batch {batch} on {on}, {threads} threads: median {median_ms:.3} ms ({min_ms:.3} to {max_ms:.3}), \
-             {pictures_per_second:.0} pictures/s{share}"
+             {pictures_per_second:.0} pictures/s{share}{error}"
         ))?;
         print_stages(&stages, peak)
     }
@@ -214,6 +228,12 @@ fn measure(repeats: u32, profile: bool, mut call: impl FnMut() -> Outcome) -> Re
         }
     }
     Ok(Timings { rounds, calls, stages })
+}
+
+/// The largest difference of two lists of logits, as a share of the largest logit.
+fn largest_change(exact: &[f32], found: &[f32]) -> f32 {
+    let largest = exact.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
+    exact.iter().zip(found).fold(0.0, |max: f32, (a, b)| max.max((a - b).abs())) / largest
 }
 
 /// A line for each kind of step, the longest first.

@@ -1,16 +1,18 @@
 //! What several subcommands share: printing, options, data.
 
 use convnet::backend::Backend;
-use convnet::data::Pictures;
-use convnet::data::mnist::{self, Split};
+use convnet::checkpoint::Metadata;
+use convnet::data::fit::Fit;
+use convnet::data::{Normalisation, Pipeline};
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
+use convnet::graph::Graph;
 use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, Write};
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a subcommand gives back.
 pub type Outcome = Result<(), Box<dyn Error>>;
@@ -115,21 +117,22 @@ pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// MNIST from a folder, or the bundled copy.
-pub fn digits(folder: Option<&Path>) -> Result<Split, Box<dyn Error>> {
-    Ok(match folder {
-        Some(folder) => mnist::open(folder)?,
-        None => mnist::bundled()?,
-    })
-}
-
-/// MNIST's digits as the network takes them: in the middle of a larger picture, in as many colours as it wants.
-pub fn placed<N: Model>(data: Pictures) -> Pictures {
-    // What does not fit is told by whoever uses it, with both shapes.
-    match data.shape {
-        [1, 28, 28] => data.clone().placed(N::GRAPH.input().chw()).unwrap_or(data),
-        _ => data,
-    }
+/// How pictures become what a network takes, as its weight file says; as MNIST's do where it says nothing.
+pub fn pipeline(graph: &Graph, about: &Metadata) -> Result<Pipeline, Box<dyn Error>> {
+    let shape = graph.input().chw();
+    let numbers = |key: &str| -> Option<Vec<f32>> {
+        let list: Vec<f32> = about.get(key)?.split(',').map(|x| x.trim().parse().ok()).collect::<Option<_>>()?;
+        match list.len() {
+            1 => Some(vec![list[0]; shape[0]]),
+            n => (n == shape[0]).then_some(list),
+        }
+    };
+    let normalisation = match (numbers("mean"), numbers("std")) {
+        (Some(mean), Some(std)) if std.iter().all(|x| *x > 0.0) => Normalisation { mean, std },
+        _ => Normalisation::named("mnist", shape[0])?,
+    };
+    let fit = about.get("fit").and_then(|fit| fit.parse().ok()).unwrap_or(Fit::Auto);
+    Ok(Pipeline::plain(shape, fit, normalisation))
 }
 
 /// Where a network's weights are kept unless the user says otherwise.

@@ -1,10 +1,10 @@
 //! `convnet eval`
 
 use crate::common::{self, Outcome, RunOn, Task, print};
+use crate::source::Source;
 use crate::train::report;
 use convnet::backend::Backend;
 use convnet::checkpoint;
-use convnet::data::mnist;
 use convnet::device::DeviceChoice;
 use convnet::train::evaluate;
 use convnet_models::Model;
@@ -20,9 +20,8 @@ pub struct Arguments {
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Folder with MNIST's four IDX files, plain or .gz; without it, the digits that the program carries
-    #[arg(long)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +42,7 @@ struct Report {
     weights: PathBuf,
     pictures: usize,
     accuracy: f64,
+    top5: f64,
     loss: f64,
     recall: Vec<f64>,
     confusion: Vec<Vec<usize>>,
@@ -53,20 +53,21 @@ impl Task for Eval {
         let Eval(arguments) = self;
         let weights = arguments.weights.unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
-        checkpoint::load::<_, f32, D>(&mut net, &weights)?;
-        let test = common::placed::<N>(common::digits(arguments.data.as_deref())?.test);
-        let evaluation = evaluate(&net, &device, &test, mnist::NORMALISATION)?;
+        let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
+        let test = arguments.source.open(0)?.test;
+        let evaluation = evaluate(&mut net, &device, &test, common::pipeline(N::GRAPH, &about)?)?;
         if arguments.json {
             return common::print_json(&Report {
                 model: name,
                 weights,
                 pictures: evaluation.total(),
                 accuracy: evaluation.accuracy(),
+                top5: evaluation.top5(),
                 loss: evaluation.loss,
                 recall: evaluation.recall(),
                 confusion: evaluation.confusion,
             });
         }
-        Ok(print(report(&evaluation, &test.classes).trim_end())?)
+        Ok(print(report(&evaluation, test.classes()).trim_end())?)
     }
 }

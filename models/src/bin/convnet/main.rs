@@ -1,23 +1,29 @@
 //! The program `convnet`: train, evaluate and run the networks of the zoo.
 //!
 //! One file a subcommand. What a program would read goes to standard output (one JSON document with `--json`), everything
-//! else to standard error; an error is one message there and exit code 1, a wrong option exit code 2.
+//! else to standard error; an error is one message there and exit code 1, a wrong option exit code 2. A training run that was
+//! interrupted ends with 130.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod common;
 mod convert;
+mod data;
 mod devices;
 mod diagram;
 mod eval;
 mod golden;
 mod models;
+mod options;
 mod parity;
 mod predict;
+mod progress;
+mod source;
 mod summary;
 mod train;
 
 use clap::{Parser, Subcommand};
+use convnet::train::TrainError;
 use std::process::ExitCode;
 
 /// Train, evaluate and run convolutional networks.
@@ -36,6 +42,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Tell what is on pictures
     Predict(predict::Arguments),
+    /// Look at a dataset, and at what augmentation makes of it
+    Data(data::Arguments),
     /// List the networks that there are
     Models(models::Arguments),
     /// Show the layers of a network with shapes, parameters and costs
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Data(arguments) => data::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),
         Command::Diagram(arguments) => diagram::run(arguments),
@@ -70,8 +79,10 @@ fn main() -> ExitCode {
         Err(error) if common::is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed too; then there is nobody left to tell.
-            let _ = common::say(&format!("error: {error}"));
-            ExitCode::FAILURE
+            let interrupted = matches!(error.downcast_ref(), Some(TrainError::Interrupted { .. }));
+            let hint = if interrupted { "; go on with --resume" } else { "" };
+            let _ = common::say(&format!("{}{error}{hint}", if interrupted { "" } else { "error: " }));
+            if interrupted { ExitCode::from(130) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -3,15 +3,13 @@
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use convnet::backend::Backend;
 use convnet::checkpoint;
-use convnet::data::{Batch, mnist, placed};
+use convnet::data::{Picture, Pipeline, decode, fit};
 use convnet::device::DeviceChoice;
 use convnet::train::predict;
 use convnet_models::Model;
-use image::imageops::FilterType;
-use image::{ImageReader, Limits};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -86,17 +84,18 @@ impl Task for Predict {
         let mut net = common::build::<N, D>(name, &device)?;
         let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
         let names: Vec<String> = match about.get("classes") {
-            Some(names) => names.split(',').map(String::from).collect(),
+            // Older files have them between commas.
+            Some(names) => serde_json::from_str(names).unwrap_or_else(|_| names.split(',').map(String::from).collect()),
             None => (0..N::GRAPH.output_shape().len()).map(|class| class.to_string()).collect(),
         };
-        let shape = N::GRAPH.input().chw();
+        let pipeline = common::pipeline(N::GRAPH, &about)?;
+        let data = about.get("data").and_then(|shape| serde_json::from_str(shape).ok());
         let mut answers = Vec::new();
         let mut failed = 0;
         for path in images {
-            match read(&path, shape, arguments.invert) {
+            match read(&path, &pipeline, data, arguments.invert) {
                 Ok((pixels, inverted)) => {
-                    let batch = Batch { pixels, labels: Vec::new() };
-                    let top = predict(&net, &device, &batch)?.first().map(|p| p.top(arguments.top.into()));
+                    let top = predict(&mut net, &device, &pixels)?.first().map(|p| p.top(arguments.top.into()));
                     let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
                     let classes = top.unwrap_or_default().into_iter();
                     let classes =
@@ -127,46 +126,44 @@ fn text(answer: &Answer) -> String {
     format!("{}: {}{note}", answer.image.display(), classes.collect::<Vec<_>>().join(", "))
 }
 
-/// A picture in shades of grey as the digits for training are: scaled to their size (or the network's, if that is smaller), in
-/// the middle of its input, and normalised. Says whether it was inverted, too.
-fn read(path: &Path, shape: [usize; 3], invert: Invert) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
-    // By content: a name may lie.
-    let mut reader = ImageReader::new(BufReader::new(File::open(path)?)).with_guessed_format()?;
-    if reader.format().is_none() {
-        return Err("not a picture that can be read; expected PNG or JPEG".into());
+/// A picture as those for training were. If they were grey ones of one size, `data`, it is brought to that first and, where its
+/// ground is bright, inverted. Says whether it was, too.
+fn read(
+    path: &Path,
+    pipeline: &Pipeline,
+    data: Option<[usize; 3]>,
+    invert: Invert,
+) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
+    let mut picture = decode::read(path)?;
+    let grey = data.is_none_or(|shape| shape[0] == 1);
+    if grey {
+        picture = fit::coloured(picture, 1)?;
     }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(20_000);
-    limits.max_image_height = Some(20_000);
-    limits.max_alloc = Some(1 << 30);
-    reader.limits(limits);
-    let picture = reader.decode()?;
-    // See-through parts are ground, and ground is black here.
-    let grey = picture.to_luma_alpha8();
-    let mut grey = image::GrayImage::from_fn(grey.width(), grey.height(), |x, y| {
-        let [shade, alpha] = grey.get_pixel(x, y).0;
-        image::Luma([(u16::from(shade) * u16::from(alpha) / 255) as u8])
-    });
     let inverted = match invert {
         Invert::Yes => true,
         Invert::No => false,
-        Invert::Auto => border_is_bright(&grey),
+        Invert::Auto => grey && border_is_bright(&picture),
     };
     if inverted {
-        image::imageops::invert(&mut grey);
+        picture.pixels.to_mut().iter_mut().for_each(|x| *x = 255 - *x);
     }
-    let [height, width] = [shape[1].min(28), shape[2].min(28)];
-    if grey.dimensions() != (width as u32, height as u32) {
-        grey = image::imageops::resize(&grey, width as u32, height as u32, FilterType::Triangle);
+    let [channels, height, width] = pipeline.shape;
+    let shape = data.unwrap_or([1, height.min(28), width.min(28)]);
+    if grey && [picture.shape[1], picture.shape[2]] != [shape[1], shape[2]] {
+        picture = fit::resized(&picture, shape[1], shape[2]);
     }
-    let pixels: Vec<f32> = grey.pixels().map(|pixel| mnist::NORMALISATION.apply(pixel.0[0])).collect();
-    let placed = placed(&pixels, [1, height, width], shape, mnist::NORMALISATION.apply(0));
-    Ok((placed.ok_or("it does not go into the network's input")?, inverted))
+    let mut pixels = Vec::with_capacity(channels * height * width);
+    // Nothing is drawn, so any generator will do.
+    pipeline.extend(picture, &mut ChaCha8Rng::seed_from_u64(0), &mut pixels)?;
+    Ok((pixels, inverted))
 }
 
-fn border_is_bright(picture: &image::GrayImage) -> bool {
-    let (width, height) = picture.dimensions();
-    let border = picture.enumerate_pixels().filter(|(x, y, _)| *x == 0 || *y == 0 || x + 1 == width || y + 1 == height);
-    let (sum, n) = border.fold((0_u64, 0_u64), |(sum, n), (_, _, pixel)| (sum + u64::from(pixel.0[0]), n + 1));
+fn border_is_bright(picture: &Picture<'_>) -> bool {
+    let [_, height, width] = picture.shape;
+    let border = (0..height * width).filter(|i| {
+        let (y, x) = (i / width, i % width);
+        y == 0 || x == 0 || y + 1 == height || x + 1 == width
+    });
+    let (sum, n) = border.fold((0_u64, 0_u64), |(sum, n), i| (sum + u64::from(picture.pixels[i]), n + 1));
     sum > 127 * n
 }

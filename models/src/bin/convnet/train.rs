@@ -1,70 +1,60 @@
 //! `convnet train`
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::options::{self, Given};
+use crate::progress::Progress;
+use crate::source::{Parts, Source};
+use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint::{self, Metadata};
-use convnet::data::mnist::{self, Split};
-use convnet::data::{Dataset, Pictures};
+use convnet::checkpoint;
+use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
-use convnet::train::{Config, Epoch, Evaluation, Event, Optimizer, Schedule, evaluate, fit};
+use convnet::train::{self, Bound, Config, Evaluation, Trainer};
 use convnet_models::Model;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::error::Error;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The defaults train LeNet-5 to 99 % in a minute on two cores.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  convnet train\n  convnet train lenet5 --epochs 3 --out digits.safetensors\n  \
-                        convnet train --data my-mnist --optimizer adam --lr 0.001")]
+#[command(
+    after_help = "Examples:\n  convnet train\n  convnet train lenet5 --epochs 3 --augment 'crop(pad = 2), rotate(10)'\n  \
+                        convnet train --data my-pictures --optimizer adamw --lr 0.001\n  convnet train --resume"
+)]
 pub struct Arguments {
-    /// Which network
-    #[arg(default_value = "lenet5")]
-    model: String,
-    /// Folder with MNIST's four IDX files, plain or .gz; without it, the digits that the program carries
+    /// Which network [default: lenet5]
+    model: Option<String>,
+    /// TOML file with any of these options; flags go before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    parts: Parts,
+    /// Folder of the run: checkpoints, log, report [default: runs/MODEL, with a number if that is taken]
     #[arg(long)]
-    data: Option<PathBuf>,
-    /// Passes over the training set
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
-    epochs: u32,
-    /// Pictures in a step
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    batch: u32,
-    /// Learning rate
-    #[arg(long, default_value_t = 0.03)]
-    lr: f64,
-    /// sgd or adam
-    #[arg(long, default_value = "sgd")]
-    optimizer: Optimizer,
-    /// Momentum of sgd
-    #[arg(long, default_value_t = 0.9)]
-    momentum: f64,
-    /// L2 penalty on the weights
-    #[arg(long, default_value_t = 5e-4)]
-    weight_decay: f64,
-    /// What the loss of each auxiliary head counts, in the order of the network [default: 0.3 each]
-    #[arg(long, value_delimiter = ',')]
-    head_weights: Vec<f64>,
-    /// How the learning rate changes: constant, cosine or step
-    #[arg(long, default_value = "cosine")]
-    schedule: Schedule,
-    /// Of weights, order and dropout; the same seed gives the same network
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    run: Option<PathBuf>,
+    /// Go on where the run in that folder (or the last of runs/MODEL) has ended
+    #[arg(long)]
+    resume: bool,
     /// Start from these weights instead of random ones
     #[arg(long)]
     weights: Option<PathBuf>,
     /// Keep random weights where the file has none or some of another shape: a new head
     #[arg(long, requires = "weights")]
     allow_missing: bool,
-    /// Use only the first N training pictures
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: Option<u32>,
-    /// Where to save the network after each epoch [default: MODEL.safetensors]
+    /// Where to put the trained network [default: MODEL.safetensors]
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Train nothing; try growing learning rates and say which ones work
+    #[arg(long)]
+    find_lr: bool,
+    /// Train nothing; see whether the network can learn one batch by heart
+    #[arg(long, conflicts_with = "find_lr")]
+    overfit: bool,
     /// Print the final report as JSON
     #[arg(long)]
     json: bool,
@@ -72,40 +62,96 @@ pub struct Arguments {
     #[arg(long)]
     quiet: bool,
     #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
     on: RunOn,
 }
 
-pub fn run(arguments: Arguments) -> Outcome {
-    arguments.config().check()?;
-    let Split { mut train, test } = common::digits(arguments.data.as_deref())?;
-    if let Some(limit) = arguments.limit {
-        train = train.first(limit as usize);
-    }
-    let (model, on, seed) = (arguments.model.clone(), arguments.on.clone(), arguments.seed);
-    common::run(&model, &on, seed, Train { arguments, train, test })
+/// Keys of a configuration file that are not the library's.
+const KEYS: [&str; 8] = ["model", "data", "dataset", "limit", "validation", "even_classes", "weights", "allow_missing"];
+
+/// What [`KEYS`] say.
+#[derive(Default, Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Wanted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(flatten)]
+    source: Source,
+    #[serde(flatten)]
+    parts: Parts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<PathBuf>,
+    allow_missing: bool,
 }
 
 impl Arguments {
-    fn config(&self) -> Config {
-        Config {
-            epochs: self.epochs as usize,
-            batch: self.batch as usize,
-            optimizer: self.optimizer,
-            lr: self.lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            schedule: self.schedule,
-            seed: self.seed,
-            normalisation: mnist::NORMALISATION,
-            head_weights: self.head_weights.clone(),
-        }
+    /// The options of the file, and over them those given as flags.
+    fn wanted(&self) -> Result<(Config, Wanted), Box<dyn Error>> {
+        let (training, others) = match &self.config {
+            Some(path) => options::read(path, &KEYS)?,
+            None => Default::default(),
+        };
+        let file = self.config.as_deref().unwrap_or(Path::new("the options"));
+        let mut wanted: Wanted = others.try_into().map_err(|error| format!("{}: {error}", file.display()))?;
+        let Source { data, dataset } = self.source.clone();
+        wanted.source.data = data.or(wanted.source.data);
+        wanted.source.dataset = dataset.or(wanted.source.dataset);
+        wanted.parts.limit = self.parts.limit.or(wanted.parts.limit);
+        wanted.parts.validation = self.parts.validation.or(wanted.parts.validation);
+        wanted.parts.even_classes |= self.parts.even_classes;
+        wanted.model = self.model.clone().or(wanted.model);
+        wanted.weights = self.weights.clone().or(wanted.weights);
+        wanted.allow_missing |= self.allow_missing;
+        Ok((options::config(training, &self.given, self.config.as_deref())?, wanted))
     }
+}
+
+pub fn run(mut arguments: Arguments) -> Outcome {
+    let resumed = if arguments.resume { Some(last_run(&arguments)?) } else { None };
+    if let Some(folder) = resumed {
+        // What the run was begun with, unless said otherwise.
+        arguments.config.get_or_insert_with(|| folder.join("config.toml"));
+        arguments.run = Some(folder);
+    }
+    let (config, wanted) = arguments.wanted()?;
+    let split = wanted.source.open(config.seed)?;
+    let (data, test) = wanted.parts.of(split, config.seed)?;
+    let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
+    let (on, seed) = (arguments.on.clone(), config.seed);
+    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test })
+}
+
+/// The folder of the run that is to go on.
+fn last_run(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(folder) = &arguments.run {
+        return match is_run(folder) {
+            true => Ok(folder.clone()),
+            false => Err(format!("there is no run in {}", folder.display()).into()),
+        };
+    }
+    let model = arguments.model.as_deref().unwrap_or("lenet5");
+    let last =
+        (1..).map(|n| numbered(model, n)).take_while(|folder| folder.exists()).filter(|folder| is_run(folder)).last();
+    last.ok_or_else(|| format!("there is no run in runs/{model}; name its folder with --run").into())
+}
+
+/// Whether a run has begun in a folder.
+fn is_run(folder: &Path) -> bool {
+    folder.join("config.toml").is_file()
+}
+
+fn numbered(model: &str, n: usize) -> PathBuf {
+    if n == 1 { format!("runs/{model}").into() } else { format!("runs/{model}-{n}").into() }
 }
 
 struct Train {
     arguments: Arguments,
-    train: Pictures,
-    test: Pictures,
+    config: Config,
+    wanted: Wanted,
+    data: Split,
+    /// Set aside to the end.
+    test: Option<Arc<dyn Dataset>>,
 }
 
 /// What `--json` prints.
@@ -114,26 +160,27 @@ struct Report {
     model: &'static str,
     device: String,
     epochs: usize,
+    steps: u64,
     seed: u64,
     train_pictures: usize,
     test_pictures: usize,
+    skipped_pictures: usize,
     test_accuracy: f64,
+    test_top5: f64,
     test_loss: f64,
     seconds: f64,
+    run: PathBuf,
     weights: PathBuf,
     confusion: Vec<Vec<usize>>,
 }
 
 impl Task for Train {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
-        let Train { arguments, train, test } = self;
-        let (train, test) = (common::placed::<N>(train), common::placed::<N>(test));
-        let config = arguments.config();
-        let out = arguments.out.clone().unwrap_or_else(|| common::default_weights(name));
+        let Train { arguments, config, wanted, data, test } = self;
         let loud = !arguments.quiet;
         let mut net = common::build::<N, D>(name, &device)?;
-        if let Some(weights) = &arguments.weights {
-            let kept = match arguments.allow_missing {
+        if let Some(weights) = &wanted.weights {
+            let kept = match wanted.allow_missing {
                 true => checkpoint::load_partly::<_, f32, D>(&mut net, weights)?.1,
                 false => checkpoint::load::<_, f32, D>(&mut net, weights).map(|_| Vec::new())?,
             };
@@ -141,122 +188,147 @@ impl Task for Train {
                 say(&format!("not in {}, so they start anew: {}", weights.display(), kept.join(", ")))?;
             }
         }
+        let [train, judge] = [&data.train, &data.test].map(|part| part.len());
         if loud {
             say(&format!(
-                "{name}: {} parameters, {} training and {} test pictures, {on} ({} threads), {} epochs of {} steps",
+                "{name}: {} parameters, {train} training and {judge} test pictures, {on} ({} threads), {} epochs of {} steps",
                 N::GRAPH.param_count(),
-                train.len(),
-                test.len(),
                 convnet::engine::threads(),
                 config.epochs,
-                train.len().div_ceil(config.batch),
+                train.div_ceil(config.batch * config.accumulate),
             ))?;
         }
-        let start = Instant::now();
-        let bar = bar(loud);
-        fit(&mut net, &device, &train, &test, &config, |event, net| {
-            match event {
-                Event::Step { epoch, step, steps, loss, accuracy, .. } => {
-                    if step == 1 {
-                        bar.reset();
-                        bar.set_length(steps as u64);
-                        bar.set_prefix(format!("epoch {epoch}/{}", config.epochs));
-                    }
-                    bar.set_position(step as u64);
-                    let rate = bar.per_sec() * config.batch as f64;
-                    bar.set_message(format!(
-                        "loss {loss:.4}  accuracy {:.2} %  {rate:.0} pictures/s",
-                        accuracy * 100.0
-                    ));
-                }
-                Event::Epoch(done) => {
-                    checkpoint::save::<_, f32, D>(net, &out, &metadata(&config, done, &train))?;
-                    if loud {
-                        let line = line(done, config.epochs, start.elapsed().as_secs_f64());
-                        bar.suspend(|| say(&line))?;
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        bar.finish_and_clear();
-        let seconds = start.elapsed().as_secs_f64();
-        let evaluation = evaluate(&net, &device, &test, config.normalisation)?;
+        if arguments.find_lr {
+            return find_lr(&mut Bound::new(&mut net, device), &data, &config);
+        }
+        if arguments.overfit {
+            return overfit(&mut Bound::new(&mut net, device), &data, &config);
+        }
+        let free = || (1..).map(|n| numbered(name, n)).find(|folder| !folder.exists());
+        let folder = arguments.run.clone().or_else(free).unwrap_or_else(|| numbered(name, 1));
+        if !arguments.resume && is_run(&folder) {
+            let folder = folder.display();
+            return Err(
+                format!("{folder} holds a run already; go on with it by --resume, or name another folder").into()
+            );
+        }
+        let record = toml::Table::try_from(&Wanted { model: Some(name.into()), ..wanted })?;
+        let mut trainer = Trainer::new(&mut net, &device).config(config.clone()).folder(&folder).record(record);
+        trainer = trainer.stop_when(stop_flag()?);
+        if arguments.resume {
+            trainer = trainer.resume();
+        }
+        if loud {
+            trainer = trainer.callback(Progress::new());
+        }
+        let summary = trainer.train(&data)?;
+        let out = arguments.out.clone().unwrap_or_else(|| common::default_weights(name));
+        let last = std::fs::read(folder.join("last.safetensors"))?;
+        atomic_file::write(&out, &last)
+            .map_err(|source| checkpoint::CheckpointError::Write { path: out.clone(), source })?;
+        let evaluation = match &test {
+            Some(test) => train::evaluate(&mut net, &device, test, summary.pipeline.clone())?,
+            None => summary.evaluation.clone(),
+        };
         if arguments.json {
             return common::print_json(&Report {
                 model: name,
                 device: on.to_string(),
-                epochs: config.epochs,
+                epochs: summary.history.len(),
+                steps: summary.steps,
                 seed: config.seed,
-                train_pictures: train.len(),
-                test_pictures: test.len(),
+                train_pictures: train,
+                test_pictures: evaluation.total(),
+                skipped_pictures: summary.skipped,
                 test_accuracy: evaluation.accuracy(),
+                test_top5: evaluation.top5(),
                 test_loss: evaluation.loss,
-                seconds,
+                seconds: summary.seconds,
+                run: folder,
                 weights: out,
                 confusion: evaluation.confusion,
             });
         }
-        print(&report(&evaluation, &test.classes))?;
-        print(&format!("trained in {seconds:.1} s, saved to {}", out.display()))?;
+        print(&report(&evaluation, data.test.classes()))?;
+        if summary.skipped > 0 {
+            print(&format!("{} pictures could not be read and were left out", summary.skipped))?;
+        }
+        let (seconds, folder) = (summary.seconds, folder.display());
+        print(&format!("trained in {seconds:.1} s, saved to {}; the run is in {folder}", out.display()))?;
         next(name, &out, loud)
     }
 }
 
-/// A bar on a terminal; nothing elsewhere, where each epoch prints a line anyway.
-fn bar(loud: bool) -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    if !loud || !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
+/// Becomes true with Ctrl-C, or when the system asks the program to end; a second Ctrl-C ends it at once.
+fn stop_flag() -> Result<Arc<AtomicBool>, Box<dyn Error>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    // In this order: the second signal finds the flag set by the first.
+    signal_hook::flag::register_conditional_shutdown(SIGINT, 130, stop.clone())?;
+    signal_hook::flag::register(SIGINT, stop.clone())?;
+    signal_hook::flag::register(SIGTERM, stop.clone())?;
+    Ok(stop)
+}
+
+/// Steps of the two probes.
+const PROBE: usize = 200;
+
+fn find_lr(learner: &mut dyn train::Learner, data: &Split, config: &Config) -> Outcome {
+    let (probes, steepest) = train::find_lr(learner, data, config, PROBE)?;
+    print("learning rate        loss")?;
+    for probe in probes.iter().step_by((probes.len() / 24).max(1)) {
+        print(&format!("{:13.2e}  {:10.4}", probe.lr, probe.loss))?;
     }
-    // The template is a constant that is known to be right; a plain bar would do as well.
-    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}  {msg}  {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-    bar
+    print(&match steepest {
+        Some(lr) => {
+            format!("the loss fell fastest at {lr:.2e}; something between {:.2e} and that is a good choice", lr / 10.0)
+        }
+        None => "the loss never fell".into(),
+    })?;
+    Ok(())
 }
 
-fn line(done: &Epoch, epochs: usize, seconds: f64) -> String {
-    format!(
-        "epoch {}/{epochs}  loss {:.4}  accuracy {:.2} %  test loss {:.4}  test accuracy {:.2} %  {seconds:.1} s",
-        done.epoch,
-        done.loss,
-        done.accuracy * 100.0,
-        done.test_loss,
-        done.test_accuracy * 100.0
-    )
-}
-
-fn metadata(config: &Config, done: &Epoch, data: &Pictures) -> Metadata {
-    let pair = |key: &str, value: String| (key.to_string(), value);
-    Metadata::from([
-        pair("epoch", done.epoch.to_string()),
-        pair("seed", config.seed.to_string()),
-        pair("test_accuracy", done.test_accuracy.to_string()),
-        pair("input", format!("{:?}", data.shape)),
-        pair("mean", config.normalisation.mean.to_string()),
-        pair("std", config.normalisation.std.to_string()),
-        pair("classes", data.classes.join(",")),
-    ])
+fn overfit(learner: &mut dyn train::Learner, data: &Split, config: &Config) -> Outcome {
+    let enough = 0.01;
+    let probes = train::overfit(learner, data, config, 5 * PROBE, enough)?;
+    let Some(last) = probes.last() else { return Err("there is no batch".into()) };
+    match last.loss < enough {
+        true => Ok(print(&format!("one batch is learnt by heart after {} steps (loss {:.4})", probes.len(), last.loss))?),
+        false => Err(format!(
+            "the network cannot learn one batch by heart: after {} steps the loss is {:.4}; try another learning rate, and see \
+             whether labels belong to their pictures",
+            probes.len(),
+            last.loss
+        )
+        .into()),
+    }
 }
 
 /// Accuracy and the confusion matrix, as a table.
 pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
-    let width = classes.iter().map(String::len).max().unwrap_or(0).max(5);
+    let width = classes.iter().map(String::len).max().unwrap_or(0).clamp(5, 12);
+    let short = |class: &String| class.chars().take(width).collect::<String>();
     let mut text = format!(
-        "test accuracy {:.2} % ({} of {}), loss {:.4}\n\nconfusion matrix (rows: what it is, columns: what the network says)\n",
+        "test accuracy {:.2} % ({} of {}), loss {:.4}\n",
         evaluation.accuracy() * 100.0,
         evaluation.correct(),
         evaluation.total(),
         evaluation.loss
     );
     let cell = |text: String| format!("{text:>width$} ");
-    text += &cell(String::new());
-    text.extend(classes.iter().map(|class| cell(class.clone())));
-    text += "  found\n";
-    for ((class, row), recall) in classes.iter().zip(&evaluation.confusion).zip(evaluation.recall()) {
-        text += &cell(class.clone());
-        text.extend(row.iter().map(|n| cell(if *n == 0 { ".".into() } else { n.to_string() })));
-        text += &format!("{:>5.1} %\n", recall * 100.0);
+    // More columns than these have room nowhere.
+    let matrix = classes.len() <= 20;
+    if matrix {
+        text += "\nconfusion matrix (rows: what it is, columns: what the network says)\n";
+        text += &cell(String::new());
+        text.extend(classes.iter().map(|class| cell(short(class))));
+        text += "  found\n";
+    }
+    for ((class, row), score) in classes.iter().zip(&evaluation.confusion).zip(evaluation.scores()) {
+        if matrix {
+            text += &cell(short(class));
+            text.extend(row.iter().map(|n| cell(if *n == 0 { ".".into() } else { n.to_string() })));
+            text += &format!("{:>5.1} %\n", score.recall * 100.0);
+        }
     }
     text
 }

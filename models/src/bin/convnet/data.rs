@@ -1,0 +1,104 @@
+//! `convnet data`
+
+use crate::common::{Outcome, print};
+use crate::source::Source;
+use convnet::data::augment::Augment;
+use convnet::data::{Pipeline, sheet};
+use convnet_models::Model;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  convnet data info --data my-pictures\n  \
+                        convnet data preview lenet5 --augment 'crop(pad = 2), rotate(10)'")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Count pictures and classes
+    Info {
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Write a sheet of pictures as a network would see them in training
+    Preview(Preview),
+}
+
+#[derive(clap::Args)]
+struct Preview {
+    /// For which network
+    #[arg(default_value = "lenet5")]
+    model: String,
+    #[command(flatten)]
+    source: Source,
+    /// What is done to pictures, as for `train`
+    #[arg(long)]
+    augment: Vec<String>,
+    /// How pictures of another size become the network's: auto, pad, resize or crop
+    #[arg(long, default_value = "auto")]
+    fit: String,
+    /// Rows: pictures
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pictures: u16,
+    /// Columns: draws, beside the picture as it is
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
+    draws: u16,
+    /// Of all that is random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to put the sheet
+    #[arg(long, default_value = "preview.png")]
+    out: PathBuf,
+}
+
+pub fn run(arguments: Arguments) -> Outcome {
+    match arguments.command {
+        Command::Info { source } => info(&source),
+        Command::Preview(preview) => {
+            let model = preview.model.clone();
+            convnet_models::with_model(&model, preview)?
+        }
+    }
+}
+
+fn info(source: &Source) -> Outcome {
+    let split = source.open(0)?;
+    for (name, part) in [("training", &split.train), ("test", &split.test)] {
+        let mut counts = vec![0; part.classes().len()];
+        (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
+        print(&format!("{name}: {} pictures", part.len()))?;
+        if let Ok(first) = part.picture(0) {
+            let [channels, height, width] = first.shape;
+            print(&format!(
+                "  the first one: {width} x {height}, {}",
+                if channels == 1 { "grey" } else { "in colour" }
+            ))?;
+        }
+        for (class, count) in part.classes().iter().zip(counts) {
+            print(&format!("  {count:7}  {class}"))?;
+        }
+    }
+    Ok(())
+}
+
+impl convnet_models::WithModel for Preview {
+    type Output = Outcome;
+
+    fn run<N: Model>(self, _: &'static str) -> Outcome {
+        let data = self.source.open(self.seed)?.train;
+        let augment = self.augment.iter().flat_map(|text| crate::options::pieces(text));
+        let augment = augment.map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
+        let shape = N::GRAPH.input().chw();
+        let pipeline = Pipeline::training(shape, self.fit.parse()?, augment, "auto", data.as_ref(), true)?;
+        let step = (data.len() / usize::from(self.pictures)).max(1);
+        let pictures: Vec<usize> = (0..data.len()).step_by(step).take(self.pictures.into()).collect();
+        let sheet = sheet(data.as_ref(), &pictures, &pipeline, self.draws.into(), self.seed)?;
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        sheet.write_to(&mut bytes, image::ImageFormat::Png)?;
+        let written = convnet::atomic_file::write(&self.out, bytes.get_ref());
+        written.map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;
+        Ok(print(&self.out.display().to_string())?)
+    }
+}

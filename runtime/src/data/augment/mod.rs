@@ -1,0 +1,187 @@
+//! What is done to training pictures so that no epoch sees the same ones again.
+//!
+//! An augmentation is a word with numbers, `crop(pad = 2)`; [`WORDS`] is the one list of them. Those that know one picture are
+//! in [`picture`], those that mix the pictures of a batch in [`mix`].
+
+pub mod mix;
+pub mod picture;
+
+use super::DataError;
+use std::fmt;
+use std::str::FromStr;
+
+/// An augmentation, by its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// A random part: of the picture with a margin of `pad` zeros, or of one whose shorter side is `from` (Krizhevsky et al.,
+    /// 2012, section 4.1).
+    Crop,
+    /// Left for right, with probability `p`.
+    Flip,
+    /// A random part of `from` to `to` of the area, with sides of 3:4 to 4:3, stretched (Szegedy et al., 2014, section 6).
+    ResizedCrop,
+    /// By up to so many `degrees` either way.
+    Rotate,
+    /// Brightness, contrast and saturation by up to these shares, hue by up to this part of the circle (Howard, 2013).
+    Color,
+    /// Colour noise along the principal components, of standard deviation `sigma` (Krizhevsky et al., 2012, section 4.1).
+    Pca,
+    /// A random rectangle is emptied, with probability `p` (Zhong et al., 2017).
+    Erase,
+    /// A random square of this `size` is emptied (DeVries and Taylor, 2017).
+    Cutout,
+    /// Pictures and labels are blended in pairs, by a share drawn from Beta(`alpha`, `alpha`) (Zhang et al., 2017).
+    MixUp,
+    /// A rectangle comes from another picture, and its share of the label (Yun et al., 2019).
+    CutMix,
+}
+
+/// A number of an augmentation: its name, its value unless said otherwise, the least and the most.
+type Number = (&'static str, f64, f64, f64);
+
+/// Each word with its numbers.
+pub const WORDS: [(&str, Word, &[Number]); 10] = [
+    ("crop", Word::Crop, &[("pad", 0.0, 0.0, 4096.0), ("from", 0.0, 0.0, 8192.0)]),
+    ("flip", Word::Flip, &[("p", 0.5, 0.0, 1.0)]),
+    ("resized_crop", Word::ResizedCrop, &[("from", 0.08, 0.001, 1.0), ("to", 1.0, 0.001, 1.0)]),
+    ("rotate", Word::Rotate, &[("degrees", 10.0, 0.0, 180.0)]),
+    (
+        "color",
+        Word::Color,
+        &[
+            ("brightness", 0.4, 0.0, 1.0),
+            ("contrast", 0.4, 0.0, 1.0),
+            ("saturation", 0.4, 0.0, 1.0),
+            ("hue", 0.1, 0.0, 0.5),
+        ],
+    ),
+    ("pca", Word::Pca, &[("sigma", 0.1, 0.0, 10.0)]),
+    ("erase", Word::Erase, &[("p", 0.25, 0.0, 1.0)]),
+    ("cutout", Word::Cutout, &[("size", 8.0, 1.0, 4096.0)]),
+    ("mixup", Word::MixUp, &[("alpha", 0.2, 0.001, 100.0)]),
+    ("cutmix", Word::CutMix, &[("alpha", 1.0, 0.001, 100.0)]),
+];
+
+/// One augmentation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Augment {
+    /// Which one.
+    pub word: Word,
+    /// Its numbers, in the order of [`WORDS`].
+    pub numbers: [f64; 4],
+}
+
+impl Augment {
+    /// Whether it mixes the pictures of a batch.
+    pub fn mixes(&self) -> bool {
+        matches!(self.word, Word::MixUp | Word::CutMix)
+    }
+
+    fn entry(&self) -> (&'static str, &'static [Number]) {
+        let found = WORDS.iter().find(|(_, word, _)| *word == self.word);
+        found.map_or(("", &[]), |(name, _, numbers)| (name, numbers))
+    }
+}
+
+impl fmt::Display for Augment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, numbers) = self.entry();
+        let all: Vec<String> =
+            numbers.iter().zip(self.numbers).map(|((key, ..), value)| format!("{key} = {value}")).collect();
+        write!(f, "{name}({})", all.join(", "))
+    }
+}
+
+impl FromStr for Augment {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let error = |found: String, expected: String| DataError::Option {
+            what: format!("augmentation `{text}`"),
+            found,
+            expected,
+        };
+        let (name, rest) = text.split_once('(').unwrap_or((text, ")"));
+        let name = name.trim();
+        let Some((_, word, known)) = WORDS.iter().find(|(word, ..)| *word == name) else {
+            let names = WORDS.map(|(name, ..)| name);
+            let hint = nearest(name, &names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(error(format!("nothing is called `{name}`{hint}"), format!("there are {}", names.join(", "))));
+        };
+        let keys: Vec<&str> = known.iter().map(|(key, ..)| *key).collect();
+        let takes = || format!("{name} takes {}", keys.join(", "));
+        let Some(rest) = rest.trim_end().strip_suffix(')') else {
+            return Err(error("a bracket is not closed".into(), takes()));
+        };
+        let mut numbers = [0.0; 4];
+        numbers.iter_mut().zip(*known).for_each(|(number, (_, usual, ..))| *number = *usual);
+        for (i, argument) in rest.split(',').map(str::trim).filter(|argument| !argument.is_empty()).enumerate() {
+            let (at, value) = match argument.split_once('=') {
+                Some((key, value)) => (keys.iter().position(|known| *known == key.trim()), value.trim()),
+                None => (Some(i).filter(|i| *i < keys.len()), argument),
+            };
+            let at = at.ok_or_else(|| error(format!("`{argument}` means nothing here"), takes()))?;
+            let (key, _, least, most) = known[at];
+            let value: f64 = value.parse().map_err(|_| error(format!("`{value}` is no number"), takes()))?;
+            if !(least..=most).contains(&value) {
+                return Err(error(format!("{key} is {value}"), format!("it must be from {least} to {most}")));
+            }
+            numbers[at] = value;
+        }
+        let augment = Augment { word: *word, numbers };
+        match (augment.word, numbers) {
+            (Word::Crop, [0.0, 0.0, ..]) => {
+                Err(error("nothing is cropped".into(), "say crop(pad = 2), or crop(from = 256)".into()))
+            }
+            (Word::Crop, [pad, from, ..]) if pad > 0.0 && from > 0.0 => {
+                Err(error("both pad and from".into(), "one of them is enough".into()))
+            }
+            (Word::ResizedCrop, [from, to, ..]) if from > to => {
+                Err(error(format!("from {from} to {to}"), "from must be less".into()))
+            }
+            _ => Ok(augment),
+        }
+    }
+}
+
+/// The name most like a word, if any is.
+fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
+    let likeness = |name: &&str| strsim::jaro_winkler(word, name);
+    names.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_back() {
+        for (name, word, numbers) in WORDS {
+            let text = if word == Word::Crop { "crop(2)".to_string() } else { name.to_string() };
+            let augment: Augment = text.parse().unwrap();
+            assert_eq!(augment.word, word);
+            assert_eq!(augment.to_string().parse::<Augment>().unwrap(), augment, "{augment} with {numbers:?}");
+        }
+        assert_eq!("color(0.1, hue = 0.2)".parse::<Augment>().unwrap().numbers, [0.1, 0.4, 0.4, 0.2]);
+    }
+
+    #[test]
+    fn what_means_nothing_is_explained() {
+        for (text, hint) in [
+            ("flop", "did you mean `flip`"),
+            ("rotate(x)", "`x` is no number"),
+            ("rotate(200)", "from 0 to 180"),
+            ("rotate(1, 2)", "rotate takes degrees"),
+            ("rotate(angle = 2)", "rotate takes degrees"),
+            ("rotate(1", "not closed"),
+            ("crop", "crop(pad = 2)"),
+            ("crop(1, 2)", "one of them"),
+            ("resized_crop(0.9, 0.1)", "must be less"),
+            ("cutout(NaN)", "from 1"),
+            ("", "there are crop"),
+        ] {
+            let error = text.parse::<Augment>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{text}: {error}");
+        }
+    }
+}

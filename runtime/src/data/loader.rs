@@ -1,0 +1,309 @@
+//! Batches in an order, and with random draws, that are functions of the seed, the epoch and the picture alone.
+//!
+//! Worker `w` of `n` makes the batches `w`, `w + n` ... and puts each into a short queue of its own, from which the consumer
+//! takes them in turn: batches come in order, memory is bounded, and nothing depends on how fast anybody is. A single queue
+//! would need a place to put batches in order, and that place would need a bound of its own.
+
+use super::augment::mix;
+use super::{Batch, DataError, Dataset, Pipeline};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What a picture that cannot be read does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnBad {
+    /// Ends the epoch with an error.
+    #[default]
+    Stop,
+    /// Is left out of its batch, and remembered.
+    Skip,
+}
+
+impl FromStr for OnBad {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        match text {
+            "stop" => Ok(OnBad::Stop),
+            "skip" => Ok(OnBad::Skip),
+            _ => Err(DataError::Option {
+                what: "on_bad".into(),
+                found: format!("nothing is called `{text}`"),
+                expected: "there are stop and skip".into(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for OnBad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == OnBad::Stop { "stop" } else { "skip" })
+    }
+}
+
+/// Which pictures an epoch has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sampling {
+    /// All, in the order of the dataset.
+    InOrder,
+    /// All, in a random order.
+    #[default]
+    Shuffled,
+    /// As many as there are, drawn with replacement so that each class comes equally often.
+    Balanced,
+}
+
+/// How a dataset is cut into batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoaderOptions {
+    /// Pictures of a batch.
+    pub batch: usize,
+    /// Which pictures an epoch has.
+    pub sampling: Sampling,
+    /// Of the order and of all that is random.
+    pub seed: u64,
+    /// Leaves out a last batch that is not full, unless it is the only one.
+    pub drop_last: bool,
+    /// What a picture that cannot be read does.
+    pub on_bad: OnBad,
+    /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for pictures in memory to which nothing is
+    /// done, else by the number of cores.
+    pub workers: Option<usize>,
+    /// Which part of each batch, of how many: that of one process among several.
+    pub share: (usize, usize),
+}
+
+impl Default for LoaderOptions {
+    fn default() -> Self {
+        let (sampling, on_bad) = (Sampling::default(), OnBad::default());
+        LoaderOptions { batch: 64, sampling, seed: 0, drop_last: false, on_bad, workers: None, share: (0, 1) }
+    }
+}
+
+/// Batches that a worker may be ahead.
+const AHEAD: usize = 2;
+
+/// Makes the batches of a dataset. A clone is the same loader.
+#[derive(Clone)]
+pub struct Loader(Arc<Inner>);
+
+struct Inner {
+    data: Arc<dyn Dataset>,
+    pipeline: Pipeline,
+    options: LoaderOptions,
+    workers: usize,
+    skipped: Mutex<BTreeMap<usize, String>>,
+}
+
+impl Loader {
+    /// A loader of `data`.
+    pub fn new(data: Arc<dyn Dataset>, pipeline: Pipeline, options: LoaderOptions) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let idle = data.in_memory() && pipeline.augment.is_empty();
+        let workers = options.workers.unwrap_or(if idle { 0 } else { cores.div_ceil(2).min(8) });
+        let options = LoaderOptions { batch: options.batch.max(1), ..options };
+        Loader(Arc::new(Inner { data, pipeline, options, workers, skipped: Mutex::default() }))
+    }
+
+    /// What is loaded.
+    pub fn data(&self) -> &Arc<dyn Dataset> {
+        &self.0.data
+    }
+
+    /// What is done to pictures.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.0.pipeline
+    }
+
+    /// Batches of an epoch.
+    pub fn batches(&self) -> usize {
+        let (pictures, batch) = (self.0.data.len(), self.0.options.batch);
+        match self.0.options.drop_last && pictures >= batch {
+            true => pictures / batch,
+            false => pictures.div_ceil(batch),
+        }
+    }
+
+    /// The batches of an epoch from number `first` on.
+    pub fn epoch(&self, epoch: usize, first: usize) -> Batches {
+        let (order, last) = (Arc::new(self.0.order(epoch)), self.batches());
+        let mut workers = Vec::new();
+        for worker in 0..self.0.workers.min(last.saturating_sub(first)) {
+            let (sender, receiver) = sync_channel(AHEAD);
+            let (inner, order, step) = (self.0.clone(), order.clone(), self.0.workers);
+            let work = move || inner.work(epoch, &order, (first + worker..last).step_by(step), &sender);
+            // Where no thread can be had, the caller makes the batches.
+            match std::thread::Builder::new().name(format!("loader-{worker}")).spawn(work) {
+                Ok(thread) => workers.push((receiver, thread)),
+                Err(_) => {
+                    workers.clear();
+                    break;
+                }
+            }
+        }
+        Batches { inner: self.0.clone(), order, epoch, first, next: first, last, workers, waited: Duration::ZERO }
+    }
+
+    /// The pictures that were left out because they could not be read, with the reason.
+    pub fn skipped(&self) -> BTreeMap<usize, String> {
+        self.0.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A generator for one purpose: a function of these numbers alone.
+pub(super) fn generator(seed: u64, purpose: u64, epoch: usize, index: usize) -> ChaCha8Rng {
+    let mut z = seed;
+    for number in [purpose, epoch as u64, index as u64] {
+        // splitmix64's finaliser (Steele, Lea and Flood, 2014) between the numbers.
+        z = z.wrapping_add(number).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+    }
+    ChaCha8Rng::seed_from_u64(z)
+}
+
+const ORDER: u64 = 1;
+pub(super) const PICTURE: u64 = 2;
+const MIX: u64 = 3;
+
+impl Inner {
+    fn order(&self, epoch: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.data.len()).collect();
+        let mut rng = generator(self.options.seed, ORDER, epoch, 0);
+        match self.options.sampling {
+            Sampling::InOrder => {}
+            Sampling::Shuffled => order.shuffle(&mut rng),
+            Sampling::Balanced => {
+                let mut classes = vec![Vec::new(); self.data.classes().len()];
+                order.iter().for_each(|i| classes[self.data.label(*i)].push(*i));
+                classes.retain(|class| !class.is_empty());
+                for i in &mut order {
+                    let class = &classes[rng.gen_range(0..classes.len())];
+                    *i = class[rng.gen_range(0..class.len())];
+                }
+            }
+        }
+        order
+    }
+
+    fn work(
+        &self,
+        epoch: usize,
+        order: &[usize],
+        numbers: impl Iterator<Item = usize>,
+        to: &SyncSender<Result<Batch, DataError>>,
+    ) {
+        for number in numbers {
+            let batch = self.batch(epoch, order, number);
+            let failed = batch.is_err();
+            // Nobody is there any more to take it, or will want another one.
+            if to.send(batch).is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    fn batch(&self, epoch: usize, order: &[usize], number: usize) -> Result<Batch, DataError> {
+        let LoaderOptions { batch: size, seed, share: (part, parts), .. } = self.options;
+        let all = (number * size).min(order.len())..((number + 1) * size).min(order.len());
+        let share = |part: usize| all.start + all.len() * part / parts;
+        let chosen = share(part)..share(part + 1);
+        let classes = self.data.classes().len();
+        let len = self.pipeline.shape.iter().product::<usize>();
+        let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };
+        for (place, index) in chosen.clone().zip(&order[chosen]) {
+            // By its place in the epoch: a picture that is drawn twice is another one each time.
+            let mut rng = generator(seed, PICTURE, epoch, place);
+            let start = batch.pixels.len();
+            let load = || self.pipeline.extend(self.data.picture(*index)?, &mut rng, &mut batch.pixels);
+            let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
+                let message = panic.downcast_ref::<String>().cloned();
+                let message = message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                Err(DataError::Panic { index: *index, message: message.unwrap_or_default() })
+            });
+            match loaded {
+                Ok(()) => {
+                    batch.labels.push(self.data.label(*index));
+                    batch.indices.push(*index);
+                }
+                Err(error) if self.options.on_bad == OnBad::Skip => {
+                    batch.pixels.truncate(start);
+                    let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+                    skipped.insert(*index, error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        batch.targets = vec![0.0; batch.labels.len() * classes];
+        batch.targets.chunks_exact_mut(classes).zip(&batch.labels).for_each(|(row, label)| row[*label] = 1.0);
+        let mut rng = generator(seed, MIX, epoch, number);
+        mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.shape, &mut rng);
+        Ok(batch)
+    }
+}
+
+/// The batches of an epoch, in order.
+pub struct Batches {
+    inner: Arc<Inner>,
+    order: Arc<Vec<usize>>,
+    epoch: usize,
+    first: usize,
+    next: usize,
+    last: usize,
+    workers: Vec<(Receiver<Result<Batch, DataError>>, JoinHandle<()>)>,
+    waited: Duration,
+}
+
+impl Batches {
+    /// How long the caller has waited for batches.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.last {
+            return None;
+        }
+        let start = Instant::now();
+        let number = self.next;
+        self.next += 1;
+        let batch = match self.workers.len() {
+            0 => self.inner.batch(self.epoch, &self.order, number),
+            n => {
+                let (receiver, _) = &self.workers[(number - self.first) % n];
+                let gone = || DataError::Panic { index: number, message: "a thread of the loader has ended".into() };
+                receiver.recv().unwrap_or_else(|_| Err(gone()))
+            }
+        };
+        self.waited += start.elapsed();
+        if batch.is_err() {
+            self.next = self.last;
+        }
+        Some(batch)
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        // Without a receiver, a worker ends with the batch that it is at.
+        let (receivers, threads): (Vec<_>, Vec<_>) = self.workers.drain(..).unzip();
+        drop(receivers);
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A part of a dataset, by the numbers of its pictures.
+
+use super::{DataError, Dataset, Picture};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// Some pictures of a dataset.
+#[derive(Clone)]
+pub struct Subset {
+    data: Arc<dyn Dataset>,
+    indices: Vec<usize>,
+}
+
+impl Subset {
+    /// The pictures with these numbers.
+    ///
+    /// # Panics
+    /// If there is no picture with one of them.
+    pub fn new(data: Arc<dyn Dataset>, indices: Vec<usize>) -> Self {
+        assert!(indices.iter().all(|i| *i < data.len()), "a subset of pictures that are there");
+        Subset { data, indices }
+    }
+
+    /// The first `n` pictures, or all if there are fewer.
+    pub fn first(data: Arc<dyn Dataset>, n: usize) -> Self {
+        let n = n.min(data.len());
+        Subset::new(data, (0..n).collect())
+    }
+
+    /// As many of each class as the smallest one has, drawn by `seed`, in the order of the dataset.
+    pub fn balanced(data: Arc<dyn Dataset>, seed: u64) -> Self {
+        let classes = shuffled_classes(&*data, seed);
+        // A class without pictures cannot set the measure.
+        let smallest = classes.iter().map(Vec::len).filter(|n| *n > 0).min().unwrap_or(0);
+        let mut indices: Vec<usize> = classes.into_iter().flat_map(|class| class.into_iter().take(smallest)).collect();
+        indices.sort_unstable();
+        Subset::new(data, indices)
+    }
+
+    /// Two parts, of which the second has `share` of the pictures of each class, drawn by `seed`. A class of two pictures or
+    /// more is in both, if `share` is neither 0 nor 1.
+    pub fn split(data: Arc<dyn Dataset>, share: f64, seed: u64) -> (Self, Self) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for class in shuffled_classes(&*data, seed) {
+            let wanted = (class.len() as f64 * share).round() as usize;
+            let inside =
+                if share > 0.0 && share < 1.0 && class.len() > 1 { wanted.clamp(1, class.len() - 1) } else { wanted };
+            second.extend_from_slice(&class[..inside.min(class.len())]);
+            first.extend_from_slice(&class[inside.min(class.len())..]);
+        }
+        first.sort_unstable();
+        second.sort_unstable();
+        (Subset::new(data.clone(), first), Subset::new(data, second))
+    }
+}
+
+/// The pictures of each class, in an order that is a function of the seed.
+fn shuffled_classes(data: &dyn Dataset, seed: u64) -> Vec<Vec<usize>> {
+    let mut classes = vec![Vec::new(); data.classes().len()];
+    (0..data.len()).for_each(|i| classes[data.label(i)].push(i));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    classes.iter_mut().for_each(|class| class.shuffle(&mut rng));
+    classes
+}
+
+impl Dataset for Subset {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.data.classes()
+    }
+
+    fn label(&self, i: usize) -> usize {
+        self.data.label(self.indices[i])
+    }
+
+    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+        self.data.picture(self.indices[i])
+    }
+
+    fn in_memory(&self) -> bool {
+        self.data.in_memory()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Pictures;
+
+    fn data(labels: &[u8]) -> Arc<dyn Dataset> {
+        let classes = (0..3).map(|c| c.to_string()).collect();
+        Arc::new(Pictures {
+            shape: [1, 1, 1],
+            pixels: (0..labels.len() as u8).collect(),
+            labels: labels.to_vec(),
+            classes,
+        })
+    }
+
+    fn counts(data: &dyn Dataset) -> [usize; 3] {
+        let mut counts = [0; 3];
+        (0..data.len()).for_each(|i| counts[data.label(i)] += 1);
+        counts
+    }
+
+    #[test]
+    fn splits_are_stratified_and_leave_nothing_out() {
+        let labels = [vec![0; 10], vec![1; 20], vec![2; 2]].concat();
+        let (train, test) = Subset::split(data(&labels), 0.1, 1);
+        assert_eq!((counts(&train), counts(&test)), ([9, 18, 1], [1, 2, 1]));
+        let mut all: Vec<usize> = train.indices.iter().chain(&test.indices).copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..32).collect::<Vec<_>>());
+        assert_eq!(Subset::split(data(&labels), 0.1, 1).1.indices, test.indices);
+        assert_ne!(Subset::split(data(&labels), 0.1, 2).1.indices, test.indices);
+    }
+
+    #[test]
+    fn balance_takes_as_many_of_each_class() {
+        let labels = [vec![0; 10], vec![1; 4]].concat();
+        assert_eq!(counts(&Subset::balanced(data(&labels), 1)), [4, 4, 0]);
+        assert_eq!(Subset::first(data(&labels), 3).len(), 3);
+        assert_eq!(Subset::first(data(&labels), 99).len(), 14);
+    }
+}

@@ -1,0 +1,303 @@
+//! Optimisers that go over each parameter once, on all of the engine's threads, and whose state can be saved.
+//!
+//! dfdx's optimisers work on the same networks; they run on one thread, need a second pass that sets the gradients to zero,
+//! and keep their state to themselves, so that no run could go on where another one ended. [`Optimizer`] has the
+//! [`Method`]s, [`Ema`] an average of the weights.
+
+mod ema;
+mod method;
+
+pub use ema::Ema;
+pub use method::{Method, UnknownMethod};
+
+use crate::backend::Backend;
+use crate::engine;
+use crate::net::named_shapes;
+use crate::weights::{Entry, StateDict};
+use dfdx::nn::tensor_collection::{RecursiveWalker, TensorOptions, TensorVisitor, ViewTensorMut};
+use dfdx::prelude::*;
+use method::Move;
+use std::marker::PhantomData;
+
+/// A parameter, as it is told to the rule that gives its options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParamInfo<'a> {
+    /// Its key: `conv1.weight`.
+    pub name: &'a str,
+    /// Its shape.
+    pub shape: &'a [usize],
+}
+
+impl ParamInfo<'_> {
+    /// Whether it is a kernel or a matrix: biases and the parameters of normalisation are vectors, and are usually not
+    /// decayed.
+    pub fn is_weight(&self) -> bool {
+        self.shape.len() > 1
+    }
+}
+
+/// What an optimiser does to a parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ParamOptions {
+    /// Times the learning rate.
+    pub lr_scale: f64,
+    /// L2 penalty; decoupled with AdamW.
+    pub weight_decay: f64,
+    /// Keeps its values.
+    pub frozen: bool,
+}
+
+impl Default for ParamOptions {
+    fn default() -> Self {
+        ParamOptions { lr_scale: 1.0, weight_decay: 0.0, frozen: false }
+    }
+}
+
+/// The options of one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Learning rate.
+    pub lr: f64,
+    /// What gradients are multiplied by, before all else.
+    pub scale: f64,
+    /// The longest gradient, as the norm of all of it (Pascanu et al., 2012).
+    pub clip_norm: Option<f64>,
+    /// The largest number of a gradient.
+    pub clip_value: Option<f64>,
+}
+
+impl Step {
+    /// A step that clips nothing.
+    pub fn new(lr: f64) -> Self {
+        Step { lr, scale: 1.0, clip_norm: None, clip_value: None }
+    }
+}
+
+/// What a step has seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// The norm of the whole gradient before clipping, where that was asked for.
+    pub grad_norm: Option<f64>,
+    /// Whether all gradients were finite numbers.
+    pub finite: bool,
+}
+
+/// A state that does not belong to a network or an optimiser.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// Something is not there.
+    #[error("it has no `{0}`")]
+    Missing(String),
+    /// Something has another shape or type.
+    #[error("`{name}` is {found}, not {expected}")]
+    Other {
+        /// What.
+        name: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+/// An optimiser at work on a network.
+///
+/// ```
+/// use convnet::optim::{Method, Optimizer, ParamOptions, Step};
+/// use convnet::prelude::*;
+///
+/// cnn! { struct Net: [1, 4, 4] -> [3] { flatten; linear(3); } }
+///
+/// let dev = Cpu::default();
+/// let mut net = dev.build_module::<Net, f32>();
+/// let method = Method::Sgd { momentum: 0.9, nesterov: false };
+/// let mut optimizer = Optimizer::new(&net, method, |param| ParamOptions {
+///     weight_decay: if param.is_weight() { 1e-4 } else { 0.0 },
+///     ..ParamOptions::default()
+/// });
+/// let mut gradients = net.alloc_grads();
+/// for _ in 0..3 {
+///     let x: Tensor<Rank4<2, 1, 4, 4>, f32, _> = dev.sample_normal();
+///     let loss = net.forward_mut(x.traced(gradients)).square().mean();
+///     gradients = loss.backward();
+///     optimizer.step(&mut net, &mut gradients, &Step::new(0.1))?;
+/// }
+/// # Ok::<(), convnet::dfdx::tensor::CpuError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Optimizer<N, D> {
+    method: Method,
+    steps: u64,
+    /// Of all tensors of the network, in the order of a walk; buffers have no slots.
+    params: Vec<Known>,
+    network: PhantomData<fn(&mut N, D)>,
+}
+
+/// What is known of a parameter.
+#[derive(Debug, Clone)]
+struct Known {
+    name: String,
+    shape: Vec<usize>,
+    options: ParamOptions,
+    /// What the method remembers, made with the first step.
+    slots: Vec<Vec<f32>>,
+}
+
+impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
+    /// For networks like this one; `options` says what is done to each parameter.
+    pub fn new(net: &N, method: Method, options: impl Fn(&ParamInfo<'_>) -> ParamOptions) -> Self {
+        let known = |(name, shape): (String, Vec<usize>)| {
+            let options = options(&ParamInfo { name: &name, shape: &shape });
+            Known { name, shape, options, slots: Vec::new() }
+        };
+        let params = named_shapes(net).into_iter().map(known).collect();
+        Optimizer { method, steps: 0, params, network: PhantomData }
+    }
+
+    /// Updates the parameters of `net` that are not frozen, and sets all `gradients` to zero, for the next step. The same
+    /// numbers give the same bits for any number of threads.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    pub fn step(&mut self, net: &mut N, gradients: &mut Gradients<f32, D>, step: &Step) -> Result<StepReport, D::Err> {
+        let (mut scale, mut grad_norm) = (step.scale, None);
+        if let Some(longest) = step.clip_norm {
+            let mut sum = 0.0;
+            let trained: Vec<bool> = self.params.iter().map(|param| !param.options.frozen).collect();
+            walk(net, gradients, |index, _, gradient| {
+                if trained[index] {
+                    sum += engine::sum_of_squares(gradient, method::squares);
+                }
+            })?;
+            let norm = sum.sqrt() * step.scale;
+            // As PyTorch's `clip_grad_norm_`.
+            scale *= (longest / (norm + 1e-6)).min(1.0);
+            grad_norm = Some(norm);
+        }
+        self.steps += 1;
+        let (method, steps, params) = (self.method, self.steps, &mut self.params);
+        let limit = step.clip_value.map_or(f32::INFINITY, |limit| limit as f32);
+        let mut finite = grad_norm.is_none_or(f64::is_finite);
+        walk(net, gradients, |index, param, gradient| {
+            let Known { options, slots, .. } = &mut params[index];
+            if options.frozen {
+                gradient.fill(0.0);
+                return;
+            }
+            slots.resize_with(method.slots().len(), || vec![0.0; gradient.len()]);
+            let (lr, weight_decay) = (step.lr * options.lr_scale, options.weight_decay);
+            let rule = Move { method, step: steps, lr, weight_decay, scale: scale as f32, limit };
+            finite &= engine::update(param, gradient, slots, |param, gradient, slots| {
+                method::apply(&rule, param, gradient, slots)
+            });
+        })?;
+        Ok(StepReport { grad_norm, finite })
+    }
+
+    /// What it remembers, to be saved: `velocity.conv1.weight` ... and the number of steps.
+    pub fn state(&self) -> StateDict {
+        let mut entries = Vec::new();
+        for param in &self.params {
+            for (slot, values) in self.method.slots().iter().zip(&param.slots) {
+                entries.push(Entry::from_f32(format!("{slot}.{}", param.name), &param.shape, values));
+            }
+        }
+        let metadata = [("method".to_string(), self.method.to_string()), ("steps".into(), self.steps.to_string())];
+        StateDict { entries, metadata: metadata.into() }
+    }
+
+    /// Takes it back; steps are then those that would have followed.
+    ///
+    /// # Errors
+    /// When it is of another network or another method; then nothing has changed.
+    pub fn restore(&mut self, state: &StateDict) -> Result<(), RestoreError> {
+        let method = state.metadata.get("method").cloned().ok_or_else(|| RestoreError::Missing("method".into()))?;
+        if method != self.method.to_string() {
+            let expected = self.method.to_string();
+            return Err(RestoreError::Other { name: "method".into(), expected, found: method });
+        }
+        let steps = count_of(state, "steps")?;
+        let mut all = Vec::new();
+        for param in &self.params {
+            let name = |slot: &str| format!("{slot}.{}", param.name);
+            // Buffers and frozen parameters have none, nor has anything before the first step.
+            let any = |slot: &&str| state.entries.iter().any(|entry| entry.name == name(slot));
+            let slots = match self.method.slots().iter().any(any) {
+                true => self
+                    .method
+                    .slots()
+                    .iter()
+                    .map(|slot| numbers_of(state, &name(slot), &param.shape))
+                    .collect::<Result<_, _>>()?,
+                false => Vec::new(),
+            };
+            all.push(slots);
+        }
+        for (param, slots) in self.params.iter_mut().zip(all) {
+            param.slots = slots;
+        }
+        self.steps = steps;
+        Ok(())
+    }
+}
+
+/// Calls `each` with the gradient of each parameter of a network that is trained by gradients, in the same order each time.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn gradients_mut<N: TensorCollection<f32, D>, D: Backend<f32>>(
+    net: &mut N,
+    gradients: &mut Gradients<f32, D>,
+    each: &mut dyn FnMut(&mut [f32]),
+) -> Result<(), D::Err> {
+    walk(net, gradients, |_, _, gradient| each(gradient))
+}
+
+/// Calls `f` with the index, the numbers and the gradient of each parameter; indices count buffers, too.
+fn walk<N: TensorCollection<f32, D>, D: Backend<f32>>(
+    net: &mut N,
+    gradients: &mut Gradients<f32, D>,
+    f: impl FnMut(usize, &mut [f32], &mut [f32]),
+) -> Result<(), D::Err> {
+    struct Walk<'a, D: Storage<f32>, F> {
+        gradients: &'a mut Gradients<f32, D>,
+        index: usize,
+        f: F,
+    }
+    impl<D: Backend<f32>, F: FnMut(usize, &mut [f32], &mut [f32])> TensorVisitor<f32, D> for Walk<'_, D, F> {
+        type Viewer = ViewTensorMut;
+        type Err = D::Err;
+        type E2 = f32;
+        type D2 = D;
+
+        fn visit<S: Shape>(
+            &mut self,
+            options: TensorOptions<S, f32, D>,
+            param: &mut Tensor<S, f32, D>,
+        ) -> Result<Option<Tensor<S, f32, D>>, D::Err> {
+            if options.do_gradient_update {
+                D::with_gradient(param, self.gradients, |param, gradient| (self.f)(self.index, param, gradient))?;
+            }
+            self.index += 1;
+            Ok(None)
+        }
+    }
+    N::iter_tensors(&mut RecursiveWalker { m: net, f: &mut Walk { gradients, index: 0, f } }).map(|_| ())
+}
+
+/// The numbers of a tensor of a state.
+fn numbers_of(state: &StateDict, name: &str, shape: &[usize]) -> Result<Vec<f32>, RestoreError> {
+    let entry = state.entries.iter().find(|entry| entry.name == name);
+    let entry = entry.ok_or_else(|| RestoreError::Missing(name.into()))?;
+    let other = |found: String| RestoreError::Other { name: name.into(), expected: format!("{shape:?}"), found };
+    if entry.shape != shape {
+        return Err(other(format!("{:?}", entry.shape)));
+    }
+    entry.to_f32().ok_or_else(|| other(entry.kind.to_string()))
+}
+
+fn count_of(state: &StateDict, name: &str) -> Result<u64, RestoreError> {
+    let text = state.metadata.get(name).ok_or_else(|| RestoreError::Missing(name.into()))?;
+    let other = || RestoreError::Other { name: name.into(), expected: "a number".into(), found: text.clone() };
+    text.parse().map_err(|_| other())
+}

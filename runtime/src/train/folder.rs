@@ -1,0 +1,134 @@
+//! The folder of a run.
+//!
+//! ```text
+//! config.toml                     all options, as they were in force
+//! checkpoints/step-000000938.safetensors     the last ones; see [`super::snapshot`]
+//! best.safetensors                the weights of the best epoch
+//! last.safetensors                the weights of the last one
+//! log.jsonl, events.out.tfevents.*, report.html     what callbacks write
+//! ```
+
+use super::config::Config;
+use super::snapshot::{self, Snapshot, SnapshotError};
+use crate::atomic_file;
+use std::path::{Path, PathBuf};
+
+/// The folder of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// What [`Folder::latest`] has found.
+#[derive(Debug)]
+pub struct Found {
+    /// The newest snapshot that is whole.
+    pub snapshot: Snapshot,
+    /// Its file.
+    pub path: PathBuf,
+    /// Newer ones that are damaged, and how.
+    pub damaged: Vec<SnapshotError>,
+}
+
+impl Folder {
+    /// Opens a folder, making it if need be.
+    ///
+    /// # Errors
+    /// When it cannot be made or not be written to.
+    pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+        let checkpoints = path.join("checkpoints");
+        let write = |source| SnapshotError::Write { path: checkpoints.clone(), source };
+        std::fs::create_dir_all(&checkpoints).map_err(write)?;
+        // What a crash has left of a file that was being written.
+        for entry in std::fs::read_dir(&checkpoints).map_err(write)?.flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "tmp") {
+                // Should it stay, it is in nobody's way.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        // Better to learn now than after an epoch that nothing can be kept here.
+        let probe = checkpoints.join("probe");
+        atomic_file::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(write)?;
+        Ok(Folder { path: path.to_owned() })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a file of it is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a small file, atomically.
+    ///
+    /// # Errors
+    /// When that fails; an older one is unchanged.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), SnapshotError> {
+        let path = self.file(name);
+        atomic_file::write(&path, text.as_bytes()).map_err(|source| SnapshotError::Write { path, source })
+    }
+
+    /// Writes the options of the run, behind those of `record`.
+    ///
+    /// # Errors
+    /// As [`Folder::write`].
+    pub fn write_config(&self, config: &Config, record: &toml::Table) -> Result<(), SnapshotError> {
+        let text = |table: Result<String, toml::ser::Error>| table.unwrap_or_default();
+        self.write("config.toml", &(text(toml::to_string(record)) + &text(toml::to_string(config))))
+    }
+
+    /// The checkpoints, oldest first, by the step after which they were written.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>, SnapshotError> {
+        let folder = self.path.join("checkpoints");
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(SnapshotError::Read { path: folder, source }),
+        };
+        let step =
+            |path: &Path| path.file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut found: Vec<(u64, PathBuf)> = paths.filter_map(|path| Some((step(&path)?, path))).collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// Writes a snapshot and removes all older ones but `keep`.
+    ///
+    /// # Errors
+    /// When it cannot be written; the older ones are then all there.
+    pub fn save(&self, snapshot: &Snapshot, keep: usize) -> Result<PathBuf, SnapshotError> {
+        let path = self.path.join(format!("checkpoints/step-{:09}.safetensors", snapshot.progress.step));
+        snapshot::write(&path, snapshot)?;
+        let all = self.checkpoints()?;
+        for (_, old) in &all[..all.len().saturating_sub(keep.max(1))] {
+            // One that cannot be removed is a matter of space, not of the run.
+            let _ = std::fs::remove_file(old);
+        }
+        Ok(path)
+    }
+
+    /// The newest snapshot that is whole; none where there are no snapshots.
+    ///
+    /// # Errors
+    /// When there are some, and all are damaged: the error of the newest.
+    pub fn latest(&self) -> Result<Option<Found>, SnapshotError> {
+        let mut damaged = Vec::new();
+        for (_, path) in self.checkpoints()?.into_iter().rev() {
+            match snapshot::read(&path) {
+                Ok(snapshot) => return Ok(Some(Found { snapshot, path, damaged })),
+                Err(error) => damaged.push(error),
+            }
+        }
+        match damaged.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A network at work, without its type: all that the training loop asks of it.
+//!
+//! [`Learner`] is the line between what is compiled for each network (this file) and what is compiled once (everything else
+//! in this folder). Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
+
+use super::{TrainError, loss};
+use crate::backend::Backend;
+use crate::checkpoint;
+use crate::graph::{Graph, Part};
+use crate::net::{Map, Network, evaluate, forward, forward_seeded};
+use crate::optim::{Ema, Method, Optimizer, ParamOptions, Step, StepReport};
+use crate::weights::StateDict;
+use dfdx::prelude::*;
+
+/// How a network is to learn.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The optimiser.
+    pub method: Method,
+    /// For each parameter of [`Graph::params`], what the optimiser does to it.
+    pub params: Vec<ParamOptions>,
+    /// Decay of the average of the weights, if there is one.
+    pub ema: Option<f64>,
+    /// What the loss of each auxiliary head counts.
+    pub head_weights: Vec<f64>,
+}
+
+/// What a pass has shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    /// `[N, classes]`
+    pub logits: Vec<f32>,
+    /// Mean loss.
+    pub loss: f32,
+}
+
+/// A network that can learn.
+pub trait Learner {
+    /// What it is.
+    fn graph(&self) -> &'static Graph;
+
+    /// Starts to learn by these rules.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn begin(&mut self, rules: Rules) -> Result<(), TrainError>;
+
+    /// Adds the gradients of a batch's mean loss, times `scale`, to those that are there. `pixels` is `[N, C, H, W]`, `targets`
+    /// `[N, classes]`; `seed` is that of the dropout masks.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn pass(&mut self, pixels: &[f32], targets: &[f32], scale: f32, seed: u64) -> Result<Pass, TrainError>;
+
+    /// A step of the optimiser with the gradients that are there; they are zero afterwards.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn update(&mut self, step: &Step) -> Result<StepReport, TrainError>;
+
+    /// Hands out the gradient of each parameter that is trained, in the same order each time.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn gradients(&mut self, each: &mut dyn FnMut(&mut [f32])) -> Result<(), TrainError>;
+
+    /// Logits `[N, classes]` in evaluation mode.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn logits(&self, pixels: &[f32]) -> Result<Vec<f32>, TrainError>;
+
+    /// Takes the average of the weights into the network, or back out of it; nothing if there is none.
+    fn swap_average(&mut self);
+
+    /// Parameters and buffers.
+    fn weights(&self) -> StateDict;
+
+    /// Parameters and buffers, the optimiser and the average: all that learning depends on.
+    fn state(&self) -> StateDict;
+
+    /// Goes back to a [`Learner::state`].
+    ///
+    /// # Errors
+    /// When it is not one of this network, learning by these rules.
+    fn restore(&mut self, state: &StateDict) -> Result<(), String>;
+
+    /// The first layer or parameter, in the order of the network, that has a value which is no finite number, for these
+    /// pictures.
+    fn fault(&self, pixels: &[f32]) -> Option<String>;
+}
+
+/// A network of some type on some device.
+pub struct Bound<'a, N: Network<f32, D>, D: Backend<f32>> {
+    net: &'a mut N,
+    device: D,
+    gradients: Option<Gradients<f32, D>>,
+    learning: Option<Learning<N, D>>,
+}
+
+struct Learning<N: Network<f32, D>, D: Backend<f32>> {
+    optimizer: Optimizer<N, D>,
+    average: Option<Ema<N, D>>,
+    rules: Rules,
+}
+
+impl<'a, N: Network<f32, D>, D: Backend<f32>> Bound<'a, N, D> {
+    /// `net` on its device.
+    pub fn new(net: &'a mut N, device: D) -> Self {
+        Bound { net, device, gradients: None, learning: None }
+    }
+
+    fn batch(&self, pixels: &[f32]) -> Result<(Map<f32, D>, usize), TrainError> {
+        let [c, h, w] = N::GRAPH.input().chw();
+        let images = pixels.len() / (c * h * w);
+        Ok((self.device.try_tensor_from_vec(pixels.to_vec(), (images, c, h, w)).map_err(failed)?, images))
+    }
+}
+
+const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
+
+impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
+    fn graph(&self) -> &'static Graph {
+        N::GRAPH
+    }
+
+    fn begin(&mut self, rules: Rules) -> Result<(), TrainError> {
+        let names: Vec<&str> = N::GRAPH.params.iter().map(|param| param.name).collect();
+        let known = |name: &str| names.iter().position(|known| *known == name);
+        let options = |info: &crate::optim::ParamInfo<'_>| {
+            known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i])
+        };
+        let optimizer = Optimizer::new(self.net, rules.method, options);
+        let average = rules.ema.map(|decay| Ema::new(self.net, decay));
+        self.gradients = Some(self.net.try_alloc_grads().map_err(failed)?);
+        self.learning = Some(Learning { optimizer, average, rules });
+        Ok(())
+    }
+
+    fn pass(&mut self, pixels: &[f32], targets: &[f32], scale: f32, seed: u64) -> Result<Pass, TrainError> {
+        let (x, images) = self.batch(pixels)?;
+        let classes = N::GRAPH.output_shape().len();
+        let targets = self.device.try_tensor_from_vec(targets.to_vec(), (images, classes)).map_err(failed)?;
+        let gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
+        let Learning { rules, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
+        // A layer all of whose parameters are frozen keeps its running statistics, too.
+        let updates = |index: usize| !rules.params[index].frozen;
+        let outputs = forward_seeded(self.net, x.traced(gradients), images, seed, updates).map_err(failed)?;
+        let (logits, loss) = loss(outputs, targets, &rules.head_weights).map_err(failed)?;
+        let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
+        let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
+        self.gradients = Some(loss.try_backward().map_err(failed)?);
+        Ok(Pass { logits, loss: value })
+    }
+
+    fn update(&mut self, step: &Step) -> Result<StepReport, TrainError> {
+        let mut gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
+        let net = &mut *self.net;
+        let learning = self.learning.as_mut().ok_or(TrainError::NotBegun)?;
+        let report = learning.optimizer.step(net, &mut gradients, step).map_err(failed)?;
+        self.gradients = Some(gradients);
+        if let Some(average) = &mut learning.average {
+            average.update(net);
+        }
+        Ok(report)
+    }
+
+    fn gradients(&mut self, each: &mut dyn FnMut(&mut [f32])) -> Result<(), TrainError> {
+        let Some(gradients) = &mut self.gradients else { return Ok(()) };
+        crate::optim::gradients_mut(self.net, gradients, each).map_err(failed)
+    }
+
+    fn logits(&self, pixels: &[f32]) -> Result<Vec<f32>, TrainError> {
+        let (x, images) = self.batch(pixels)?;
+        let classes = N::GRAPH.output_shape().len();
+        Ok(forward(&*self.net, x, images, (images, classes)).map_err(failed)?.as_vec())
+    }
+
+    fn swap_average(&mut self) {
+        if let Some(Learning { average: Some(average), .. }) = &mut self.learning {
+            average.swap(self.net);
+        }
+    }
+
+    fn weights(&self) -> StateDict {
+        checkpoint::state_dict(&*self.net)
+    }
+
+    fn state(&self) -> StateDict {
+        let mut state = StateDict::default();
+        let mut add = |prefix: &str, part: StateDict| {
+            state.entries.extend(part.entries.into_iter().map(|mut entry| {
+                entry.name.insert_str(0, prefix);
+                entry
+            }));
+            let prefixed = part.metadata.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value));
+            state.metadata.extend(prefixed);
+        };
+        add(PARTS[0], self.weights());
+        if let Some(learning) = &self.learning {
+            add(PARTS[1], learning.optimizer.state());
+            if let Some(average) = &learning.average {
+                add(PARTS[2], average.state());
+            }
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &StateDict) -> Result<(), String> {
+        let part = |prefix: &str| {
+            let mut part = StateDict::default();
+            for entry in &state.entries {
+                if let Some(name) = entry.name.strip_prefix(prefix) {
+                    part.entries.push(crate::weights::Entry { name: name.into(), ..entry.clone() });
+                }
+            }
+            for (key, value) in &state.metadata {
+                if let Some(key) = key.strip_prefix(prefix) {
+                    part.metadata.insert(key.into(), value.clone());
+                }
+            }
+            part
+        };
+        checkpoint::set(self.net, &part(PARTS[0])).map_err(|mismatch| mismatch.to_string())?;
+        if let Some(learning) = &mut self.learning {
+            learning.optimizer.restore(&part(PARTS[1])).map_err(|error| error.to_string())?;
+            if let Some(average) = &mut learning.average {
+                average.restore(&part(PARTS[2])).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&self, pixels: &[f32]) -> Option<String> {
+        let bad = |values: &[f32]| values.iter().any(|x| !x.is_finite());
+        if bad(pixels) {
+            return Some("the input".into());
+        }
+        let nodes = N::GRAPH.nodes;
+        let params = crate::net::params(&*self.net);
+        let broken = |node: &crate::graph::Node| {
+            let mut own = (node.first_param..).take(node.op.n_params());
+            own.find(|i| bad(&params[*i].as_vec())).map(|i| N::GRAPH.params[i].name)
+        };
+        let outputs: Vec<usize> = (1..nodes.len()).filter(|i| !nodes[*i].auxiliary).collect();
+        let (x, _) = self.batch(pixels).ok()?;
+        let part = Part { inputs: vec![0], outputs: outputs.clone() };
+        let outcome = evaluate(&*self.net, &part, vec![x], NoneTape).ok()?;
+        for (index, value) in outputs.into_iter().zip(outcome.outputs) {
+            if let Some(param) = broken(&nodes[index]) {
+                return Some(format!("`{param}`, a parameter"));
+            }
+            if bad(&value.as_vec()) {
+                return Some(format!("the output of `{}`", nodes[index].name));
+            }
+        }
+        None
+    }
+}
+
+fn failed(error: impl std::fmt::Debug) -> TrainError {
+    TrainError::Device(format!("{error:?}"))
+}

@@ -1,0 +1,224 @@
+//! Everything that a run depends on, in one file: the network, the optimiser, the average of the weights, and how far it is.
+//!
+//! A snapshot is a safetensors file whose metadata holds the rest as JSON, with a BLAKE3 digest over all of it, so that a
+//! flipped bit is found and not trained on. It is written to a sibling, synchronised and renamed: after a crash at any moment
+//! there is the old one, or the new one. Random numbers need no state of their own: every draw is a function of the seed and
+//! of the numbers in [`Progress`].
+
+use super::config::Config;
+use super::metrics::Epoch;
+use crate::atomic_file;
+use crate::weights::{self, Format, StateDict};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// The epoch it is in, counted from 1.
+    pub epoch: usize,
+    /// Batches of that epoch that are done.
+    pub batch: usize,
+    /// Steps that are done.
+    pub step: u64,
+    /// Pictures of the epoch that have been seen.
+    pub seen: usize,
+    /// How many of them were told right.
+    pub correct: usize,
+    /// The sum of their losses.
+    pub loss: f64,
+    /// Seconds spent in all sessions.
+    pub seconds: f64,
+    /// The epochs that are done.
+    pub history: Vec<Epoch>,
+}
+
+/// What a network was trained on, so that a run is not continued with something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Name of the network.
+    pub network: String,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Pictures to train on.
+    pub train: usize,
+    /// Pictures to judge by.
+    pub test: usize,
+}
+
+/// A run at a moment between two steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// How far it is.
+    pub progress: Progress,
+    /// Its options.
+    pub config: Config,
+    /// What it is about.
+    pub identity: Identity,
+    /// Network, optimiser and average.
+    pub state: StateDict,
+}
+
+/// Why a snapshot could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The file could not be written; older ones are untouched.
+    #[error("cannot write {}: {source}; the checkpoints that are there are unchanged", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no snapshot, or damaged.
+    #[error("{}: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+const DIGEST: &str = "blake3";
+const KEYS: [&str; 3] = ["progress", "config", "identity"];
+
+/// Writes a snapshot, atomically.
+///
+/// # Errors
+/// When that fails; then nothing has changed.
+pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+    let write = |source| SnapshotError::Write { path: path.to_owned(), source };
+    let json = |value: serde_json::Result<String>| value.map_err(|error| write(std::io::Error::other(error)));
+    let mut dict = snapshot.state.clone();
+    let parts = [
+        serde_json::to_string(&snapshot.progress),
+        serde_json::to_string(&snapshot.config),
+        serde_json::to_string(&snapshot.identity),
+    ];
+    for (key, part) in KEYS.iter().zip(parts) {
+        dict.metadata.insert((*key).into(), json(part)?);
+    }
+    dict.metadata.insert(DIGEST.into(), digest(&dict));
+    let bytes = weights::encode(&dict, Format::Safetensors).map_err(|error| write(std::io::Error::other(error)))?;
+    atomic_file::write(path, &bytes).map_err(write)
+}
+
+/// Reads a snapshot and checks its digest.
+///
+/// # Errors
+/// When it cannot be read, is no snapshot, or has been changed by a single bit.
+pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
+    let damaged = |problem: String| SnapshotError::Damaged { path: path.to_owned(), problem };
+    let mut dict = weights::read(path).map_err(|error| match error {
+        weights::WeightsError::Io(source) => SnapshotError::Read { path: path.to_owned(), source },
+        other => damaged(other.to_string()),
+    })?;
+    let written =
+        dict.metadata.remove(DIGEST).ok_or_else(|| damaged("no checkpoint of a run: it has no digest".into()))?;
+    let found = digest(&dict);
+    if written != found {
+        return Err(damaged(format!("damaged: its digest is {found}, but {written} was written")));
+    }
+    let mut part =
+        |key: &str| dict.metadata.remove(key).ok_or_else(|| damaged(format!("no checkpoint of a run: no {key}")));
+    let [progress, config, identity] = [part(KEYS[0])?, part(KEYS[1])?, part(KEYS[2])?];
+    let other = |error: serde_json::Error| damaged(format!("written by another version: {error}"));
+    Ok(Snapshot {
+        progress: serde_json::from_str(&progress).map_err(other)?,
+        config: serde_json::from_str(&config).map_err(other)?,
+        identity: serde_json::from_str(&identity).map_err(other)?,
+        state: dict,
+    })
+}
+
+/// The digest of all tensors and of what the file says about itself.
+fn digest(dict: &StateDict) -> String {
+    let mut hasher = blake3::Hasher::new();
+    // Each part with its length, so that none can pass for two others.
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    // By name: a file may have them in another order.
+    let mut entries: Vec<_> = dict.entries.iter().collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    for entry in entries {
+        part(entry.name.as_bytes());
+        part(format!("{} {:?}", entry.kind, entry.shape).as_bytes());
+        part(&entry.bytes);
+    }
+    for (key, value) in &dict.metadata {
+        part(key.as_bytes());
+        part(value.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::Entry;
+
+    fn snapshot() -> Snapshot {
+        let entries = vec![
+            Entry::from_f32("model.fc.weight", &[2, 3], &[0.1, -2.0, f32::MIN_POSITIVE, 3.0, 4.0, 5.5]),
+            Entry::from_f32("optimizer.velocity.fc.weight", &[2, 3], &[0.0; 6]),
+            Entry::from_f32("average.fc.weight", &[2, 3], &[1.0; 6]),
+        ];
+        let state = StateDict { entries, metadata: [("optimizer.step".to_string(), "7".to_string())].into() };
+        let progress =
+            Progress { epoch: 2, batch: 3, step: 7, loss: 0.1 + 0.2, seconds: 1.0 / 3.0, ..Progress::default() };
+        let identity = Identity { network: "Net".into(), classes: vec!["a".into(), "b".into()], train: 5, test: 1 };
+        Snapshot { progress, config: Config { lr: 0.1 / 3.0, ..Config::default() }, identity, state }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.safetensors");
+        write(&path, &snapshot()).unwrap();
+        assert_eq!(sorted(read(&path).unwrap()), sorted(snapshot()));
+    }
+
+    fn sorted(mut snapshot: Snapshot) -> Snapshot {
+        snapshot.state.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        snapshot
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.safetensors");
+        write(&path, &snapshot()).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for i in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[i / 8] ^= 1 << (i % 8);
+            std::fs::write(&path, &changed).unwrap();
+            // A blank of the header may become another one, which changes nothing.
+            if let Ok(same) = read(&path) {
+                assert_eq!(sorted(same), sorted(snapshot()), "bit {i}");
+            }
+        }
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("s.safetensors"));
+    }
+
+    #[test]
+    fn a_weight_file_is_no_snapshot() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let bytes = weights::encode(&snapshot().state, Format::Safetensors).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("no checkpoint of a run"));
+    }
+}

@@ -1,0 +1,440 @@
+//! The training loop: batches in, a trained network and its history out.
+//!
+//! The loop owns nothing but its progress: batches are a function of seed, epoch and number, dropout of seed and step, the
+//! learning rate of the step and the history. So a run that goes on from a [`Snapshot`] is the run that was never
+//! interrupted, bit for bit. It prints nothing; what happens is told to callbacks.
+
+use super::callback::{Callback, EarlyStop, Event, Flow, Run, StepInfo, drops};
+use super::config::Config;
+use super::folder::Folder;
+use super::learner::{Bound, Learner, Rules};
+use super::metrics::{Epoch, Evaluation, count_correct};
+use super::schedule::Course;
+use super::snapshot::{Identity, Progress, Snapshot};
+use super::{TrainError, feed};
+use crate::backend::Backend;
+use crate::checkpoint;
+use crate::data::{Batch, Loader, Pipeline, Split};
+use crate::net::Network;
+use crate::optim::Step;
+use crate::weights::Format;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// A run before it begins.
+///
+/// ```no_run
+/// use convnet::data::mnist;
+/// use convnet::prelude::*;
+/// use convnet::train::{Config, Trainer};
+///
+/// cnn! { struct Net: [1, 28, 28] -> [10] { conv(8, kernel = 5); relu; max_pool(2); flatten; linear(10); } }
+///
+/// let dev = Cpu::default();
+/// let mut net = dev.build_module::<Net, f32>();
+/// let config = Config { epochs: 3, augment: vec!["crop(pad = 2)".into()], ..Config::default() };
+/// let summary = Trainer::new(&mut net, &dev).config(config).folder("runs/net").train(&mnist::bundled()?.shared())?;
+/// println!("{:.2} %", summary.evaluation.accuracy() * 100.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Trainer<'a> {
+    learner: Box<dyn Learner + 'a>,
+    config: Config,
+    folder: Option<PathBuf>,
+    record: toml::Table,
+    resume: bool,
+    stop: Arc<AtomicBool>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+}
+
+/// What a run has led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// All epochs, those of earlier sessions included.
+    pub history: Vec<Epoch>,
+    /// The network on the test set, at the end.
+    pub evaluation: Evaluation,
+    /// Steps of all sessions.
+    pub steps: u64,
+    /// Seconds of all sessions.
+    pub seconds: f64,
+    /// Pictures that could not be read and were left out.
+    pub skipped: usize,
+    /// How pictures are to be brought to the network from now on.
+    pub pipeline: Pipeline,
+}
+
+impl<'a> Trainer<'a> {
+    /// For `net`, with default options.
+    pub fn new<N: Network<f32, D>, D: Backend<f32>>(net: &'a mut N, device: &D) -> Self {
+        Self::of(Bound::new(net, device.clone()))
+    }
+
+    /// For anything that learns.
+    pub fn of(learner: impl Learner + 'a) -> Self {
+        let (config, stop) = (Config::default(), Arc::default());
+        let (folder, record, callbacks) = (None, toml::Table::new(), Vec::new());
+        Trainer { learner: Box::new(learner), config, folder, record, resume: false, stop, callbacks }
+    }
+
+    /// With these options.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Keeps checkpoints in this folder.
+    #[must_use]
+    pub fn folder(mut self, path: impl Into<PathBuf>) -> Self {
+        self.folder = Some(path.into());
+        self
+    }
+
+    /// Keeps these entries in the run's `config.toml`, beside the options.
+    #[must_use]
+    pub fn record(mut self, record: toml::Table) -> Self {
+        self.record = record;
+        self
+    }
+
+    /// Goes on from the last checkpoint of the folder, if there is one.
+    #[must_use]
+    pub fn resume(mut self) -> Self {
+        self.resume = true;
+        self
+    }
+
+    /// Tells `callback` what happens; callbacks are called in the order in which they were added.
+    #[must_use]
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Finishes its step, saves and ends the run as soon as `stop` is true.
+    #[must_use]
+    pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Trains.
+    ///
+    /// The same options give the same weights, bit for bit on one kind of processor, for any number of threads and workers,
+    /// and however often the run was interrupted.
+    ///
+    /// # Errors
+    /// When an option has no meaning, the data does not fit, the loss diverges, a checkpoint cannot be written or is of
+    /// another run, the device fails or a callback objects; checkpoints that are there stay. When the run was asked to stop:
+    /// [`TrainError::Interrupted`], after it has saved.
+    pub fn train(self, data: &Split) -> Result<Summary, TrainError> {
+        let Trainer { mut learner, config, folder, record, resume, stop, mut callbacks } = self;
+        config.check()?;
+        let graph = learner.graph();
+        feed::fits(graph, data.train.as_ref(), "training")?;
+        feed::fits(graph, data.test.as_ref(), "test")?;
+        let counts = feed::counts(data.train.as_ref());
+        learner.begin(Rules {
+            method: feed::method(&config)?,
+            params: feed::param_options(&config, graph)?,
+            ema: config.ema,
+            head_weights: config.weights_of(graph.heads.len())?,
+        })?;
+        let loaders = feed::loaders(graph, &data.train, &data.test, &config)?;
+        let steps = (loaders.train.batches() as u64).div_ceil(config.accumulate as u64);
+        if let Some(patience) = config.early_stop {
+            callbacks.push(Box::new(EarlyStop { patience }));
+        }
+        let identity = Identity {
+            network: graph.name.into(),
+            classes: data.train.classes().to_vec(),
+            train: data.train.len(),
+            test: data.test.len(),
+        };
+        let picture = feed::first_shape(data.train.as_ref());
+        let folder = folder.map(|path| Folder::open(&path)).transpose()?;
+        let mut session = Session {
+            course: config.course(steps)?,
+            loss_weights: config.loss_weights(&counts)?,
+            learner,
+            config,
+            folder,
+            record,
+            identity,
+            callbacks,
+            stop,
+            train: loaders.train,
+            test: loaders.test,
+            steps,
+            picture,
+            progress: Progress { epoch: 1, ..Progress::default() },
+            resumed: false,
+            since: Instant::now(),
+            before: 0.0,
+        };
+        let notes = if resume { session.resume()? } else { Vec::new() };
+        session.run(notes)
+    }
+}
+
+/// A run while it goes on.
+struct Session<'a> {
+    learner: Box<dyn Learner + 'a>,
+    config: Config,
+    record: toml::Table,
+    course: Course,
+    loss_weights: Vec<f64>,
+    folder: Option<Folder>,
+    identity: Identity,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+    stop: Arc<AtomicBool>,
+    train: Loader,
+    test: Loader,
+    /// Of an epoch.
+    steps: u64,
+    /// The shape of the data's first picture.
+    picture: Option<[usize; 3]>,
+    progress: Progress,
+    resumed: bool,
+    since: Instant,
+    /// Seconds of earlier sessions.
+    before: f64,
+}
+
+impl Session<'_> {
+    /// Goes back to the newest checkpoint that is whole; says what a user should know.
+    fn resume(&mut self) -> Result<Vec<String>, TrainError> {
+        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let Some(found) = folder.latest()? else {
+            return Ok(vec![format!("{} has no checkpoint: starting anew", folder.path().display())]);
+        };
+        let mut notes: Vec<String> =
+            found.damaged.iter().map(|error| format!("{error}; going back to the checkpoint before")).collect();
+        let Snapshot { progress, config, identity, state } = found.snapshot;
+        let other = |problem: String| TrainError::Resume { path: found.path.clone(), problem };
+        if identity != self.identity {
+            return Err(other(differing(&identity, &self.identity)));
+        }
+        notes.extend(self.config.compared(&config).map_err(other)?);
+        self.learner.restore(&state).map_err(other)?;
+        self.before = progress.seconds;
+        self.progress = progress;
+        self.resumed = true;
+        notes.push(format!("going on from {}, after step {}", found.path.display(), self.progress.step));
+        Ok(notes)
+    }
+
+    fn run(mut self, notes: Vec<String>) -> Result<Summary, TrainError> {
+        if let Some(folder) = &self.folder {
+            folder.write_config(&self.config, &self.record)?;
+        }
+        self.tell(Event::Start)?;
+        for note in &notes {
+            self.tell(Event::Note(note))?;
+        }
+        let mut flow = Flow::Continue;
+        while self.progress.epoch <= self.config.epochs && flow == Flow::Continue {
+            flow = self.epoch()?;
+        }
+        self.learner.swap_average();
+        let summary = Summary {
+            history: self.progress.history.clone(),
+            evaluation: feed::evaluate(self.learner.as_ref(), &self.test)?,
+            steps: self.progress.step,
+            seconds: self.seconds(),
+            skipped: self.train.skipped().len() + self.test.skipped().len(),
+            pipeline: self.test.pipeline().clone(),
+        };
+        self.tell(Event::End(&summary))?;
+        Ok(summary)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.since.elapsed().as_secs_f64()
+    }
+
+    /// The rest of an epoch, from wherever the progress is.
+    fn epoch(&mut self) -> Result<Flow, TrainError> {
+        let mut batches = self.train.epoch(self.progress.epoch, self.progress.batch);
+        loop {
+            let (start, before) = (Instant::now(), batches.waited());
+            let group = batches.by_ref().take(self.config.accumulate).collect::<Result<Vec<Batch>, _>>()?;
+            if group.is_empty() {
+                break;
+            }
+            let waited = (batches.waited() - before).as_secs_f64();
+            let flow = self.step(&group, start, waited)?;
+            let interrupted = self.stop.load(Ordering::Relaxed);
+            let every = self.config.checkpoint_every as u64;
+            if interrupted || flow == Flow::Stop || (every > 0 && self.progress.step.is_multiple_of(every)) {
+                self.save()?;
+            }
+            if interrupted {
+                let folder = self.folder.as_ref().map(|folder| folder.path().to_owned());
+                return Err(TrainError::Interrupted { step: self.progress.step, folder });
+            }
+            if flow == Flow::Stop {
+                return Ok(flow);
+            }
+        }
+        drop(batches);
+        self.measure()
+    }
+
+    /// One step of the optimiser, on one batch or several.
+    fn step(&mut self, group: &[Batch], start: Instant, waited: f64) -> Result<Flow, TrainError> {
+        let step = self.progress.step;
+        let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
+        let lr = self.course.lr(step, drops(losses, self.config.patience));
+        let pictures: usize = group.iter().map(|batch| batch.labels.len()).sum();
+        if pictures == 0 {
+            // None of them could be read.
+            self.progress.batch += group.len();
+            return Ok(Flow::Continue);
+        }
+        let mut sum = 0.0;
+        for (i, batch) in group.iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
+            let targets = feed::targets(batch, &self.loss_weights, self.config.label_smoothing);
+            let share = batch.labels.len() as f32 / pictures as f32;
+            let seed = feed::dropout_seed(self.config.seed, step, i);
+            let pass = self.learner.pass(&batch.pixels, &targets, share, seed)?;
+            if !pass.loss.is_finite() {
+                return Err(self.diverged(format!("the loss is {}", pass.loss), lr, batch));
+            }
+            sum += f64::from(pass.loss) * batch.labels.len() as f64;
+            self.progress.correct += count_correct(&pass.logits, &batch.labels);
+        }
+        let (clip_norm, clip_value) = (self.config.clip_norm, self.config.clip_value);
+        let update = Step { clip_norm, clip_value, ..Step::new(lr) };
+        let report = self.learner.update(&update)?;
+        if !report.finite {
+            return Err(self.diverged("a gradient is no finite number".into(), lr, &group[0]));
+        }
+        let progress = &mut self.progress;
+        progress.step += 1;
+        progress.batch += group.len();
+        progress.seen += pictures;
+        progress.loss += sum;
+        let info = StepInfo {
+            step: (progress.batch as u64).div_ceil(self.config.accumulate as u64),
+            pictures,
+            loss: sum / pictures as f64,
+            mean_loss: progress.loss / progress.seen as f64,
+            accuracy: progress.correct as f64 / progress.seen as f64,
+            lr,
+            grad_norm: report.grad_norm,
+            waited,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        self.tell(Event::Step(&info))
+    }
+
+    fn diverged(&self, what: String, lr: f64, batch: &Batch) -> TrainError {
+        let layer = self.learner.fault(&batch.pixels);
+        let step = self.progress.batch as u64 / self.config.accumulate as u64 + 1;
+        TrainError::Diverged { epoch: self.progress.epoch, step, what, lr, layer }
+    }
+
+    /// The end of an epoch: the network is measured and kept.
+    fn measure(&mut self) -> Result<Flow, TrainError> {
+        self.learner.swap_average();
+        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test);
+        let weights = self.folder.is_some().then(|| self.learner.weights());
+        self.learner.swap_average();
+        let evaluation = evaluation?;
+        let last = self.progress.step.saturating_sub(1);
+        let losses = || self.progress.history.iter().map(|epoch| epoch.test_loss);
+        let done = Epoch {
+            epoch: self.progress.epoch,
+            step: self.progress.step,
+            loss: self.progress.loss / self.progress.seen.max(1) as f64,
+            accuracy: self.progress.correct as f64 / self.progress.seen.max(1) as f64,
+            test_loss: evaluation.loss,
+            test_accuracy: evaluation.accuracy(),
+            lr: self.course.lr(last, drops(losses(), self.config.patience)),
+            seconds: self.seconds(),
+        };
+        let best = self.progress.history.iter().all(|epoch| epoch.test_accuracy < done.test_accuracy);
+        if let (Some(folder), Some(mut weights)) = (&self.folder, weights) {
+            weights.metadata = self.metadata(&done);
+            for (name, wanted) in [("last.safetensors", true), ("best.safetensors", best)] {
+                if wanted {
+                    checkpoint::write(&weights, &folder.file(name), Format::Safetensors)?;
+                }
+            }
+        }
+        self.progress.history.push(done.clone());
+        let flow = self.tell(Event::Epoch(&done))?;
+        let Progress { epoch, batch, seen, correct, loss, .. } = &mut self.progress;
+        (*epoch, *batch, *seen, *correct, *loss) = (done.epoch + 1, 0, 0, 0, 0.0);
+        self.save()?;
+        Ok(flow)
+    }
+
+    /// What a weight file says about itself, so that `eval` and `predict` need nothing else.
+    fn metadata(&self, done: &Epoch) -> BTreeMap<String, String> {
+        let normalisation = &self.test.pipeline().normalisation;
+        let numbers = |list: &[f32]| list.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        let pair = |key: &str, value: String| (key.to_string(), value);
+        BTreeMap::from([
+            pair("format", "convnet".into()),
+            pair("network", self.identity.network.clone()),
+            pair("epoch", done.epoch.to_string()),
+            pair("seed", self.config.seed.to_string()),
+            pair("test_accuracy", done.test_accuracy.to_string()),
+            pair("mean", numbers(&normalisation.mean)),
+            pair("std", numbers(&normalisation.std)),
+            pair("fit", self.config.fit.clone()),
+            pair("data", serde_json::to_string(&self.picture).unwrap_or_default()),
+            pair("classes", serde_json::to_string(&self.identity.classes).unwrap_or_default()),
+        ])
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        self.progress.seconds = self.seconds();
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let (progress, config, identity) = (self.progress.clone(), self.config.clone(), self.identity.clone());
+        let snapshot = Snapshot { progress, config, identity, state: self.learner.state() };
+        let path = folder.save(&snapshot, self.config.keep)?;
+        self.tell(Event::Saved(&path)).map(|_| ())
+    }
+
+    fn tell(&mut self, event: Event<'_>) -> Result<Flow, TrainError> {
+        let run = Run {
+            config: &self.config,
+            graph: self.learner.graph(),
+            classes: &self.identity.classes,
+            pictures: [self.identity.train, self.identity.test],
+            steps: self.steps,
+            progress: &self.progress,
+            resumed: self.resumed,
+            folder: self.folder.as_ref().map(Folder::path),
+            learner: self.learner.as_ref(),
+        };
+        let mut flow = Flow::Continue;
+        for callback in &mut self.callbacks {
+            if callback.on(event, &run)? == Flow::Stop {
+                flow = Flow::Stop;
+            }
+        }
+        Ok(flow)
+    }
+}
+
+/// In what two runs differ.
+fn differing(of_file: &Identity, here: &Identity) -> String {
+    let list = |identity: &Identity| format!("{} classes: {}", identity.classes.len(), identity.classes.join(", "));
+    let pictures = |identity: &Identity| format!("{} and {} pictures", identity.train, identity.test);
+    let difference = |a: String, b: String| format!("it is of a run with {a}, not {b}");
+    if of_file.network != here.network {
+        return difference(format!("the network {}", of_file.network), here.network.clone());
+    }
+    if of_file.classes != here.classes {
+        return difference(list(of_file), list(here));
+    }
+    difference(pictures(of_file), pictures(here))
+}

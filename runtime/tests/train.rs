@@ -1,0 +1,332 @@
+//! Runs of the trainer: the same bits however they are interrupted, and errors for what cannot be trained.
+#![deny(warnings)]
+
+use convnet::data::{DataError, Dataset, Picture, Pictures, Split};
+use convnet::net::named_tensors;
+use convnet::prelude::*;
+use convnet::train::{Config, Event, Flow, Folder, Run, Summary, TrainError, Trainer, find_lr, overfit};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+cnn! {
+    /// With batch normalisation and dropout, whose state and draws have to survive an interruption.
+    struct Net: [1, 8, 8] -> [3] {
+        conv: conv(4, kernel = 3, pad = 1); norm: batch_norm; relu; max_pool(2);
+        dropout(0.2);
+        flatten;
+        fc: linear(3);
+    }
+}
+
+type Built = Net<f32, Cpu>;
+
+/// Three kinds of stripes with noise.
+fn pictures(n: usize) -> Pictures {
+    let mut pixels = Vec::new();
+    let mut noise = 12345_u32;
+    for i in 0..n {
+        for at in 0..64 {
+            noise = noise.wrapping_mul(1664525).wrapping_add(1013904223);
+            let stripe = [at % 2, at / 8 % 2, (at + at / 8) % 2][i % 3];
+            pixels.push((stripe * 120 + (noise >> 25) as usize) as u8);
+        }
+    }
+    let classes = ["columns", "rows", "chequers"].map(String::from).to_vec();
+    Pictures { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
+}
+
+fn split() -> Split {
+    Split { train: pictures(70), test: pictures(21) }.shared()
+}
+
+/// Everything at once: average, accumulation, augmentation with mixing, clipping, a schedule with warm-up.
+fn config() -> Config {
+    Config {
+        epochs: 3,
+        batch: 8,
+        accumulate: 2,
+        optimizer: "adamw".into(),
+        lr: 0.01,
+        warmup: 0.5,
+        schedule: "plateau".into(),
+        patience: 1,
+        clip_norm: Some(1.0),
+        label_smoothing: 0.1,
+        ema: Some(0.9),
+        augment: vec!["crop(1)".into(), "flip".into(), "mixup(0.4)".into()],
+        seed: 7,
+        ..Config::default()
+    }
+}
+
+fn network() -> Built {
+    Cpu::seed_from_u64(1).build_module::<Net, f32>()
+}
+
+fn bits(net: &Built) -> Vec<u32> {
+    named_tensors(net).into_iter().flat_map(|tensor| tensor.values).map(f32::to_bits).collect()
+}
+
+/// A run that stops after each of the steps `at`, in a process that knows nothing of the one before.
+fn run(folder: Option<&Path>, at: &[u64], config: &Config) -> (Vec<u32>, Summary) {
+    for stop_at in at {
+        let mut net = network();
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        let trainer = Trainer::new(&mut net, &Cpu::default()).config(config.clone()).stop_when(stop);
+        let trainer = trainer.folder(folder.unwrap()).resume().callback(move |event: Event<'_>, run: &Run<'_>| {
+            if matches!(event, Event::Step(_)) && run.progress.step == *stop_at {
+                flag.store(true, Ordering::Relaxed);
+            }
+            Ok(Flow::Continue)
+        });
+        let error = trainer.train(&split()).unwrap_err();
+        assert!(matches!(error, TrainError::Interrupted { step, .. } if step == *stop_at), "{error}");
+    }
+    let mut net = network();
+    let mut trainer = Trainer::new(&mut net, &Cpu::default()).config(config.clone());
+    if let Some(folder) = folder {
+        trainer = trainer.folder(folder).resume();
+    }
+    let summary = trainer.train(&split()).unwrap();
+    (bits(&net), summary)
+}
+
+#[test]
+fn a_run_that_goes_on_is_the_run_that_was_never_interrupted() {
+    let (whole, summary) = run(None, &[], &config());
+    // 70 pictures are nine batches, which are five steps an epoch.
+    assert_eq!((summary.steps, summary.history.len()), (15, 3));
+    for step in 1..15 {
+        let folder = tempfile::tempdir().unwrap();
+        let (bits, again) = run(Some(folder.path()), &[step], &config());
+        assert!(bits == whole, "interrupted after step {step}");
+        for (a, b) in summary.history.iter().zip(&again.history) {
+            assert_eq!((a.loss, a.accuracy, a.test_loss, a.lr), (b.loss, b.accuracy, b.test_loss, b.lr));
+        }
+        assert_eq!(again.evaluation, summary.evaluation);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(Some(folder.path()), &[2, 3, 9, 14], &config()).0 == whole, "interrupted four times");
+}
+
+#[test]
+fn threads_that_read_ahead_do_not_change_a_bit() {
+    let [alone, two, five] = [0, 2, 5].map(|workers| run(None, &[], &Config { workers: Some(workers), ..config() }).0);
+    assert!(alone == two && alone == five);
+    let other = run(None, &[], &Config { seed: 8, ..config() }).0;
+    assert!(alone != other);
+}
+
+#[test]
+fn every_optimiser_and_schedule_learns() {
+    for (optimizer, lr) in [("sgd", 0.05), ("adam", 0.01), ("adamw", 0.01), ("rmsprop", 0.003)] {
+        for schedule in ["constant", "cosine", "step", "one-cycle", "plateau"] {
+            let config = Config {
+                epochs: 8,
+                batch: 8,
+                optimizer: optimizer.into(),
+                schedule: schedule.into(),
+                lr,
+                momentum: if optimizer == "sgd" { 0.9 } else { 0.0 },
+                ..Config::default()
+            };
+            let (_, summary) = run(None, &[], &config);
+            assert!(summary.evaluation.accuracy() > 0.9, "{optimizer}, {schedule}: {:?}", summary.history);
+        }
+    }
+}
+
+#[test]
+fn accumulated_batches_are_one_large_one() {
+    // Without batch normalisation, whose statistics are those of a batch.
+    cnn! { struct Plain: [1, 8, 8] -> [3] { conv(4, kernel = 3); relu; flatten; linear(3); } }
+    let train = |batch, accumulate| {
+        let mut net = Cpu::seed_from_u64(1).build_module::<Plain, f32>();
+        let config = Config { epochs: 1, batch, accumulate, ..Config::default() };
+        Trainer::new(&mut net, &Cpu::default()).config(config).train(&split()).unwrap();
+        named_tensors(&net).into_iter().flat_map(|tensor| tensor.values).collect::<Vec<f32>>()
+    };
+    let error = train(32, 1).into_iter().zip(train(8, 4)).fold(0.0_f32, |max, (a, b)| max.max((a - b).abs()));
+    assert!(error < 1e-5, "{error}");
+}
+
+#[test]
+fn frozen_layers_keep_their_values_and_statistics() {
+    let mut net = network();
+    let before = named_tensors(&net);
+    let config = Config { epochs: 1, freeze: vec!["conv".into(), "norm.*".into()], ..config() };
+    Trainer::new(&mut net, &Cpu::default()).config(Config { ema: None, ..config }).train(&split()).unwrap();
+    for (before, after) in before.iter().zip(named_tensors(&net)) {
+        assert_eq!(before.values == after.values, !before.name.starts_with("fc"), "{}", before.name);
+    }
+}
+
+#[test]
+fn a_run_ends_early_where_nothing_improves() {
+    let config = Config { epochs: 50, lr: 1e-12, early_stop: Some(3), ema: None, ..config() };
+    let (_, summary) = run(None, &[], &config);
+    assert!(summary.history.len() < 10, "{} epochs", summary.history.len());
+}
+
+#[test]
+fn what_is_not_finite_stops_the_run_within_a_step_and_names_the_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let diverged = |spoil: &dyn Fn(&mut Built), lr| {
+        let mut net = network();
+        spoil(&mut net);
+        let config = Config { lr, clip_norm: None, ..config() };
+        Trainer::new(&mut net, &Cpu::default()).config(config).folder(folder.path()).train(&split()).unwrap_err()
+    };
+    let nan = |name: &'static str, len: usize| {
+        move |net: &mut Built| {
+            let mut values = vec![0.1; len];
+            values[len / 2] = f32::NAN;
+            convnet::net::set_named_tensors(net, &[(name.to_string(), values)]);
+        }
+    };
+    let error = diverged(&nan("fc.bias", 3), 0.01).to_string();
+    assert!(error.contains("epoch 1, step 1: training has diverged, first at `fc.bias`, a parameter"), "{error}");
+    let error = diverged(&nan("conv.weight", 36), 0.01).to_string();
+    assert!(error.contains("first at `conv.weight`"), "{error}");
+    let error = diverged(&|_| {}, 1e30);
+    assert!(matches!(error, TrainError::Diverged { epoch: 1, .. }), "{error}");
+    assert!(error.to_string().contains("try a lower learning rate"), "{error}");
+    // None of these has left a checkpoint.
+    assert!(Folder::open(folder.path()).unwrap().checkpoints().unwrap().is_empty());
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_and_the_one_before_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, _) = run(None, &[], &config());
+    let config = Config { checkpoint_every: 1, keep: 3, ..config() };
+    run(Some(folder.path()), &[], &config);
+    let checkpoints = Folder::open(folder.path()).unwrap().checkpoints().unwrap();
+    assert_eq!(checkpoints.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [13, 14, 15]);
+    for (_, path) in &checkpoints[1..] {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 16;
+        std::fs::write(path, bytes).unwrap();
+    }
+    let mut notes = Vec::new();
+    let mut net = network();
+    let listen = |event: Event<'_>, _: &Run<'_>| {
+        if let Event::Note(note) = event {
+            notes.push(note.to_string());
+        }
+        Ok(Flow::Continue)
+    };
+    let trainer = Trainer::new(&mut net, &Cpu::default()).config(config).folder(folder.path()).resume();
+    trainer.callback(listen).train(&split()).unwrap();
+    assert!(bits(&net) == whole);
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(notes[0].contains("step-000000015") && notes[0].contains("damaged"), "{notes:?}");
+    assert!(notes[2].contains("after step 13"), "{notes:?}");
+}
+
+#[test]
+fn another_run_is_not_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    run(Some(folder.path()), &[4], &Config { epochs: 3, ..config() }.clone());
+    let error = |config: Config, data: &Split| {
+        let mut net = network();
+        let trainer = Trainer::new(&mut net, &Cpu::default()).config(config).folder(folder.path()).resume();
+        trainer.train(data).unwrap_err().to_string()
+    };
+    let changed = error(Config { lr: 0.5, workers: Some(1), ..config() }, &split());
+    assert!(changed.contains("lr was 0.01 and is now 0.5") && !changed.contains("workers"), "{changed}");
+    let smaller = Split { train: pictures(60), test: pictures(21) }.shared();
+    let fewer = error(config(), &smaller);
+    assert!(fewer.contains("70 and 21 pictures, not 60 and 21 pictures"), "{fewer}");
+}
+
+/// A dataset that fails for some pictures.
+struct Flaky(Pictures, fn(usize) -> bool, bool);
+
+impl Dataset for Flaky {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn classes(&self) -> &[String] {
+        self.0.classes()
+    }
+    fn label(&self, i: usize) -> usize {
+        self.0.label(i)
+    }
+    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+        match (self.1)(i) {
+            true if self.2 => panic!("picture {i} makes the reader panic"),
+            true => Err(DataError::Picture { path: format!("{i}.png").into(), problem: "is torn".into() }),
+            false => self.0.picture(i),
+        }
+    }
+}
+
+#[test]
+fn pictures_that_cannot_be_read_stop_a_run_or_are_left_out() {
+    let train = |on_bad: &str, bad: fn(usize) -> bool, panics, workers| {
+        let data = Split {
+            train: Arc::new(Flaky(pictures(70), bad, panics)) as Arc<dyn Dataset>,
+            test: Arc::new(pictures(21)),
+        };
+        let config = Config {
+            on_bad: on_bad.into(),
+            workers: Some(workers),
+            normalisation: "none".into(),
+            epochs: 2,
+            ..config()
+        };
+        Trainer::new(&mut network(), &Cpu::default()).config(config).train(&data)
+    };
+    for workers in [0, 1, 3] {
+        let error = train("stop", |i| i == 33, false, workers).unwrap_err().to_string();
+        assert_eq!(error, "33.png: is torn");
+        let error = train("stop", |i| i == 33, true, workers).unwrap_err().to_string();
+        assert!(error.contains("picture 33") && error.contains("makes the reader panic"), "{error}");
+        assert_eq!(train("skip", |i| i % 10 == 3, false, workers).unwrap().skipped, 7);
+        // Whole batches may be missing.
+        assert_eq!(train("skip", |i| i != 5, true, workers).unwrap().skipped, 69);
+    }
+}
+
+#[test]
+fn data_that_does_not_fit_is_refused() {
+    let error = |data: Split| {
+        let mut net = network();
+        Trainer::new(&mut net, &Cpu::default()).config(config()).train(&data).unwrap_err().to_string()
+    };
+    let mut four = pictures(20);
+    four.classes.push("dots".into());
+    assert_eq!(
+        error(Split { train: four, test: pictures(9) }.shared()),
+        "the training set has 4 classes, but Net tells 3 apart"
+    );
+    assert_eq!(error(Split { train: pictures(20), test: pictures(0) }.shared()), "the test set is empty");
+}
+
+#[test]
+fn probes_leave_the_network_as_it_was() {
+    let mut net = network();
+    let before = bits(&net);
+    let mut learner = convnet::train::Bound::new(&mut net, Cpu::default());
+    let plain = Config { batch: 8, optimizer: "adam".into(), lr: 0.01, momentum: 0.0, ..Config::default() };
+    let (probes, steepest) = find_lr(&mut learner, &split(), &plain, 60).unwrap();
+    let steepest = steepest.unwrap();
+    assert!(probes.len() > 20 && (1e-3..5.0).contains(&steepest), "{steepest}: {probes:?}");
+    let steps = overfit(&mut learner, &split(), &plain, 500, 0.05).unwrap();
+    assert!(steps.last().unwrap().loss < 0.05, "{:?}", steps.last());
+    drop(learner);
+    assert!(bits(&net) == before);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("taken");
+    std::fs::write(&file, "").unwrap();
+    let error = Trainer::new(&mut network(), &Cpu::default()).folder(&file).train(&split()).unwrap_err();
+    assert!(error.to_string().contains("cannot write") && error.to_string().contains("taken"), "{error}");
+}
