@@ -24,6 +24,7 @@ pub mod net;
 pub mod optim;
 pub mod portable;
 pub mod predict;
+pub mod report;
 pub mod train;
 pub mod weights;
 pub mod words;

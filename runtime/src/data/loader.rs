@@ -10,11 +10,11 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -89,8 +89,10 @@ impl Default for LoaderOptions {
     }
 }
 
-/// Batches that a worker may be ahead.
-const AHEAD: usize = 2;
+/// Batches that a worker may be ahead, at least and at most.
+const AHEAD: [usize; 2] = [2, 8];
+/// Bytes of pixels that a worker may be ahead, if that is more than the fewest batches.
+const AHEAD_BYTES: usize = 64 << 20;
 
 /// Makes the batches of a dataset. A clone is the same loader.
 #[derive(Clone)]
@@ -138,14 +140,15 @@ impl Loader {
         let (order, last) = (Arc::new(self.0.order(epoch)), self.batches());
         let mut workers = Vec::new();
         for worker in 0..self.0.workers.min(last.saturating_sub(first)) {
-            let (sender, receiver) = sync_channel(AHEAD);
-            let (inner, order, step) = (self.0.clone(), order.clone(), self.0.workers);
-            let work = move || inner.work(epoch, &order, (first + worker..last).step_by(step), &sender);
+            let bytes = self.0.options.batch * self.0.pipeline.shape.iter().product::<usize>() * size_of::<f32>();
+            let queue = Arc::new(Queue::new((AHEAD_BYTES / bytes.max(1)).clamp(AHEAD[0], AHEAD[1])));
+            let (inner, order, step, to) = (self.0.clone(), order.clone(), self.0.workers, queue.clone());
+            let work = move || inner.work(epoch, &order, (first + worker..last).step_by(step), &to);
             // Where no thread can be had, the caller makes the batches.
             match std::thread::Builder::new().name(format!("loader-{worker}")).spawn(work) {
-                Ok(thread) => workers.push((receiver, thread)),
+                Ok(thread) => workers.push((queue, thread)),
                 Err(_) => {
-                    workers.clear();
+                    stop(&mut workers);
                     break;
                 }
             }
@@ -196,18 +199,12 @@ impl Inner {
         order
     }
 
-    fn work(
-        &self,
-        epoch: usize,
-        order: &[usize],
-        numbers: impl Iterator<Item = usize>,
-        to: &SyncSender<Result<Batch, DataError>>,
-    ) {
+    fn work(&self, epoch: usize, order: &[usize], numbers: impl Iterator<Item = usize>, to: &Queue) {
         for number in numbers {
             let batch = self.batch(epoch, order, number);
             let failed = batch.is_err();
             // Nobody is there any more to take it, or will want another one.
-            if to.send(batch).is_err() || failed {
+            if !to.push(batch) || failed {
                 return;
             }
         }
@@ -260,7 +257,7 @@ pub struct Batches {
     first: usize,
     next: usize,
     last: usize,
-    workers: Vec<(Receiver<Result<Batch, DataError>>, JoinHandle<()>)>,
+    workers: Vec<(Arc<Queue>, JoinHandle<()>)>,
     waited: Duration,
 }
 
@@ -284,9 +281,9 @@ impl Iterator for Batches {
         let batch = match self.workers.len() {
             0 => self.inner.batch(self.epoch, &self.order, number),
             n => {
-                let (receiver, _) = &self.workers[(number - self.first) % n];
+                let (queue, thread) = &self.workers[(number - self.first) % n];
                 let gone = || DataError::Panic { index: number, message: "a thread of the loader has ended".into() };
-                receiver.recv().unwrap_or_else(|_| Err(gone()))
+                queue.pop(|| thread.is_finished()).unwrap_or_else(|| Err(gone()))
             }
         };
         self.waited += start.elapsed();
@@ -299,11 +296,71 @@ impl Iterator for Batches {
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        // Without a receiver, a worker ends with the batch that it is at.
-        let (receivers, threads): (Vec<_>, Vec<_>) = self.workers.drain(..).unzip();
-        drop(receivers);
-        for thread in threads {
-            let _ = thread.join();
+        stop(&mut self.workers);
+    }
+}
+
+/// Ends workers with the batches that they are at.
+fn stop(workers: &mut Vec<(Arc<Queue>, JoinHandle<()>)>) {
+    workers.iter().for_each(|(queue, _)| queue.close());
+    for (_, thread) in workers.drain(..) {
+        // Its panics have been turned into errors.
+        let _ = thread.join();
+    }
+}
+
+/// A bounded queue whose sender, once it had to wait for room, sleeps until half of it is free: to wake a thread costs as much
+/// as making a small batch, so it must not happen for each of them, as it does in a channel of the standard library.
+struct Queue {
+    state: Mutex<(VecDeque<Result<Batch, DataError>>, bool)>,
+    room: Condvar,
+    filled: Condvar,
+    most: usize,
+}
+
+impl Queue {
+    fn new(most: usize) -> Self {
+        Queue { state: Mutex::default(), room: Condvar::new(), filled: Condvar::new(), most }
+    }
+
+    /// Puts a batch in; false if nobody wants it any more.
+    fn push(&self, batch: Result<Batch, DataError>) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0.len() >= self.most {
+            let full = |state: &mut (VecDeque<_>, bool)| state.0.len() > self.most / 2 && !state.1;
+            state = self.room.wait_while(state, full).unwrap_or_else(PoisonError::into_inner);
         }
+        if state.1 {
+            return false;
+        }
+        state.0.push_back(batch);
+        if state.0.len() == 1 {
+            self.filled.notify_one();
+        }
+        true
+    }
+
+    /// Takes the next batch out; nothing if the sender is `gone` and has left none.
+    fn pop(&self, gone: impl Fn() -> bool) -> Option<Result<Batch, DataError>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.0.is_empty() {
+            let over = gone();
+            // Now and then, lest a thread that died without a word be waited for.
+            let waited = self.filled.wait_timeout(state, Duration::from_millis(200));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if over && state.0.is_empty() {
+                return None;
+            }
+        }
+        let batch = state.0.pop_front();
+        if state.0.len() == self.most / 2 {
+            self.room.notify_one();
+        }
+        batch
+    }
+
+    fn close(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.room.notify_one();
     }
 }

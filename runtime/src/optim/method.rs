@@ -97,8 +97,8 @@ pub(super) struct Move {
     pub limit: f32,
 }
 
-/// The largest bits, without the sign, that stand for a finite number.
-const LARGEST: u32 = 0x7f7f_ffff;
+/// The bits of the exponent, all of which are set in what is no finite number.
+const EXPONENT: u32 = 0x7f80_0000;
 
 /// Moves some numbers of a parameter and sets their gradients to zero. `slots` are what the method remembers. Gives whether
 /// all gradients were finite.
@@ -108,10 +108,11 @@ pub(super) fn apply(rule: &Move, param: &mut [f32], gradient: &mut [f32], slots:
     // What is left of a moment's start at zero, after so many steps.
     let bias = |beta: f64| 1.0 - beta.powi(step.try_into().unwrap_or(i32::MAX));
     // One loop for each method, so that there is nothing to decide inside.
-    let mut worst = 0;
+    let mut bad = false;
     let mut next = |g: &mut f32| {
-        worst = worst.max(g.to_bits() & 0x7fff_ffff);
-        (std::mem::take(g) * scale).clamp(-limit, limit)
+        bad |= g.to_bits() & EXPONENT == EXPONENT;
+        // Not `clamp`: these two are one instruction each, and a NaN has been noted.
+        (std::mem::take(g) * scale).max(-limit).min(limit)
     };
     match (method, slots) {
         (Method::Sgd { momentum, nesterov }, [velocity]) => {
@@ -160,7 +161,7 @@ pub(super) fn apply(rule: &Move, param: &mut [f32], gradient: &mut [f32], slots:
             }
         }
     }
-    worst <= LARGEST
+    !bad
 }
 
 /// The sum of squares of some numbers.

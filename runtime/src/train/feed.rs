@@ -50,7 +50,7 @@ pub(super) fn evaluate(learner: &dyn Learner, loader: &Loader) -> Result<Evaluat
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         if !batch.labels.is_empty() {
-            evaluation.add(&learner.logits(&batch.pixels)?, &batch.labels, &batch.indices);
+            evaluation.add(&learner.logits(batch.pixels)?, &batch.labels, &batch.indices);
         }
     }
     Ok(evaluation.finish())
@@ -87,8 +87,9 @@ pub(super) fn counts(data: &dyn Dataset) -> Vec<usize> {
 
 /// What the loss compares a batch's logits with, `[N, classes]`: its targets, smoothed, and each row times what its class
 /// counts. Weights are divided by their mean over the batch, as in PyTorch.
-pub(super) fn targets(batch: &Batch, weights: &[f64], smoothing: f64) -> Vec<f32> {
-    let mut targets = batch.targets.clone();
+pub(super) fn targets(batch: &mut Batch, weights: &[f64], smoothing: f64) -> Vec<f32> {
+    let before = if weights.is_empty() { Vec::new() } else { batch.targets.clone() };
+    let mut targets = std::mem::take(&mut batch.targets);
     let classes = targets.len() / batch.labels.len().max(1);
     if smoothing > 0.0 {
         let (keep, spread) = ((1.0 - smoothing) as f32, (smoothing / classes as f64) as f32);
@@ -97,7 +98,7 @@ pub(super) fn targets(batch: &Batch, weights: &[f64], smoothing: f64) -> Vec<f32
     if !weights.is_empty() {
         let weight =
             |row: &[f32]| row.iter().zip(weights).map(|(share, weight)| f64::from(*share) * weight).sum::<f64>();
-        let of_rows: Vec<f64> = batch.targets.chunks_exact(classes).map(weight).collect();
+        let of_rows: Vec<f64> = before.chunks_exact(classes).map(weight).collect();
         let mean = of_rows.iter().sum::<f64>() / of_rows.len() as f64;
         for row in targets.chunks_exact_mut(classes) {
             for (x, weight) in row.iter_mut().zip(weights) {
@@ -199,8 +200,8 @@ mod tests {
     fn targets_are_those_of_pytorch() {
         // torch.nn.CrossEntropyLoss(weight = [1, 3], label_smoothing = 0.1) of the logits (0.2, -0.4), (1.0, 0.5) and the
         // labels 0, 1.
-        let batch = Batch { targets: vec![1.0, 0.0, 0.0, 1.0], labels: vec![0, 1], ..Batch::default() };
-        let targets = targets(&batch, &[1.0, 3.0], 0.1);
+        let mut batch = Batch { targets: vec![1.0, 0.0, 0.0, 1.0], labels: vec![0, 1], ..Batch::default() };
+        let targets = targets(&mut batch, &[1.0, 3.0], 0.1);
         let loss = |a: f64, b: f64, row: &[f32]| {
             let sum = (a.exp() + b.exp()).ln();
             -(f64::from(row[0]) * (a - sum) + f64::from(row[1]) * (b - sum))

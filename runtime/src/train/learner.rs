@@ -50,7 +50,7 @@ pub trait Learner {
     ///
     /// # Errors
     /// When the device fails.
-    fn pass(&mut self, pixels: &[f32], targets: &[f32], scale: f32, seed: u64) -> Result<Pass, TrainError>;
+    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<Pass, TrainError>;
 
     /// A step of the optimiser with the gradients that are there; they are zero afterwards.
     ///
@@ -68,7 +68,7 @@ pub trait Learner {
     ///
     /// # Errors
     /// When the device fails.
-    fn logits(&self, pixels: &[f32]) -> Result<Vec<f32>, TrainError>;
+    fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError>;
 
     /// Takes the average of the weights into the network, or back out of it; nothing if there is none.
     fn swap_average(&mut self);
@@ -110,10 +110,10 @@ impl<'a, N: Network<f32, D>, D: Backend<f32>> Bound<'a, N, D> {
         Bound { net, device, gradients: None, learning: None }
     }
 
-    fn batch(&self, pixels: &[f32]) -> Result<(Map<f32, D>, usize), TrainError> {
+    fn batch(&self, pixels: Vec<f32>) -> Result<(Map<f32, D>, usize), TrainError> {
         let [c, h, w] = N::GRAPH.input().chw();
         let images = pixels.len() / (c * h * w);
-        Ok((self.device.try_tensor_from_vec(pixels.to_vec(), (images, c, h, w)).map_err(failed)?, images))
+        Ok((self.device.try_tensor_from_vec(pixels, (images, c, h, w)).map_err(failed)?, images))
     }
 }
 
@@ -137,10 +137,10 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         Ok(())
     }
 
-    fn pass(&mut self, pixels: &[f32], targets: &[f32], scale: f32, seed: u64) -> Result<Pass, TrainError> {
+    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<Pass, TrainError> {
         let (x, images) = self.batch(pixels)?;
         let classes = N::GRAPH.output_shape().len();
-        let targets = self.device.try_tensor_from_vec(targets.to_vec(), (images, classes)).map_err(failed)?;
+        let targets = self.device.try_tensor_from_vec(targets, (images, classes)).map_err(failed)?;
         let gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
         let Learning { rules, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
         // A layer all of whose parameters are frozen keeps its running statistics, too.
@@ -170,7 +170,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         crate::optim::gradients_mut(self.net, gradients, each).map_err(failed)
     }
 
-    fn logits(&self, pixels: &[f32]) -> Result<Vec<f32>, TrainError> {
+    fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         let (x, images) = self.batch(pixels)?;
         let classes = N::GRAPH.output_shape().len();
         Ok(forward(&*self.net, x, images, (images, classes)).map_err(failed)?.as_vec())
@@ -243,7 +243,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
             own.find(|i| bad(&params[*i].as_vec())).map(|i| N::GRAPH.params[i].name)
         };
         let outputs: Vec<usize> = (1..nodes.len()).filter(|i| !nodes[*i].auxiliary).collect();
-        let (x, _) = self.batch(pixels).ok()?;
+        let (x, _) = self.batch(pixels.to_vec()).ok()?;
         let part = Part { inputs: vec![0], outputs: outputs.clone() };
         let outcome = evaluate(&*self.net, &part, vec![x], NoneTape).ok()?;
         for (index, value) in outputs.into_iter().zip(outcome.outputs) {

@@ -173,6 +173,6 @@ where
     N: Network<f32, D>,
     D: Backend<f32>,
 {
-    let logits = Bound::new(net, device.clone()).logits(pixels)?;
+    let logits = Bound::new(net, device.clone()).logits(pixels.to_vec())?;
     Ok(logits.chunks_exact(N::GRAPH.output_shape().len()).map(Prediction::from_logits).collect())
 }

@@ -37,7 +37,7 @@ pub fn find_lr(
     let batches = (1..).flat_map(|epoch| loaders.train.epoch(epoch, 0));
     for (step, batch) in batches.take(steps.max(2)).enumerate() {
         let lr = 1e-6 * 1e7_f64.powf(step as f64 / (steps.max(2) - 1) as f64);
-        let loss = one(learner, &batch?, config, lr, step as u64)?;
+        let loss = one(learner, batch?, config, lr, step as u64)?;
         // The mean forgets its start at zero, as Adam's moments do.
         mean = keep * mean + (1.0 - keep) * loss;
         let smooth = mean / (1.0 - keep.powi(step as i32 + 1));
@@ -79,7 +79,7 @@ pub fn overfit(
     let mut probes = Vec::new();
     if let Some(batch) = loaders.train.epoch(1, 0).next().transpose()? {
         for step in 0..steps {
-            let loss = one(learner, &batch, &config, config.lr, step as u64)?;
+            let loss = one(learner, batch.clone(), &config, config.lr, step as u64)?;
             probes.push(Probe { lr: config.lr, loss });
             if !loss.is_finite() || loss < enough {
                 break;
@@ -104,9 +104,9 @@ fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<cra
     Ok(learner.state())
 }
 
-fn one(learner: &mut dyn Learner, batch: &Batch, config: &Config, lr: f64, step: u64) -> Result<f64, TrainError> {
-    let targets = feed::targets(batch, &[], config.label_smoothing);
-    let pass = learner.pass(&batch.pixels, &targets, 1.0, feed::dropout_seed(config.seed, step, 0))?;
+fn one(learner: &mut dyn Learner, mut batch: Batch, config: &Config, lr: f64, step: u64) -> Result<f64, TrainError> {
+    let targets = feed::targets(&mut batch, &[], config.label_smoothing);
+    let pass = learner.pass(batch.pixels, targets, 1.0, feed::dropout_seed(config.seed, step, 0))?;
     learner.update(&Step { clip_norm: config.clip_norm, clip_value: config.clip_value, ..Step::new(lr) })?;
     Ok(f64::from(pass.loss))
 }

@@ -267,7 +267,7 @@ impl Session<'_> {
                 break;
             }
             let waited = (batches.waited() - before).as_secs_f64();
-            let flow = self.step(&group, start, waited)?;
+            let flow = self.step(group, start, waited)?;
             let interrupted = self.stop.load(Ordering::Relaxed);
             let every = self.config.checkpoint_every as u64;
             if interrupted || flow == Flow::Stop || (every > 0 && self.progress.step.is_multiple_of(every)) {
@@ -286,24 +286,25 @@ impl Session<'_> {
     }
 
     /// One step of the optimiser, on one batch or several.
-    fn step(&mut self, group: &[Batch], start: Instant, waited: f64) -> Result<Flow, TrainError> {
+    fn step(&mut self, group: Vec<Batch>, start: Instant, waited: f64) -> Result<Flow, TrainError> {
         let step = self.progress.step;
         let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
         let lr = self.course.lr(step, drops(losses, self.config.patience));
         let pictures: usize = group.iter().map(|batch| batch.labels.len()).sum();
+        let batches = group.len();
         if pictures == 0 {
             // None of them could be read.
-            self.progress.batch += group.len();
+            self.progress.batch += batches;
             return Ok(Flow::Continue);
         }
         let mut sum = 0.0;
-        for (i, batch) in group.iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
-            let targets = feed::targets(batch, &self.loss_weights, self.config.label_smoothing);
+        for (i, mut batch) in group.into_iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
+            let targets = feed::targets(&mut batch, &self.loss_weights, self.config.label_smoothing);
             let share = batch.labels.len() as f32 / pictures as f32;
             let seed = feed::dropout_seed(self.config.seed, step, i);
-            let pass = self.learner.pass(&batch.pixels, &targets, share, seed)?;
+            let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
             if !pass.loss.is_finite() {
-                return Err(self.diverged(format!("the loss is {}", pass.loss), lr, batch));
+                return Err(self.diverged(format!("the loss is {}", pass.loss), lr, i));
             }
             sum += f64::from(pass.loss) * batch.labels.len() as f64;
             self.progress.correct += count_correct(&pass.logits, &batch.labels);
@@ -312,11 +313,11 @@ impl Session<'_> {
         let update = Step { clip_norm, clip_value, ..Step::new(lr) };
         let report = self.learner.update(&update)?;
         if !report.finite {
-            return Err(self.diverged("a gradient is no finite number".into(), lr, &group[0]));
+            return Err(self.diverged("a gradient is no finite number".into(), lr, 0));
         }
         let progress = &mut self.progress;
         progress.step += 1;
-        progress.batch += group.len();
+        progress.batch += batches;
         progress.seen += pictures;
         progress.loss += sum;
         let info = StepInfo {
@@ -333,8 +334,10 @@ impl Session<'_> {
         self.tell(Event::Step(&info))
     }
 
-    fn diverged(&self, what: String, lr: f64, batch: &Batch) -> TrainError {
-        let layer = self.learner.fault(&batch.pixels);
+    /// Looks for the layer at fault with the batch of this number in the step, which is made once more.
+    fn diverged(&self, what: String, lr: f64, number: usize) -> TrainError {
+        let batch = self.train.epoch(self.progress.epoch, self.progress.batch + number).next();
+        let layer = batch.and_then(Result::ok).and_then(|batch| self.learner.fault(&batch.pixels));
         let step = self.progress.batch as u64 / self.config.accumulate as u64 + 1;
         TrainError::Diverged { epoch: self.progress.epoch, step, what, lr, layer }
     }

@@ -9,6 +9,7 @@ use convnet::backend::Backend;
 use convnet::checkpoint;
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
+use convnet::report::{JsonLines, Page, TensorBoard};
 use convnet::train::{self, Bound, Config, Evaluation, Trainer};
 use convnet_models::Model;
 use serde::Serialize;
@@ -215,6 +216,8 @@ impl Task for Train {
         let record = toml::Table::try_from(&Wanted { model: Some(name.into()), ..wanted })?;
         let mut trainer = Trainer::new(&mut net, &device).config(config.clone()).folder(&folder).record(record);
         trainer = trainer.stop_when(stop_flag()?);
+        trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
+        trainer = trainer.callback(TensorBoard::new(&folder)).callback(Page::new(&folder, data.test.clone()));
         if arguments.resume {
             trainer = trainer.resume();
         }

@@ -16,6 +16,9 @@ pub struct Image {
     pub values: Vec<f32>,
 }
 
+/// More than any coordinate.
+const FAR: f64 = 1e6;
+
 /// Standard deviation and direction of each principal component of colour.
 pub type Components = Vec<(f64, Vec<f64>)>;
 
@@ -99,15 +102,17 @@ impl Image {
             for x in 0..width {
                 let (dy, dx) = (y as f64 - cy, x as f64 - cx);
                 let (from_y, from_x) = (cy + cos * dy + sin * dx, cx - sin * dy + cos * dx);
-                let (top, left) = (from_y.floor(), from_x.floor());
-                let (part_y, part_x) = ((from_y - top) as f32, (from_x - left) as f32);
+                // Cut off above zero, since `floor` is a call where the processor's own may not be used.
+                let floor = |x: f64| (x + FAR) as isize - FAR as isize;
+                let (top, left) = (floor(from_y), floor(from_x));
+                let (part_y, part_x) = ((from_y - top as f64) as f32, (from_x - left as f64) as f32);
                 for c in 0..channels {
-                    let at = |y: f64, x: f64| {
-                        let inside = (0.0..height as f64).contains(&y) && (0.0..width as f64).contains(&x);
+                    let at = |y: isize, x: isize| {
+                        let inside = (y as usize) < height && (x as usize) < width;
                         if inside { source[(c * height + y as usize) * width + x as usize] } else { 0.0 }
                     };
-                    let upper = at(top, left) * (1.0 - part_x) + at(top, left + 1.0) * part_x;
-                    let lower = at(top + 1.0, left) * (1.0 - part_x) + at(top + 1.0, left + 1.0) * part_x;
+                    let upper = at(top, left) * (1.0 - part_x) + at(top, left + 1) * part_x;
+                    let lower = at(top + 1, left) * (1.0 - part_x) + at(top + 1, left + 1) * part_x;
                     self.values[(c * height + y) * width + x] = upper * (1.0 - part_y) + lower * part_y;
                 }
             }

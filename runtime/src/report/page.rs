@@ -1,0 +1,286 @@
+//! `report.html`: one page with everything about a run, that needs nothing beside it: no script, no font, no picture from
+//! elsewhere.
+
+use super::chart::{Curve, chart};
+use super::log::Line;
+use super::style::{STYLE, escape};
+use super::{ReportError, environment, failed};
+use crate::atomic_file;
+use crate::data::{Dataset, Picture};
+use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Mistake, Run};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Writes the page of a run, after each epoch and at its end.
+pub struct Page {
+    path: PathBuf,
+    log: PathBuf,
+    test: Arc<dyn Dataset>,
+    command: Vec<(String, String)>,
+}
+
+impl Page {
+    /// To `report.html` in a folder, from its log; wrong predictions are shown with their pictures of `test`.
+    pub fn new(folder: impl Into<PathBuf>, test: Arc<dyn Dataset>) -> Self {
+        let folder = folder.into();
+        Page { path: folder.join("report.html"), log: folder.join("log.jsonl"), test, command: environment() }
+    }
+
+    fn write(&self, run: &Run<'_>, evaluation: Option<&Evaluation>) -> Result<(), ReportError> {
+        let steps = Line::read(&self.log).map_err(failed(&self.log))?;
+        let parts = [
+            head(run, evaluation),
+            curves(&run.progress.history, &steps),
+            evaluation.map_or_else(String::new, |evaluation| {
+                matrix(evaluation, run.classes)
+                    + &scores(evaluation, run.classes)
+                    + &self.mistakes(evaluation, run.classes)
+            }),
+            details("Options", &options(run)),
+            details("Where it ran", &self.command),
+        ];
+        let title = format!("{} – a training run", escape(run.graph.name));
+        let page = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+             content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\
+             <body><main>{}</main></body></html>\n",
+            parts.concat()
+        );
+        atomic_file::write(&self.path, page.as_bytes()).map_err(failed(&self.path))
+    }
+
+    fn mistakes(&self, evaluation: &Evaluation, classes: &[String]) -> String {
+        if evaluation.mistakes.is_empty() {
+            return "<section><h2>Worst mistakes</h2><p>None: every test picture was told right.</p></section>".into();
+        }
+        let mut list = String::from("<section><h2>Worst mistakes</h2><ul class=\"pictures\">");
+        for Mistake { index, label, prediction, probabilities: [right, wrong] } in &evaluation.mistakes {
+            let Some(picture) = self.test.picture(*index).ok().and_then(|picture| data_uri(&picture)) else { continue };
+            let [label, prediction] = [label, prediction].map(|class| escape(&classes[*class]));
+            let _ = write!(
+                list,
+                "<li><img src=\"{picture}\" alt=\"test picture {index}: {label}\">is <b>{label}</b> ({:.2} %)<br>said <b>{prediction}</b> \
+                 ({:.1} %)<br><span class=\"quiet\">no. {index}</span></li>",
+                right * 100.0,
+                wrong * 100.0
+            );
+        }
+        list + "</ul></section>"
+    }
+}
+
+impl Callback for Page {
+    fn on(&mut self, event: Event<'_>, run: &Run<'_>) -> Result<Flow, CallbackError> {
+        match event {
+            Event::Epoch(_) => self.write(run, None)?,
+            Event::End(summary) => self.write(run, Some(&summary.evaluation))?,
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+fn percent(x: f64) -> String {
+    format!("{:.2} %", x * 100.0)
+}
+
+fn short(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        small if small < 1e-3 => format!("{x:.1e}"),
+        small if small < 10.0 => format!("{x:.3}").trim_end_matches('0').trim_end_matches('.').to_string(),
+        _ => format!("{x:.0}"),
+    }
+}
+
+fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
+    let last = run.progress.history.last();
+    let accuracy = evaluation.map(Evaluation::accuracy).or(last.map(|epoch| epoch.test_accuracy));
+    let best = run.progress.history.iter().max_by(|a, b| a.test_accuracy.total_cmp(&b.test_accuracy));
+    let mut facts = vec![
+        ("test accuracy", accuracy.map_or("–".into(), percent)),
+        ("best epoch", best.map_or("–".into(), |epoch| format!("{} ({})", epoch.epoch, percent(epoch.test_accuracy)))),
+        ("epochs", format!("{} of {}", run.progress.history.len(), run.config.epochs)),
+        ("steps", run.progress.step.to_string()),
+        ("time", last.map_or("–".into(), |epoch| format!("{:.0} s", epoch.seconds))),
+        ("parameters", run.graph.param_count().to_string()),
+        ("pictures", format!("{} + {}", run.pictures[0], run.pictures[1])),
+    ];
+    if let Some(evaluation) = evaluation.filter(|_| run.classes.len() > 5) {
+        facts.insert(1, ("among five", percent(evaluation.top5())));
+    }
+    let facts: Vec<String> = facts
+        .iter()
+        .map(|(name, value)| format!("<div><b>{value}</b><span class=\"quiet\">{name}</span></div>"))
+        .collect();
+    format!("<h1>{}</h1><div class=\"facts\">{}</div>", escape(run.graph.name), facts.concat())
+}
+
+fn curves(history: &[Epoch], lines: &[Line]) -> String {
+    let over = |value: fn(&Epoch) -> f64| history.iter().map(|epoch| [epoch.epoch as f64, value(epoch)]).collect();
+    let steps = |value: fn(&Line) -> Option<f64>| {
+        lines.iter().filter_map(|line| Some([line.step() as f64, value(line)?])).collect::<Vec<_>>()
+    };
+    let both = |train: fn(&Epoch) -> f64, test: fn(&Epoch) -> f64| {
+        [
+            Curve { name: "training", class: "a", points: over(train) },
+            Curve { name: "test", class: "b", points: over(test) },
+        ]
+    };
+    let loss = |line: &Line| if let Line::Step { loss, .. } = line { Some(*loss) } else { None };
+    let lr = |line: &Line| if let Line::Step { lr, .. } = line { Some(*lr) } else { None };
+    let charts = [
+        (
+            "Loss by epoch",
+            chart("Loss by epoch, in training and test", "epoch", &both(|e| e.loss, |e| e.test_loss), short),
+        ),
+        (
+            "Accuracy by epoch",
+            chart(
+                "Accuracy by epoch, in training and test",
+                "epoch",
+                &both(|e| e.accuracy, |e| e.test_accuracy),
+                percent,
+            ),
+        ),
+        (
+            "Loss by step",
+            chart(
+                "Training loss by step",
+                "step",
+                &[Curve { name: "training", class: "a", points: steps(loss) }],
+                short,
+            ),
+        ),
+        (
+            "Learning rate",
+            chart(
+                "Learning rate by step",
+                "step",
+                &[Curve { name: "learning rate", class: "c", points: steps(lr) }],
+                short,
+            ),
+        ),
+    ];
+    let section = |(title, chart): &(&str, String)| format!("<section><h2>{title}</h2>{chart}</section>");
+    let charts: Vec<String> = charts.iter().map(section).collect();
+    let mut table = String::from(
+        "<section><details><summary>All epochs as a table</summary><table><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th>\
+         <th scope=\"col\">accuracy</th><th scope=\"col\">test loss</th><th scope=\"col\">test accuracy</th><th scope=\"col\">learning \
+         rate</th><th scope=\"col\">seconds</th></tr>",
+    );
+    for Epoch { epoch, loss, accuracy, test_loss, test_accuracy, lr, seconds, .. } in history {
+        let (accuracy, test_accuracy, lr) = (percent(*accuracy), percent(*test_accuracy), short(*lr));
+        let _ = write!(
+            table,
+            "<tr><th scope=\"row\">{epoch}</th><td>{loss:.4}</td><td>{accuracy}</td><td>{test_loss:.4}</td><td>{test_accuracy}</td>\
+             <td>{lr}</td><td>{seconds:.1}</td></tr>"
+        );
+    }
+    format!("<div class=\"two\">{}</div>{table}</table></details></section>", charts.concat())
+}
+
+/// Classes that a matrix has room for.
+const MATRIX: usize = 100;
+
+fn matrix(evaluation: &Evaluation, classes: &[String]) -> String {
+    if classes.len() > MATRIX {
+        return confused(evaluation, classes);
+    }
+    let mut table = String::from(
+        "<section><h2>Confusion</h2><table class=\"matrix\"><caption>Rows: what a picture is. Columns: what the network says.\
+         </caption><tr><td></td>",
+    );
+    for class in classes {
+        let _ = write!(table, "<th scope=\"col\">{}</th>", escape(class));
+    }
+    table += "</tr>";
+    for (i, (class, row)) in classes.iter().zip(&evaluation.confusion).enumerate() {
+        let total = row.iter().sum::<usize>().max(1) as f64;
+        let _ = write!(table, "<tr><th scope=\"row\">{}</th>", escape(class));
+        for (j, n) in row.iter().enumerate() {
+            let share = *n as f64 / total;
+            // Right answers in one colour; wrong ones in another, and stronger, since they are few.
+            let (colour, strength) =
+                if i == j { ("heat", 0.55 * share) } else { ("wrong", (4.0 * share).sqrt().min(1.0) * 0.7) };
+            let text = if *n == 0 { String::new() } else { n.to_string() };
+            let _ = write!(table, "<td style=\"background:rgba(var(--{colour}),{strength:.2})\">{text}</td>");
+        }
+        table += "</tr>";
+    }
+    table + "</table></section>"
+}
+
+/// The pairs of classes that are taken for each other most often.
+fn confused(evaluation: &Evaluation, classes: &[String]) -> String {
+    let pairs = evaluation
+        .confusion
+        .iter()
+        .enumerate()
+        .flat_map(|(i, row)| row.iter().enumerate().map(move |(j, n)| (*n, i, j)));
+    let mut pairs: Vec<_> = pairs.filter(|(n, i, j)| *n > 0 && i != j).collect();
+    pairs.sort_by_key(|(n, i, j)| (std::cmp::Reverse(*n), *i, *j));
+    let mut table = String::from(
+        "<section><h2>Most confused</h2><table><tr><th scope=\"col\">is</th><th scope=\"col\">said</th><th scope=\"col\">times</th></tr>",
+    );
+    for (n, i, j) in pairs.into_iter().take(40) {
+        let _ = write!(
+            table,
+            "<tr><td class=\"text\">{}</td><td class=\"text\">{}</td><td>{n}</td></tr>",
+            escape(&classes[i]),
+            escape(&classes[j])
+        );
+    }
+    table + "</table></section>"
+}
+
+fn scores(evaluation: &Evaluation, classes: &[String]) -> String {
+    let mut table = String::from(
+        "<section><h2>Classes</h2><table><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th><th scope=\"col\">recall</th>\
+         <th scope=\"col\">F1</th><th scope=\"col\">pictures</th></tr>",
+    );
+    for (class, score) in classes.iter().zip(evaluation.scores()) {
+        let _ = write!(
+            table,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(class),
+            percent(score.precision),
+            percent(score.recall),
+            percent(score.f1),
+            score.support
+        );
+    }
+    table + "</table></section>"
+}
+
+fn options(run: &Run<'_>) -> Vec<(String, String)> {
+    let value = serde_json::to_value(run.config).unwrap_or_default();
+    let options = crate::train::OPTIONS.iter().filter(|option| !value[option.key].is_null());
+    options.map(|option| (option.key.to_string(), value[option.key].to_string().replace('"', ""))).collect()
+}
+
+fn details(title: &str, pairs: &[(String, String)]) -> String {
+    let row = |(name, value): &(String, String)| {
+        format!("<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td></tr>", escape(name), escape(value))
+    };
+    let rows: Vec<String> = pairs.iter().map(row).collect();
+    format!("<section><details><summary>{title}</summary><table>{}</table></details></section>", rows.concat())
+}
+
+/// A picture as an address that holds all of it.
+fn data_uri(picture: &Picture<'_>) -> Option<String> {
+    let [channels, height, width] = picture.shape;
+    let planes: Vec<&[u8]> = picture.pixels.chunks_exact(height * width).collect();
+    let kind = if channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
+    let mixed: Vec<u8> = match planes[..] {
+        [r, g, b] => r.iter().zip(g).zip(b).flat_map(|((r, g), b)| [*r, *g, *b]).collect(),
+        _ => planes.first()?.to_vec(),
+    };
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png).write_image(&mixed, width as u32, height as u32, kind).ok()?;
+    Some(format!("data:image/png;base64,{}", STANDARD.encode(png)))
+}

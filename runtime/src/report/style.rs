@@ -1,0 +1,35 @@
+//! How the page looks: one style sheet for light, dark and paper, and text made safe for HTML.
+
+/// The style sheet.
+pub(super) const STYLE: &str = "
+:root{color-scheme:light dark;--bg:#fbfbfa;--card:#fff;--ink:#1d2329;--quiet:#66707a;--line:#e3e6e8;--a:#1769c2;--b:#c2491a;--c:#2f8a4c;--heat:23,105,194;--wrong:194,73,26}
+@media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2024;--ink:#e6e9ec;--quiet:#98a2ab;--line:#30363c;--a:#6aaef5;--b:#f08a5d;--c:#6cc98a;--heat:106,174,245;--wrong:240,138,93}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:1080px;margin:0 auto;padding:24px 16px 64px}
+h1{font-size:1.7rem;margin:.2em 0}h2{font-size:1.15rem;margin:0 0 .6em}
+section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px;margin-top:16px;overflow-x:auto}
+.quiet,.legend,caption{color:var(--quiet)}
+.facts{display:flex;flex-wrap:wrap;gap:8px 32px;margin:12px 0 0}.facts div{min-width:90px}.facts b{display:block;font-size:1.35rem;font-weight:600}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}
+.two section{margin-top:0}.two{margin-top:16px}
+.chart{width:100%;height:auto;display:block}.chart text{font-size:12px;fill:var(--quiet)}.grid{stroke:var(--line)}
+polyline{fill:none;stroke-width:2;stroke-linejoin:round}polyline.a{stroke:var(--a)}polyline.b{stroke:var(--b)}polyline.c{stroke:var(--c)}
+circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--c)}
+.legend{margin:.4em 0 0;font-size:.9rem}.legend span{margin-right:18px}.legend i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin-right:6px}
+i.a{background:var(--a)}i.b{background:var(--b)}i.c{background:var(--c)}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
+th,td{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{font-weight:600}
+th[scope=row],td.text{text-align:left}td.text{white-space:normal;overflow-wrap:anywhere}
+.matrix td,.matrix th{padding:4px 7px;border:1px solid var(--line);text-align:center}
+caption{text-align:left;padding-bottom:6px;font-size:.9rem}
+summary{cursor:pointer;color:var(--a)}details{margin-top:10px}
+.pictures{display:flex;flex-wrap:wrap;gap:14px;padding:0;margin:0;list-style:none}.pictures li{width:118px;font-size:.85rem;line-height:1.3}
+.pictures img{width:118px;height:118px;object-fit:contain;image-rendering:pixelated;background:#000;border-radius:6px;display:block;margin-bottom:4px}
+@media print{body{background:#fff}section{break-inside:avoid}}
+";
+
+/// Text without anything that means something in HTML.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
