@@ -24,17 +24,29 @@ pub trait Backend<E: Real>: Device<E> {
 
     /// Lets `f` change the numbers of a tensor.
     fn numbers<S: Shape>(tensor: &mut Tensor<S, E, Self>, f: impl FnOnce(&mut [E])) {
-        let mut copy = tensor.as_vec();
-        f(&mut copy);
-        tensor.copy_from(&copy);
+        numbers_of_a_copy(tensor, f);
     }
 
-    /// Lets `f` change the numbers of a parameter, given its gradient, which on a device other than the CPU is zero
-    /// afterwards.
+    /// Lets `f` read the gradient of a parameter.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn with_gradient<S: Shape>(
+    fn gradient<S: Shape>(
+        param: &Tensor<S, E, Self>,
+        gradients: &mut Gradients<E, Self>,
+        f: impl FnOnce(&[E]),
+    ) -> Result<(), Self::Err> {
+        // Allocated, should it not be there.
+        gradients.get_or_alloc_mut(param)?;
+        f(&gradients.get(param).as_vec());
+        Ok(())
+    }
+
+    /// Lets `f` change the numbers of a parameter by its gradient, which `f` has to set to zero.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn descend<S: Shape>(
         param: &mut Tensor<S, E, Self>,
         gradients: &mut Gradients<E, Self>,
         f: impl FnOnce(&mut [E], &mut [E]),
@@ -45,6 +57,13 @@ pub trait Backend<E: Real>: Device<E> {
         Self::numbers(param, |param| f(param, &mut gradient));
         param.device().try_fill_with_zeros(gradients.get_or_alloc_mut(param)?)
     }
+}
+
+/// [`Backend::numbers`] for numbers that cannot be had in place.
+fn numbers_of_a_copy<E: Dtype, D: Device<E>, S: Shape>(tensor: &mut Tensor<S, E, D>, f: impl FnOnce(&mut [E])) {
+    let mut copy = tensor.as_vec();
+    f(&mut copy);
+    tensor.copy_from(&copy);
 }
 
 impl Backend<f32> for Cpu {
@@ -63,15 +82,20 @@ impl Backend<f32> for Cpu {
     fn numbers<S: Shape>(tensor: &mut Tensor<S, f32, Self>, f: impl FnOnce(&mut [f32])) {
         match engine::numbers_mut(tensor) {
             Some(numbers) => f(numbers),
-            None => {
-                let mut copy = tensor.as_vec();
-                f(&mut copy);
-                tensor.copy_from(&copy);
-            }
+            None => numbers_of_a_copy(tensor, f),
         }
     }
 
-    fn with_gradient<S: Shape>(
+    fn gradient<S: Shape>(
+        param: &Tensor<S, f32, Self>,
+        gradients: &mut Gradients<f32, Self>,
+        f: impl FnOnce(&[f32]),
+    ) -> Result<(), Self::Err> {
+        f(gradients.get_or_alloc_mut(param)?);
+        Ok(())
+    }
+
+    fn descend<S: Shape>(
         param: &mut Tensor<S, f32, Self>,
         gradients: &mut Gradients<f32, Self>,
         f: impl FnOnce(&mut [f32], &mut [f32]),

@@ -3,7 +3,8 @@
 //! Modules in the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
 //! [`words`]), is a [`graph`] with typed [`layers`], and runs through [`net`] on the [`backend`] of its device: the CPU
 //! [`engine`], or [`portable`] for everything else. Around it, files become batches ([`data`]), batches train it
-//! ([`train`]), and it is kept in a [`checkpoint`]; the [`device`] is chosen when the program runs.
+//! ([`train`], with [`optim`]), which leaves a [`report`], and it is kept in a [`checkpoint`]; the [`device`] is chosen when the
+//! program runs.
 #![deny(unsafe_code)]
 
 pub use convnet_macros::cnn;

@@ -168,6 +168,11 @@ fn a_run_ends_early_where_nothing_improves() {
     let config = Config { epochs: 50, lr: 1e-12, early_stop: Some(3), ema: None, ..config() };
     let (_, summary) = run(None, &[], &config);
     assert!(summary.history.len() < 10, "{} epochs", summary.history.len());
+    // A run that was ended so does not begin again.
+    let folder = tempfile::tempdir().unwrap();
+    let once = run(Some(folder.path()), &[], &config);
+    let again = run(Some(folder.path()), &[], &config);
+    assert!(once.0 == again.0 && again.1.history == once.1.history, "{} epochs", again.1.history.len());
 }
 
 #[test]
@@ -190,6 +195,10 @@ fn what_is_not_finite_stops_the_run_within_a_step_and_names_the_layer() {
     assert!(error.contains("epoch 1, step 1: training has diverged, first at `fc.bias`, a parameter"), "{error}");
     let error = diverged(&nan("conv.weight", 36), 0.01).to_string();
     assert!(error.contains("first at `conv.weight`"), "{error}");
+    // Running statistics are used in evaluation only.
+    let error = diverged(&nan("norm.running_mean", 4), 0.01).to_string();
+    assert!(error.contains("the test loss is NaN in epoch 1"), "{error}");
+    assert!(error.contains("first at `norm.running_mean`, a parameter"), "{error}");
     let error = diverged(&|_| {}, 1e30);
     assert!(matches!(error, TrainError::Diverged { epoch: 1, .. }), "{error}");
     assert!(error.to_string().contains("try a lower learning rate"), "{error}");

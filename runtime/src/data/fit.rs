@@ -1,10 +1,9 @@
 //! Pictures of any size and colour as a network takes them.
 
-use super::{DataError, Picture};
+use super::{DataError, Picture, word};
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma};
 use std::borrow::Cow;
-use std::fmt;
 use std::str::FromStr;
 
 /// How a picture of another size becomes the network's.
@@ -27,18 +26,7 @@ impl FromStr for Fit {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let found = NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|(_, fit)| *fit).ok_or_else(|| DataError::Option {
-            what: "fit".into(),
-            found: format!("nothing is called `{text}`"),
-            expected: "there are auto, pad, resize and crop".into(),
-        })
-    }
-}
-
-impl fmt::Display for Fit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(NAMES.iter().find(|(_, fit)| fit == self).map_or("", |(name, _)| name))
+        word("fit", &NAMES, text)
     }
 }
 
@@ -168,7 +156,7 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         for (name, fit) in NAMES {
-            assert_eq!((name.parse::<Fit>().unwrap(), fit.to_string()), (fit, name.to_string()));
+            assert_eq!(name.parse::<Fit>().unwrap(), fit);
         }
         assert!("stretch".parse::<Fit>().is_err());
     }

@@ -4,14 +4,13 @@
 //! takes them in turn: batches come in order, memory is bounded, and nothing depends on how fast anybody is. A single queue
 //! would need a place to put batches in order, and that place would need a bound of its own.
 
-use super::augment::mix;
-use super::{Batch, DataError, Dataset, Pipeline};
+use super::{Batch, DataError, Dataset, Pipeline, augment, word};
+use crate::layers::dropout::mix;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -32,21 +31,7 @@ impl FromStr for OnBad {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        match text {
-            "stop" => Ok(OnBad::Stop),
-            "skip" => Ok(OnBad::Skip),
-            _ => Err(DataError::Option {
-                what: "on_bad".into(),
-                found: format!("nothing is called `{text}`"),
-                expected: "there are stop and skip".into(),
-            }),
-        }
-    }
-}
-
-impl fmt::Display for OnBad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == OnBad::Stop { "stop" } else { "skip" })
+        word("on_bad", &[("stop", OnBad::Stop), ("skip", OnBad::Skip)], text)
     }
 }
 
@@ -78,14 +63,12 @@ pub struct LoaderOptions {
     /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for pictures in memory to which nothing is
     /// done, else by the number of cores.
     pub workers: Option<usize>,
-    /// Which part of each batch, of how many: that of one process among several.
-    pub share: (usize, usize),
 }
 
 impl Default for LoaderOptions {
     fn default() -> Self {
         let (sampling, on_bad) = (Sampling::default(), OnBad::default());
-        LoaderOptions { batch: 64, sampling, seed: 0, drop_last: false, on_bad, workers: None, share: (0, 1) }
+        LoaderOptions { batch: 64, sampling, seed: 0, drop_last: false, on_bad, workers: None }
     }
 }
 
@@ -114,11 +97,6 @@ impl Loader {
         let workers = options.workers.unwrap_or(if idle { 0 } else { cores.div_ceil(2).min(8) });
         let options = LoaderOptions { batch: options.batch.max(1), ..options };
         Loader(Arc::new(Inner { data, pipeline, options, workers, skipped: Mutex::default() }))
-    }
-
-    /// What is loaded.
-    pub fn data(&self) -> &Arc<dyn Dataset> {
-        &self.0.data
     }
 
     /// What is done to pictures.
@@ -166,11 +144,7 @@ impl Loader {
 pub(super) fn generator(seed: u64, purpose: u64, epoch: usize, index: usize) -> ChaCha8Rng {
     let mut z = seed;
     for number in [purpose, epoch as u64, index as u64] {
-        // splitmix64's finaliser (Steele, Lea and Flood, 2014) between the numbers.
-        z = z.wrapping_add(number).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
+        z = mix(z.wrapping_add(number).wrapping_add(0x9E37_79B9_7F4A_7C15));
     }
     ChaCha8Rng::seed_from_u64(z)
 }
@@ -211,10 +185,8 @@ impl Inner {
     }
 
     fn batch(&self, epoch: usize, order: &[usize], number: usize) -> Result<Batch, DataError> {
-        let LoaderOptions { batch: size, seed, share: (part, parts), .. } = self.options;
-        let all = (number * size).min(order.len())..((number + 1) * size).min(order.len());
-        let share = |part: usize| all.start + all.len() * part / parts;
-        let chosen = share(part)..share(part + 1);
+        let LoaderOptions { batch: size, seed, .. } = self.options;
+        let chosen = (number * size).min(order.len())..((number + 1) * size).min(order.len());
         let classes = self.data.classes().len();
         let len = self.pipeline.shape.iter().product::<usize>();
         let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };
@@ -244,7 +216,7 @@ impl Inner {
         batch.targets = vec![0.0; batch.labels.len() * classes];
         batch.targets.chunks_exact_mut(classes).zip(&batch.labels).for_each(|(row, label)| row[*label] = 1.0);
         let mut rng = generator(seed, MIX, epoch, number);
-        mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.shape, &mut rng);
+        augment::mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.shape, &mut rng);
         Ok(batch)
     }
 }

@@ -141,6 +141,16 @@ impl Pictures {
     }
 }
 
+/// What a word stands for, among those that there are.
+fn word<T: Copy>(what: &str, all: &[(&str, T)], text: &str) -> Result<T, DataError> {
+    let names = || all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| DataError::Option {
+        what: what.into(),
+        found: format!("nothing is called `{text}`"),
+        expected: format!("there are {}", names()),
+    })
+}
+
 /// Why data could not be read. Each variant says in which file.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {

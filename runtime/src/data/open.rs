@@ -1,7 +1,7 @@
 //! A dataset, whatever kind it is.
 
 use super::manifest::Listed;
-use super::{DataError, Dataset, Split, Subset, cifar, folder, manifest, mnist};
+use super::{DataError, Dataset, Split, Subset, cifar, folder, manifest, mnist, word};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -44,12 +44,7 @@ impl FromStr for Kind {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let found = NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|(_, kind)| *kind).ok_or_else(|| DataError::Option {
-            what: "kind of dataset".into(),
-            found: format!("nothing is called `{text}`"),
-            expected: format!("there are {}", NAMES.map(|(name, _)| name).join(", ")),
-        })
+        word("kind of dataset", &NAMES, text)
     }
 }
 
@@ -127,23 +122,25 @@ fn detect(path: &Path) -> Result<Kind, DataError> {
         let problem = "is a file, but no CSV list of pictures".to_string();
         return if is_list { Ok(Kind::Manifest) } else { Err(DataError::Nothing { path: path.to_owned(), problem }) };
     }
-    let fashion = path.to_string_lossy().to_lowercase().contains("fashion");
-    match () {
-        () if mnist::found_in(path) => Ok(if fashion { Kind::FashionMnist } else { Kind::Mnist }),
-        () if mnist::emnist_in(path)?.is_some() => Ok(Kind::Emnist),
-        () if cifar::found_in(path).is_some() => Ok(cifar::found_in(path).unwrap_or_default()),
-        () => {
-            let entries = std::fs::read_dir(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-            if entries.flatten().any(|entry| entry.path().is_dir()) {
-                return Ok(Kind::Folder);
-            }
-            let problem = "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \
-                           (emnist-*-train-images-idx3-ubyte), CIFAR's (data_batch_1.bin or train.bin ...) and folders named \
-                           after classes"
-                .into();
-            Err(DataError::Nothing { path: path.to_owned(), problem })
-        }
+    if mnist::found_in(path) {
+        let fashion = path.to_string_lossy().to_lowercase().contains("fashion");
+        return Ok(if fashion { Kind::FashionMnist } else { Kind::Mnist });
     }
+    if mnist::emnist_in(path)?.is_some() {
+        return Ok(Kind::Emnist);
+    }
+    if let Some(kind) = cifar::found_in(path) {
+        return Ok(kind);
+    }
+    let entries = std::fs::read_dir(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+    if entries.flatten().any(|entry| entry.path().is_dir()) {
+        return Ok(Kind::Folder);
+    }
+    let problem = "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \
+                   (emnist-*-train-images-idx3-ubyte), CIFAR's (data_batch_1.bin or train.bin ...) and folders named after \
+                   classes"
+        .into();
+    Err(DataError::Nothing { path: path.to_owned(), problem })
 }
 
 fn folders(path: &Path, seed: u64) -> Result<Split, DataError> {

@@ -3,10 +3,14 @@
 
 /// Whether element `index` (in `[N, C, H, W]` order) of the value of node `node` is kept, where a share `p` is dropped.
 pub fn keep(seed: u64, node: usize, index: u64, p: f64) -> bool {
-    let mut z = seed ^ (node as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03);
-    // splitmix64's finaliser (Steele, Lea and Flood, 2014).
+    let z = mix(seed ^ (node as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    (z >> 11) as f64 / (1u64 << 53) as f64 >= p
+}
+
+/// Spreads each bit over all others: splitmix64's finaliser (Steele, Lea and Flood, 2014).
+#[inline]
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^= z >> 31;
-    (z >> 11) as f64 / (1u64 << 53) as f64 >= p
+    z ^ (z >> 31)
 }

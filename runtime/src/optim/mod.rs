@@ -14,7 +14,7 @@ use crate::backend::Backend;
 use crate::engine;
 use crate::net::named_shapes;
 use crate::weights::{Entry, StateDict};
-use dfdx::nn::tensor_collection::{RecursiveWalker, TensorOptions, TensorVisitor, ViewTensorMut};
+use dfdx::nn::tensor_collection::{RecursiveWalker, TensorOptions, TensorVisitor, ViewTensorMut, ViewTensorRef};
 use dfdx::prelude::*;
 use method::Move;
 use std::marker::PhantomData;
@@ -58,8 +58,6 @@ impl Default for ParamOptions {
 pub struct Step {
     /// Learning rate.
     pub lr: f64,
-    /// What gradients are multiplied by, before all else.
-    pub scale: f64,
     /// The longest gradient, as the norm of all of it (Pascanu et al., 2012).
     pub clip_norm: Option<f64>,
     /// The largest number of a gradient.
@@ -69,7 +67,7 @@ pub struct Step {
 impl Step {
     /// A step that clips nothing.
     pub fn new(lr: f64) -> Self {
-        Step { lr, scale: 1.0, clip_norm: None, clip_value: None }
+        Step { lr, clip_norm: None, clip_value: None }
     }
 }
 
@@ -160,25 +158,24 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
     /// # Errors
     /// When the device runs out of memory.
     pub fn step(&mut self, net: &mut N, gradients: &mut Gradients<f32, D>, step: &Step) -> Result<StepReport, D::Err> {
-        let (mut scale, mut grad_norm) = (step.scale, None);
+        let (mut scale, mut grad_norm) = (1.0, None);
         if let Some(longest) = step.clip_norm {
             let mut sum = 0.0;
-            let trained: Vec<bool> = self.params.iter().map(|param| !param.options.frozen).collect();
-            walk(net, gradients, |index, _, gradient| {
-                if trained[index] {
+            each_gradient(net, gradients, &mut |index, gradient| {
+                if !self.params[index].options.frozen {
                     sum += engine::sum_of_squares(gradient, method::squares);
                 }
             })?;
-            let norm = sum.sqrt() * step.scale;
+            let norm = sum.sqrt();
             // As PyTorch's `clip_grad_norm_`.
-            scale *= (longest / (norm + 1e-6)).min(1.0);
+            scale = (longest / (norm + 1e-6)).min(1.0);
             grad_norm = Some(norm);
         }
         self.steps += 1;
         let (method, steps, params) = (self.method, self.steps, &mut self.params);
         let limit = step.clip_value.map_or(f32::INFINITY, |limit| limit as f32);
         let mut finite = grad_norm.is_none_or(f64::is_finite);
-        walk(net, gradients, |index, param, gradient| {
+        descend(net, gradients, |index, param, gradient| {
             let Known { options, slots, .. } = &mut params[index];
             if options.frozen {
                 gradient.fill(0.0);
@@ -241,20 +238,43 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
     }
 }
 
-/// Calls `each` with the gradient of each parameter of a network that is trained by gradients, in the same order each time.
+/// Calls `f` with the index, among all tensors of the network, and the gradient of each parameter.
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn gradients_mut<N: TensorCollection<f32, D>, D: Backend<f32>>(
-    net: &mut N,
+pub fn each_gradient<N: TensorCollection<f32, D>, D: Backend<f32>>(
+    net: &N,
     gradients: &mut Gradients<f32, D>,
-    each: &mut dyn FnMut(&mut [f32]),
+    f: &mut dyn FnMut(usize, &[f32]),
 ) -> Result<(), D::Err> {
-    walk(net, gradients, |_, _, gradient| each(gradient))
+    struct Walk<'a, D: Storage<f32>> {
+        gradients: &'a mut Gradients<f32, D>,
+        index: usize,
+        f: &'a mut dyn FnMut(usize, &[f32]),
+    }
+    impl<D: Backend<f32>> TensorVisitor<f32, D> for Walk<'_, D> {
+        type Viewer = ViewTensorRef;
+        type Err = D::Err;
+        type E2 = f32;
+        type D2 = D;
+
+        fn visit<S: Shape>(
+            &mut self,
+            options: TensorOptions<S, f32, D>,
+            param: &Tensor<S, f32, D>,
+        ) -> Result<Option<Tensor<S, f32, D>>, D::Err> {
+            if options.do_gradient_update {
+                D::gradient(param, self.gradients, |gradient| (self.f)(self.index, gradient))?;
+            }
+            self.index += 1;
+            Ok(None)
+        }
+    }
+    N::iter_tensors(&mut RecursiveWalker { m: net, f: &mut Walk { gradients, index: 0, f } }).map(|_| ())
 }
 
-/// Calls `f` with the index, the numbers and the gradient of each parameter; indices count buffers, too.
-fn walk<N: TensorCollection<f32, D>, D: Backend<f32>>(
+/// Calls `f` with the index, among all tensors of the network, the numbers and the gradient of each parameter.
+fn descend<N: TensorCollection<f32, D>, D: Backend<f32>>(
     net: &mut N,
     gradients: &mut Gradients<f32, D>,
     f: impl FnMut(usize, &mut [f32], &mut [f32]),
@@ -276,7 +296,7 @@ fn walk<N: TensorCollection<f32, D>, D: Backend<f32>>(
             param: &mut Tensor<S, f32, D>,
         ) -> Result<Option<Tensor<S, f32, D>>, D::Err> {
             if options.do_gradient_update {
-                D::with_gradient(param, self.gradients, |param, gradient| (self.f)(self.index, param, gradient))?;
+                D::descend(param, self.gradients, |param, gradient| (self.f)(self.index, param, gradient))?;
             }
             self.index += 1;
             Ok(None)

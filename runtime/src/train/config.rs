@@ -95,7 +95,7 @@ impl Default for Config {
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// A whole number from 0 on.
     Integer,
     /// A number.
@@ -116,70 +116,82 @@ pub struct OptionInfo {
     /// Its key in a file, with `_`; the program's flag has `-` instead.
     pub key: &'static str,
     /// What values it takes.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// What it does.
     pub help: &'static str,
     /// Whether a run that goes on after an interruption may have another value.
     pub free: bool,
 }
 
-const fn option(key: &'static str, kind: Kind, help: &'static str) -> OptionInfo {
+const fn option(key: &'static str, kind: ValueKind, help: &'static str) -> OptionInfo {
     OptionInfo { key, kind, help, free: false }
 }
 
-const fn free(key: &'static str, kind: Kind, help: &'static str) -> OptionInfo {
+const fn free(key: &'static str, kind: ValueKind, help: &'static str) -> OptionInfo {
     OptionInfo { key, kind, help, free: true }
 }
 
 /// All options, in the order of a help text.
 pub const OPTIONS: &[OptionInfo] = &[
-    option("epochs", Kind::Integer, "Passes over the training set"),
-    option("batch", Kind::Integer, "Pictures in a step"),
-    option("accumulate", Kind::Integer, "Batches whose gradients are added up for one step"),
-    option("optimizer", Kind::Text, "sgd, adam, adamw or rmsprop"),
-    option("lr", Kind::Number, "Learning rate at its highest"),
-    option("momentum", Kind::Number, "Momentum of sgd and rmsprop"),
-    option("nesterov", Kind::Switch, "Nesterov's momentum (sgd)"),
-    option("betas", Kind::Numbers, "Decay of the two moments (adam, adamw)"),
-    option("alpha", Kind::Number, "Decay of the mean square (rmsprop)"),
-    option("eps", Kind::Number, "Added to a denominator [default: 1e-8]"),
-    option("weight_decay", Kind::Number, "L2 penalty; decoupled with adamw"),
-    option("decay_all", Kind::Switch, "Decay biases and the parameters of normalisation too"),
-    option("schedule", Kind::Text, "How the learning rate changes: constant, cosine, step, one-cycle or plateau"),
-    option("warmup", Kind::Number, "Epochs over which the learning rate rises from nothing"),
-    option("step_every", Kind::Number, "Epochs between two drops (step) [default: a third of the run]"),
-    option("factor", Kind::Number, "What a drop multiplies the learning rate by (step, plateau)"),
-    option("patience", Kind::Integer, "Epochs without improvement before a drop (plateau)"),
-    option("clip_norm", Kind::Number, "Longest gradient, as the norm of all of it"),
-    option("clip_value", Kind::Number, "Largest number in a gradient"),
-    option("label_smoothing", Kind::Number, "Share of a label that is spread over all classes (Szegedy et al., 2015)"),
-    option("class_weights", Kind::Numbers, "What the loss of a picture counts, by class"),
-    option("balance", Kind::Text, "Against classes of unequal size: none, loss (weights) or sampling"),
-    option("head_weights", Kind::Numbers, "What the loss of each auxiliary head counts [default: 0.3 each]"),
+    option("epochs", ValueKind::Integer, "Passes over the training set"),
+    option("batch", ValueKind::Integer, "Pictures in a step"),
+    option("accumulate", ValueKind::Integer, "Batches whose gradients are added up for one step"),
+    option("optimizer", ValueKind::Text, "sgd, adam, adamw or rmsprop"),
+    option("lr", ValueKind::Number, "Learning rate at its highest"),
+    option("momentum", ValueKind::Number, "Momentum of sgd and rmsprop"),
+    option("nesterov", ValueKind::Switch, "Nesterov's momentum (sgd)"),
+    option("betas", ValueKind::Numbers, "Decay of the two moments (adam, adamw)"),
+    option("alpha", ValueKind::Number, "Decay of the mean square (rmsprop)"),
+    option("eps", ValueKind::Number, "Added to a denominator [default: 1e-8]"),
+    option("weight_decay", ValueKind::Number, "L2 penalty; decoupled with adamw"),
+    option("decay_all", ValueKind::Switch, "Decay biases and the parameters of normalisation too"),
+    option("schedule", ValueKind::Text, "How the learning rate changes: constant, cosine, step, one-cycle or plateau"),
+    option("warmup", ValueKind::Number, "Epochs over which the learning rate rises from nothing"),
+    option("step_every", ValueKind::Number, "Epochs between two drops (step) [default: a third of the run]"),
+    option("factor", ValueKind::Number, "What a drop multiplies the learning rate by (step, plateau)"),
+    option("patience", ValueKind::Integer, "Epochs without improvement before a drop (plateau)"),
+    option("clip_norm", ValueKind::Number, "Longest gradient, as the norm of all of it"),
+    option("clip_value", ValueKind::Number, "Largest number in a gradient"),
+    option(
+        "label_smoothing",
+        ValueKind::Number,
+        "Share of a label that is spread over all classes (Szegedy et al., 2015)",
+    ),
+    option("class_weights", ValueKind::Numbers, "What the loss of a picture counts, by class"),
+    option("balance", ValueKind::Text, "Against classes of unequal size: none, loss (weights) or sampling"),
+    option("head_weights", ValueKind::Numbers, "What the loss of each auxiliary head counts [default: 0.3 each]"),
     option(
         "ema",
-        Kind::Number,
+        ValueKind::Number,
         "Decay of an average of the weights, which is evaluated and saved instead (0.999, say)",
     ),
-    option("early_stop", Kind::Integer, "Epochs without improvement after which training ends"),
-    option("freeze", Kind::Texts, "Parameters that keep their values: names with *, such as features.*"),
-    option("seed", Kind::Integer, "Of weights, order, augmentation and dropout; the same seed gives the same network"),
+    option("early_stop", ValueKind::Integer, "Epochs without improvement after which training ends"),
+    option("freeze", ValueKind::Texts, "Parameters that keep their values: names with *, such as features.*"),
+    option(
+        "seed",
+        ValueKind::Integer,
+        "Of weights, order, augmentation and dropout; the same seed gives the same network",
+    ),
     option(
         "augment",
-        Kind::Texts,
+        ValueKind::Texts,
         "What is done to training pictures, in order: crop(pad = 2), flip, rotate(10), cutout(8), mixup(0.2) ...",
     ),
-    option("fit", Kind::Text, "How pictures of another size become the network's: auto, pad, resize or crop"),
+    option("fit", ValueKind::Text, "How pictures of another size become the network's: auto, pad, resize or crop"),
     option(
         "normalisation",
-        Kind::Text,
+        ValueKind::Text,
         "Of pixels: auto (computed), none, mnist, fashion-mnist, cifar10, cifar100 or imagenet",
     ),
-    option("on_bad", Kind::Text, "What a picture that cannot be read does: stop or skip"),
-    free("workers", Kind::Integer, "Threads that read pictures; 0: none beside the training itself [default: by need]"),
-    option("drop_last", Kind::Switch, "Leave out an epoch's last batch where it is not full"),
-    free("checkpoint_every", Kind::Integer, "Steps between checkpoints; 0: one an epoch"),
-    free("keep", Kind::Integer, "Checkpoints that are kept beside the best"),
+    option("on_bad", ValueKind::Text, "What a picture that cannot be read does: stop or skip"),
+    free(
+        "workers",
+        ValueKind::Integer,
+        "Threads that read pictures; 0: none beside the training itself [default: by need]",
+    ),
+    option("drop_last", ValueKind::Switch, "Leave out an epoch's last batch where it is not full"),
+    free("checkpoint_every", ValueKind::Integer, "Steps between checkpoints; 0: one an epoch"),
+    free("keep", ValueKind::Integer, "Checkpoints that are kept beside the best"),
 ];
 
 /// An option without a meaning.
@@ -344,11 +356,11 @@ mod tests {
         for option in OPTIONS {
             let value = &value[option.key];
             let fits = match option.kind {
-                Kind::Integer => value.is_u64(),
-                Kind::Number => value.is_f64(),
-                Kind::Text => value.is_string(),
-                Kind::Switch => value.is_boolean(),
-                Kind::Numbers | Kind::Texts => value.is_array(),
+                ValueKind::Integer => value.is_u64(),
+                ValueKind::Number => value.is_f64(),
+                ValueKind::Text => value.is_string(),
+                ValueKind::Switch => value.is_boolean(),
+                ValueKind::Numbers | ValueKind::Texts => value.is_array(),
             };
             assert!(fits, "{} is listed as {:?}", option.key, option.kind);
         }

@@ -1,12 +1,12 @@
-//! What lies between the data and the loop: checks, loaders, targets, seeds.
+//! What lies between the data and the loop: checks, loaders, targets, seeds of dropout.
 
-use super::config::{Config, ConfigError};
+use super::config::Config;
 use super::metrics::Evaluation;
 use super::{Learner, TrainError};
 use crate::data::augment::Augment;
 use crate::data::{Batch, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::graph::Graph;
-use crate::optim::{Method, ParamInfo, ParamOptions};
+use crate::layers::dropout::mix;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) fn loaders(
         Pipeline::training(shape, config.fit.parse()?, augment, &config.normalisation, train.as_ref(), skip)?;
     let sampling = if config.balance == "sampling" { Sampling::Balanced } else { Sampling::Shuffled };
     let (batch, seed, drop_last, workers) = (config.batch, config.seed, config.drop_last, config.workers);
-    let options = LoaderOptions { batch, sampling, seed, drop_last, on_bad, workers, ..LoaderOptions::default() };
+    let options = LoaderOptions { batch, sampling, seed, drop_last, on_bad, workers };
     let plain = pipeline.without_chance();
     Ok(Loaders { train: Loader::new(train.clone(), pipeline, options), test: judging(test, plain, on_bad, workers) })
 }
@@ -111,90 +111,12 @@ pub(super) fn targets(batch: &mut Batch, weights: &[f64], smoothing: f64) -> Vec
 
 /// The seed of the dropout masks of a batch: of the run, the step, and the batch's place in it.
 pub(super) fn dropout_seed(seed: u64, step: u64, place: usize) -> u64 {
-    let mut z = seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (place as u64).wrapping_mul(0xD1B5_4A32_D192_ED03);
-    // splitmix64's finaliser (Steele, Lea and Flood, 2014).
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// The optimiser that the options ask for.
-pub(super) fn method(config: &Config) -> Result<Method, ConfigError> {
-    let error = |error: crate::optim::UnknownMethod| ConfigError {
-        option: "optimizer".into(),
-        found: format!("`{}`", config.optimizer),
-        expected: error.to_string(),
-    };
-    let betas = [config.betas[0], config.betas[1]];
-    let eps = config.eps.unwrap_or(1e-8);
-    Ok(match config.optimizer.parse().map_err(error)? {
-        Method::Sgd { .. } => Method::Sgd { momentum: config.momentum, nesterov: config.nesterov },
-        Method::Adam { .. } => Method::Adam { betas, eps },
-        Method::AdamW { .. } => Method::AdamW { betas, eps },
-        Method::RmsProp { .. } => Method::RmsProp { alpha: config.alpha, eps, momentum: config.momentum },
-    })
-}
-
-/// What is done to each parameter and buffer of a network, in the order of [`Graph::params`].
-pub(super) fn param_options(config: &Config, graph: &Graph) -> Result<Vec<ParamOptions>, ConfigError> {
-    for pattern in &config.freeze {
-        if !graph.params.iter().any(|param| matches(pattern, param.name)) {
-            let names: Vec<&str> = graph.params.iter().map(|param| param.name).take(6).collect();
-            let expected = format!("a pattern that some parameter has, such as {} ...", names.join(", "));
-            return Err(ConfigError { option: "freeze".into(), found: format!("`{pattern}`"), expected });
-        }
-    }
-    let options = |param: &crate::graph::Param| {
-        let decays = config.decay_all || ParamInfo { name: param.name, shape: param.shape }.is_weight();
-        ParamOptions {
-            lr_scale: 1.0,
-            weight_decay: if decays { config.weight_decay } else { 0.0 },
-            frozen: config.freeze.iter().any(|pattern| matches(pattern, param.name)),
-        }
-    };
-    Ok(graph.params.iter().map(options).collect())
-}
-
-/// Whether a name is as a pattern says, in which `*` stands for anything. The name of a layer stands for all its parameters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut last = None;
-    for part in parts {
-        last = Some(part);
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    match last {
-        None => rest.is_empty() || rest.starts_with('.'),
-        Some(part) => rest.is_empty() || part.is_empty() || name.ends_with(part),
-    }
+    mix(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (place as u64).wrapping_mul(0xD1B5_4A32_D192_ED03))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_match_as_a_shell_would() {
-        for (pattern, name, expected) in [
-            ("conv1.weight", "conv1.weight", true),
-            ("conv1", "conv1.weight", true),
-            ("conv1", "conv10.weight", false),
-            ("features.*", "features.0.bias", true),
-            ("*.bias", "fc.bias", true),
-            ("*.bias", "fc.bias.weight", false),
-            ("layer*.conv*.weight", "layer1.0.conv2.weight", true),
-            ("layer*.conv*.weight", "layer1.0.bn2.weight", false),
-            ("*", "anything", true),
-            ("", "conv1.weight", false),
-        ] {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn targets_are_those_of_pytorch() {

@@ -3,31 +3,19 @@
 //! [`Learner`] is the line between what is compiled for each network (this file) and what is compiled once (everything else
 //! in this folder). Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
+use super::rules::Rules;
 use super::{TrainError, loss};
 use crate::backend::Backend;
 use crate::checkpoint;
 use crate::graph::{Graph, Part};
 use crate::net::{Map, Network, evaluate, forward, forward_seeded};
-use crate::optim::{Ema, Method, Optimizer, ParamOptions, Step, StepReport};
+use crate::optim::{Ema, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
 use crate::weights::StateDict;
 use dfdx::prelude::*;
 
-/// How a network is to learn.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// The optimiser.
-    pub method: Method,
-    /// For each parameter of [`Graph::params`], what the optimiser does to it.
-    pub params: Vec<ParamOptions>,
-    /// Decay of the average of the weights, if there is one.
-    pub ema: Option<f64>,
-    /// What the loss of each auxiliary head counts.
-    pub head_weights: Vec<f64>,
-}
-
 /// What a pass has shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pass {
+pub struct PassReport {
     /// `[N, classes]`
     pub logits: Vec<f32>,
     /// Mean loss.
@@ -50,19 +38,13 @@ pub trait Learner {
     ///
     /// # Errors
     /// When the device fails.
-    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<Pass, TrainError>;
+    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError>;
 
     /// A step of the optimiser with the gradients that are there; they are zero afterwards.
     ///
     /// # Errors
     /// When the device fails.
     fn update(&mut self, step: &Step) -> Result<StepReport, TrainError>;
-
-    /// Hands out the gradient of each parameter that is trained, in the same order each time.
-    ///
-    /// # Errors
-    /// When the device fails.
-    fn gradients(&mut self, each: &mut dyn FnMut(&mut [f32])) -> Result<(), TrainError>;
 
     /// Logits `[N, classes]` in evaluation mode.
     ///
@@ -127,9 +109,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
     fn begin(&mut self, rules: Rules) -> Result<(), TrainError> {
         let names: Vec<&str> = N::GRAPH.params.iter().map(|param| param.name).collect();
         let known = |name: &str| names.iter().position(|known| *known == name);
-        let options = |info: &crate::optim::ParamInfo<'_>| {
-            known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i])
-        };
+        let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
         let optimizer = Optimizer::new(self.net, rules.method, options);
         let average = rules.ema.map(|decay| Ema::new(self.net, decay));
         self.gradients = Some(self.net.try_alloc_grads().map_err(failed)?);
@@ -137,7 +117,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         Ok(())
     }
 
-    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<Pass, TrainError> {
+    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
         let (x, images) = self.batch(pixels)?;
         let classes = N::GRAPH.output_shape().len();
         let targets = self.device.try_tensor_from_vec(targets, (images, classes)).map_err(failed)?;
@@ -150,7 +130,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
         self.gradients = Some(loss.try_backward().map_err(failed)?);
-        Ok(Pass { logits, loss: value })
+        Ok(PassReport { logits, loss: value })
     }
 
     fn update(&mut self, step: &Step) -> Result<StepReport, TrainError> {
@@ -163,11 +143,6 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
             average.update(net);
         }
         Ok(report)
-    }
-
-    fn gradients(&mut self, each: &mut dyn FnMut(&mut [f32])) -> Result<(), TrainError> {
-        let Some(gradients) = &mut self.gradients else { return Ok(()) };
-        crate::optim::gradients_mut(self.net, gradients, each).map_err(failed)
     }
 
     fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {

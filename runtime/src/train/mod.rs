@@ -1,7 +1,7 @@
 //! Training: `Split -> Loader -> Trainer -> Summary`.
 //!
 //! * [`Trainer`] is the loop, [`Config`] its options, [`Callback`] what listens to it;
-//! * [`Learner`] is a network at work without its type, [`feed`](self) what lies between it and the data;
+//! * [`Learner`] is a network at work without its type, [`Rules`] how it learns;
 //! * [`snapshot`] and [`Folder`] keep a run on the disk, so that it can go on as if it had never been interrupted;
 //! * [`find_lr`] and [`overfit`] are for the time before a long run.
 //!
@@ -15,16 +15,18 @@ mod folder;
 mod learner;
 mod metrics;
 mod probe;
+mod rules;
 mod schedule;
 pub mod snapshot;
 mod trainer;
 
 pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
-pub use config::{Config, ConfigError, HEAD_WEIGHT, Kind, OPTIONS, OptionInfo};
+pub use config::{Config, ConfigError, HEAD_WEIGHT, OPTIONS, OptionInfo, ValueKind};
 pub use folder::{Folder, Found};
-pub use learner::{Bound, Learner, Pass, Rules};
+pub use learner::{Bound, Learner, PassReport};
 pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
-pub use probe::{Probe, find_lr, overfit};
+pub use probe::{Trial, find_lr, overfit};
+pub use rules::Rules;
 pub use schedule::{Course, Schedule};
 pub use trainer::{Summary, Trainer};
 

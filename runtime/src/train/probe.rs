@@ -1,14 +1,15 @@
 //! Two questions before a long run: which learning rate, and can the network learn at all?
 
 use super::config::Config;
-use super::learner::{Learner, Rules};
+use super::learner::Learner;
+use super::rules::Rules;
 use super::{TrainError, feed};
 use crate::data::{Batch, Split};
 use crate::optim::Step;
 
-/// What one step of a probe has shown.
+/// What one step of a trial run has shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Probe {
+pub struct Trial {
     /// The learning rate.
     pub lr: f64,
     /// The loss before the step; that of the learning rate finder is smoothed.
@@ -29,10 +30,10 @@ pub fn find_lr(
     data: &Split,
     config: &Config,
     steps: usize,
-) -> Result<(Vec<Probe>, Option<f64>), TrainError> {
+) -> Result<(Vec<Trial>, Option<f64>), TrainError> {
     let before = begin(learner, data, config)?;
     let loaders = feed::loaders(learner.graph(), &data.train, &data.test, config)?;
-    let mut probes: Vec<Probe> = Vec::new();
+    let mut probes: Vec<Trial> = Vec::new();
     let (mut mean, mut best, keep) = (0.0, f64::INFINITY, 0.9_f64);
     let batches = (1..).flat_map(|epoch| loaders.train.epoch(epoch, 0));
     for (step, batch) in batches.take(steps.max(2)).enumerate() {
@@ -45,11 +46,11 @@ pub fn find_lr(
             break;
         }
         best = best.min(smooth);
-        probes.push(Probe { lr, loss: smooth });
+        probes.push(Trial { lr, loss: smooth });
     }
     learner.restore(&before).map_err(TrainError::Device)?;
     // Over some steps each, and not where the mean has hardly seen a batch: single steps are noise.
-    let fall = |part: &[Probe]| match part {
+    let fall = |part: &[Trial]| match part {
         [first, .., last] => (last.loss - first.loss) / (last.lr / first.lr).ln(),
         _ => 0.0,
     };
@@ -71,7 +72,7 @@ pub fn overfit(
     config: &Config,
     steps: usize,
     enough: f64,
-) -> Result<Vec<Probe>, TrainError> {
+) -> Result<Vec<Trial>, TrainError> {
     // Whatever keeps a network from learning by heart is left out.
     let config = Config { augment: Vec::new(), label_smoothing: 0.0, weight_decay: 0.0, ..config.clone() };
     let before = begin(learner, data, &config)?;
@@ -80,7 +81,7 @@ pub fn overfit(
     if let Some(batch) = loaders.train.epoch(1, 0).next().transpose()? {
         for step in 0..steps {
             let loss = one(learner, batch.clone(), &config, config.lr, step as u64)?;
-            probes.push(Probe { lr: config.lr, loss });
+            probes.push(Trial { lr: config.lr, loss });
             if !loss.is_finite() || loss < enough {
                 break;
             }
@@ -95,12 +96,7 @@ fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<cra
     config.check()?;
     let graph = learner.graph();
     feed::fits(graph, data.train.as_ref(), "training")?;
-    learner.begin(Rules {
-        method: feed::method(config)?,
-        params: feed::param_options(config, graph)?,
-        ema: None,
-        head_weights: config.weights_of(graph.heads.len())?,
-    })?;
+    learner.begin(Rules { ema: None, ..Rules::new(config, graph)? })?;
     Ok(learner.state())
 }
 

@@ -31,6 +31,8 @@ pub struct Progress {
     pub seconds: f64,
     /// The epochs that are done.
     pub history: Vec<Epoch>,
+    /// Whether a callback has ended it.
+    pub over: bool,
 }
 
 /// What a network was trained on, so that a run is not continued with something else.

@@ -7,14 +7,15 @@
 use super::callback::{Callback, EarlyStop, Event, Flow, Run, StepInfo, drops};
 use super::config::Config;
 use super::folder::Folder;
-use super::learner::{Bound, Learner, Rules};
+use super::learner::{Bound, Learner};
 use super::metrics::{Epoch, Evaluation, count_correct};
+use super::rules::Rules;
 use super::schedule::Course;
 use super::snapshot::{Identity, Progress, Snapshot};
 use super::{TrainError, feed};
 use crate::backend::Backend;
 use crate::checkpoint;
-use crate::data::{Batch, Loader, Pipeline, Split};
+use crate::data::{Batch, DataError, Loader, Pipeline, Split};
 use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
@@ -138,12 +139,7 @@ impl<'a> Trainer<'a> {
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
         let counts = feed::counts(data.train.as_ref());
-        learner.begin(Rules {
-            method: feed::method(&config)?,
-            params: feed::param_options(&config, graph)?,
-            ema: config.ema,
-            head_weights: config.weights_of(graph.heads.len())?,
-        })?;
+        learner.begin(Rules::new(&config, graph)?)?;
         let loaders = feed::loaders(graph, &data.train, &data.test, &config)?;
         let steps = (loaders.train.batches() as u64).div_ceil(config.accumulate as u64);
         if let Some(patience) = config.early_stop {
@@ -236,14 +232,18 @@ impl Session<'_> {
         for note in &notes {
             self.tell(Event::Note(note))?;
         }
-        let mut flow = Flow::Continue;
-        while self.progress.epoch <= self.config.epochs && flow == Flow::Continue {
-            flow = self.epoch()?;
+        let mut measured = None;
+        while self.progress.epoch <= self.config.epochs && !self.progress.over {
+            measured = self.epoch()?;
         }
         self.learner.swap_average();
+        let evaluation = match measured {
+            Some(evaluation) => evaluation,
+            None => feed::evaluate(self.learner.as_ref(), &self.test)?,
+        };
         let summary = Summary {
             history: self.progress.history.clone(),
-            evaluation: feed::evaluate(self.learner.as_ref(), &self.test)?,
+            evaluation,
             steps: self.progress.step,
             seconds: self.seconds(),
             skipped: self.train.skipped().len() + self.test.skipped().len(),
@@ -257,8 +257,8 @@ impl Session<'_> {
         self.before + self.since.elapsed().as_secs_f64()
     }
 
-    /// The rest of an epoch, from wherever the progress is.
-    fn epoch(&mut self) -> Result<Flow, TrainError> {
+    /// The rest of an epoch, from wherever the progress is. Gives how the network did at its end, if it came to that.
+    fn epoch(&mut self) -> Result<Option<Evaluation>, TrainError> {
         let mut batches = self.train.epoch(self.progress.epoch, self.progress.batch);
         loop {
             let (start, before) = (Instant::now(), batches.waited());
@@ -270,19 +270,20 @@ impl Session<'_> {
             let flow = self.step(group, start, waited)?;
             let interrupted = self.stop.load(Ordering::Relaxed);
             let every = self.config.checkpoint_every as u64;
-            if interrupted || flow == Flow::Stop || (every > 0 && self.progress.step.is_multiple_of(every)) {
+            self.progress.over = flow == Flow::Stop;
+            if interrupted || self.progress.over || (every > 0 && self.progress.step.is_multiple_of(every)) {
                 self.save()?;
             }
             if interrupted {
                 let folder = self.folder.as_ref().map(|folder| folder.path().to_owned());
                 return Err(TrainError::Interrupted { step: self.progress.step, folder });
             }
-            if flow == Flow::Stop {
-                return Ok(flow);
+            if self.progress.over {
+                return Ok(None);
             }
         }
         drop(batches);
-        self.measure()
+        self.measure().map(Some)
     }
 
     /// One step of the optimiser, on one batch or several.
@@ -304,7 +305,8 @@ impl Session<'_> {
             let seed = feed::dropout_seed(self.config.seed, step, i);
             let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
             if !pass.loss.is_finite() {
-                return Err(self.diverged(format!("the loss is {}", pass.loss), lr, i));
+                let batch = self.train.epoch(self.progress.epoch, self.progress.batch + i).next();
+                return Err(self.diverged(format!("the loss is {}", pass.loss), lr, batch));
             }
             sum += f64::from(pass.loss) * batch.labels.len() as f64;
             self.progress.correct += count_correct(&pass.logits, &batch.labels);
@@ -313,7 +315,8 @@ impl Session<'_> {
         let update = Step { clip_norm, clip_value, ..Step::new(lr) };
         let report = self.learner.update(&update)?;
         if !report.finite {
-            return Err(self.diverged("a gradient is no finite number".into(), lr, 0));
+            let batch = self.train.epoch(self.progress.epoch, self.progress.batch).next();
+            return Err(self.diverged("a gradient is no finite number".into(), lr, batch));
         }
         let progress = &mut self.progress;
         progress.step += 1;
@@ -334,23 +337,29 @@ impl Session<'_> {
         self.tell(Event::Step(&info))
     }
 
-    /// Looks for the layer at fault with the batch of this number in the step, which is made once more.
-    fn diverged(&self, what: String, lr: f64, number: usize) -> TrainError {
-        let batch = self.train.epoch(self.progress.epoch, self.progress.batch + number).next();
+    /// Looks for the layer at fault with a batch.
+    fn diverged(&self, what: String, lr: f64, batch: Option<Result<Batch, DataError>>) -> TrainError {
         let layer = batch.and_then(Result::ok).and_then(|batch| self.learner.fault(&batch.pixels));
         let step = self.progress.batch as u64 / self.config.accumulate as u64 + 1;
         TrainError::Diverged { epoch: self.progress.epoch, step, what, lr, layer }
     }
 
     /// The end of an epoch: the network is measured and kept.
-    fn measure(&mut self) -> Result<Flow, TrainError> {
+    fn measure(&mut self) -> Result<Evaluation, TrainError> {
         self.learner.swap_average();
         let evaluation = feed::evaluate(self.learner.as_ref(), &self.test);
         let weights = self.folder.is_some().then(|| self.learner.weights());
         self.learner.swap_average();
         let evaluation = evaluation?;
-        let last = self.progress.step.saturating_sub(1);
-        let losses = || self.progress.history.iter().map(|epoch| epoch.test_loss);
+        let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
+        let lr = self.course.lr(self.progress.step.saturating_sub(1), drops(losses, self.config.patience));
+        if !evaluation.loss.is_finite() {
+            return Err(self.diverged(
+                format!("the test loss is {}", evaluation.loss),
+                lr,
+                self.test.epoch(0, 0).next(),
+            ));
+        }
         let done = Epoch {
             epoch: self.progress.epoch,
             step: self.progress.step,
@@ -358,7 +367,7 @@ impl Session<'_> {
             accuracy: self.progress.correct as f64 / self.progress.seen.max(1) as f64,
             test_loss: evaluation.loss,
             test_accuracy: evaluation.accuracy(),
-            lr: self.course.lr(last, drops(losses(), self.config.patience)),
+            lr,
             seconds: self.seconds(),
         };
         let best = self.progress.history.iter().all(|epoch| epoch.test_accuracy < done.test_accuracy);
@@ -371,11 +380,11 @@ impl Session<'_> {
             }
         }
         self.progress.history.push(done.clone());
-        let flow = self.tell(Event::Epoch(&done))?;
+        self.progress.over = self.tell(Event::Epoch(&done))? == Flow::Stop;
         let Progress { epoch, batch, seen, correct, loss, .. } = &mut self.progress;
         (*epoch, *batch, *seen, *correct, *loss) = (done.epoch + 1, 0, 0, 0, 0.0);
         self.save()?;
-        Ok(flow)
+        Ok(evaluation)
     }
 
     /// What a weight file says about itself, so that `eval` and `predict` need nothing else.
@@ -392,7 +401,7 @@ impl Session<'_> {
             pair("mean", numbers(&normalisation.mean)),
             pair("std", numbers(&normalisation.std)),
             pair("fit", self.config.fit.clone()),
-            pair("data", serde_json::to_string(&self.picture).unwrap_or_default()),
+            pair("picture", serde_json::to_string(&self.picture).unwrap_or_default()),
             pair("classes", serde_json::to_string(&self.identity.classes).unwrap_or_default()),
         ])
     }

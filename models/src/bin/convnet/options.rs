@@ -1,7 +1,7 @@
 //! The options of a training run as flags and as a TOML file: both from the library's one list.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use convnet::train::{Config, Kind, OPTIONS, OptionInfo};
+use convnet::train::{Config, OPTIONS, OptionInfo, ValueKind};
 use std::error::Error;
 use std::path::Path;
 use toml::{Table, Value};
@@ -34,20 +34,20 @@ fn flag(option: &OptionInfo, default: Option<&Value>) -> Arg {
     };
     let arg = Arg::new(option.key).long(option.key.replace('_', "-")).help(help).help_heading("Training");
     match option.kind {
-        Kind::Integer => arg.value_name("N").value_parser(clap::value_parser!(u32)),
-        Kind::Number => arg.value_name("X").value_parser(clap::value_parser!(f64)).allow_negative_numbers(true),
-        Kind::Text => arg.value_name("WORD"),
-        Kind::Switch => arg
+        ValueKind::Integer => arg.value_name("N").value_parser(clap::value_parser!(u32)),
+        ValueKind::Number => arg.value_name("X").value_parser(clap::value_parser!(f64)).allow_negative_numbers(true),
+        ValueKind::Text => arg.value_name("WORD"),
+        ValueKind::Switch => arg
             .value_name("true|false")
             .num_args(0..=1)
             .default_missing_value("true")
             .value_parser(clap::value_parser!(bool)),
-        Kind::Numbers => arg
+        ValueKind::Numbers => arg
             .value_name("X,...")
             .value_delimiter(',')
             .value_parser(clap::value_parser!(f64))
             .action(ArgAction::Append),
-        Kind::Texts => arg.value_name("WORD").action(ArgAction::Append),
+        ValueKind::Texts => arg.value_name("WORD").action(ArgAction::Append),
     }
 }
 
@@ -62,14 +62,14 @@ impl FromArgMatches for Given {
         for option in OPTIONS {
             let key = option.key;
             let value = match option.kind {
-                Kind::Integer => matches.get_one::<u32>(key).map(|n| Value::Integer((*n).into())),
-                Kind::Number => matches.get_one::<f64>(key).map(|x| Value::Float(*x)),
-                Kind::Text => matches.get_one::<String>(key).map(|text| Value::String(text.clone())),
-                Kind::Switch => matches.get_one::<bool>(key).map(|on| Value::Boolean(*on)),
-                Kind::Numbers => {
+                ValueKind::Integer => matches.get_one::<u32>(key).map(|n| Value::Integer((*n).into())),
+                ValueKind::Number => matches.get_one::<f64>(key).map(|x| Value::Float(*x)),
+                ValueKind::Text => matches.get_one::<String>(key).map(|text| Value::String(text.clone())),
+                ValueKind::Switch => matches.get_one::<bool>(key).map(|on| Value::Boolean(*on)),
+                ValueKind::Numbers => {
                     matches.get_many::<f64>(key).map(|list| Value::Array(list.map(|x| Value::Float(*x)).collect()))
                 }
-                Kind::Texts => matches
+                ValueKind::Texts => matches
                     .get_many::<String>(key)
                     .map(|list| Value::Array(list.flat_map(|text| pieces(text)).map(Value::String).collect())),
             };
@@ -120,7 +120,7 @@ pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error
 pub fn config(file: Table, given: &Given, from: Option<&Path>) -> Result<Config, Box<dyn Error>> {
     let mut table = file;
     // A whole number is a number, too.
-    for option in OPTIONS.iter().filter(|option| option.kind == Kind::Number) {
+    for option in OPTIONS.iter().filter(|option| option.kind == ValueKind::Number) {
         if let Some(Value::Integer(n)) = table.get(option.key) {
             let number = Value::Float(*n as f64);
             table.insert(option.key.into(), number);

@@ -89,11 +89,11 @@ impl Task for Predict {
             None => (0..N::GRAPH.output_shape().len()).map(|class| class.to_string()).collect(),
         };
         let pipeline = common::pipeline(N::GRAPH, &about)?;
-        let data = about.get("data").and_then(|shape| serde_json::from_str(shape).ok());
+        let picture = about.get("picture").and_then(|shape| serde_json::from_str(shape).ok());
         let mut answers = Vec::new();
         let mut failed = 0;
         for path in images {
-            match read(&path, &pipeline, data, arguments.invert) {
+            match read(&path, &pipeline, picture, arguments.invert) {
                 Ok((pixels, inverted)) => {
                     let top = predict(&mut net, &device, &pixels)?.first().map(|p| p.top(arguments.top.into()));
                     let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());

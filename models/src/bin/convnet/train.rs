@@ -10,7 +10,7 @@ use convnet::checkpoint;
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
 use convnet::report::{JsonLines, Page, TensorBoard};
-use convnet::train::{self, Bound, Config, Evaluation, Trainer};
+use convnet::train::{self, Bound, Config, Evaluation, Folder, Trainer};
 use convnet_models::Model;
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -180,7 +180,12 @@ impl Task for Train {
         let Train { arguments, config, wanted, data, test } = self;
         let loud = !arguments.quiet;
         let mut net = common::build::<N, D>(name, &device)?;
-        if let Some(weights) = &wanted.weights {
+        // A run that goes on has its weights from its checkpoint.
+        let resumed = match arguments.run.as_ref().filter(|_| arguments.resume) {
+            Some(folder) => !Folder::open(folder)?.checkpoints()?.is_empty(),
+            None => false,
+        };
+        if let Some(weights) = wanted.weights.as_ref().filter(|_| !resumed) {
             let kept = match wanted.allow_missing {
                 true => checkpoint::load_partly::<_, f32, D>(&mut net, weights)?.1,
                 false => checkpoint::load::<_, f32, D>(&mut net, weights).map(|_| Vec::new())?,
@@ -226,7 +231,8 @@ impl Task for Train {
         }
         let summary = trainer.train(&data)?;
         let out = arguments.out.clone().unwrap_or_else(|| common::default_weights(name));
-        let last = std::fs::read(folder.join("last.safetensors"))?;
+        let last = folder.join("last.safetensors");
+        let last = std::fs::read(&last).map_err(|error| format!("cannot read {}: {error}", last.display()))?;
         atomic_file::write(&out, &last)
             .map_err(|source| checkpoint::CheckpointError::Write { path: out.clone(), source })?;
         let evaluation = match &test {
@@ -319,18 +325,15 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
     );
     let cell = |text: String| format!("{text:>width$} ");
     // More columns than these have room nowhere.
-    let matrix = classes.len() <= 20;
-    if matrix {
+    if classes.len() <= 20 {
         text += "\nconfusion matrix (rows: what it is, columns: what the network says)\n";
         text += &cell(String::new());
         text.extend(classes.iter().map(|class| cell(short(class))));
         text += "  found\n";
-    }
-    for ((class, row), score) in classes.iter().zip(&evaluation.confusion).zip(evaluation.scores()) {
-        if matrix {
+        for ((class, row), recall) in classes.iter().zip(&evaluation.confusion).zip(evaluation.recall()) {
             text += &cell(short(class));
             text.extend(row.iter().map(|n| cell(if *n == 0 { ".".into() } else { n.to_string() })));
-            text += &format!("{:>5.1} %\n", score.recall * 100.0);
+            text += &format!("{:>5.1} %\n", recall * 100.0);
         }
     }
     text
