@@ -42,6 +42,28 @@ pub trait Backend<E: Real>: Device<E> {
         Ok(())
     }
 
+    /// Lets `f` change the gradient of a parameter.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn change_gradient<S: Shape>(
+        param: &Tensor<S, E, Self>,
+        gradients: &mut Gradients<E, Self>,
+        f: impl FnOnce(&mut [E]),
+    ) -> Result<(), Self::Err> {
+        let mut wanted = Vec::new();
+        Self::gradient(param, gradients, |gradient| wanted.extend_from_slice(gradient))?;
+        f(&mut wanted);
+        param.device().try_fill_with_zeros(gradients.get_or_alloc_mut(param)?)?;
+        // dfdx lets nobody write to a gradient, but adds to it what a backward pass gives: here that of sum(param * wanted).
+        let len = wanted.len();
+        let wanted = param.device().try_tensor_from_vec(wanted, (len,))?;
+        let traced = param.clone().trace(std::mem::replace(gradients, Gradients::leaky()));
+        let sum = traced.try_reshape_like(&(len,))?.try_mul(wanted)?.try_sum::<Rank0, _>()?;
+        *gradients = sum.try_backward()?;
+        Ok(())
+    }
+
     /// Lets `f` change the numbers of a parameter by its gradient, which `f` has to set to zero.
     ///
     /// # Errors
@@ -90,6 +112,15 @@ impl Backend<f32> for Cpu {
         param: &Tensor<S, f32, Self>,
         gradients: &mut Gradients<f32, Self>,
         f: impl FnOnce(&[f32]),
+    ) -> Result<(), Self::Err> {
+        f(gradients.get_or_alloc_mut(param)?);
+        Ok(())
+    }
+
+    fn change_gradient<S: Shape>(
+        param: &Tensor<S, f32, Self>,
+        gradients: &mut Gradients<f32, Self>,
+        f: impl FnOnce(&mut [f32]),
     ) -> Result<(), Self::Err> {
         f(gradients.get_or_alloc_mut(param)?);
         Ok(())

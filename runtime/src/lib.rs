@@ -18,6 +18,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod device;
 pub mod diagram;
+pub mod distributed;
 pub mod engine;
 pub mod graph;
 pub mod layers;

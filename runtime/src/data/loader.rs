@@ -63,12 +63,14 @@ pub struct LoaderOptions {
     /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for pictures in memory to which nothing is
     /// done, else by the number of cores.
     pub workers: Option<usize>,
+    /// Of how many ranks this is which: each makes its own part of every batch.
+    pub rank: [usize; 2],
 }
 
 impl Default for LoaderOptions {
     fn default() -> Self {
         let (sampling, on_bad) = (Sampling::default(), OnBad::default());
-        LoaderOptions { batch: 64, sampling, seed: 0, drop_last: false, on_bad, workers: None }
+        LoaderOptions { batch: 64, sampling, seed: 0, drop_last: false, on_bad, workers: None, rank: [0, 1] }
     }
 }
 
@@ -185,8 +187,10 @@ impl Inner {
     }
 
     fn batch(&self, epoch: usize, order: &[usize], number: usize) -> Result<Batch, DataError> {
-        let LoaderOptions { batch: size, seed, .. } = self.options;
-        let chosen = (number * size).min(order.len())..((number + 1) * size).min(order.len());
+        let LoaderOptions { batch: size, seed, rank: [rank, ranks], .. } = self.options;
+        let (start, end) = ((number * size).min(order.len()), ((number + 1) * size).min(order.len()));
+        let part = |rank: usize| start + (end - start) * rank / ranks;
+        let chosen = part(rank)..part(rank + 1);
         let classes = self.data.classes().len();
         let len = self.pipeline.shape.iter().product::<usize>();
         let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };

@@ -76,6 +76,12 @@ pub trait OnDevice {
 }
 
 impl DeviceChoice {
+    /// The CUDA device with this number where there is one, else the CPU: what one of several processes on a machine takes.
+    pub fn own(number: usize) -> Self {
+        let device = DeviceChoice::Cuda(number);
+        if device.run(0, Probe).is_ok() { device } else { DeviceChoice::Cpu }
+    }
+
     /// Runs `task` on this device, whose random numbers start from `seed`.
     ///
     /// # Errors
@@ -117,13 +123,17 @@ pub struct DeviceInfo {
     pub problem: Option<String>,
 }
 
+/// Nothing but the question whether a device answers.
+struct Probe;
+
+impl OnDevice for Probe {
+    type Output = ();
+
+    fn run<D: Backend<f32>>(self, _: D, _: DeviceChoice) {}
+}
+
 /// The devices that this program knows, usable or not.
 pub fn available() -> Vec<DeviceInfo> {
-    struct Probe;
-    impl OnDevice for Probe {
-        type Output = ();
-        fn run<D: Backend<f32>>(self, _: D, _: DeviceChoice) {}
-    }
     let cpu = DeviceInfo {
         name: "cpu".into(),
         description: format!("{} threads, {} kernels", engine::threads(), engine::Isa::detect().name()),

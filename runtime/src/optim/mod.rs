@@ -6,6 +6,7 @@
 
 mod ema;
 mod method;
+mod share;
 
 pub use ema::Ema;
 pub use method::{Method, UnknownMethod};

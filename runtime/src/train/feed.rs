@@ -5,6 +5,7 @@ use super::metrics::Evaluation;
 use super::{Learner, TrainError};
 use crate::data::augment::Augment;
 use crate::data::{Batch, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
+use crate::distributed::Communicator;
 use crate::graph::Graph;
 use crate::layers::dropout::mix;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,12 +20,13 @@ pub(super) struct Loaders {
     pub test: Loader,
 }
 
-/// The loaders of a run on these datasets.
+/// The loaders of a run on these datasets, for one of its ranks.
 pub(super) fn loaders(
     graph: &Graph,
     train: &Arc<dyn Dataset>,
     test: &Arc<dyn Dataset>,
     config: &Config,
+    rank: [usize; 2],
 ) -> Result<Loaders, TrainError> {
     let on_bad: OnBad = config.on_bad.parse()?;
     let augment = config.augment.iter().map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
@@ -33,27 +35,61 @@ pub(super) fn loaders(
         Pipeline::training(shape, config.fit.parse()?, augment, &config.normalisation, train.as_ref(), skip)?;
     let sampling = if config.balance == "sampling" { Sampling::Balanced } else { Sampling::Shuffled };
     let (batch, seed, drop_last, workers) = (config.batch, config.seed, config.drop_last, config.workers);
-    let options = LoaderOptions { batch, sampling, seed, drop_last, on_bad, workers };
+    let options = LoaderOptions { batch, sampling, seed, drop_last, on_bad, workers, rank };
     let plain = pipeline.without_chance();
-    Ok(Loaders { train: Loader::new(train.clone(), pipeline, options), test: judging(test, plain, on_bad, workers) })
+    Ok(Loaders {
+        train: Loader::new(train.clone(), pipeline, options),
+        test: judging(test, plain, on_bad, workers, rank),
+    })
 }
 
 /// A loader of pictures to judge by.
-pub(super) fn judging(data: &Arc<dyn Dataset>, pipeline: Pipeline, on_bad: OnBad, workers: Option<usize>) -> Loader {
-    let (batch, sampling) = (EVALUATION_BATCH, Sampling::InOrder);
-    Loader::new(data.clone(), pipeline, LoaderOptions { batch, sampling, on_bad, workers, ..LoaderOptions::default() })
+pub(super) fn judging(
+    data: &Arc<dyn Dataset>,
+    pipeline: Pipeline,
+    on_bad: OnBad,
+    workers: Option<usize>,
+    rank: [usize; 2],
+) -> Loader {
+    let (batch, sampling) = (EVALUATION_BATCH * rank[1], Sampling::InOrder);
+    let others = LoaderOptions::default();
+    Loader::new(data.clone(), pipeline, LoaderOptions { batch, sampling, on_bad, workers, rank, ..others })
 }
 
-/// Loss, accuracy, confusion and mistakes on all that a loader has.
-pub(super) fn evaluate(learner: &dyn Learner, loader: &Loader) -> Result<Evaluation, TrainError> {
+/// Loss, accuracy, confusion and mistakes on all that the loaders of all ranks have. Each rank gets the same.
+pub(super) fn evaluate(
+    learner: &dyn Learner,
+    loader: &Loader,
+    ranks: &dyn Communicator,
+) -> Result<Evaluation, TrainError> {
     let mut evaluation = Evaluation::new(learner.graph().output_shape().len());
     for batch in loader.epoch(0, 0) {
-        let batch = batch?;
-        if !batch.labels.is_empty() {
-            evaluation.add(&learner.logits(batch.pixels)?, &batch.labels, &batch.indices);
+        let Batch { pixels, labels, indices, .. } = batch?;
+        let logits = if labels.is_empty() { Vec::new() } else { learner.logits(pixels)? };
+        for (logits, labels, indices) in gathered(ranks, logits, labels, indices) {
+            evaluation.add(&logits, &labels, &indices);
         }
     }
     Ok(evaluation.finish())
+}
+
+type Judged = (Vec<f32>, Vec<usize>, Vec<usize>);
+
+/// The logits of all ranks, with labels and indices.
+fn gathered(ranks: &dyn Communicator, logits: Vec<f32>, labels: Vec<usize>, indices: Vec<usize>) -> Vec<Judged> {
+    if ranks.size() == 1 {
+        return vec![(logits, labels, indices)];
+    }
+    // All of it as f64, which holds each of them exactly.
+    let mut own = vec![labels.len() as f64];
+    own.extend(labels.iter().chain(&indices).map(|i| *i as f64));
+    own.extend(logits.iter().map(|x| f64::from(*x)));
+    let part = |all: Vec<f64>| {
+        let (n, rest) = all.split_first().map_or((0, &[][..]), |(n, rest)| (*n as usize, rest));
+        let numbers = |part: &[f64]| part.iter().map(|x| *x as usize).collect();
+        (rest[2 * n..].iter().map(|x| *x as f32).collect(), numbers(&rest[..n]), numbers(&rest[n..2 * n]))
+    };
+    ranks.gather(&own).into_iter().map(part).collect()
 }
 
 /// Checks that a network can learn from, or be judged by, a dataset.
@@ -85,10 +121,15 @@ pub(super) fn counts(data: &dyn Dataset) -> Vec<usize> {
     counts
 }
 
+/// What the pictures of a batch count together, by the classes they are of.
+pub(super) fn weight(batch: &Batch, weights: &[f64]) -> f64 {
+    let row = |row: &[f32]| row.iter().zip(weights).map(|(share, weight)| f64::from(*share) * weight).sum::<f64>();
+    batch.targets.chunks_exact(weights.len().max(1)).map(row).sum()
+}
+
 /// What the loss compares a batch's logits with, `[N, classes]`: its targets, smoothed, and each row times what its class
-/// counts. Weights are divided by their mean over the batch, as in PyTorch.
-pub(super) fn targets(batch: &mut Batch, weights: &[f64], smoothing: f64) -> Vec<f32> {
-    let before = if weights.is_empty() { Vec::new() } else { batch.targets.clone() };
+/// counts. Weights are divided by `mean`, theirs over the batch, as in PyTorch.
+pub(super) fn targets(batch: &mut Batch, weights: &[f64], mean: f64, smoothing: f64) -> Vec<f32> {
     let mut targets = std::mem::take(&mut batch.targets);
     let classes = targets.len() / batch.labels.len().max(1);
     if smoothing > 0.0 {
@@ -96,10 +137,6 @@ pub(super) fn targets(batch: &mut Batch, weights: &[f64], smoothing: f64) -> Vec
         targets.iter_mut().for_each(|x| *x = keep * *x + spread);
     }
     if !weights.is_empty() {
-        let weight =
-            |row: &[f32]| row.iter().zip(weights).map(|(share, weight)| f64::from(*share) * weight).sum::<f64>();
-        let of_rows: Vec<f64> = before.chunks_exact(classes).map(weight).collect();
-        let mean = of_rows.iter().sum::<f64>() / of_rows.len() as f64;
         for row in targets.chunks_exact_mut(classes) {
             for (x, weight) in row.iter_mut().zip(weights) {
                 *x *= (if mean > 0.0 { weight / mean } else { 0.0 }) as f32;
@@ -123,7 +160,8 @@ mod tests {
         // torch.nn.CrossEntropyLoss(weight = [1, 3], label_smoothing = 0.1) of the logits (0.2, -0.4), (1.0, 0.5) and the
         // labels 0, 1.
         let mut batch = Batch { targets: vec![1.0, 0.0, 0.0, 1.0], labels: vec![0, 1], ..Batch::default() };
-        let targets = targets(&mut batch, &[1.0, 3.0], 0.1);
+        let (weights, mean) = ([1.0, 3.0], weight(&batch, &[1.0, 3.0]) / 2.0);
+        let targets = targets(&mut batch, &weights, mean, 0.1);
         let loss = |a: f64, b: f64, row: &[f32]| {
             let sum = (a.exp() + b.exp()).ln();
             -(f64::from(row[0]) * (a - sum) + f64::from(row[1]) * (b - sum))

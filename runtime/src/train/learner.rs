@@ -7,6 +7,7 @@ use super::rules::Rules;
 use super::{TrainError, loss};
 use crate::backend::Backend;
 use crate::checkpoint;
+use crate::distributed::Communicator;
 use crate::graph::{Graph, Part};
 use crate::net::{Map, Network, evaluate, forward, forward_seeded};
 use crate::optim::{Ema, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
@@ -39,6 +40,12 @@ pub trait Learner {
     /// # Errors
     /// When the device fails.
     fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError>;
+
+    /// Adds up the gradients of all ranks, and takes the mean of their buffers (running statistics).
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn share(&mut self, ranks: &dyn Communicator) -> Result<(), TrainError>;
 
     /// A step of the optimiser with the gradients that are there; they are zero afterwards.
     ///
@@ -131,6 +138,12 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
         self.gradients = Some(loss.try_backward().map_err(failed)?);
         Ok(PassReport { logits, loss: value })
+    }
+
+    fn share(&mut self, ranks: &dyn Communicator) -> Result<(), TrainError> {
+        let gradients = self.gradients.as_mut().ok_or(TrainError::NotBegun)?;
+        let learning = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
+        learning.optimizer.share(self.net, gradients, ranks).map_err(failed)
     }
 
     fn update(&mut self, step: &Step) -> Result<StepReport, TrainError> {

@@ -32,6 +32,7 @@ pub use trainer::{Summary, Trainer};
 
 use crate::backend::Backend;
 use crate::data::{DataError, Dataset, OnBad, Pipeline};
+use crate::distributed::Alone;
 use crate::net::{NetTape, Network, Outputs, Real};
 use dfdx::prelude::*;
 use std::path::PathBuf;
@@ -112,6 +113,9 @@ pub enum TrainError {
         /// In what it differs.
         problem: String,
     },
+    /// Another rank trains something else.
+    #[error("rank 0 has other data or options: {0}")]
+    Ranks(String),
     /// The device failed, most likely for want of memory.
     #[error("the device failed: {0}")]
     Device(String),
@@ -163,7 +167,7 @@ where
 {
     feed::fits(N::GRAPH, data.as_ref(), "test")?;
     let learner = Bound::new(net, device.clone());
-    feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None))
+    feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)
 }
 
 /// The probability of each class for each picture `[C, H, W]` of `pixels`.

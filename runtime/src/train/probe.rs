@@ -32,7 +32,7 @@ pub fn find_lr(
     steps: usize,
 ) -> Result<(Vec<Trial>, Option<f64>), TrainError> {
     let before = begin(learner, data, config)?;
-    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, config)?;
+    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, config, [0, 1])?;
     let mut probes: Vec<Trial> = Vec::new();
     let (mut mean, mut best, keep) = (0.0, f64::INFINITY, 0.9_f64);
     let batches = (1..).flat_map(|epoch| loaders.train.epoch(epoch, 0));
@@ -76,7 +76,7 @@ pub fn overfit(
     // Whatever keeps a network from learning by heart is left out.
     let config = Config { augment: Vec::new(), label_smoothing: 0.0, weight_decay: 0.0, ..config.clone() };
     let before = begin(learner, data, &config)?;
-    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, &config)?;
+    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, &config, [0, 1])?;
     let mut probes = Vec::new();
     if let Some(batch) = loaders.train.epoch(1, 0).next().transpose()? {
         for step in 0..steps {
@@ -101,7 +101,7 @@ fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<cra
 }
 
 fn one(learner: &mut dyn Learner, mut batch: Batch, config: &Config, lr: f64, step: u64) -> Result<f64, TrainError> {
-    let targets = feed::targets(&mut batch, &[], config.label_smoothing);
+    let targets = feed::targets(&mut batch, &[], 1.0, config.label_smoothing);
     let pass = learner.pass(batch.pixels, targets, 1.0, feed::dropout_seed(config.seed, step, 0))?;
     learner.update(&Step { clip_norm: config.clip_norm, clip_value: config.clip_value, ..Step::new(lr) })?;
     Ok(f64::from(pass.loss))

@@ -99,7 +99,12 @@ const KEYS: [&str; 3] = ["progress", "config", "identity"];
 /// When that fails; then nothing has changed.
 pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
     let write = |source| SnapshotError::Write { path: path.to_owned(), source };
-    let json = |value: serde_json::Result<String>| value.map_err(|error| write(std::io::Error::other(error)));
+    let bytes = encode(snapshot).map_err(|problem| write(std::io::Error::other(problem)))?;
+    atomic_file::write(path, &bytes).map_err(write)
+}
+
+/// The bytes of its file.
+pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
     let mut dict = snapshot.state.clone();
     let parts = [
         serde_json::to_string(&snapshot.progress),
@@ -107,11 +112,10 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         serde_json::to_string(&snapshot.identity),
     ];
     for (key, part) in KEYS.iter().zip(parts) {
-        dict.metadata.insert((*key).into(), json(part)?);
+        dict.metadata.insert((*key).into(), part.map_err(|error| error.to_string())?);
     }
     dict.metadata.insert(DIGEST.into(), digest(&dict));
-    let bytes = weights::encode(&dict, Format::Safetensors).map_err(|error| write(std::io::Error::other(error)))?;
-    atomic_file::write(path, &bytes).map_err(write)
+    weights::encode(&dict, Format::Safetensors).map_err(|error| error.to_string())
 }
 
 /// Reads a snapshot and checks its digest.
@@ -119,21 +123,21 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
 /// # Errors
 /// When it cannot be read, is no snapshot, or has been changed by a single bit.
 pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
-    let damaged = |problem: String| SnapshotError::Damaged { path: path.to_owned(), problem };
-    let mut dict = weights::read(path).map_err(|error| match error {
-        weights::WeightsError::Io(source) => SnapshotError::Read { path: path.to_owned(), source },
-        other => damaged(other.to_string()),
-    })?;
-    let written =
-        dict.metadata.remove(DIGEST).ok_or_else(|| damaged("no checkpoint of a run: it has no digest".into()))?;
+    let bytes = std::fs::read(path).map_err(|source| SnapshotError::Read { path: path.to_owned(), source })?;
+    decode(&bytes).map_err(|problem| SnapshotError::Damaged { path: path.to_owned(), problem })
+}
+
+/// What the bytes of a file hold.
+pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, String> {
+    let mut dict = weights::parse(bytes).map_err(|error| error.to_string())?;
+    let written = dict.metadata.remove(DIGEST).ok_or("no checkpoint of a run: it has no digest")?;
     let found = digest(&dict);
     if written != found {
-        return Err(damaged(format!("damaged: its digest is {found}, but {written} was written")));
+        return Err(format!("damaged: its digest is {found}, but {written} was written"));
     }
-    let mut part =
-        |key: &str| dict.metadata.remove(key).ok_or_else(|| damaged(format!("no checkpoint of a run: no {key}")));
+    let mut part = |key: &str| dict.metadata.remove(key).ok_or_else(|| format!("no checkpoint of a run: no {key}"));
     let [progress, config, identity] = [part(KEYS[0])?, part(KEYS[1])?, part(KEYS[2])?];
-    let other = |error: serde_json::Error| damaged(format!("written by another version: {error}"));
+    let other = |error: serde_json::Error| format!("written by another version: {error}");
     Ok(Snapshot {
         progress: serde_json::from_str(&progress).map_err(other)?,
         config: serde_json::from_str(&config).map_err(other)?,

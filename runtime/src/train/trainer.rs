@@ -11,11 +11,12 @@ use super::learner::{Bound, Learner};
 use super::metrics::{Epoch, Evaluation, count_correct};
 use super::rules::Rules;
 use super::schedule::Course;
-use super::snapshot::{Identity, Progress, Snapshot};
+use super::snapshot::{self, Identity, Progress, Snapshot};
 use super::{TrainError, feed};
 use crate::backend::Backend;
 use crate::checkpoint;
 use crate::data::{Batch, DataError, Loader, Pipeline, Split};
+use crate::distributed::{Alone, Communicator};
 use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
@@ -49,6 +50,7 @@ pub struct Trainer<'a> {
     resume: bool,
     stop: Arc<AtomicBool>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
+    ranks: &'a dyn Communicator,
 }
 
 /// What a run has led to.
@@ -78,7 +80,7 @@ impl<'a> Trainer<'a> {
     pub fn of(learner: impl Learner + 'a) -> Self {
         let (config, stop) = (Config::default(), Arc::default());
         let (folder, record, callbacks) = (None, toml::Table::new(), Vec::new());
-        Trainer { learner: Box::new(learner), config, folder, record, resume: false, stop, callbacks }
+        Trainer { learner: Box::new(learner), config, folder, record, resume: false, stop, callbacks, ranks: &Alone }
     }
 
     /// With these options.
@@ -116,6 +118,14 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Trains on all these processes, each of which has the same options and data and does its part of every batch; see
+    /// [`crate::distributed::start`]. The first one keeps the folder and tells the callbacks.
+    #[must_use]
+    pub fn ranks(mut self, ranks: &'a dyn Communicator) -> Self {
+        self.ranks = ranks;
+        self
+    }
+
     /// Finishes its step, saves and ends the run as soon as `stop` is true.
     #[must_use]
     pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
@@ -126,21 +136,38 @@ impl<'a> Trainer<'a> {
     /// Trains.
     ///
     /// The same options give the same weights, bit for bit on one kind of processor, for any number of threads and workers,
-    /// and however often the run was interrupted.
+    /// and however often the run was interrupted. So they do on any one number of ranks; on another number, sums are rounded
+    /// in another order, batch normalisation sees other batches, and dropout and mixing draw other numbers.
     ///
     /// # Errors
     /// When an option has no meaning, the data does not fit, the loss diverges, a checkpoint cannot be written or is of
     /// another run, the device fails or a callback objects; checkpoints that are there stay. When the run was asked to stop:
     /// [`TrainError::Interrupted`], after it has saved.
-    pub fn train(self, data: &Split) -> Result<Summary, TrainError> {
-        let Trainer { mut learner, config, folder, record, resume, stop, mut callbacks } = self;
+    pub fn train(mut self, data: &Split) -> Result<Summary, TrainError> {
+        let ranks = self.ranks;
+        if ranks.rank() > 0 {
+            self.folder = None;
+            self.callbacks.clear();
+        }
+        let outcome = self.begin(data).and_then(|(session, resume)| session.run(resume));
+        match &outcome {
+            // All ranks end with these.
+            Ok(_) | Err(TrainError::Interrupted { .. }) => {}
+            Err(error) => ranks.fail(&error.to_string()),
+        }
+        outcome
+    }
+
+    /// All that can be said before the first step.
+    fn begin(self, data: &Split) -> Result<(Session<'a>, bool), TrainError> {
+        let Trainer { mut learner, config, folder, record, resume, stop, mut callbacks, ranks } = self;
         config.check()?;
         let graph = learner.graph();
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
         let counts = feed::counts(data.train.as_ref());
         learner.begin(Rules::new(&config, graph)?)?;
-        let loaders = feed::loaders(graph, &data.train, &data.test, &config)?;
+        let loaders = feed::loaders(graph, &data.train, &data.test, &config, [ranks.rank(), ranks.size()])?;
         let steps = (loaders.train.batches() as u64).div_ceil(config.accumulate as u64);
         if let Some(patience) = config.early_stop {
             callbacks.push(Box::new(EarlyStop { patience }));
@@ -153,7 +180,7 @@ impl<'a> Trainer<'a> {
         };
         let picture = feed::first_shape(data.train.as_ref());
         let folder = folder.map(|path| Folder::open(&path)).transpose()?;
-        let mut session = Session {
+        let session = Session {
             course: config.course(steps)?,
             loss_weights: config.loss_weights(&counts)?,
             learner,
@@ -162,6 +189,7 @@ impl<'a> Trainer<'a> {
             record,
             identity,
             callbacks,
+            ranks,
             stop,
             train: loaders.train,
             test: loaders.test,
@@ -172,8 +200,7 @@ impl<'a> Trainer<'a> {
             since: Instant::now(),
             before: 0.0,
         };
-        let notes = if resume { session.resume()? } else { Vec::new() };
-        session.run(notes)
+        Ok((session, resume))
     }
 }
 
@@ -187,6 +214,7 @@ struct Session<'a> {
     folder: Option<Folder>,
     identity: Identity,
     callbacks: Vec<Box<dyn Callback + 'a>>,
+    ranks: &'a dyn Communicator,
     stop: Arc<AtomicBool>,
     train: Loader,
     test: Loader,
@@ -224,7 +252,29 @@ impl Session<'_> {
         Ok(notes)
     }
 
-    fn run(mut self, notes: Vec<String>) -> Result<Summary, TrainError> {
+    /// Brings all ranks to where the first one is.
+    fn join(&mut self) -> Result<(), TrainError> {
+        if self.ranks.size() == 1 {
+            return Ok(());
+        }
+        let own = if self.ranks.rank() == 0 { snapshot::encode(&self.snapshot()) } else { Ok(Vec::new()) };
+        let first = self.ranks.broadcast(own.map_err(TrainError::Ranks)?);
+        let Snapshot { progress, config, identity, state } = snapshot::decode(&first).map_err(TrainError::Ranks)?;
+        if identity != self.identity {
+            return Err(TrainError::Ranks(differing(&identity, &self.identity)));
+        }
+        self.config.compared(&config).map_err(TrainError::Ranks)?;
+        self.learner.restore(&state).map_err(TrainError::Ranks)?;
+        self.progress = progress;
+        Ok(())
+    }
+
+    fn run(mut self, resume: bool) -> Result<Summary, TrainError> {
+        let mut notes = if resume { self.resume()? } else { Vec::new() };
+        self.join()?;
+        if self.ranks.size() > 1 {
+            notes.push(format!("{} processes, each with its part of every batch", self.ranks.size()));
+        }
         if let Some(folder) = &self.folder {
             folder.write_config(&self.config, &self.record)?;
         }
@@ -239,14 +289,15 @@ impl Session<'_> {
         self.learner.swap_average();
         let evaluation = match measured {
             Some(evaluation) => evaluation,
-            None => feed::evaluate(self.learner.as_ref(), &self.test)?,
+            None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks)?,
         };
+        let skipped = self.train.skipped().len() + self.test.skipped().len();
         let summary = Summary {
             history: self.progress.history.clone(),
             evaluation,
             steps: self.progress.step,
             seconds: self.seconds(),
-            skipped: self.train.skipped().len() + self.test.skipped().len(),
+            skipped: self.ranks.total(&[skipped as f64])[0] as usize,
             pipeline: self.test.pipeline().clone(),
         };
         self.tell(Event::End(&summary))?;
@@ -268,9 +319,11 @@ impl Session<'_> {
             }
             let waited = (batches.waited() - before).as_secs_f64();
             let flow = self.step(group, start, waited)?;
-            let interrupted = self.stop.load(Ordering::Relaxed);
+            let flags = [flow == Flow::Stop, self.stop.load(Ordering::Relaxed)].map(|flag| f64::from(u8::from(flag)));
+            let any = self.ranks.total(&flags);
+            let (over, interrupted) = (any[0] > 0.0, any[1] > 0.0);
             let every = self.config.checkpoint_every as u64;
-            self.progress.over = flow == Flow::Stop;
+            self.progress.over = over;
             if interrupted || self.progress.over || (every > 0 && self.progress.step.is_multiple_of(every)) {
                 self.save()?;
             }
@@ -291,26 +344,40 @@ impl Session<'_> {
         let step = self.progress.step;
         let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
         let lr = self.course.lr(step, drops(losses, self.config.patience));
-        let pictures: usize = group.iter().map(|batch| batch.labels.len()).sum();
         let batches = group.len();
+        // Of each batch its pictures, and what they count.
+        let part = |batch: &Batch| [batch.labels.len() as f64, feed::weight(batch, &self.loss_weights)];
+        let whole = self.ranks.total(&group.iter().flat_map(part).collect::<Vec<f64>>());
+        let pictures = whole.iter().step_by(2).sum::<f64>() as usize;
         if pictures == 0 {
             // None of them could be read.
             self.progress.batch += batches;
             return Ok(Flow::Continue);
         }
-        let mut sum = 0.0;
+        let (mut sum, mut correct) = (0.0, 0);
+        let (rank, ranks) = (self.ranks.rank(), self.ranks.size());
         for (i, mut batch) in group.into_iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
-            let targets = feed::targets(&mut batch, &self.loss_weights, self.config.label_smoothing);
+            let targets = feed::targets(
+                &mut batch,
+                &self.loss_weights,
+                whole[2 * i + 1] / whole[2 * i],
+                self.config.label_smoothing,
+            );
             let share = batch.labels.len() as f32 / pictures as f32;
-            let seed = feed::dropout_seed(self.config.seed, step, i);
+            let seed = feed::dropout_seed(self.config.seed, step, i * ranks + rank);
             let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
             if !pass.loss.is_finite() {
                 let batch = self.train.epoch(self.progress.epoch, self.progress.batch + i).next();
                 return Err(self.diverged(format!("the loss is {}", pass.loss), lr, batch));
             }
             sum += f64::from(pass.loss) * batch.labels.len() as f64;
-            self.progress.correct += count_correct(&pass.logits, &batch.labels);
+            correct += count_correct(&pass.logits, &batch.labels);
         }
+        if ranks > 1 {
+            self.learner.share(self.ranks)?;
+        }
+        let total = self.ranks.total(&[sum, correct as f64]);
+        let (sum, correct) = (total[0], total[1] as usize);
         let (clip_norm, clip_value) = (self.config.clip_norm, self.config.clip_value);
         let update = Step { clip_norm, clip_value, ..Step::new(lr) };
         let report = self.learner.update(&update)?;
@@ -322,6 +389,7 @@ impl Session<'_> {
         progress.step += 1;
         progress.batch += batches;
         progress.seen += pictures;
+        progress.correct += correct;
         progress.loss += sum;
         let info = StepInfo {
             step: (progress.batch as u64).div_ceil(self.config.accumulate as u64),
@@ -347,7 +415,7 @@ impl Session<'_> {
     /// The end of an epoch: the network is measured and kept.
     fn measure(&mut self) -> Result<Evaluation, TrainError> {
         self.learner.swap_average();
-        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test);
+        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks);
         let weights = self.folder.is_some().then(|| self.learner.weights());
         self.learner.swap_average();
         let evaluation = evaluation?;
@@ -380,7 +448,8 @@ impl Session<'_> {
             }
         }
         self.progress.history.push(done.clone());
-        self.progress.over = self.tell(Event::Epoch(&done))? == Flow::Stop;
+        let over = self.tell(Event::Epoch(&done))? == Flow::Stop;
+        self.progress.over = self.ranks.total(&[f64::from(u8::from(over))])[0] > 0.0;
         let Progress { epoch, batch, seen, correct, loss, .. } = &mut self.progress;
         (*epoch, *batch, *seen, *correct, *loss) = (done.epoch + 1, 0, 0, 0, 0.0);
         self.save()?;
@@ -409,10 +478,13 @@ impl Session<'_> {
     fn save(&mut self) -> Result<(), TrainError> {
         self.progress.seconds = self.seconds();
         let Some(folder) = &self.folder else { return Ok(()) };
-        let (progress, config, identity) = (self.progress.clone(), self.config.clone(), self.identity.clone());
-        let snapshot = Snapshot { progress, config, identity, state: self.learner.state() };
-        let path = folder.save(&snapshot, self.config.keep)?;
+        let path = folder.save(&self.snapshot(), self.config.keep)?;
         self.tell(Event::Saved(&path)).map(|_| ())
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let (progress, config, identity) = (self.progress.clone(), self.config.clone(), self.identity.clone());
+        Snapshot { progress, config, identity, state: self.learner.state() }
     }
 
     fn tell(&mut self, event: Event<'_>) -> Result<Flow, TrainError> {

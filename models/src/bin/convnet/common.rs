@@ -6,6 +6,7 @@ use convnet::data::fit::Fit;
 use convnet::data::{Normalisation, Pipeline};
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
+use convnet::distributed::{self, Communicator};
 use convnet::graph::Graph;
 use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
@@ -40,6 +41,18 @@ pub enum Precision {
 }
 
 impl RunOn {
+    /// For one of several processes, which share the cores and devices of their machine.
+    pub fn shared(mut self, ranks: &dyn Communicator) -> Self {
+        let place = distributed::launch::place(ranks);
+        if self.threads == 0 {
+            self.threads = place.threads as u16;
+        }
+        if self.device == DeviceChoice::Auto {
+            self.device = DeviceChoice::own(place.local_rank);
+        }
+        self
+    }
+
     /// Sets the number of threads and the precision.
     pub fn prepare(&self) -> Result<(), Box<dyn Error>> {
         convnet::engine::set_precision(match self.precision {

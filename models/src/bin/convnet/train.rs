@@ -9,8 +9,9 @@ use convnet::backend::Backend;
 use convnet::checkpoint;
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
+use convnet::distributed::{self, Communicator};
 use convnet::report::{JsonLines, Page, TensorBoard};
-use convnet::train::{self, Bound, Config, Evaluation, Folder, Trainer};
+use convnet::train::{self, Bound, Config, Evaluation, Folder, TrainError, Trainer};
 use convnet_models::Model;
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -108,7 +109,25 @@ impl Arguments {
     }
 }
 
-pub fn run(mut arguments: Arguments) -> Outcome {
+pub fn run(arguments: Arguments) -> Outcome {
+    let ranks = distributed::start()?;
+    let outcome = one_of(arguments, ranks.as_ref());
+    match &outcome {
+        // All ranks end with these.
+        Err(error) if matches!(error.downcast_ref(), Some(TrainError::Interrupted { .. })) => {}
+        // The first rank has more to do, and more that can fail, than the others, which no longer wait for it then.
+        Err(error) => ranks.fail(&error.to_string()),
+        Ok(()) => {}
+    }
+    outcome
+}
+
+/// One of the processes of a run; most often the only one.
+fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
+    arguments.quiet |= ranks.rank() > 0;
+    if ranks.size() > 1 && (arguments.find_lr || arguments.overfit) {
+        return Err("--find-lr and --overfit are for one process".into());
+    }
     let resumed = if arguments.resume { Some(last_run(&arguments)?) } else { None };
     if let Some(folder) = resumed {
         // What the run was begun with, unless said otherwise.
@@ -119,8 +138,9 @@ pub fn run(mut arguments: Arguments) -> Outcome {
     let split = wanted.source.open(config.seed)?;
     let (data, test) = wanted.parts.of(split, config.seed)?;
     let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
-    let (on, seed) = (arguments.on.clone(), config.seed);
-    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test })
+    let on = if ranks.size() > 1 { arguments.on.clone().shared(ranks) } else { arguments.on.clone() };
+    let seed = config.seed;
+    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, ranks })
 }
 
 /// The folder of the run that is to go on.
@@ -146,13 +166,14 @@ fn numbered(model: &str, n: usize) -> PathBuf {
     if n == 1 { format!("runs/{model}").into() } else { format!("runs/{model}-{n}").into() }
 }
 
-struct Train {
+struct Train<'a> {
     arguments: Arguments,
     config: Config,
     wanted: Wanted,
     data: Split,
     /// Set aside to the end.
     test: Option<Arc<dyn Dataset>>,
+    ranks: &'a dyn Communicator,
 }
 
 /// What `--json` prints.
@@ -175,9 +196,9 @@ struct Report {
     confusion: Vec<Vec<usize>>,
 }
 
-impl Task for Train {
+impl Task for Train<'_> {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
-        let Train { arguments, config, wanted, data, test } = self;
+        let Train { arguments, config, wanted, data, test, ranks } = self;
         let loud = !arguments.quiet;
         let mut net = common::build::<N, D>(name, &device)?;
         // A run that goes on has its weights from its checkpoint.
@@ -212,7 +233,8 @@ impl Task for Train {
         }
         let free = || (1..).map(|n| numbered(name, n)).find(|folder| !folder.exists());
         let folder = arguments.run.clone().or_else(free).unwrap_or_else(|| numbered(name, 1));
-        if !arguments.resume && is_run(&folder) {
+        let first = ranks.rank() == 0;
+        if first && !arguments.resume && is_run(&folder) {
             let folder = folder.display();
             return Err(
                 format!("{folder} holds a run already; go on with it by --resume, or name another folder").into()
@@ -220,7 +242,7 @@ impl Task for Train {
         }
         let record = toml::Table::try_from(&Wanted { model: Some(name.into()), ..wanted })?;
         let mut trainer = Trainer::new(&mut net, &device).config(config.clone()).folder(&folder).record(record);
-        trainer = trainer.stop_when(stop_flag()?);
+        trainer = trainer.stop_when(stop_flag()?).ranks(ranks);
         trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
         trainer = trainer.callback(TensorBoard::new(&folder)).callback(Page::new(&folder, data.test.clone()));
         if arguments.resume {
@@ -230,6 +252,9 @@ impl Task for Train {
             trainer = trainer.callback(Progress::new());
         }
         let summary = trainer.train(&data)?;
+        if !first {
+            return Ok(());
+        }
         let out = arguments.out.clone().unwrap_or_else(|| common::default_weights(name));
         let last = folder.join("last.safetensors");
         let last = std::fs::read(&last).map_err(|error| format!("cannot read {}: {error}", last.display()))?;
