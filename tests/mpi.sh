@@ -35,7 +35,7 @@ awk -v a="$(accuracy one.json)" -v b="$(accuracy a.json)" 'BEGIN { d = a - b; ex
 # The launcher passes SIGTERM on; the run saves, and goes on to the same weights.
 "${two[@]}" "$convnet" "${options[@]}" --run c --out c.safetensors > c.log 2>&1 &
 launcher=$!
-until [ -n "$(ls c/checkpoints 2> /dev/null)" ]; do sleep 0.05; kill -0 $launcher || die "$(cat c.log)"; done
+until ls c/checkpoints/step-* > /dev/null 2>&1; do sleep 0.05; kill -0 $launcher || die "$(cat c.log)"; done
 pkill -TERM -P $launcher || true
 wait $launcher && die "an interrupted run ends well"
 grep -q "interrupted after step" c.log || die "no word of the interruption: $(cat c.log)"
@@ -45,7 +45,7 @@ grep -q "interrupted after step" c.log || die "no word of the interruption: $(ca
 # A process that dies takes the run with it, soon, and leaves what was saved.
 "${two[@]}" "$convnet" "${options[@]}" --run d --out d.safetensors > d.log 2>&1 &
 launcher=$!
-until [ -n "$(ls d/checkpoints 2> /dev/null)" ]; do sleep 0.05; kill -0 $launcher || die "$(cat d.log)"; done
+until ls d/checkpoints/step-* > /dev/null 2>&1; do sleep 0.05; kill -0 $launcher || die "$(cat d.log)"; done
 kill -KILL "$(pgrep -P $launcher | tail -1)"
 start=$SECONDS
 wait $launcher && die "a run without one of its processes ends well"

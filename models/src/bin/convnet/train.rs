@@ -201,12 +201,13 @@ impl Task for Train<'_> {
         let Train { arguments, config, wanted, data, test, ranks } = self;
         let loud = !arguments.quiet;
         let mut net = common::build::<N, D>(name, &device)?;
-        // A run that goes on has its weights from its checkpoint.
-        let resumed = match arguments.run.as_ref().filter(|_| arguments.resume) {
+        // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
+        let first = ranks.rank() == 0;
+        let given = match arguments.run.as_ref().filter(|_| first && arguments.resume) {
             Some(folder) => !Folder::open(folder)?.checkpoints()?.is_empty(),
-            None => false,
+            None => !first,
         };
-        if let Some(weights) = wanted.weights.as_ref().filter(|_| !resumed) {
+        if let Some(weights) = wanted.weights.as_ref().filter(|_| !given) {
             let kept = match wanted.allow_missing {
                 true => checkpoint::load_partly::<_, f32, D>(&mut net, weights)?.1,
                 false => checkpoint::load::<_, f32, D>(&mut net, weights).map(|_| Vec::new())?,
@@ -233,7 +234,6 @@ impl Task for Train<'_> {
         }
         let free = || (1..).map(|n| numbered(name, n)).find(|folder| !folder.exists());
         let folder = arguments.run.clone().or_else(free).unwrap_or_else(|| numbered(name, 1));
-        let first = ranks.rank() == 0;
         if first && !arguments.resume && is_run(&folder) {
             let folder = folder.display();
             return Err(
