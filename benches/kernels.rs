@@ -37,6 +37,7 @@ cnn! {
     struct LeNetFirst: [1, 28, 28] -> [1] { conv(6, kernel = 5, pad = 2); relu; max_pool(2); flatten; linear(1); }
 
     struct Depthwise: [144, 56, 56] -> [144, 56, 56] { relu; depthwise(3, pad = 1); }
+    struct AlexNetLinear: [9216, 1, 1] -> [4096] { relu; flatten; linear(4096); }
     struct Linear: [4096, 1, 1] -> [4096] { relu; flatten; linear(4096); }
     struct MaxPool: [64, 112, 112] -> [64, 56, 56] { max_pool(3, stride = 2, pad = 1); }
     // Without a convolution in front of it, which would take it in.
@@ -120,6 +121,7 @@ fn other_convolutions(c: &mut Criterion) {
 
 fn other_layers(c: &mut Criterion) {
     let mut group = c.benchmark_group("linear");
+    layer::<AlexNetLinear>(&mut group, "9216 to 4096, batch 1", 1, Precision::Fast);
     layer::<Linear>(&mut group, "4096 to 4096, batch 1", 1, Precision::Fast);
     layer::<Linear>(&mut group, "4096 to 4096, batch 64", 64, Precision::Fast);
     group.finish();

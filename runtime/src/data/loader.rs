@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
@@ -78,6 +79,9 @@ impl Default for LoaderOptions {
 const AHEAD: [usize; 2] = [2, 8];
 /// Bytes of pixels that a worker may be ahead, if that is more than the fewest batches.
 const AHEAD_BYTES: usize = 64 << 20;
+
+/// Bytes that come from memory at once.
+const CACHE_LINE: usize = 64;
 
 /// Makes the batches of a dataset. A clone is the same loader.
 #[derive(Clone)]
@@ -194,6 +198,14 @@ impl Inner {
         let classes = self.data.classes().len();
         let len = self.pipeline.shape.iter().product::<usize>();
         let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };
+        if self.data.in_memory() {
+            // They lie all over memory. Asked for together, they come in half the time that one after the other takes.
+            for index in &order[chosen.clone()] {
+                if let Ok(picture) = self.data.picture(*index) {
+                    black_box(picture.pixels.iter().step_by(CACHE_LINE).fold(0, |sum, x| sum ^ x));
+                }
+            }
+        }
         for (place, index) in chosen.clone().zip(&order[chosen]) {
             // By its place in the epoch: a picture that is drawn twice is another one each time.
             let mut rng = generator(seed, PICTURE, epoch, place);
