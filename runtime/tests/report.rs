@@ -108,7 +108,14 @@ fn a_log_that_cannot_be_written_ends_the_run_and_says_so() {
 fn looked_at(browser: &str, page: &Path, dark: bool) -> (f64, u32) {
     let shot = page.with_extension("png");
     let mut command = Command::new(browser);
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1000,2400"]);
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--window-size=1000,2400",
+    ]);
     command.arg(format!("--user-data-dir={}", page.with_extension("profile").display()));
     if dark {
         command.arg("--blink-settings=preferredColorScheme=0");
