@@ -2,13 +2,14 @@
 # Training over MPI, with two processes on this machine: the weights of one process, the same bits each time, one run folder,
 # an interrupted run that goes on, and a process that is killed.
 #
-# Beside the toolchain it needs, of Debian: apt-get install libopenmpi-dev openmpi-bin libclang-dev
+# Beside the toolchain it needs, of Debian: apt-get install libopenmpi-dev openmpi-bin libclang-dev procps
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --profile "${PROFILE:-release}" -p convnet-models --features mpi
-convnet=$PWD/${CARGO_TARGET_DIR:-target}/${PROFILE:-release}/convnet
-[[ $convnet == */dev/convnet ]] && convnet=${convnet%/dev/convnet}/debug/convnet
+profile=${PROFILE:-release}
+cargo build --profile "$profile" -p convnet-models --features mpi
+target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+convnet=$target/${profile/#dev/debug}/convnet
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

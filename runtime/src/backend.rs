@@ -150,3 +150,27 @@ impl Backend<f64> for Cpu {
         portable::run(graph, part, params, inputs, tape, pass)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `f64` on the CPU takes the ways that every device has, CUDA too.
+    #[test]
+    fn a_gradient_is_changed_and_descended_without_being_seen_in_place() {
+        let dev = Cpu::default();
+        let mut param: Tensor<Rank2<2, 2>, f64, Cpu> = dev.tensor([[1.0, 2.0], [3.0, 4.0]]);
+        let other: Tensor<Rank1<3>, f64, Cpu> = dev.tensor([1.0, 2.0, 3.0]);
+        let mut gradients = param.trace(Gradients::leaky()).square().sum::<Rank0, _>().backward();
+        gradients.get_or_alloc_mut(&other).unwrap()[1] = 7.0;
+        Cpu::change_gradient(&param, &mut gradients, |gradient| gradient[3] = -1.5).unwrap();
+        assert_eq!(gradients.get(&param).as_vec(), [2.0, 4.0, 6.0, -1.5]);
+        assert_eq!(gradients.get(&other).as_vec(), [0.0, 7.0, 0.0], "another gradient has changed");
+        <Cpu as Backend<f64>>::descend(&mut param, &mut gradients, |param, gradient| {
+            param.iter_mut().zip(gradient).for_each(|(x, d)| *x -= *d);
+        })
+        .unwrap();
+        assert_eq!(param.as_vec(), [-1.0, -2.0, -3.0, 5.5]);
+        assert_eq!(gradients.get(&param).as_vec(), [0.0; 4]);
+    }
+}

@@ -1,7 +1,10 @@
 //! Training on several ranks, which are threads here: the weights of one process, the same bits each time, runs that go on.
 #![deny(warnings)]
 
-use convnet::data::{Pictures, Split};
+#[path = "common/stripes.rs"]
+mod stripes;
+
+use convnet::data::Split;
 use convnet::distributed::Communicator;
 use convnet::net::{Network, named_tensors};
 use convnet::prelude::*;
@@ -9,6 +12,7 @@ use convnet::train::{Config, Event, Flow, Folder, Run, Summary, TrainError, Trai
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
+use stripes::stripes;
 
 cnn! {
     /// The same whatever batches its pictures come in.
@@ -82,22 +86,8 @@ impl Communicator for Threads {
     fn fail(&self, _: &str) {}
 }
 
-fn pictures(n: usize) -> Pictures {
-    let mut pixels = Vec::new();
-    let mut noise = 12345_u32;
-    for i in 0..n {
-        for at in 0..64 {
-            noise = noise.wrapping_mul(1664525).wrapping_add(1013904223);
-            let stripe = [at % 2, at / 8 % 2, (at + at / 8) % 2][i % 3];
-            pixels.push((stripe * 120 + (noise >> 25) as usize) as u8);
-        }
-    }
-    let classes = ["columns", "rows", "chequers"].map(String::from).to_vec();
-    Pictures { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
-}
-
 fn split() -> Split {
-    Split { train: pictures(70), test: pictures(601) }.shared()
+    Split { train: stripes(70), test: stripes(601) }.shared()
 }
 
 /// The last batch has 6 pictures: one rank of 4 gets one of them.

@@ -129,7 +129,7 @@ fn frozen_parameters_stay_and_gradients_end_at_zero() {
     let x: Tensor<Rank4<6, 2, 12, 12>, f32, _> = dev.sample_normal();
     let mut gradients = net.forward_mut(x.traced(net.alloc_grads())).square().mean().backward();
     optimizer.step(&mut net, &mut gradients, &Step::new(0.1)).unwrap();
-    convnet::optim::each_gradient(&net, &mut gradients, &mut |_, gradient| {
+    convnet::optim::each_gradient(&mut net, &mut gradients, &mut |_, gradient| {
         assert!(gradient.iter().all(|x| *x == 0.0));
     })
     .unwrap();

@@ -1,6 +1,9 @@
 //! Runs of the trainer: the same bits however they are interrupted, and errors for what cannot be trained.
 #![deny(warnings)]
 
+#[path = "common/stripes.rs"]
+mod stripes;
+
 use convnet::data::{DataError, Dataset, Picture, Pictures, Split};
 use convnet::net::named_tensors;
 use convnet::prelude::*;
@@ -8,6 +11,7 @@ use convnet::train::{Config, Event, Flow, Folder, Run, Summary, TrainError, Trai
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use stripes::stripes;
 
 cnn! {
     /// With batch normalisation and dropout, whose state and draws have to survive an interruption.
@@ -21,23 +25,8 @@ cnn! {
 
 type Built = Net<f32, Cpu>;
 
-/// Three kinds of stripes with noise.
-fn pictures(n: usize) -> Pictures {
-    let mut pixels = Vec::new();
-    let mut noise = 12345_u32;
-    for i in 0..n {
-        for at in 0..64 {
-            noise = noise.wrapping_mul(1664525).wrapping_add(1013904223);
-            let stripe = [at % 2, at / 8 % 2, (at + at / 8) % 2][i % 3];
-            pixels.push((stripe * 120 + (noise >> 25) as usize) as u8);
-        }
-    }
-    let classes = ["columns", "rows", "chequers"].map(String::from).to_vec();
-    Pictures { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
-}
-
 fn split() -> Split {
-    Split { train: pictures(70), test: pictures(21) }.shared()
+    Split { train: stripes(70), test: stripes(21) }.shared()
 }
 
 /// Everything at once: average, accumulation, augmentation with mixing, clipping, a schedule with warm-up.
@@ -247,7 +236,7 @@ fn another_run_is_not_continued() {
     };
     let changed = error(Config { lr: 0.5, workers: Some(1), ..config() }, &split());
     assert!(changed.contains("lr was 0.01 and is now 0.5") && !changed.contains("workers"), "{changed}");
-    let smaller = Split { train: pictures(60), test: pictures(21) }.shared();
+    let smaller = Split { train: stripes(60), test: stripes(21) }.shared();
     let fewer = error(config(), &smaller);
     assert!(fewer.contains("70 and 21 pictures, not 60 and 21 pictures"), "{fewer}");
 }
@@ -277,10 +266,8 @@ impl Dataset for Flaky {
 #[test]
 fn pictures_that_cannot_be_read_stop_a_run_or_are_left_out() {
     let train = |on_bad: &str, bad: fn(usize) -> bool, panics, workers| {
-        let data = Split {
-            train: Arc::new(Flaky(pictures(70), bad, panics)) as Arc<dyn Dataset>,
-            test: Arc::new(pictures(21)),
-        };
+        let data =
+            Split { train: Arc::new(Flaky(stripes(70), bad, panics)) as Arc<dyn Dataset>, test: Arc::new(stripes(21)) };
         let config = Config {
             on_bad: on_bad.into(),
             workers: Some(workers),
@@ -307,13 +294,13 @@ fn data_that_does_not_fit_is_refused() {
         let mut net = network();
         Trainer::new(&mut net, &Cpu::default()).config(config()).train(&data).unwrap_err().to_string()
     };
-    let mut four = pictures(20);
+    let mut four = stripes(20);
     four.classes.push("dots".into());
     assert_eq!(
-        error(Split { train: four, test: pictures(9) }.shared()),
+        error(Split { train: four, test: stripes(9) }.shared()),
         "the training set has 4 classes, but Net tells 3 apart"
     );
-    assert_eq!(error(Split { train: pictures(20), test: pictures(0) }.shared()), "the test set is empty");
+    assert_eq!(error(Split { train: stripes(20), test: stripes(0) }.shared()), "the test set is empty");
 }
 
 #[test]

@@ -3,11 +3,10 @@
 //!
 //! Buffers are averaged too: running statistics of other weights would not fit the averaged ones.
 
-use super::RestoreError;
+use super::{RestoreError, walk};
 use crate::backend::Backend;
 use crate::net::named_shapes;
 use crate::weights::{Entry, StateDict};
-use dfdx::nn::tensor_collection::{RecursiveWalker, TensorOptions, TensorVisitor, ViewTensorMut};
 use dfdx::prelude::*;
 use std::marker::PhantomData;
 
@@ -73,24 +72,12 @@ fn each<N: TensorCollection<f32, D>, D: Backend<f32>>(
     values: &mut [Vec<f32>],
     f: impl Fn(&mut [f32], &mut [f32]),
 ) {
-    struct Walk<'a, F>(std::slice::IterMut<'a, Vec<f32>>, F);
-    impl<D: Backend<f32>, F: Fn(&mut [f32], &mut [f32])> TensorVisitor<f32, D> for Walk<'_, F> {
-        type Viewer = ViewTensorMut;
-        type Err = D::Err;
-        type E2 = f32;
-        type D2 = D;
-
-        fn visit<S: Shape>(
-            &mut self,
-            _: TensorOptions<S, f32, D>,
-            param: &mut Tensor<S, f32, D>,
-        ) -> Result<Option<Tensor<S, f32, D>>, D::Err> {
-            if let Some(values) = self.0.next() {
-                D::numbers(param, |param| (self.1)(param, values));
-            }
-            Ok(None)
+    let mut values = values.iter_mut();
+    // The walk itself cannot fail, since nothing in it does.
+    let _ = walk::each(net, &mut Gradients::leaky(), |_, slot| {
+        if let Some(values) = values.next() {
+            slot.numbers(&mut |param| f(param, values));
         }
-    }
-    // The walk itself cannot fail, since the visitor does not.
-    let _ = N::iter_tensors(&mut RecursiveWalker { m: net, f: &mut Walk(values.iter_mut(), f) });
+        Ok(())
+    });
 }

@@ -7,6 +7,7 @@
 mod ema;
 mod method;
 mod share;
+mod walk;
 
 pub use ema::Ema;
 pub use method::{Method, UnknownMethod};
@@ -15,7 +16,6 @@ use crate::backend::Backend;
 use crate::engine;
 use crate::net::named_shapes;
 use crate::weights::{Entry, StateDict};
-use dfdx::nn::tensor_collection::{RecursiveWalker, TensorOptions, TensorVisitor, ViewTensorMut, ViewTensorRef};
 use dfdx::prelude::*;
 use method::Move;
 use std::marker::PhantomData;
@@ -176,18 +176,23 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
         let (method, steps, params) = (self.method, self.steps, &mut self.params);
         let limit = step.clip_value.map_or(f32::INFINITY, |limit| limit as f32);
         let mut finite = grad_norm.is_none_or(f64::is_finite);
-        descend(net, gradients, |index, param, gradient| {
+        walk::each(net, gradients, |index, slot| {
             let Known { options, slots, .. } = &mut params[index];
-            if options.frozen {
-                gradient.fill(0.0);
-                return;
+            if !slot.is_param() {
+                return Ok(());
             }
-            slots.resize_with(method.slots().len(), || vec![0.0; gradient.len()]);
-            let (lr, weight_decay) = (step.lr * options.lr_scale, options.weight_decay);
-            let rule = Move { method, step: steps, lr, weight_decay, scale: scale as f32, limit };
-            finite &= engine::update(param, gradient, slots, |param, gradient, slots| {
-                method::apply(&rule, param, gradient, slots)
-            });
+            slot.descend(&mut |param, gradient| {
+                if options.frozen {
+                    gradient.fill(0.0);
+                    return;
+                }
+                slots.resize_with(method.slots().len(), || vec![0.0; gradient.len()]);
+                let (lr, weight_decay) = (step.lr * options.lr_scale, options.weight_decay);
+                let rule = Move { method, step: steps, lr, weight_decay, scale: scale as f32, limit };
+                finite &= engine::update(param, gradient, slots, |param, gradient, slots| {
+                    method::apply(&rule, param, gradient, slots)
+                });
+            })
         })?;
         Ok(StepReport { grad_norm, finite })
     }
@@ -244,66 +249,14 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
 /// # Errors
 /// When the device runs out of memory.
 pub fn each_gradient<N: TensorCollection<f32, D>, D: Backend<f32>>(
-    net: &N,
+    net: &mut N,
     gradients: &mut Gradients<f32, D>,
     f: &mut dyn FnMut(usize, &[f32]),
 ) -> Result<(), D::Err> {
-    struct Walk<'a, D: Storage<f32>> {
-        gradients: &'a mut Gradients<f32, D>,
-        index: usize,
-        f: &'a mut dyn FnMut(usize, &[f32]),
-    }
-    impl<D: Backend<f32>> TensorVisitor<f32, D> for Walk<'_, D> {
-        type Viewer = ViewTensorRef;
-        type Err = D::Err;
-        type E2 = f32;
-        type D2 = D;
-
-        fn visit<S: Shape>(
-            &mut self,
-            options: TensorOptions<S, f32, D>,
-            param: &Tensor<S, f32, D>,
-        ) -> Result<Option<Tensor<S, f32, D>>, D::Err> {
-            if options.do_gradient_update {
-                D::gradient(param, self.gradients, |gradient| (self.f)(self.index, gradient))?;
-            }
-            self.index += 1;
-            Ok(None)
-        }
-    }
-    N::iter_tensors(&mut RecursiveWalker { m: net, f: &mut Walk { gradients, index: 0, f } }).map(|_| ())
-}
-
-/// Calls `f` with the index, among all tensors of the network, the numbers and the gradient of each parameter.
-fn descend<N: TensorCollection<f32, D>, D: Backend<f32>>(
-    net: &mut N,
-    gradients: &mut Gradients<f32, D>,
-    f: impl FnMut(usize, &mut [f32], &mut [f32]),
-) -> Result<(), D::Err> {
-    struct Walk<'a, D: Storage<f32>, F> {
-        gradients: &'a mut Gradients<f32, D>,
-        index: usize,
-        f: F,
-    }
-    impl<D: Backend<f32>, F: FnMut(usize, &mut [f32], &mut [f32])> TensorVisitor<f32, D> for Walk<'_, D, F> {
-        type Viewer = ViewTensorMut;
-        type Err = D::Err;
-        type E2 = f32;
-        type D2 = D;
-
-        fn visit<S: Shape>(
-            &mut self,
-            options: TensorOptions<S, f32, D>,
-            param: &mut Tensor<S, f32, D>,
-        ) -> Result<Option<Tensor<S, f32, D>>, D::Err> {
-            if options.do_gradient_update {
-                D::descend(param, self.gradients, |param, gradient| (self.f)(self.index, param, gradient))?;
-            }
-            self.index += 1;
-            Ok(None)
-        }
-    }
-    N::iter_tensors(&mut RecursiveWalker { m: net, f: &mut Walk { gradients, index: 0, f } }).map(|_| ())
+    walk::each(net, gradients, |index, slot| match slot.is_param() {
+        true => slot.gradient(&mut |gradient| f(index, gradient)),
+        false => Ok(()),
+    })
 }
 
 /// The numbers of a tensor of a state.
