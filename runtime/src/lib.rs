@@ -3,8 +3,8 @@
 //! Modules in the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
 //! [`words`]), is a [`graph`] with typed [`layers`], and runs through [`net`] on the [`backend`] of its device: the CPU
 //! [`engine`], or [`portable`] for everything else. Around it, files become batches ([`data`]), batches train it
-//! ([`train`], with [`optim`]), which leaves a [`report`], and it is kept in a [`checkpoint`]; the [`device`] is chosen when the
-//! program runs.
+//! ([`train`], with [`optim`]), which leaves a [`report`], and it is kept in a [`checkpoint`]; what it has learned can be looked at
+//! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 
 pub use convnet_macros::cnn;
@@ -20,6 +20,7 @@ pub mod device;
 pub mod diagram;
 pub mod distributed;
 pub mod engine;
+pub mod explain;
 pub mod graph;
 pub mod layers;
 pub mod net;

@@ -265,3 +265,15 @@ fn custom_modules_are_found_where_no_member_has_a_name() {
     close("evaluation", &net.forward(x.clone()).as_vec(), &want);
     close("training", &net.forward_mut(x).as_vec(), &want);
 }
+
+#[test]
+fn a_rectifier_that_is_given_is_not_taken_for_a_convolution_that_pools() {
+    cnn! {
+        struct Small: [1, 6, 6] -> [3] { conv(2, kernel = 3); act: relu; max_pool(2); flatten; linear(3); }
+    }
+    let dev = Cpu::seed_from_u64(9);
+    let net = dev.build_module::<Small, f32>();
+    let x: Tensor<Rank4<1, 1, 6, 6>, f32, Cpu> = dev.sample_normal();
+    let act = net.forward_to(Small::taps().act, x.clone());
+    close("from a rectifier", &net.forward_from(Small::taps().act, act).as_vec(), &net.forward(x).as_vec());
+}

@@ -47,6 +47,11 @@ impl Normalisation {
         [1.0 / (255.0 * self.std[c]), -self.mean[c] / self.std[c]]
     }
 
+    /// Black and white of channel `c`, as a network sees them.
+    pub fn range(&self, c: usize) -> [f32; 2] {
+        [-self.mean[c] / self.std[c], (1.0 - self.mean[c]) / self.std[c]]
+    }
+
     /// Bytes `[C, H, W]` as a network sees them, put behind `to`.
     pub fn extend(&self, bytes: &[u8], to: &mut Vec<f32>) {
         for (c, plane) in bytes.chunks_exact(bytes.len() / self.mean.len()).enumerate() {

@@ -16,9 +16,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// The shape of one image's value: `(Const<C>, Const<H>, Const<W>)` or `(Const<N>,)`.
-pub trait Features {
+pub trait Features: Shape {
     /// With the number of images before it.
     type Batched<B: Dim>: Shape;
+    /// One map over its places: `[1, H, W]`, or `[1]`.
+    type Heat: Features;
+
+    /// The shape itself.
+    fn single() -> Self;
 
     /// For `batch` images.
     fn batched<B: Dim>(batch: B) -> Self::Batched<B>;
@@ -26,6 +31,11 @@ pub trait Features {
 
 impl<const C: usize, const H: usize, const W: usize> Features for (Const<C>, Const<H>, Const<W>) {
     type Batched<B: Dim> = (B, Const<C>, Const<H>, Const<W>);
+    type Heat = (Const<1>, Const<H>, Const<W>);
+
+    fn single() -> Self {
+        Default::default()
+    }
 
     fn batched<B: Dim>(batch: B) -> Self::Batched<B> {
         (batch, Const, Const, Const)
@@ -34,6 +44,11 @@ impl<const C: usize, const H: usize, const W: usize> Features for (Const<C>, Con
 
 impl<const N: usize> Features for (Const<N>,) {
     type Batched<B: Dim> = (B, Const<N>);
+    type Heat = (Const<1>,);
+
+    fn single() -> Self {
+        Default::default()
+    }
 
     fn batched<B: Dim>(batch: B) -> Self::Batched<B> {
         (batch, Const)

@@ -85,7 +85,7 @@ impl Method {
 
 /// A step on one parameter.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Move {
+pub(crate) struct Move {
     pub method: Method,
     /// Counted from 1.
     pub step: u64,
@@ -102,7 +102,7 @@ const EXPONENT: u32 = 0x7f80_0000;
 
 /// Moves some numbers of a parameter and sets their gradients to zero. `slots` are what the method remembers. Gives whether
 /// all gradients were finite.
-pub(super) fn apply(rule: &Move, param: &mut [f32], gradient: &mut [f32], slots: &mut [&mut [f32]]) -> bool {
+pub(crate) fn apply(rule: &Move, param: &mut [f32], gradient: &mut [f32], slots: &mut [&mut [f32]]) -> bool {
     let Move { method, step, lr, weight_decay, scale, limit } = *rule;
     let (rate, decay) = (lr as f32, weight_decay as f32);
     // What is left of a moment's start at zero, after so many steps.

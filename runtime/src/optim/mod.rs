@@ -17,7 +17,7 @@ use crate::engine;
 use crate::net::named_shapes;
 use crate::weights::{Entry, StateDict};
 use dfdx::prelude::*;
-use method::Move;
+pub(crate) use method::{Move, apply};
 use std::marker::PhantomData;
 
 /// A parameter, as it is told to the rule that gives its options.

@@ -79,7 +79,7 @@ impl Image {
     }
 
     /// Moves the picture down and to the right; what comes in is zero.
-    fn shift(&mut self, [down, right]: [isize; 2]) {
+    pub(crate) fn shift(&mut self, [down, right]: [isize; 2]) {
         let [_, height, width] = self.shape;
         let source = self.values.clone();
         for (row, line) in self.values.chunks_exact_mut(width).enumerate() {
@@ -93,7 +93,7 @@ impl Image {
     }
 
     /// Turns the picture about its middle, against the clock, with bilinear interpolation; what comes in is zero.
-    fn rotate(&mut self, angle: f64) {
+    pub(crate) fn rotate(&mut self, angle: f64) {
         let [channels, height, width] = self.shape;
         let source = self.values.clone();
         let (sin, cos) = angle.sin_cos();

@@ -126,6 +126,9 @@ impl Drafting {
         let slot = self.nodes[input].slot;
         let (conv, plan) =
             self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
+        if self.is_given(conv) {
+            return None;
+        }
         let fused = plan.fused.is_none_or(|fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
         // Nothing that the convolution does not do itself may lie between.
         let mut chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);

@@ -1,0 +1,97 @@
+//! Backward passes that treat rectifiers in another way: the deconvnet and guided backpropagation.
+//!
+//! The signal goes back one layer at a time. Every layer sends it on by its own derivative (a max-pool to where its maximum
+//! was: the "switches"; a convolution through its transposed filters), rectifiers by a rule of the method. So both work on
+//! every network, with branches, normalisation and custom modules, without a backward pass of their own for any layer.
+
+use super::unit::ancestors;
+use super::{ExplainError, Subject, Unit, Volume, saliency};
+use crate::graph::{Activation, Graph, Op, Pool, PoolKind};
+use std::collections::BTreeMap;
+
+/// What a rectifier does with the signal that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Rectifies it, whatever the rectifier's input was (Zeiler and Fergus, 2013, section 2.1).
+    Deconvnet,
+    /// Rectifies it, and lets it pass only where the input was positive (Springenberg et al., 2014, section 3.4).
+    Guided,
+}
+
+/// What made the unit respond, `[C, H, W]`: its signal, 1, sent back to the pixels.
+///
+/// # Errors
+/// [`ExplainError::Method`] for a deconvnet on a network without max-pools, whose switches it needs, and for either on a network
+/// without rectifiers; when the picture is not the network's, or the device fails.
+pub fn reconstruct(subject: &dyn Subject, unit: Unit, picture: &Volume, rule: Rule) -> Result<Volume, ExplainError> {
+    let graph = subject.graph();
+    let shape = graph.input().chw();
+    let picture = picture.of_shape(graph.name, shape)?;
+    fits(graph, unit.node, rule)?;
+    let nodes = ancestors(graph, unit.node);
+    let mut known: BTreeMap<usize, Vec<f32>> =
+        nodes.iter().copied().zip(subject.values(&[(0, &picture.values)], &nodes)?).collect();
+    known.insert(0, picture.values.clone());
+    let mut signals = BTreeMap::from([(unit.node, unit.weights(graph, &known[&unit.node]))]);
+    for id in nodes.into_iter().rev() {
+        let Some(mut signal) = signals.remove(&id) else { continue };
+        let node = &graph.nodes[id];
+        let mut inputs = node.inputs.to_vec();
+        inputs.dedup();
+        if is_rectifier(&node.op) {
+            signal.iter_mut().for_each(|x| *x = x.max(0.0));
+            if rule == Rule::Deconvnet {
+                add(&mut signals, inputs[0], &signal);
+                continue;
+            }
+        }
+        let given: Vec<(usize, &[f32])> = inputs.iter().map(|input| (*input, &known[input][..])).collect();
+        let pulled = subject.pull(&given, id, &mut |_| signal.clone())?;
+        inputs.iter().zip(&pulled.gradients).for_each(|(input, gradient)| add(&mut signals, *input, gradient));
+    }
+    Ok(signals.remove(&0).map_or_else(|| Volume::filled(shape, 0.0), |values| Volume { shape, values }))
+}
+
+/// What of a picture made a unit respond, by each rule and, for comparison, by the plain gradient.
+///
+/// # Errors
+/// As [`reconstruct`].
+pub fn side_by_side(subject: &dyn Subject, unit: Unit, picture: &Volume) -> Result<[Volume; 3], ExplainError> {
+    let by = |rule| reconstruct(subject, unit, picture, rule);
+    Ok([by(Rule::Deconvnet)?, by(Rule::Guided)?, saliency::gradient(subject, unit, picture)?])
+}
+
+fn add(signals: &mut BTreeMap<usize, Vec<f32>>, node: usize, signal: &[f32]) {
+    match signals.get_mut(&node) {
+        Some(sum) => sum.iter_mut().zip(signal).for_each(|(sum, x)| *sum += x),
+        None => {
+            signals.insert(node, signal.to_vec());
+        }
+    }
+}
+
+fn is_rectifier(op: &Op) -> bool {
+    matches!(op, Op::Activation(Activation::Relu | Activation::Relu6))
+}
+
+/// Whether a method has a meaning for a network.
+fn fits(graph: &Graph, node: usize, rule: Rule) -> Result<(), ExplainError> {
+    let is_max_pool = |op: &Op| matches!(op, Op::Pool(Pool { kind: PoolKind::Max, .. }));
+    let any = |is: &dyn Fn(&Op) -> bool| graph.nodes.iter().any(|node| !node.auxiliary && is(&node.op));
+    let method = if rule == Rule::Deconvnet { "a deconvnet" } else { "guided backpropagation" };
+    let error = |needs, missing: &str, fits| {
+        Err(ExplainError::Method { method, needs, found: format!("{} has none{missing}", graph.name), fits })
+    };
+    if rule == Rule::Deconvnet && !any(&is_max_pool) {
+        return error("needs max-pools, which remember where their maximum was", "", vec!["guided", "gradient"]);
+    }
+    let before = ancestors(graph, node);
+    if !any(&is_rectifier) {
+        return error("changes the backward pass at rectifiers (relu, relu6)", "", vec!["gradient"]);
+    }
+    if !before.iter().any(|id| is_rectifier(&graph.nodes[*id].op)) && rule == Rule::Guided {
+        let layer = format!(" up to `{}`", graph.nodes[node].name);
+        return error("changes the backward pass at rectifiers (relu, relu6)", &layer, vec!["gradient"]);
+    }
+    Ok(())
+}

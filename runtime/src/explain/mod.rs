@@ -1,0 +1,125 @@
+//! What a network has learned: which part of a picture an answer rests on, what a layer responds to and what it forgets,
+//! which channel stands for what.
+//!
+//! Every method is a function of a network, a [`Unit`] (a class, a channel, one neuron) or a layer, and a picture, and gives
+//! numbers: a [`Volume`] or a small struct. [`Explain`] is the same with the types of dfdx and the taps of `cnn!`. How numbers
+//! become colours and pages is no business of this module; see [`crate::report`].
+//!
+//! Networks are looked at in evaluation mode, through [`Subject`], which is all that is compiled for each network. The methods
+//! that change the backward pass ([`backprop`]) walk back one layer at a time, each of them differentiated by the same
+//! executor as the whole; a second set of layers for explanations, as other tools have, would have to be kept right twice.
+
+pub mod backprop;
+pub mod cam;
+pub mod concepts;
+mod descent;
+pub mod field;
+pub mod invariance;
+pub mod invert;
+pub mod kernel;
+pub mod maximise;
+pub mod neighbours;
+pub mod occlusion;
+pub mod probe;
+pub mod responses;
+pub mod saliency;
+mod subject;
+mod typed;
+mod unit;
+mod volume;
+
+pub use subject::{Given, Lens, Pulled, Subject};
+pub use typed::Explain;
+pub use unit::{Place, Unit, last_map, layer};
+pub use volume::Volume;
+
+use crate::data::DataError;
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// No layer is called that.
+    #[error("{network} has no layer `{name}`{}; it has {}", hint.as_ref().map_or_else(String::new, |hint| format!(" (did you mean `{hint}`?)")), layers.join(", "))]
+    Layer {
+        /// Name of the network.
+        network: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The layer with the most similar name.
+        hint: Option<&'static str>,
+        /// Names of all layers.
+        layers: Vec<&'static str>,
+    },
+    /// The method has no meaning there.
+    #[error("{method} {needs}, and {found}{}", fitting(fits))]
+    Method {
+        /// The method.
+        method: &'static str,
+        /// What it needs.
+        needs: &'static str,
+        /// What there is.
+        found: String,
+        /// Layers or methods that would do.
+        fits: Vec<&'static str>,
+    },
+    /// A channel, class or position that is not there.
+    #[error("{what} {asked} of `{layer}` does not exist: its shape is {shape}, so there are 0 to {last}")]
+    Range {
+        /// Channel, row or column.
+        what: &'static str,
+        /// What was asked for.
+        asked: usize,
+        /// Name of the layer.
+        layer: &'static str,
+        /// Its shape.
+        shape: crate::graph::Shape,
+        /// The last one.
+        last: usize,
+    },
+    /// The numbers are not those of a picture for this network.
+    #[error("{network} takes pictures of shape {expected:?} (channels, height, width), and this one has {found:?}")]
+    Picture {
+        /// Name of the network.
+        network: &'static str,
+        /// `[C, H, W]`
+        expected: [usize; 3],
+        /// `[C, H, W]`
+        found: [usize; 3],
+    },
+    /// An option without a meaning.
+    #[error("{what} is {found}; {expected}")]
+    Option {
+        /// Its name.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// There are too few pictures, concepts or classes.
+    #[error("{0}")]
+    TooFew(String),
+    /// The network gives no finite numbers for this picture.
+    #[error(
+        "`{layer}` of {network} gives values that are no finite numbers: were its weights trained, or do they come from elsewhere?"
+    )]
+    NotFinite {
+        /// Name of the network.
+        network: &'static str,
+        /// Name of the layer.
+        layer: &'static str,
+    },
+    /// Pictures cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The device failed, most likely for want of memory.
+    #[error("the device failed: {0}")]
+    Device(String),
+}
+
+fn fitting(fits: &[&'static str]) -> String {
+    if fits.is_empty() { String::new() } else { format!("; try {}", fits.join(", ")) }
+}
+
+/// Hears how far a long method is: steps that are done, of how many.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
