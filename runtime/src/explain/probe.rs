@@ -207,7 +207,7 @@ mod tests {
     fn the_test_is_that_of_scipy() {
         // scipy.stats.ttest_ind([0.9, 0.8, 1.0, 0.7], [0.5, 0.4, 0.7, 0.45, 0.6], equal_var=False).pvalue
         let p = welch(&[0.9, 0.8, 1.0, 0.7], &[0.5, 0.4, 0.7, 0.45, 0.6]);
-        assert!((p - 0.009_062_376_4).abs() < 1e-6, "{p}");
+        assert!((p - 0.008_044_933_9).abs() < 1e-6, "{p}");
         assert_eq!((welch(&[1.0, 1.0], &[1.0, 1.0]), welch(&[1.0, 1.0], &[0.5, 0.5])), (1.0, 0.0));
     }
 

@@ -1,15 +1,18 @@
-//! What a run leaves for people and programs to look at, as callbacks of the trainer: a log of JSON lines, TensorBoard's event
-//! files, and one page.
+//! What is left for people and programs to look at. Of a training run, as callbacks of the trainer: a log of JSON lines,
+//! TensorBoard's event files, and one page. Of a network that was explained: pictures, numbers, and one page.
 
 mod chart;
 mod environment;
 mod events;
+mod finding;
 mod log;
 mod page;
+pub mod paint;
 mod style;
 
 pub use environment::environment;
 pub use events::TensorBoard;
+pub use finding::{Chart, Figure, Finding, Table, page, png};
 pub use log::{JsonLines, Line};
 pub use page::Page;
 

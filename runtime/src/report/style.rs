@@ -2,8 +2,8 @@
 
 /// The style sheet.
 pub(super) const STYLE: &str = "
-:root{color-scheme:light dark;--bg:#fbfbfa;--card:#fff;--ink:#1d2329;--quiet:#66707a;--line:#e3e6e8;--a:#1769c2;--b:#c2491a;--c:#2f8a4c;--heat:23,105,194;--wrong:194,73,26}
-@media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2024;--ink:#e6e9ec;--quiet:#98a2ab;--line:#30363c;--a:#6aaef5;--b:#f08a5d;--c:#6cc98a;--heat:106,174,245;--wrong:240,138,93}}
+:root{color-scheme:light dark;--bg:#fbfbfa;--card:#fff;--ink:#1d2329;--quiet:#66707a;--line:#e3e6e8;--a:#1769c2;--b:#c2491a;--c:#2f8a4c;--d:#7b4fb5;--e:#8a6d00;--f:#5d6873;--heat:23,105,194;--wrong:194,73,26}
+@media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2024;--ink:#e6e9ec;--quiet:#98a2ab;--line:#30363c;--a:#6aaef5;--b:#f08a5d;--c:#6cc98a;--d:#b79af0;--e:#d8b94a;--f:#a7b2bc;--heat:106,174,245;--wrong:240,138,93}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:1080px;margin:0 auto;padding:24px 16px 64px}
@@ -14,10 +14,10 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}
 .two section{margin-top:0}.two{margin-top:16px}
 .chart{width:100%;height:auto;display:block}.chart text{font-size:12px;fill:var(--quiet)}.grid{stroke:var(--line)}
-polyline{fill:none;stroke-width:2;stroke-linejoin:round}polyline.a{stroke:var(--a)}polyline.b{stroke:var(--b)}polyline.c{stroke:var(--c)}
-circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--c)}
+polyline{fill:none;stroke-width:2;stroke-linejoin:round}polyline.a{stroke:var(--a)}polyline.b{stroke:var(--b)}polyline.c{stroke:var(--c)}polyline.d{stroke:var(--d)}polyline.e{stroke:var(--e)}polyline.f{stroke:var(--f)}
+circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--c)}circle.d{fill:var(--d)}circle.e{fill:var(--e)}circle.f{fill:var(--f)}
 .legend{margin:.4em 0 0;font-size:.9rem}.legend span{margin-right:18px}.legend i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin-right:6px}
-i.a{background:var(--a)}i.b{background:var(--b)}i.c{background:var(--c)}
+i.a{background:var(--a)}i.b{background:var(--b)}i.c{background:var(--c)}i.d{background:var(--d)}i.e{background:var(--e)}i.f{background:var(--f)}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 th,td{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{font-weight:600}
 th[scope=row],td.text{text-align:left}td.text{white-space:normal;overflow-wrap:anywhere}
@@ -26,6 +26,9 @@ caption{text-align:left;padding-bottom:6px;font-size:.9rem}
 summary{cursor:pointer;color:var(--a)}details{margin-top:10px}
 .pictures{display:flex;flex-wrap:wrap;gap:14px;padding:0;margin:0;list-style:none}.pictures li{width:118px;font-size:.85rem;line-height:1.3}
 .pictures img{width:118px;height:118px;object-fit:contain;image-rendering:pixelated;background:#000;border-radius:6px;display:block;margin-bottom:4px}
+h3{font-size:1rem;margin:1em 0 .4em}nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;padding:0;list-style:none}a{color:var(--a)}a:focus-visible{outline:2px solid var(--a);outline-offset:2px}
+.skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--card);padding:6px}.note{border-left:3px solid var(--b);padding-left:10px}
+.figures{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start}figure{margin:0;max-width:100%}figure img{max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px;display:block}figcaption{font-size:.85rem;color:var(--quiet);max-width:34em;line-height:1.35;margin-top:4px;width:min-content;min-width:min(100%,150px)}
 @media print{body{background:#fff}section{break-inside:avoid}}
 ";
 

@@ -144,7 +144,8 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    pub(crate) fn from_logits(logits: &[f32]) -> Self {
+    /// The softmax of logits.
+    pub fn from_logits(logits: &[f32]) -> Self {
         Prediction { probabilities: log_softmax(logits).into_iter().map(f32::exp).collect() }
     }
 

@@ -130,7 +130,8 @@ pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// How pictures become what a network takes, as its weight file says; as MNIST's do where it says nothing.
+/// How pictures become what a network takes, as its weight file says; where it says nothing, as MNIST's do or, in colour,
+/// ImageNet's, which is what torchvision's files were trained with.
 pub fn pipeline(graph: &Graph, about: &Metadata) -> Result<Pipeline, Box<dyn Error>> {
     let shape = graph.input().chw();
     let numbers = |key: &str| -> Option<Vec<f32>> {
@@ -142,10 +143,20 @@ pub fn pipeline(graph: &Graph, about: &Metadata) -> Result<Pipeline, Box<dyn Err
     };
     let normalisation = match (numbers("mean"), numbers("std")) {
         (Some(mean), Some(std)) if std.iter().all(|x| *x > 0.0) => Normalisation { mean, std },
+        _ if shape[0] == 3 => Normalisation::named("imagenet", 3)?,
         _ => Normalisation::named("mnist", shape[0])?,
     };
     let fit = about.get("fit").and_then(|fit| fit.parse().ok()).unwrap_or(Fit::Auto);
     Ok(Pipeline::plain(shape, fit, normalisation))
+}
+
+/// Names of a network's classes, as its weight file says; numbers where it says nothing.
+pub fn classes(graph: &Graph, about: &Metadata) -> Vec<String> {
+    match about.get("classes") {
+        // Older files have them between commas.
+        Some(names) => serde_json::from_str(names).unwrap_or_else(|_| names.split(',').map(String::from).collect()),
+        None => (0..graph.output_shape().len()).map(|class| class.to_string()).collect(),
+    }
 }
 
 /// Where a network's weights are kept unless the user says otherwise.

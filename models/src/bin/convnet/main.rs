@@ -12,6 +12,8 @@ mod data;
 mod devices;
 mod diagram;
 mod eval;
+mod explain;
+mod filter;
 mod golden;
 mod models;
 mod options;
@@ -42,6 +44,10 @@ enum Command {
     Eval(eval::Arguments),
     /// Tell what is on pictures
     Predict(predict::Arguments),
+    /// See what a network has learned
+    Explain(Box<explain::Arguments>),
+    /// Apply a filter made by hand to a picture
+    Filter(filter::Arguments),
     /// Look at a dataset, and at what augmentation makes of it
     Data(data::Arguments),
     /// List the networks that there are
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Explain(arguments) => explain::run(*arguments),
+        Command::Filter(arguments) => filter::run(arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),

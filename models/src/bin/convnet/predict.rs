@@ -35,7 +35,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Invert {
+pub enum Invert {
     /// If the border of the picture is bright
     Auto,
     /// Always
@@ -83,11 +83,7 @@ impl Task for Predict {
         let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
         let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
-        let names: Vec<String> = match about.get("classes") {
-            // Older files have them between commas.
-            Some(names) => serde_json::from_str(names).unwrap_or_else(|_| names.split(',').map(String::from).collect()),
-            None => (0..N::GRAPH.output_shape().len()).map(|class| class.to_string()).collect(),
-        };
+        let names = common::classes(N::GRAPH, &about);
         let pipeline = common::pipeline(N::GRAPH, &about)?;
         let picture = about.get("picture").and_then(|shape| serde_json::from_str(shape).ok());
         let mut answers = Vec::new();
@@ -128,7 +124,7 @@ fn text(answer: &Answer) -> String {
 
 /// A picture as those for training were. If they were grey ones of one size, `data`, it is brought to that first and, where its
 /// ground is bright, inverted. Says whether it was, too.
-fn read(
+pub fn read(
     path: &Path,
     pipeline: &Pipeline,
     data: Option<[usize; 3]>,

@@ -1,0 +1,162 @@
+//! Maps over the picture: what an answer depends on.
+
+use super::Method;
+use super::context::{Context, Shown};
+use convnet::explain::backprop::{Rule, reconstruct};
+use convnet::explain::occlusion::{Occlusion, occlusion};
+use convnet::explain::saliency::{Path, SmoothGrad, gradient, gradient_times_input, integrated_gradients, smooth_grad};
+use convnet::explain::{Volume, cam};
+use convnet::report::{Finding, paint};
+use std::error::Error;
+
+type Found = Result<Finding, Box<dyn Error>>;
+
+/// Adds the picture and a map `[C, H, W]` of it: signed, as the sum over colours, and absolute, as the largest of them.
+fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volume, what: &str) {
+    let name = &shown.name;
+    finding.figure(name, context.says(shown), paint::legible(&context.photo(shown)));
+    let image = paint::legible(&paint::signed(&map.summed()));
+    finding.map(&format!("{name}-signed"), format!("{what}: red speaks for it, blue against it"), image, map);
+    let image = paint::legible(&paint::strength(&map.flattened()));
+    finding.figure(&format!("{name}-absolute"), format!("{what}: how much each pixel matters"), image);
+}
+
+pub fn gradients(context: &Context<'_>, method: Method) -> Found {
+    let mut finding = match method {
+        Method::Gradient => Finding::new(
+            "gradient",
+            "Gradient",
+            "How much the answer would change if a pixel did (Simonyan et al., 2013). It shows what the network is sensitive to, which is \
+             not quite what it has seen.",
+        ),
+        Method::GradientInput => Finding::new(
+            "gradient-input",
+            "Gradient times input",
+            "Each pixel's share in the answer, were the network linear around this picture (Shrikumar et al., 2016). What is zero in the \
+             network's eyes, grey after normalisation, gets no share.",
+        ),
+        Method::SmoothGrad => Finding::new(
+            "smooth-grad",
+            "SmoothGrad",
+            "The mean gradient over 32 copies of the picture with noise (Smilkov et al., 2017): what stays is less ragged than one gradient.",
+        ),
+        _ => Finding::new(
+            "integrated",
+            "Integrated gradients",
+            "What each pixel adds to the answer on the way from a black picture to this one (Sundararajan et al., 2017). The shares add up to the \
+             difference between both answers.",
+        ),
+    };
+    for shown in &context.pictures {
+        let (unit, what) = context.unit(shown)?;
+        let (subject, picture) = (context.subject, &shown.picture);
+        let map = match method {
+            Method::Gradient => gradient(subject, unit, picture)?,
+            Method::GradientInput => gradient_times_input(subject, unit, picture)?,
+            Method::SmoothGrad => {
+                let options = SmoothGrad { seed: context.arguments.seed, ..SmoothGrad::default() };
+                context.watched("smooth-grad", |progress| smooth_grad(subject, unit, picture, options, progress))?
+            }
+            _ => {
+                let black = Volume::black(picture.shape, &context.pipeline.normalisation);
+                let steps = context.arguments.steps.map_or(Path::default().steps, |steps| steps as usize);
+                let path = Path { steps, ..Path::default() };
+                let found = context.watched("integrated", |progress| {
+                    integrated_gradients(subject, unit, picture, &black, path, progress)
+                })?;
+                if found.gap() > path.tolerance {
+                    let gap = 100.0 * found.gap();
+                    finding.notes.push(format!(
+                        "{}: after {} steps the shares are {gap:.1} % off the difference",
+                        shown.name, found.steps
+                    ));
+                }
+                found.map
+            }
+        };
+        both(&mut finding, context, shown, &map, &what);
+    }
+    Ok(finding)
+}
+
+pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
+    let mut finding = match rule {
+        Rule::Deconvnet => Finding::new(
+            "deconvnet",
+            "Deconvnet",
+            "What in the picture made the strongest neuron of a channel respond (Zeiler and Fergus, 2013): its signal goes back through \
+             the switches of max-pools, rectifiers and transposed filters. Beside it guided backpropagation of the same neuron.",
+        ),
+        Rule::Guided => Finding::new(
+            "guided",
+            "Guided backpropagation",
+            "Like the deconvnet, but the signal passes a rectifier only where the picture had opened it (Springenberg et al., 2014). Clear \
+             pictures; they tell more about the picture than about the class.",
+        ),
+    };
+    for shown in &context.pictures {
+        let (unit, what) = context.neuron(shown, context.last_map()?)?;
+        let name = &shown.name;
+        finding.figure(name, context.says(shown), paint::legible(&context.photo(shown)));
+        let rules = match rule {
+            Rule::Deconvnet => vec![(rule, "deconvnet"), (Rule::Guided, "guided")],
+            Rule::Guided => vec![(rule, "guided")],
+        };
+        for (rule, word) in rules {
+            let map = reconstruct(context.subject, unit, &shown.picture, rule)?;
+            let image = match map.shape[0] {
+                3 => paint::stretched(&map),
+                _ => paint::signed(&map.summed()),
+            };
+            finding.map(&format!("{name}-{word}"), format!("{what}, {word}"), paint::legible(&image), &map);
+        }
+    }
+    Ok(finding)
+}
+
+pub fn grad_cam(context: &Context<'_>) -> Found {
+    let node = context.layer_or(context.last_map()?)?;
+    let layer = context.graph().nodes[node].name;
+    let mut finding = Finding::new(
+        "grad-cam",
+        "Grad-CAM",
+        "Where a layer has seen what speaks for the class (Selvaraju et al., 2016): its channels, weighted by how much the class leans on \
+         each. Coarse, since it has the layer's resolution.",
+    );
+    for shown in &context.pictures {
+        let class = context.asked_class()?.unwrap_or(shown.said.0);
+        let unit = convnet::explain::Unit::class(context.graph(), class)?;
+        let map = cam::grad_cam(context.subject, node, unit, &shown.picture)?;
+        let [_, height, width] = shown.picture.shape;
+        let photo = context.photo(shown);
+        finding.figure(&shown.name, context.says(shown), paint::legible(&photo));
+        let image = paint::legible(&paint::over(&photo, &map.resized([height, width])));
+        let caption = format!("class {} at {layer}: bright is where it was seen", context.class(class));
+        finding.map(&format!("{}-cam", shown.name), caption, image, &map);
+    }
+    Ok(finding)
+}
+
+pub fn hidden(context: &Context<'_>) -> Found {
+    let mut finding = Finding::new(
+        "occlusion",
+        "Occlusion",
+        "A square is moved over the picture, and the answer is asked each time (Zeiler and Fergus, 2013). Red: hiding this makes the answer \
+         weaker; blue: stronger. No gradient is involved.",
+    );
+    let [channels, height, width] = context.graph().input().chw();
+    let patch = context.arguments.patch.map_or((height.min(width) / 14).max(4), |patch| patch as usize);
+    let stride = context.arguments.stride.map_or((patch / 2).max(1), |stride| stride as usize);
+    // With what pictures have around them: black digits' ground, or grey, which is the mean of photographs.
+    let cover = (0..channels).map(|c| if channels == 1 { context.pipeline.normalisation.range(c)[0] } else { 0.0 });
+    let options = Occlusion { patch, stride, cover: cover.collect() };
+    for shown in &context.pictures {
+        let (unit, what) = context.unit(shown)?;
+        let map = context
+            .watched("occlusion", |progress| occlusion(context.subject, unit, &shown.picture, &options, progress))?;
+        finding.figure(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        let caption = format!("{what}, with a square of {patch} pixels every {stride}");
+        finding.map(&format!("{}-occlusion", shown.name), caption, paint::legible(&paint::signed(&map)), &map);
+    }
+    Ok(finding)
+}

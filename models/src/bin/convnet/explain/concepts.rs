@@ -1,0 +1,252 @@
+//! What a network tells apart: neighbours in the space of a layer, channels that stand for concepts, concepts that a class
+//! leans on.
+
+use super::context::Context;
+use convnet::data::{decode, fit};
+use convnet::explain::concepts::{Concept, Marked, detectors, dissect};
+use convnet::explain::neighbours::{Index, features_of};
+use convnet::explain::probe::{Tcav, tcav};
+use convnet::explain::{Unit, Volume};
+use convnet::graph::{Op, Shape};
+use convnet::report::{Finding, Table, paint};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+type Found = Result<Finding, Box<dyn Error>>;
+
+/// Neighbours that are shown.
+const NEAREST: usize = 6;
+
+pub fn alike(context: &Context<'_>) -> Found {
+    let graph = context.graph();
+    let loader = context.loader()?;
+    let test = context.test()?.clone();
+    // The layer before the output's linear one: what the network has made of a picture.
+    let last = (1..graph.output).rev().find(|id| {
+        !graph.nodes[*id].auxiliary
+            && matches!(graph.nodes[*id].shape, Shape::Vector(_))
+            && *id != graph.nodes[graph.output].inputs[0]
+    });
+    let before = graph.nodes[graph.output].inputs.first().copied().filter(|id| *id != 0);
+    let node = context.layer_or(before.or(last).unwrap_or(graph.output))?;
+    let name = graph.nodes[node].name;
+    let by_layer = context.watched("features", |progress| Index::new(context.subject, node, &loader, progress))?;
+    let by_pixel = Index::new(context.subject, 0, &loader, &mut |_, _| {})?;
+    let mut finding = Finding::new(
+        "neighbours",
+        "Nearest neighbours",
+        "For each picture the nearest ones of the test set: above by a layer's values, below by pixels (Krizhevsky et al., 2012). What the layer puts \
+         together, it takes to be alike.",
+    );
+    let shape = graph.input().chw();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for shown in &context.pictures {
+        let mut images = Vec::new();
+        let mut labels = Vec::new();
+        for index in [(&by_layer, node), (&by_pixel, 0)] {
+            let features = features_of(context.subject, index.1, &shown.picture)?;
+            let same = |i: &usize| index.0.features(*i) == &features[..];
+            let own = (0..index.0.labels.len()).find(same).map(|i| index.0.indices[i]);
+            images.push(context.photo(shown));
+            for near in index.0.nearest(&features, NEAREST, own) {
+                let mut pixels = Vec::new();
+                context.pipeline.extend(test.picture(near.index)?, &mut rng, &mut pixels)?;
+                images.push(paint::photo(&Volume::new(shape, pixels), &context.pipeline.normalisation));
+                labels.push(test.classes()[near.label].clone());
+            }
+        }
+        let (by_layer, by_pixel) = labels.split_at(labels.len() / 2);
+        let caption = format!(
+            "{}, then its neighbours in {name} ({}) and, below, in pixels ({})",
+            shown.name,
+            by_layer.join(" "),
+            by_pixel.join(" ")
+        );
+        finding.figure(&shown.name, caption, paint::sheet(&images, NEAREST + 1));
+    }
+    let queries = by_layer.labels.len().min(500);
+    let rates = [by_layer.agreement(NEAREST, queries), by_pixel.agreement(NEAREST, queries)];
+    finding.tables.push(Table {
+        caption: format!(
+            "How often one of the {NEAREST} nearest among {} pictures is of the same class, over {queries} of them",
+            by_layer.labels.len()
+        ),
+        head: vec!["space".into(), "same class".into()],
+        rows: [name, "pixels"]
+            .iter()
+            .zip(rates)
+            .map(|(name, rate)| vec![name.to_string(), format!("{:.1} %", 100.0 * rate)])
+            .collect(),
+    });
+    finding.arrays.push(("agreement".into(), Volume::new([2, 1, 1], rates.map(|x| x as f32).to_vec())));
+    Ok(finding)
+}
+
+/// Pictures of each concept, at most.
+const PICTURES: usize = 200;
+
+/// The concepts of a folder, or the classes of the test set.
+fn concepts(context: &Context<'_>) -> Result<Vec<Concept>, Box<dyn Error>> {
+    let Some(folder) = &context.arguments.concepts else {
+        let mut concepts: Vec<Concept> =
+            context.test()?.classes().iter().map(|name| Concept { name: name.clone(), pictures: Vec::new() }).collect();
+        for (picture, label) in context.many(usize::MAX)? {
+            if concepts[label].pictures.len() < PICTURES {
+                concepts[label].pictures.push(Marked { picture, mask: None });
+            }
+        }
+        concepts.retain(|concept| !concept.pictures.is_empty());
+        return Ok(concepts);
+    };
+    let mut concepts = Vec::new();
+    for path in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+        let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into());
+        let (images, masks) = (path.join("images"), path.join("masks"));
+        let has_masks = images.is_dir() && masks.is_dir();
+        let mut pictures = Vec::new();
+        for file in
+            entries(if has_masks { &images } else { &path })?.iter().filter(|file| is_picture(file)).take(PICTURES)
+        {
+            let mask = match has_masks {
+                true => Some(mask(context, &twin(&masks, file)?)?),
+                false => None,
+            };
+            pictures.push(Marked { picture: picture(context, file)?, mask });
+        }
+        concepts.push(Concept { name, pictures });
+    }
+    if concepts.is_empty() {
+        return Err(format!("{} has no folder for a concept", folder.display()).into());
+    }
+    Ok(concepts)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let list = std::fs::read_dir(folder).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+    let mut entries = list.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    entries.sort();
+    Ok(entries)
+}
+
+fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+/// The mask of a picture: the file of the same name, whatever its ending.
+fn twin(masks: &Path, file: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let found = entries(masks)?.into_iter().find(|mask| mask.file_stem() == file.file_stem());
+    found.ok_or_else(|| format!("{} has no mask in {}", file.display(), masks.display()).into())
+}
+
+fn picture(context: &Context<'_>, file: &Path) -> Result<Volume, Box<dyn Error>> {
+    let mut pixels = Vec::new();
+    context.pipeline.extend(decode::read(file)?, &mut ChaCha8Rng::seed_from_u64(0), &mut pixels)?;
+    Ok(Volume::new(context.pipeline.shape, pixels))
+}
+
+/// What is brighter than half, brought to the network's size as its picture is.
+fn mask(context: &Context<'_>, file: &Path) -> Result<Vec<bool>, Box<dyn Error>> {
+    let [_, height, width] = context.pipeline.shape;
+    let mask = fit::fitted(decode::read(file)?, [1, height, width], context.pipeline.fit)?;
+    Ok(mask.pixels.iter().map(|x| *x > 127).collect())
+}
+
+pub fn meanings(context: &Context<'_>) -> Found {
+    let concepts = concepts(context)?;
+    let node = context.layer_or(context.last_map()?)?;
+    let name = context.graph().nodes[node].name;
+    let scores = context.watched("dissect", |progress| dissect(context.subject, node, &concepts, progress))?;
+    let mut finding = Finding::new(
+        "dissect",
+        "Which channel stands for what",
+        "Each channel of a layer is held against each concept, in the way of network dissection (Bau et al., 2017). AUC: how surely a picture of the \
+         concept drives the channel more than another picture does; 0.5 is chance. IoU, where masks are given: how well the channel's strongest \
+         pixels cover the concept.",
+    );
+    let mut rows = Vec::new();
+    for (concept, best) in concepts.iter().zip(detectors(&scores, 3)?) {
+        for score in best {
+            let iou = score.iou.map_or("–".into(), |iou| format!("{iou:.3}"));
+            rows.push(vec![concept.name.clone(), score.channel.to_string(), format!("{:.3}", score.auc), iou]);
+        }
+    }
+    finding.tables.push(Table {
+        caption: format!("The three channels of {name} that tell each concept best, over {} concepts", concepts.len()),
+        head: ["concept", "channel", "AUC", "IoU"].map(String::from).to_vec(),
+        rows,
+    });
+    let auc = scores.iter().flat_map(|channel| channel.iter().map(|score| score.auc as f32)).collect();
+    let shape = [scores.len(), concepts.len(), 1];
+    finding.arrays.push(("AUC by channel and concept".into(), Volume::new(shape, auc)));
+    if scores.iter().flatten().any(|score| score.iou.is_some()) {
+        let iou =
+            scores.iter().flat_map(|channel| channel.iter().map(|score| score.iou.map_or(f32::NAN, |x| x as f32)));
+        finding.arrays.push(("IoU by channel and concept".into(), Volume::new(shape, iou.collect())));
+    }
+    Ok(finding)
+}
+
+/// Pictures of a class that a concept is tested on.
+const TESTED: usize = 40;
+/// Below this, a difference is taken to be more than chance.
+const SIGNIFICANT: f64 = 0.05;
+
+pub fn leanings(context: &Context<'_>) -> Found {
+    let graph = context.graph();
+    let before = (1..graph.output).filter(|id| !graph.nodes[*id].auxiliary);
+    let default = before.filter(|id| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add)).last();
+    let node = context.layer_or(default.unwrap_or(graph.nodes[graph.output].inputs[0]))?;
+    let concepts = concepts(context)?;
+    let many = context.many(usize::MAX)?;
+    let class = context.asked_class()?.or(context.pictures.first().map(|shown| shown.said.0)).unwrap_or(0);
+    let unit = Unit::class(graph, class)?;
+    let of_class: Vec<Volume> =
+        many.iter().filter(|(_, label)| *label == class).take(TESTED).map(|(picture, _)| picture.clone()).collect();
+    let mut finding = Finding::new(
+        "tcav",
+        "Which concepts a class leans on",
+        "A linear probe finds the direction of a concept in a layer; the score is the share of the class's pictures whose answer rises along it \
+         (Kim et al., 2017). Held against probes between random pictures: only what chance hardly gives counts.",
+    );
+    let name = graph.nodes[node].name;
+    let mut rows = Vec::new();
+    let mut scores = Vec::new();
+    let total = concepts.len();
+    for (i, concept) in concepts.iter().enumerate() {
+        let own: Vec<Volume> = concept.pictures.iter().take(60).map(|marked| marked.picture.clone()).collect();
+        let others: Vec<Volume> = many
+            .iter()
+            .filter(|(picture, _)| !own.contains(picture))
+            .take(150)
+            .map(|(picture, _)| picture.clone())
+            .collect();
+        let options = Tcav { seed: context.arguments.seed, ..Tcav::default() };
+        let what = format!("tcav {}/{total}", i + 1);
+        let found = context.watched(&what, |progress| {
+            tcav(context.subject, node, unit, [&own, &others, &of_class], options, progress)
+        })?;
+        let chance = found.chance.iter().sum::<f64>() / found.chance.len() as f64;
+        // As many tests as concepts: by chance alone one in twenty would pass.
+        let verdict = match found.p * total as f64 {
+            p if p >= SIGNIFICANT => "no more than chance",
+            _ if found.score() > chance => "leans on it",
+            _ => "leans away from it",
+        };
+        let accuracy = format!("{:.0} %", 100.0 * found.accuracy);
+        let (score, chance, p) = (format!("{:.2}", found.score()), format!("{chance:.2}"), format!("{:.1e}", found.p));
+        rows.push(vec![concept.name.clone(), accuracy, score, chance, p, verdict.into()]);
+        scores.push(found.score() as f32);
+    }
+    finding.tables.push(Table {
+        caption: format!(
+            "Class {} at {name}; significance by Welch's t-test, Bonferroni over {total} concepts",
+            context.class(class)
+        ),
+        head: ["concept", "probe's accuracy", "score", "by chance", "p", "verdict"].map(String::from).to_vec(),
+        rows,
+    });
+    finding.arrays.push(("score by concept".into(), Volume::new([scores.len(), 1, 1], scores)));
+    Ok(finding)
+}

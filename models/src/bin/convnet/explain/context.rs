@@ -1,0 +1,164 @@
+//! What all methods share: the network, the pictures to look at, the choice of layers and units, a progress bar.
+
+use super::Arguments;
+use convnet::data::{Dataset, Loader, LoaderOptions, Pipeline, Sampling, Split, Subset};
+use convnet::explain::{ExplainError, Place, Subject, Unit, Volume, last_map, layer};
+use convnet::graph::{Graph, Shape};
+use convnet::report::paint;
+use image::RgbImage;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A picture to look at.
+pub struct Shown {
+    /// For names of files.
+    pub name: String,
+    /// `[C, H, W]`, as the network takes it.
+    pub picture: Volume,
+    /// What the network says: the most probable class, and how probable it is.
+    pub said: (usize, f32),
+}
+
+/// Everything that a method may ask for.
+pub struct Context<'a> {
+    pub arguments: &'a Arguments,
+    pub subject: &'a dyn Subject,
+    pub classes: Vec<String>,
+    pub pipeline: Pipeline,
+    pub pictures: Vec<Shown>,
+    /// Where there is one that fits the network.
+    pub data: Option<Split>,
+}
+
+/// How long something takes before it shows a bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Context<'_> {
+    pub fn graph(&self) -> &'static Graph {
+        self.subject.graph()
+    }
+
+    /// The layer that was asked for, or another one.
+    pub fn layer_or(&self, other: usize) -> Result<usize, ExplainError> {
+        self.arguments.layer.as_ref().map_or(Ok(other), |name| layer(self.graph(), name))
+    }
+
+    /// The last feature map of more than one pixel.
+    pub fn last_map(&self) -> Result<usize, ExplainError> {
+        last_map(self.graph()).ok_or_else(|| ExplainError::Method {
+            method: "this method",
+            needs: "needs feature maps",
+            found: format!("{} has none of more than one pixel", self.graph().name),
+            fits: vec!["gradient", "integrated", "maximise"],
+        })
+    }
+
+    /// The class that was asked for, by name or number.
+    pub fn asked_class(&self) -> Result<Option<usize>, Box<dyn Error>> {
+        let Some(class) = &self.arguments.class else { return Ok(None) };
+        if let Some(index) = self.classes.iter().position(|name| name == class) {
+            return Ok(Some(index));
+        }
+        match class.parse() {
+            Ok(index) => Ok(Some(Unit::class(self.graph(), index)?.channel)),
+            Err(_) => {
+                let some: Vec<&str> = self.classes.iter().take(20).map(String::as_str).collect();
+                Err(format!("no class is called `{class}`; there are {}", some.join(", ")).into())
+            }
+        }
+    }
+
+    /// What is asked about a picture: a channel of the layer if one was named, else a class; with words for it.
+    pub fn unit(&self, shown: &Shown) -> Result<(Unit, String), Box<dyn Error>> {
+        if self.arguments.layer.is_none() && self.arguments.channel.is_none() {
+            let class = self.asked_class()?.unwrap_or(shown.said.0);
+            return Ok((Unit::class(self.graph(), class)?, format!("class {}", self.class(class))));
+        }
+        self.neuron(shown, self.last_map()?)
+    }
+
+    /// A neuron of the layer that was asked for, or of `other`: in the channel that was asked for or is strongest, at the place that was
+    /// asked for or is strongest.
+    pub fn neuron(&self, shown: &Shown, other: usize) -> Result<(Unit, String), Box<dyn Error>> {
+        let (graph, node) = (self.graph(), self.layer_or(other)?);
+        let place = self.arguments.at.map_or(Place::Strongest, Place::At);
+        let channel = match self.arguments.channel {
+            Some(channel) => channel,
+            None => {
+                let values = self.subject.values(&[(0, &shown.picture.values)], &[node])?.remove(0);
+                let [_, height, width] = graph.nodes[node].shape.chw();
+                let best = (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]));
+                best.unwrap_or(0) / (height * width)
+            }
+        };
+        let unit = Unit::new(graph, node, channel, place)?;
+        let at = match (place, graph.nodes[node].shape) {
+            (_, Shape::Vector(_)) => String::new(),
+            (Place::At([y, x]), _) => format!(" at row {y}, column {x}"),
+            _ => ", strongest neuron".into(),
+        };
+        Ok((unit, format!("{} channel {channel}{at}", graph.nodes[node].name)))
+    }
+
+    pub fn class(&self, class: usize) -> String {
+        self.classes.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// The picture in its own colours.
+    pub fn photo(&self, shown: &Shown) -> RgbImage {
+        paint::photo(&shown.picture, &self.pipeline.normalisation)
+    }
+
+    /// What the picture is, in words.
+    pub fn says(&self, shown: &Shown) -> String {
+        let (class, probability) = shown.said;
+        format!("{}: {} ({:.1} %)", shown.name, self.class(class), probability * 100.0)
+    }
+
+    /// The test set.
+    pub fn test(&self) -> Result<&Arc<dyn Dataset>, Box<dyn Error>> {
+        let missing = "this method looks at many pictures: name a dataset by --data";
+        self.data.as_ref().map(|split| &split.test).ok_or_else(|| missing.into())
+    }
+
+    /// The first pictures of the test set, as many as were asked for.
+    pub fn loader(&self) -> Result<Loader, Box<dyn Error>> {
+        let data: Arc<dyn Dataset> = Arc::new(Subset::first(self.test()?.clone(), self.arguments.limit as usize));
+        let options = LoaderOptions { batch: 64, sampling: Sampling::InOrder, ..LoaderOptions::default() };
+        Ok(Loader::new(data, self.pipeline.clone(), options))
+    }
+
+    /// Pictures of the test set with their classes, as many as were asked for or `most`.
+    pub fn many(&self, most: usize) -> Result<Vec<(Volume, usize)>, Box<dyn Error>> {
+        let shape = self.graph().input().chw();
+        let mut many = Vec::new();
+        for batch in self.loader()?.epoch(0, 0) {
+            let batch = batch?;
+            let images = batch.pixels.chunks_exact(shape.iter().product());
+            many.extend(images.zip(&batch.labels).map(|(x, label)| (Volume { shape, values: x.to_vec() }, *label)));
+            if many.len() >= most {
+                break;
+            }
+        }
+        many.truncate(most);
+        Ok(many)
+    }
+
+    /// Calls `work` with something to tell its progress to; a bar is shown once it has taken a second.
+    pub fn watched<T>(&self, what: &str, work: impl FnOnce(&mut dyn FnMut(usize, usize)) -> T) -> T {
+        let (bar, start) = (ProgressBar::new(0), Instant::now());
+        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}  {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        bar.set_prefix(what.to_string());
+        let outcome = work(&mut |done, total| {
+            if start.elapsed() > PATIENCE {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+            }
+        });
+        bar.finish_and_clear();
+        outcome
+    }
+}

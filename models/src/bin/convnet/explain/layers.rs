@@ -1,0 +1,339 @@
+//! What layers are like: filters, activations, silence, receptive fields, what drives them, what they keep and what they forget.
+
+use super::context::Context;
+use convnet::explain::field::effective;
+use convnet::explain::invariance::{Change, invariance, pooling};
+use convnet::explain::invert::{Invert, invert};
+use convnet::explain::maximise::{Maximise, maximise};
+use convnet::explain::responses::{activation, filters, sparsity, strongest_inputs};
+use convnet::explain::{ExplainError, Place, Unit, Volume};
+use convnet::graph::{Op, Shape};
+use convnet::report::{Chart, Finding, Table, paint};
+use image::RgbImage;
+use std::error::Error;
+
+type Found = Result<Finding, Box<dyn Error>>;
+
+/// Maps of a layer that are shown, at most.
+const MAPS: usize = 256;
+
+/// A colour picture of three channels, or the sum of others with its sign.
+fn one(filter: &Volume) -> RgbImage {
+    if filter.shape[0] == 3 { paint::stretched(filter) } else { paint::signed(&filter.summed()) }
+}
+
+fn columns(n: usize) -> usize {
+    ((n as f64).sqrt().ceil() as usize).clamp(1, 16)
+}
+
+pub fn kernels(context: &Context<'_>) -> Found {
+    let graph = context.graph();
+    let first = (0..graph.nodes.len()).find(|id| matches!(graph.nodes[*id].op, Op::Conv(_))).unwrap_or(0);
+    let node = context.layer_or(first)?;
+    let name = graph.nodes[node].name;
+    let all = filters(context.subject, node)?;
+    let mut finding = Finding::new(
+        "filters",
+        "Filters",
+        "The weights of a convolution as pictures. Only those of a first layer, which work on pixels, can be read; deeper ones are told by the \
+         pictures that drive them most, a row for each channel, cut to what the neuron sees.",
+    );
+    let images: Vec<RgbImage> = all.iter().take(MAPS).map(one).collect();
+    let [channels, height, width] = all.first().map_or([0; 3], |filter| filter.shape);
+    let caption = match channels {
+        1 => format!("{name}: {} filters of {height}x{width}; red is positive, blue negative", all.len()),
+        3 => format!("{name}: {} filters of {height}x{width} on red, green and blue", all.len()),
+        n => format!("{name}: {} filters of {height}x{width}, summed over their {n} channels", all.len()),
+    };
+    finding.figure(name, caption, paint::sheet(&images, columns(images.len())));
+    let values = all.iter().flat_map(|filter| filter.values.iter().copied()).collect();
+    finding.arrays.push((name.into(), Volume::new([all.len() * channels, height, width], values)));
+    if context.data.is_none() {
+        finding.notes.push("no dataset: what drives the filters most is not shown; name one by --data".into());
+        return Ok(finding);
+    }
+    let loader = context.loader()?;
+    let deep = match context.arguments.layer.is_some() {
+        true => node,
+        false => context.last_map()?,
+    };
+    let drivers =
+        context.watched("filters", |progress| strongest_inputs(context.subject, deep, &loader, 8, progress))?;
+    let rows = drivers.iter().take(32).filter(|row| row.len() == drivers[0].len());
+    let patches: Vec<RgbImage> = rows
+        .flat_map(|row| row.iter().map(|driver| paint::photo(&driver.patch, &context.pipeline.normalisation)))
+        .collect();
+    let caption = format!("{}: a row for each channel, with the pictures that drive it most", graph.nodes[deep].name);
+    finding.figure(&format!("{}-drivers", graph.nodes[deep].name), caption, paint::sheet(&patches, drivers[0].len()));
+    Ok(finding)
+}
+
+pub fn maps(context: &Context<'_>) -> Found {
+    let node = context.layer_or(context.last_map()?)?;
+    let name = context.graph().nodes[node].name;
+    let mut finding = Finding::new(
+        "activations",
+        "Activations",
+        "What a layer gives for a picture: a map for each channel, or a bar of colour for each number of a vector. Red is positive, blue \
+         negative.",
+    );
+    for shown in &context.pictures {
+        let values = activation(context.subject, node, &shown.picture)?;
+        let [channels, height, width] = values.shape;
+        finding.figure(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        let image = match context.graph().nodes[node].shape {
+            Shape::Vector(n) => {
+                let side = columns(n * n).min(32);
+                let mut padded = values.values.clone();
+                padded.resize(n.div_ceil(side) * side, 0.0);
+                paint::legible(&paint::signed(&Volume::new([1, n.div_ceil(side), side], padded)))
+            }
+            Shape::Map(_) => {
+                let map = |c: usize| paint::signed(&Volume::new([1, height, width], values.plane(c).to_vec()));
+                let images: Vec<RgbImage> = (0..channels.min(MAPS)).map(map).collect();
+                paint::sheet(&images, columns(images.len()))
+            }
+        };
+        finding.map(&format!("{}-{name}", shown.name), format!("{name}: {channels} channels"), image, &values);
+    }
+    Ok(finding)
+}
+
+pub fn silence(context: &Context<'_>) -> Found {
+    let loader = context.loader()?;
+    let found = context.watched("sparsity", |progress| sparsity(context.subject, &loader, progress))?;
+    let pictures = (context.arguments.limit as usize).min(context.test()?.len());
+    let mut finding = Finding::new(
+        "sparsity",
+        "Sparsity by depth",
+        "The share of each layer's responses that are exactly zero, over many pictures. A layer of rectifiers that is silent for the most part \
+         answers to few things; a channel that is always silent is dead weight.",
+    );
+    let name = |node: usize| context.graph().nodes[node].name.to_string();
+    let points = |of: &dyn Fn(usize) -> f64| (0..found.len()).map(|i| [(i + 1) as f64, 100.0 * of(i)]).collect();
+    finding.charts.push(Chart {
+        title: format!("Zero responses over {pictures} pictures, in percent"),
+        x_name: "layer, counted from the input".into(),
+        curves: vec![
+            ("zero responses".into(), points(&|i| found[i].zeros)),
+            ("channels that never respond".into(), points(&|i| found[i].dead)),
+        ],
+    });
+    let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+    finding.tables.push(Table {
+        caption: "Layers in order of depth".into(),
+        head: ["layer", "kind", "shape", "zero", "dead channels"].map(String::from).to_vec(),
+        rows: found
+            .iter()
+            .map(|s| {
+                let node = &context.graph().nodes[s.node];
+                vec![name(s.node), node.op.word().into(), node.shape.to_string(), percent(s.zeros), percent(s.dead)]
+            })
+            .collect(),
+    });
+    let values = found.iter().flat_map(|s| [s.zeros as f32, s.dead as f32]).collect();
+    finding.arrays.push(("zeros and dead channels by layer".into(), Volume::new([found.len(), 2, 1], values)));
+    Ok(finding)
+}
+
+pub fn maximised(context: &Context<'_>) -> Found {
+    let mut finding = Finding::new(
+        "maximise",
+        "Activation maximisation",
+        "Pictures made by gradient ascent from grey noise, so that a class or a channel responds as much as it can, held to what pictures look \
+         like by penalties, blur and jitter (Simonyan et al., 2013; Yosinski et al., 2015). They show what the network looks for, not what it \
+         was shown.",
+    );
+    let graph = context.graph();
+    let by_channel = context.arguments.layer.is_some() || context.arguments.channel.is_some();
+    let node = if by_channel { context.layer_or(context.last_map()?)? } else { graph.output };
+    let channels = graph.nodes[node].shape.chw()[0];
+    let chosen = match (by_channel, context.arguments.channel, context.asked_class()?) {
+        (true, Some(channel), _) => vec![channel],
+        (false, _, Some(class)) => vec![class],
+        (true, None, _) => (0..channels.min(16)).collect(),
+        (false, ..) => (0..channels.min(10)).collect(),
+    };
+    let steps = context.arguments.steps.map_or(Maximise::default().steps, |steps| steps as usize);
+    let options = Maximise { steps, seed: context.arguments.seed, ..Maximise::default() };
+    let total = chosen.len() * steps;
+    let mut made = Vec::new();
+    context.watched("maximise", |progress| {
+        for (i, channel) in chosen.iter().enumerate() {
+            let unit = Unit::new(graph, node, *channel, Place::Everywhere)?;
+            let mut tick = |done: usize, _: usize| progress(i * steps + done, total);
+            made.push(maximise(context.subject, unit, &context.pipeline.normalisation, options, &mut tick)?);
+        }
+        Ok::<(), ExplainError>(())
+    })?;
+    for (channel, made) in chosen.into_iter().zip(made) {
+        let image = paint::legible(&paint::photo(&made.picture, &context.pipeline.normalisation));
+        let [before, after] = made.values;
+        let (name, caption) = if by_channel {
+            let layer = graph.nodes[node].name;
+            (format!("{layer}-{channel}"), format!("{layer} channel {channel}: {before:.2} before, {after:.2} after"))
+        } else {
+            let probability = context.subject.values(&[(0, &made.picture.values)], &[graph.output])?;
+            let probability = super::softmax(&probability[0])[channel];
+            let class = context.class(channel);
+            (format!("class-{class}"), format!("class {class}: {:.1} % by the network", 100.0 * probability))
+        };
+        finding.map(&name, caption, image, &made.picture);
+    }
+    Ok(finding)
+}
+
+pub fn inverted(context: &Context<'_>) -> Found {
+    let graph = context.graph();
+    let mut finding = Finding::new(
+        "invert",
+        "Code inversion",
+        "A picture made so that a layer has the same values for it as for the original (Mahendran and Vedaldi, 2014). What is lost in it, \
+         the layer has forgotten.",
+    );
+    // A layer of each stage: convolutions and linear layers, a few of them.
+    let mut nodes: Vec<usize> =
+        (0..=graph.output).filter(|id| matches!(graph.nodes[*id].op, Op::Conv(_) | Op::Linear { .. })).collect();
+    nodes.retain(|id| !graph.nodes[*id].auxiliary);
+    let step = nodes.len().div_ceil(6).max(1);
+    nodes = match &context.arguments.layer {
+        Some(_) => vec![context.layer_or(0)?],
+        None => nodes.into_iter().step_by(step).collect(),
+    };
+    let steps = context.arguments.steps.map_or(Invert::default().steps, |steps| steps as usize);
+    let options = Invert { steps, seed: context.arguments.seed, ..Invert::default() };
+    // One picture tells enough of many layers.
+    let shown = match (&context.pictures[..], nodes.len()) {
+        ([first, ..], 2..) => std::slice::from_ref(first),
+        (all, _) => all,
+    };
+    for shown in shown {
+        finding.figure(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        for node in &nodes {
+            let name = graph.nodes[*node].name;
+            let what = format!("invert {name}");
+            let found = context.watched(&what, |progress| {
+                invert(context.subject, *node, &shown.picture, &context.pipeline.normalisation, options, progress)
+            })?;
+            let image = paint::legible(&paint::photo(&found.picture, &context.pipeline.normalisation));
+            let (error, alike) = (100.0 * found.error, found.correlation);
+            let caption = format!("from {name}: its values are {error:.1} % off, the pictures correlate by {alike:.2}");
+            finding.map(&format!("{}-{name}", shown.name), caption, image, &found.picture);
+        }
+    }
+    Ok(finding)
+}
+
+pub fn seen(context: &Context<'_>) -> Found {
+    let graph = context.graph();
+    let node = context.layer_or(context.last_map()?)?;
+    let Shape::Map([channels, height, width]) = graph.nodes[node].shape else {
+        let found = format!("`{}` gives a vector, which sees the whole picture", graph.nodes[node].name);
+        return Err(ExplainError::Method {
+            method: "a receptive field",
+            needs: "needs a feature map",
+            found,
+            fits: vec![],
+        }
+        .into());
+    };
+    let mut finding = Finding::new(
+        "field",
+        "Receptive field",
+        "The green frame is what a neuron can see, by the geometry of the layers before it. The map is what it looks at, in the mean over all pictures \
+         (Luo et al., 2016): as a rule a smaller, round part in the middle.",
+    );
+    let at = context.arguments.at.unwrap_or([height / 2, width / 2]);
+    let channel = context.arguments.channel;
+    let volumes: Vec<Volume> = match context.data {
+        Some(_) => context.many(64)?.into_iter().map(|(picture, _)| picture).collect(),
+        None => context.pictures.iter().map(|shown| shown.picture.clone()).collect(),
+    };
+    // Without a channel, the one that the pictures move most.
+    let channel = match channel {
+        Some(channel) => channel,
+        None => {
+            let moves = |c: usize| effective(context.subject, node, c, at, &volumes[..1], &mut |_, _| {});
+            let first = (0..channels.min(32)).find(|c| moves(*c).is_ok_and(|found| found.map.constant().is_none()));
+            first.unwrap_or(0)
+        }
+    };
+    let found =
+        context.watched("field", |progress| effective(context.subject, node, channel, at, &volumes, progress))?;
+    let name = graph.nodes[node].name;
+    let field = found.theoretical;
+    let ([top, bottom], [left, right]) = (field.rows, field.columns);
+    let (high, wide) = (bottom - top, right - left);
+    let [y, x] = at;
+    if let Some(shown) = context.pictures.first() {
+        let caption = format!(
+            "{name}, row {y}, column {x}: it can see {high}x{wide} pixels, rows {top} to {} and columns {left} to {}",
+            bottom.max(1) - 1,
+            right.max(1) - 1
+        );
+        finding.figure("theoretical", caption, paint::outlined(&context.photo(shown), field));
+    }
+    let [tall, broad] = found.size;
+    let caption = format!(
+        "{name} channel {channel}: over {} pictures it looks at about {tall:.1}x{broad:.1} pixels; {:.0} % of what it can see has weight",
+        volumes.len(),
+        100.0 * found.share
+    );
+    finding.map("effective", caption, paint::outlined(&paint::strength(&found.map), field), &found.map);
+    Ok(finding)
+}
+
+pub fn moved(context: &Context<'_>) -> Found {
+    let graph = context.graph();
+    let nodes = match &context.arguments.layer {
+        Some(_) => vec![context.layer_or(0)?],
+        None => pooling(graph),
+    };
+    let volumes: Vec<Volume> = match context.data {
+        Some(_) => context.many(100)?.into_iter().map(|(picture, _)| picture).collect(),
+        None => context.pictures.iter().map(|shown| shown.picture.clone()).collect(),
+    };
+    let mut finding = Finding::new(
+        "invariance",
+        "Invariance",
+        "How much a layer's values change when the picture is shifted or turned: the length of the difference as a share of the length of the values, \
+         in the mean over the pictures. Where pooling makes a layer forget the place, its curve lies below that of the layer that it pools.",
+    );
+    let side = graph.input().chw()[2];
+    let shifts: Vec<f64> = (0..=6).map(|i| (i * side.div_ceil(28)) as f64).collect();
+    let turns: Vec<f64> = (0..=6).map(|i| f64::from(i) * 10.0).collect();
+    for (change, amounts, title, x_name) in [
+        (Change::Shift, shifts, "Change by a shift to the right", "pixels"),
+        (Change::Turn, turns, "Change by turning", "degrees"),
+    ] {
+        let found = context.watched("invariance", |progress| {
+            let normalisation = &context.pipeline.normalisation;
+            invariance(context.subject, &nodes, &volumes, normalisation, change, &amounts, progress)
+        })?;
+        // As many as have colours: the first pools, which see fine detail, and the last.
+        let chosen: Vec<usize> = if found.len() > 6 {
+            (0..4).chain(found.len() - 2..found.len()).collect()
+        } else {
+            (0..found.len()).collect()
+        };
+        let name = |node: usize| format!("{} ({})", graph.nodes[node].name, graph.nodes[node].op.word());
+        let curve = |i: &usize| {
+            let points = amounts.iter().zip(&found[*i].changes).map(|(amount, change)| [*amount, *change]).collect();
+            (name(found[*i].node), points)
+        };
+        let curves = chosen.iter().map(curve).collect();
+        finding.charts.push(Chart { title: title.into(), x_name: x_name.into(), curves });
+        let mut head = vec!["layer".to_string()];
+        head.extend(amounts.iter().map(|amount| format!("{amount} {x_name}")));
+        let row = |i: &usize| {
+            let changes = found[*i].changes.iter().map(|change| format!("{change:.2}"));
+            std::iter::once(name(found[*i].node)).chain(changes).collect()
+        };
+        finding.tables.push(Table { caption: title.into(), head, rows: chosen.iter().map(row).collect() });
+        let values = found.iter().flat_map(|response| response.changes.iter().map(|x| *x as f32)).collect();
+        finding
+            .arrays
+            .push((format!("{title} by layer and amount"), Volume::new([found.len(), amounts.len(), 1], values)));
+    }
+    Ok(finding)
+}

@@ -1,0 +1,410 @@
+//! `convnet explain`: what a network has learned, as pictures, numbers and one page.
+//!
+//! The methods are the library's; here are only the choice of what to look at and the words around it. Everything below
+//! `Task::run` sees the network as a [`convnet::explain::Subject`] and is compiled once.
+
+mod attribution;
+mod concepts;
+mod context;
+mod layers;
+
+use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::predict;
+use crate::source::Source;
+use clap::ValueEnum;
+use context::{Context, Shown};
+use convnet::atomic_file;
+use convnet::backend::Backend;
+use convnet::checkpoint::{self, Metadata};
+use convnet::data::{Split, decode};
+use convnet::device::DeviceChoice;
+use convnet::explain::backprop::Rule;
+use convnet::explain::{ExplainError, Lens, Subject, Volume};
+use convnet::graph::Graph;
+use convnet::report::{Finding, Table, page};
+use convnet::train::{Config, Prediction, Trainer};
+use convnet_models::Model;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  convnet explain\n  convnet explain grad-cam resnet18 --weights resnet18.pth --image cat.jpg\n  \
+    convnet explain deconvnet lenet5 --layer conv2 --channel 3\n  convnet explain dissect lenet5 --layer conv2 --concepts folder"
+)]
+pub struct Arguments {
+    /// What to look at
+    #[arg(value_enum, default_value = "all")]
+    method: Method,
+    /// Which network
+    #[arg(default_value = "lenet5")]
+    model: String,
+    /// The trained network [default: MODEL.safetensors]
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// A picture, PNG or JPEG; may be given several times [default: some of the test set]
+    #[arg(long)]
+    image: Vec<PathBuf>,
+    /// A picture of the test set, by its number; may be given several times
+    #[arg(long, value_name = "NUMBER")]
+    index: Vec<usize>,
+    /// The layer; `convnet summary MODEL` lists them [default: by method]
+    #[arg(long)]
+    pub layer: Option<String>,
+    /// The channel of the layer [default: the strongest for the picture]
+    #[arg(long)]
+    pub channel: Option<usize>,
+    /// The neuron of the channel [default: by method]
+    #[arg(long, value_name = "ROW,COLUMN", value_parser = position)]
+    pub at: Option<[usize; 2]>,
+    /// The class, by name or number [default: the most probable one]
+    #[arg(long)]
+    pub class: Option<String>,
+    /// Folder of concepts: CONCEPT/*.png, or CONCEPT/images and CONCEPT/masks with files of the same names [default: the classes]
+    #[arg(long)]
+    pub concepts: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+    /// Pictures of the test set for methods that look at many
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
+    pub limit: u32,
+    /// Steps of maximise, invert and integrated [default: by method]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: Option<u32>,
+    /// Side of the square that occlusion hides [default: a fourteenth of the picture, at least 4]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub patch: Option<u32>,
+    /// Pixels between these squares [default: half of one]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub stride: Option<u32>,
+    /// Of all that is random
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Refuse pictures of another size or colour instead of fitting them
+    #[arg(long)]
+    strict: bool,
+    /// Folder for pictures, numbers and index.html
+    #[arg(long, default_value = "explained")]
+    out: PathBuf,
+    #[command(flatten)]
+    on: RunOn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Method {
+    /// Everything that fits the network, on one page
+    All,
+    /// The filters of a convolution, and what drives them
+    Filters,
+    /// The maps of a layer
+    Activations,
+    /// How much of each layer stays silent
+    Sparsity,
+    /// Pictures that a layer takes to be alike
+    Neighbours,
+    /// What made a neuron respond, through switches and transposed filters
+    Deconvnet,
+    /// The same by guided backpropagation
+    Guided,
+    /// The picture that a class or channel responds to most
+    Maximise,
+    /// Which pixels an answer depends on
+    Gradient,
+    /// The gradient times the pixel
+    GradientInput,
+    /// The gradient, averaged over noise
+    SmoothGrad,
+    /// The gradient, added up on the way from black
+    Integrated,
+    /// Where a layer has seen the class
+    GradCam,
+    /// What hiding a part of the picture takes from the answer
+    Occlusion,
+    /// What of a picture is still in a layer
+    Invert,
+    /// Which channel stands for what
+    Dissect,
+    /// Which concepts a class leans on
+    Tcav,
+    /// What a neuron can see, and what it looks at
+    Field,
+    /// What shifting and turning changes, before and after pooling
+    Invariance,
+}
+
+fn position(text: &str) -> Result<[usize; 2], String> {
+    let numbers: Vec<usize> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    match numbers[..] {
+        [row, column] if text.split(',').count() == 2 => Ok([row, column]),
+        _ => Err("it must be a row and a column, as in 3,4".into()),
+    }
+}
+
+/// In the order of the page.
+const ALL: [Method; 18] = [
+    Method::Filters,
+    Method::Activations,
+    Method::Sparsity,
+    Method::Gradient,
+    Method::GradientInput,
+    Method::SmoothGrad,
+    Method::Integrated,
+    Method::GradCam,
+    Method::Occlusion,
+    Method::Deconvnet,
+    Method::Guided,
+    Method::Maximise,
+    Method::Invert,
+    Method::Neighbours,
+    Method::Dissect,
+    Method::Tcav,
+    Method::Field,
+    Method::Invariance,
+];
+
+pub fn run(arguments: Arguments) -> Outcome {
+    let (model, on) = (arguments.model.clone(), arguments.on.clone());
+    common::run(&model, &on, arguments.seed, Explain(arguments))
+}
+
+struct Explain(Arguments);
+
+impl Task for Explain {
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
+        let Explain(arguments) = self;
+        let mut net = common::build::<N, D>(name, &device)?;
+        let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
+        let about = match arguments.weights.is_some() || weights.exists() {
+            true => checkpoint::load::<_, f32, D>(&mut net, &weights)?,
+            false => trained_briefly::<N, D>(name, &mut net, &device, &weights)?,
+        };
+        explain(&arguments, &Lens::new(&net, &device), &about)
+    }
+}
+
+/// Trains a network of digits, for want of weights.
+fn trained_briefly<N: Model, D: Backend<f32>>(
+    name: &str,
+    net: &mut N::On<D>,
+    device: &D,
+    weights: &Path,
+) -> Result<Metadata, Box<dyn Error>> {
+    let data = convnet::data::mnist::bundled()?.shared();
+    let [channels, height, width] = N::GRAPH.input().chw();
+    if channels != 1 || height.min(width) < 28 || N::GRAPH.output_shape().len() != 10 {
+        return Err(format!("there is no {}: name the trained network by --weights FILE", weights.display()).into());
+    }
+    say(&format!(
+        "{} is not there: training {name} for two epochs on the digits that the program carries; for a better network run \
+         `convnet train {name}` first",
+        weights.display()
+    ))?;
+    let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
+    let summary = Trainer::new(net, device).config(config).train(&data)?;
+    say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
+    let entry = |key: &str, value: String| (key.to_string(), value);
+    Ok(Metadata::from([
+        entry("mean", "0.1307".into()),
+        entry("std", "0.3081".into()),
+        entry("picture", "[1,28,28]".into()),
+    ]))
+}
+
+/// Pictures of the test set that are shown, unless the user says which.
+const SHOWN: usize = 3;
+
+fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Outcome {
+    let graph = subject.graph();
+    let pipeline = common::pipeline(graph, about)?;
+    let classes = common::classes(graph, about);
+    let data = dataset(arguments, graph)?;
+    let mut context = Context { arguments, subject, classes, pipeline, pictures: Vec::new(), data };
+    let mut notes = Vec::new();
+    for path in &arguments.image {
+        let (picture, note) = read(path, &context, about, arguments.strict)?;
+        notes.extend(note);
+        let name = path.file_stem().map_or("picture".into(), |name| name.to_string_lossy().into_owned());
+        context.pictures.push(shown(subject, name, picture)?);
+    }
+    for (index, picture) in of_dataset(arguments, &context)? {
+        context.pictures.push(shown(subject, format!("picture-{index}"), picture)?);
+    }
+    if context.pictures.is_empty() {
+        return Err("there is no picture to explain: name one by --image FILE, or a dataset by --data".into());
+    }
+    for note in &notes {
+        say(&format!("note: {note}"))?;
+    }
+    std::fs::create_dir_all(&arguments.out)
+        .map_err(|error| format!("cannot make the folder {}: {error}", arguments.out.display()))?;
+    let chosen = if arguments.method == Method::All { &ALL[..] } else { std::slice::from_ref(&arguments.method) };
+    let mut findings = Vec::new();
+    for method in chosen {
+        let mut finding = match find(&context, *method) {
+            Ok(finding) => finding,
+            // On the page of all, a method that does not fit the network says why and gives its place to the next.
+            Err(error) if arguments.method == Method::All && misfits(error.as_ref()) => {
+                say(&format!("note: {}: {error}", word(*method)))?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for note in &finding.notes {
+            say(&format!("note: {note}"))?;
+        }
+        finding.notes.extend(notes.iter().cloned());
+        finding.write(&arguments.out)?;
+        if arguments.method == Method::All {
+            say(&format!("{}: {}", word(*method), finding.title))?;
+        }
+        findings.push(finding);
+    }
+    let lead = format!(
+        "{} ({} parameters) on {}.",
+        graph.name,
+        graph.param_count(),
+        context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ")
+    );
+    let index = arguments.out.join("index.html");
+    let title = format!("What {} has learned", graph.name);
+    atomic_file::write(&index, page(&title, &lead, &findings).as_bytes())
+        .map_err(|error| format!("cannot write {}: {error}", index.display()))?;
+    for finding in &findings {
+        finding.tables.iter().filter(|_| arguments.method != Method::All).try_for_each(|table| print(&text(table)))?;
+    }
+    Ok(print(&format!("{} and the pictures and numbers beside it", index.display()))?)
+}
+
+fn find(context: &Context<'_>, method: Method) -> Result<Finding, Box<dyn Error>> {
+    match method {
+        Method::Filters => layers::kernels(context),
+        Method::Activations => layers::maps(context),
+        Method::Sparsity => layers::silence(context),
+        Method::Neighbours => concepts::alike(context),
+        Method::Deconvnet => attribution::backward(context, Rule::Deconvnet),
+        Method::Guided => attribution::backward(context, Rule::Guided),
+        Method::Maximise => layers::maximised(context),
+        Method::Gradient | Method::GradientInput | Method::SmoothGrad | Method::Integrated => {
+            attribution::gradients(context, method)
+        }
+        Method::GradCam => attribution::grad_cam(context),
+        Method::Occlusion => attribution::hidden(context),
+        Method::Invert => layers::inverted(context),
+        Method::Dissect => concepts::meanings(context),
+        Method::Tcav => concepts::leanings(context),
+        Method::Field => layers::seen(context),
+        Method::Invariance => layers::moved(context),
+        Method::All => Err("each method by itself".into()),
+    }
+}
+
+/// Whether an error says that a method has no meaning for this network or data, which is no failure.
+fn misfits(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref() {
+        Some(ExplainError::Method { .. } | ExplainError::TooFew(_)) => true,
+        Some(_) => false,
+        None => error.to_string().contains("--data"),
+    }
+}
+
+fn word(method: Method) -> String {
+    method.to_possible_value().map_or(String::new(), |value| value.get_name().to_string())
+}
+
+/// The dataset that was named or, for networks of digits, the bundled one.
+fn dataset(arguments: &Arguments, graph: &Graph) -> Result<Option<Split>, Box<dyn Error>> {
+    let [channels, height, width] = graph.input().chw();
+    let is_for_digits = channels == 1 && height.min(width) >= 28 && graph.output_shape().len() == 10;
+    match arguments.source.data.is_some() || is_for_digits {
+        true => Ok(Some(arguments.source.open(0)?)),
+        false => Ok(None),
+    }
+}
+
+/// The pictures of the test set to show: those that were asked for, or one of each of the first classes.
+fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize, Volume)>, Box<dyn Error>> {
+    let Some(data) = &context.data else {
+        return match arguments.index.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err("--index names pictures of a dataset: name that by --data".into()),
+        };
+    };
+    let test = &data.test;
+    let mut indices = arguments.index.clone();
+    if let Some(index) = indices.iter().find(|index| **index >= test.len()) {
+        return Err(format!("the test set has {} pictures, so there is no number {index}", test.len()).into());
+    }
+    if indices.is_empty() && arguments.image.is_empty() {
+        let mut classes = Vec::new();
+        let wanted = SHOWN.min(test.classes().len());
+        indices = (0..test.len())
+            .filter(|i| {
+                let new = !classes.contains(&test.label(*i));
+                classes.push(test.label(*i));
+                new
+            })
+            .take(wanted)
+            .collect();
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut read = |index: usize| {
+        let mut pixels = Vec::new();
+        context.pipeline.extend(test.picture(index)?, &mut rng, &mut pixels)?;
+        Ok((index, Volume::new(context.pipeline.shape, pixels)))
+    };
+    indices.into_iter().map(&mut read).collect()
+}
+
+/// A picture from a file, and what had to be done to it.
+fn read(
+    path: &Path,
+    context: &Context<'_>,
+    about: &Metadata,
+    strict: bool,
+) -> Result<(Volume, Option<String>), Box<dyn Error>> {
+    let shape = context.pipeline.shape;
+    let found = decode::read(path)?.shape;
+    let form =
+        |[c, h, w]: [usize; 3]| format!("{h}x{w} in {}", if c == 1 { "grey".into() } else { format!("{c} colours") });
+    let differs = found != shape;
+    if differs && strict {
+        let (found, shape) = (form(found), form(shape));
+        return Err(format!("{}: is {found}, and the network takes {shape}", path.display()).into());
+    }
+    let trained_on = about.get("picture").and_then(|shape| serde_json::from_str(shape).ok());
+    let (pixels, inverted) = predict::read(path, &context.pipeline, trained_on, predict::Invert::Auto)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut done = Vec::new();
+    if differs {
+        done.push(format!("is {}, brought to {}", form(found), form(shape)));
+    }
+    if inverted {
+        done.push("has a bright ground, inverted".into());
+    }
+    let note = (!done.is_empty()).then(|| format!("{} {}", path.display(), done.join(" and ")));
+    Ok((Volume::new(shape, pixels), note))
+}
+
+fn shown(subject: &dyn Subject, name: String, picture: Volume) -> Result<Shown, ExplainError> {
+    let logits = subject.values(&[(0, &picture.values)], &[subject.graph().output])?.remove(0);
+    let probabilities = softmax(&logits);
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0);
+    Ok(Shown { name, picture, said: (best, probabilities[best]) })
+}
+
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    Prediction::from_logits(logits).probabilities
+}
+
+fn text(table: &Table) -> String {
+    let rows: Vec<&Vec<String>> = std::iter::once(&table.head).chain(&table.rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..table.head.len()).map(width).collect();
+    let line = |row: &&Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+    };
+    format!("{}\n{}", table.caption, rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+}

@@ -1,0 +1,192 @@
+//! What a method has found, ready to be shown: pictures, tables, curves and the numbers behind them; and the page that holds
+//! several.
+
+use super::chart::{Curve, chart};
+use super::style::{STYLE, escape};
+use super::{ReportError, failed};
+use crate::atomic_file;
+use crate::explain::Volume;
+use crate::weights::{Entry, Format, StateDict, encode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// What one method has found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Finding {
+    /// The method, as the program calls it: the names of files begin with it.
+    pub method: String,
+    /// A heading.
+    pub title: String,
+    /// What is shown and how to read it.
+    pub text: String,
+    /// What a reader should know of these results: a map that is constant, a picture that was resized.
+    pub notes: Vec<String>,
+    /// Pictures.
+    pub figures: Vec<Figure>,
+    /// Tables.
+    pub tables: Vec<Table>,
+    /// Curves.
+    pub charts: Vec<Chart>,
+    /// The numbers, by name.
+    pub arrays: Vec<(String, Volume)>,
+}
+
+/// A picture with its caption.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// For the name of its file.
+    pub name: String,
+    /// What it shows, for those who see it and those who do not.
+    pub caption: String,
+    /// The picture.
+    pub image: RgbImage,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// What it lists.
+    pub caption: String,
+    /// Names of its columns.
+    pub head: Vec<String>,
+    /// Its rows; the first entry of each names it.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// Curves over one axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// The horizontal axis.
+    pub x_name: String,
+    /// Names, and points `[x, y]`; six at most have colours of their own.
+    pub curves: Vec<(String, Vec<[f64; 2]>)>,
+}
+
+const CLASSES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+impl Finding {
+    /// One without anything in it yet.
+    pub fn new(method: &str, title: &str, text: &str) -> Self {
+        Finding { method: method.into(), title: title.into(), text: text.into(), ..Finding::default() }
+    }
+
+    /// Adds a map, with its numbers and a note if it says nothing.
+    pub fn map(&mut self, name: &str, caption: String, image: RgbImage, values: &Volume) {
+        if let Some(value) = values.constant() {
+            self.notes.push(format!("{name}: this map is {value} everywhere; it says nothing"));
+        }
+        self.figures.push(Figure { name: name.into(), caption, image });
+        self.arrays.push((name.into(), values.clone()));
+    }
+
+    /// Adds a picture without numbers of its own.
+    pub fn figure(&mut self, name: &str, caption: String, image: RgbImage) {
+        self.figures.push(Figure { name: name.into(), caption, image });
+    }
+
+    /// Writes each picture as `METHOD-NAME.png` and all numbers as `METHOD.npz`; gives the files.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+        let mut files = Vec::new();
+        let mut write = |name: String, bytes: &[u8]| {
+            let path = folder.join(name);
+            atomic_file::write(&path, bytes).map_err(failed(&path))?;
+            files.push(path);
+            Ok(())
+        };
+        for figure in &self.figures {
+            write(format!("{}-{}.png", self.method, file_name(&figure.name)), &png(&figure.image))?;
+        }
+        let entry = |(name, volume): &(String, Volume)| Entry::from_f32(name.as_str(), &volume.shape, &volume.values);
+        let entries: Vec<Entry> = self.arrays.iter().map(entry).collect();
+        if !entries.is_empty() {
+            let dict = StateDict { entries, ..StateDict::default() };
+            let path = folder.join(format!("{}.npz", self.method));
+            let bytes = encode(&dict, Format::Npz).map_err(|error| failed(&path)(std::io::Error::other(error)))?;
+            write(format!("{}.npz", self.method), &bytes)?;
+        }
+        Ok(files)
+    }
+
+    fn html(&self) -> String {
+        let mut html = format!("<section id=\"{}\"><h2>{}</h2>", escape(&self.method), escape(&self.title));
+        let _ = write!(html, "<p>{}</p>", escape(&self.text));
+        for note in &self.notes {
+            let _ = write!(html, "<p class=\"note\"><b>Note:</b> {}</p>", escape(note));
+        }
+        if !self.figures.is_empty() {
+            html += "<div class=\"figures\">";
+            for figure in &self.figures {
+                let uri = format!("data:image/png;base64,{}", STANDARD.encode(png(&figure.image)));
+                let caption = escape(&figure.caption);
+                let _ = write!(
+                    html,
+                    "<figure><img src=\"{uri}\" alt=\"{caption}\" width=\"{}\" height=\"{}\"><figcaption>{caption}</figcaption></figure>",
+                    figure.image.width(),
+                    figure.image.height()
+                );
+            }
+            html += "</div>";
+        }
+        for Chart { title, x_name, curves } in &self.charts {
+            let curves: Vec<Curve<'_>> = curves
+                .iter()
+                .zip(CLASSES.iter().cycle())
+                .map(|((name, points), class)| Curve { name, class, points: points.clone() })
+                .collect();
+            let svg = chart(title, x_name, &curves, |y| format!("{y:.2}"));
+            let _ = write!(html, "<h3>{}</h3>{svg}", escape(title));
+        }
+        for Table { caption, head, rows } in &self.tables {
+            let _ = write!(html, "<table><caption>{}</caption><tr>", escape(caption));
+            head.iter().for_each(|name| html += &format!("<th scope=\"col\">{}</th>", escape(name)));
+            html += "</tr>";
+            for row in rows {
+                let cell = |(i, text): (usize, &String)| match i {
+                    0 => format!("<th scope=\"row\">{}</th>", escape(text)),
+                    _ => format!("<td>{}</td>", escape(text)),
+                };
+                html += &format!("<tr>{}</tr>", row.iter().enumerate().map(cell).collect::<String>());
+            }
+            html += "</table>";
+        }
+        html + "</section>"
+    }
+}
+
+/// One page with all findings, that needs nothing beside it.
+pub fn page(title: &str, lead: &str, findings: &[Finding]) -> String {
+    let link = |finding: &Finding| format!("<li><a href=\"#{}\">{}</a></li>", finding.method, escape(&finding.title));
+    let links: String = findings.iter().map(link).collect();
+    let sections: String = findings.iter().map(Finding::html).collect();
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body>\
+         <a class=\"skip\" href=\"#findings\">Skip to the findings</a><main><h1>{title}</h1><p>{}</p>\
+         <nav aria-label=\"Findings\"><ul>{links}</ul></nav><div id=\"findings\">{sections}</div></main></body></html>\n",
+        escape(lead)
+    )
+}
+
+/// A picture as the bytes of a PNG file.
+pub fn png(image: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = PngEncoder::new(&mut bytes);
+    // Into memory, and with as many bytes as the size says, nothing can go wrong.
+    let _ = encoder.write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8);
+    bytes
+}
+
+/// A name without what a file system may not like.
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+}

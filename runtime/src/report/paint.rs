@@ -1,0 +1,159 @@
+//! Numbers as colours: pictures, signed and unsigned maps, sheets of many.
+
+use crate::data::Normalisation;
+use crate::explain::Volume;
+use crate::explain::field::Field;
+use colorgrad::preset::{inferno, rd_bu};
+use colorgrad::{BasisGradient, Gradient};
+use image::imageops::{FilterType, resize};
+use image::{Rgb, RgbImage};
+
+/// A picture as a network takes it, in the colours it came in.
+pub fn photo(picture: &Volume, normalisation: &Normalisation) -> RgbImage {
+    let share = |c: usize, x: f32| {
+        let [low, high] = normalisation.range(c);
+        (x - low) / (high - low)
+    };
+    coloured(picture, share)
+}
+
+/// Up to three channels from 0 to 1, each by itself stretched over all shades: filters of a first layer.
+pub fn stretched(volume: &Volume) -> RgbImage {
+    let [low, high] = volume.range();
+    let span = if high > low { high - low } else { 1.0 };
+    coloured(volume, |_, x| (x - low) / span)
+}
+
+fn coloured(volume: &Volume, share: impl Fn(usize, f32) -> f32) -> RgbImage {
+    let [channels, height, width] = volume.shape;
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let value = |c: usize| {
+            let c = if channels == 3 { c } else { 0 };
+            (share(c, volume.at(c, y as usize, x as usize)).clamp(0.0, 1.0) * 255.0).round() as u8
+        };
+        Rgb([0, 1, 2].map(value))
+    })
+}
+
+/// A map whose sign matters, `[1, H, W]`: red is positive, blue negative, white zero. The largest absolute value has the full
+/// colour.
+pub fn signed(map: &Volume) -> RgbImage {
+    let most = extreme(map);
+    scaled(map, &rd_bu(), |x| 0.5 - 0.5 * x / most)
+}
+
+/// A map of strengths, `[1, H, W]`: black is zero or less, bright yellow the most.
+pub fn strength(map: &Volume) -> RgbImage {
+    let most = map.range()[1].max(f32::MIN_POSITIVE);
+    scaled(map, &inferno(), |x| x / most)
+}
+
+/// The largest absolute value that is not an outlier: a single bright pixel would leave everything else in the dark.
+fn extreme(map: &Volume) -> f32 {
+    let mut sizes: Vec<f32> = map.values.iter().map(|x| x.abs()).collect();
+    sizes.sort_by(f32::total_cmp);
+    let at = |share: f64| sizes.get(((sizes.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or(0.0);
+    // Where most is zero, the percentile says nothing.
+    let most = if at(0.995) > 0.0 { at(0.995) } else { at(1.0) };
+    most.max(f32::MIN_POSITIVE)
+}
+
+fn scaled(map: &Volume, colours: &BasisGradient, share: impl Fn(f32) -> f32) -> RgbImage {
+    let [_, height, width] = map.shape;
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let [r, g, b, _] = colours.at(share(map.at(0, y as usize, x as usize)).clamp(0.0, 1.0)).to_rgba8();
+        Rgb([r, g, b])
+    })
+}
+
+/// Strengths over a picture of the same size: the picture in grey, brighter and warmer where the map is strong.
+pub fn over(photo: &RgbImage, map: &Volume) -> RgbImage {
+    let heat = strength(map);
+    let most = map.range()[1].max(f32::MIN_POSITIVE);
+    RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
+        let (pixel, heat) = (photo.get_pixel(x, y).0, heat.get_pixel(x, y).0);
+        let grey = pixel.iter().map(|x| f32::from(*x)).sum::<f32>() / 3.0;
+        let share = 0.35 + 0.4 * (map.at(0, y as usize, x as usize) / most).clamp(0.0, 1.0);
+        Rgb(heat.map(|heat| (grey * (1.0 - share) + f32::from(heat) * share) as u8))
+    })
+}
+
+/// Pixels of a picture that is to be seen by people, at least, where it has fewer.
+const LEGIBLE: u32 = 140;
+
+/// The picture enlarged, pixel by pixel, if it is small.
+pub fn legible(picture: &RgbImage) -> RgbImage {
+    let zoom = (LEGIBLE / picture.width().max(picture.height()).max(1)).max(1);
+    resize(picture, picture.width() * zoom, picture.height() * zoom, FilterType::Nearest)
+}
+
+/// The outline of a rectangle of pixels, in an enlarged copy of the picture.
+pub fn outlined(picture: &RgbImage, field: Field) -> RgbImage {
+    let mut large = legible(picture);
+    let zoom = large.width() / picture.width().max(1);
+    let edge = |[first, end]: [usize; 2], side: u32| {
+        [first as u32 * zoom, (end as u32 * zoom).saturating_sub(1).min(side.saturating_sub(1))]
+    };
+    let ([top, bottom], [left, right]) = (edge(field.rows, large.height()), edge(field.columns, large.width()));
+    let thick = zoom.clamp(1, 2);
+    for (x, y) in (top..=bottom).flat_map(|y| (left..=right).map(move |x| (x, y))) {
+        let inside = [x - left, right - x, y - top, bottom - y].into_iter().min().unwrap_or(0);
+        if inside < thick {
+            large.put_pixel(x, y, Rgb([0, 200, 120]));
+        }
+    }
+    large
+}
+
+/// Pixels between the pictures of a sheet.
+const GAP: u32 = 3;
+
+/// Pictures in rows of so many, small ones enlarged alike.
+pub fn sheet(pictures: &[RgbImage], columns: usize) -> RgbImage {
+    let (width, height) =
+        pictures.iter().fold((1, 1), |(w, h), picture| (w.max(picture.width()), h.max(picture.height())));
+    let columns = columns.clamp(1, pictures.len().max(1)) as u32;
+    let zoom = (64 / width.max(height)).clamp(1, 12);
+    let rows = (pictures.len() as u32).div_ceil(columns);
+    let (cell_w, cell_h) = (width * zoom + GAP, height * zoom + GAP);
+    let mut sheet = RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, Rgb([128, 128, 128]));
+    for (i, picture) in (0..).zip(pictures) {
+        let large = resize(picture, picture.width() * zoom, picture.height() * zoom, FilterType::Nearest);
+        let (x, y) = (i % columns * cell_w + GAP, i / columns * cell_h + GAP);
+        image::imageops::replace(&mut sheet, &large, x.into(), y.into());
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_have_their_colours() {
+        let map = signed(&Volume::new([1, 1, 3], vec![-2.0, 0.0, 2.0]));
+        let [negative, zero, positive] = [0, 1, 2].map(|x| map.get_pixel(x, 0).0);
+        assert!(negative[2] > negative[0] + 50 && positive[0] > positive[2] + 50, "{negative:?} {positive:?}");
+        assert!(zero.iter().all(|x| *x > 235), "{zero:?}");
+        let heat = strength(&Volume::new([1, 1, 2], vec![0.0, 5.0]));
+        assert!(heat.get_pixel(0, 0).0.iter().all(|x| *x < 20) && heat.get_pixel(1, 0).0[0] > 200);
+    }
+
+    #[test]
+    fn photos_are_what_they_were() {
+        let normalisation = Normalisation { mean: vec![0.5, 0.4, 0.3], std: vec![0.2, 0.3, 0.4] };
+        let bytes: Vec<u8> = (0..12).map(|i| i * 20).collect();
+        let mut values = Vec::new();
+        normalisation.extend(&bytes, &mut values);
+        let found = photo(&Volume::new([3, 2, 2], values), &normalisation);
+        assert_eq!(found.get_pixel(1, 1).0, [bytes[3], bytes[7], bytes[11]]);
+    }
+
+    #[test]
+    fn sheets_have_room_for_all() {
+        let sheet = sheet(&vec![RgbImage::new(32, 32); 5], 3);
+        assert_eq!(sheet.dimensions(), (3 * 67 + 3, 2 * 67 + 3));
+        let framed = outlined(&RgbImage::new(28, 28), Field { rows: [0, 28], columns: [3, 9] });
+        assert_eq!((framed.get_pixel(15, 0).0, framed.get_pixel(60, 70).0), ([0, 200, 120], [0, 0, 0]));
+    }
+}
