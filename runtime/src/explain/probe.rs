@@ -19,7 +19,7 @@ pub struct Tcav {
 
 impl Default for Tcav {
     fn default() -> Self {
-        Tcav { repeats: 10, seed: 0 }
+        Tcav { repeats: 40, seed: 0 }
     }
 }
 

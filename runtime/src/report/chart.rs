@@ -81,6 +81,16 @@ pub(super) fn chart(label: &str, x_name: &str, curves: &[Curve<'_>], write: fn(f
     svg + "</p>"
 }
 
+/// A number of an axis.
+pub(super) fn short(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        small if small < 1e-3 => format!("{x:.1e}"),
+        small if small < 10.0 => format!("{x:.3}").trim_end_matches('0').trim_end_matches('.').to_string(),
+        _ => format!("{x:.0}"),
+    }
+}
+
 /// Means of neighbouring points where there are too many to draw.
 fn thinned<'a>(curve: &Curve<'a>) -> Curve<'a> {
     let finite: Vec<[f64; 2]> = curve.points.iter().copied().filter(|p| p[0].is_finite() && p[1].is_finite()).collect();

@@ -1,7 +1,7 @@
 //! What a method has found, ready to be shown: pictures, tables, curves and the numbers behind them; and the page that holds
 //! several.
 
-use super::chart::{Curve, chart};
+use super::chart::{Curve, chart, short};
 use super::style::{STYLE, escape};
 use super::{ReportError, failed};
 use crate::atomic_file;
@@ -44,6 +44,8 @@ pub struct Figure {
     pub caption: String,
     /// The picture.
     pub image: RgbImage,
+    /// Whether a row of pictures begins with it.
+    pub first: bool,
 }
 
 /// A table.
@@ -81,13 +83,18 @@ impl Finding {
         if let Some(value) = values.constant() {
             self.notes.push(format!("{name}: this map is {value} everywhere; it says nothing"));
         }
-        self.figures.push(Figure { name: name.into(), caption, image });
+        self.figure(name, caption, image);
         self.arrays.push((name.into(), values.clone()));
     }
 
     /// Adds a picture without numbers of its own.
     pub fn figure(&mut self, name: &str, caption: String, image: RgbImage) {
-        self.figures.push(Figure { name: name.into(), caption, image });
+        self.figures.push(Figure { name: name.into(), caption, image, first: self.figures.is_empty() });
+    }
+
+    /// Adds a picture with which a row begins.
+    pub fn first(&mut self, name: &str, caption: String, image: RgbImage) {
+        self.figures.push(Figure { name: name.into(), caption, image, first: true });
     }
 
     /// Writes each picture as `METHOD-NAME.png` and all numbers as `METHOD.npz`; gives the files.
@@ -122,16 +129,16 @@ impl Finding {
         for note in &self.notes {
             let _ = write!(html, "<p class=\"note\"><b>Note:</b> {}</p>", escape(note));
         }
-        if !self.figures.is_empty() {
+        for row in self.figures.chunk_by(|_, next| !next.first) {
             html += "<div class=\"figures\">";
-            for figure in &self.figures {
-                let uri = format!("data:image/png;base64,{}", STANDARD.encode(png(&figure.image)));
-                let caption = escape(&figure.caption);
+            for Figure { caption, image, .. } in row {
+                let (uri, caption) = (STANDARD.encode(png(image)), escape(caption));
                 let _ = write!(
                     html,
-                    "<figure><img src=\"{uri}\" alt=\"{caption}\" width=\"{}\" height=\"{}\"><figcaption>{caption}</figcaption></figure>",
-                    figure.image.width(),
-                    figure.image.height()
+                    "<figure><img src=\"data:image/png;base64,{uri}\" alt=\"{caption}\" width=\"{}\" height=\"{}\">\
+                     <figcaption>{caption}</figcaption></figure>",
+                    image.width(),
+                    image.height()
                 );
             }
             html += "</div>";
@@ -142,7 +149,7 @@ impl Finding {
                 .zip(CLASSES.iter().cycle())
                 .map(|((name, points), class)| Curve { name, class, points: points.clone() })
                 .collect();
-            let svg = chart(title, x_name, &curves, |y| format!("{y:.2}"));
+            let svg = chart(title, x_name, &curves, short);
             let _ = write!(html, "<h3>{}</h3>{svg}", escape(title));
         }
         for Table { caption, head, rows } in &self.tables {

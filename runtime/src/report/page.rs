@@ -1,7 +1,7 @@
 //! `report.html`: one page with everything about a run, that needs nothing beside it: no script, no font, no picture from
 //! elsewhere.
 
-use super::chart::{Curve, chart};
+use super::chart::{Curve, chart, short};
 use super::log::Line;
 use super::style::{STYLE, escape};
 use super::{ReportError, environment, failed};
@@ -86,15 +86,6 @@ impl Callback for Page {
 
 fn percent(x: f64) -> String {
     format!("{:.2} %", x * 100.0)
-}
-
-fn short(x: f64) -> String {
-    match x.abs() {
-        0.0 => "0".into(),
-        small if small < 1e-3 => format!("{x:.1e}"),
-        small if small < 10.0 => format!("{x:.3}").trim_end_matches('0').trim_end_matches('.').to_string(),
-        _ => format!("{x:.0}"),
-    }
 }
 
 fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {

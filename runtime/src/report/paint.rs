@@ -24,6 +24,12 @@ pub fn stretched(volume: &Volume) -> RgbImage {
     coloured(volume, |_, x| (x - low) / span)
 }
 
+/// Three channels with signs: grey is zero.
+pub fn centred(volume: &Volume) -> RgbImage {
+    let most = extreme(volume);
+    coloured(volume, |_, x| 0.5 + 0.5 * x / most)
+}
+
 fn coloured(volume: &Volume, share: impl Fn(usize, f32) -> f32) -> RgbImage {
     let [channels, height, width] = volume.shape;
     RgbImage::from_fn(width as u32, height as u32, |x, y| {

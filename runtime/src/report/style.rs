@@ -28,7 +28,9 @@ summary{cursor:pointer;color:var(--a)}details{margin-top:10px}
 .pictures img{width:118px;height:118px;object-fit:contain;image-rendering:pixelated;background:#000;border-radius:6px;display:block;margin-bottom:4px}
 h3{font-size:1rem;margin:1em 0 .4em}nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;padding:0;list-style:none}a{color:var(--a)}a:focus-visible{outline:2px solid var(--a);outline-offset:2px}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--card);padding:6px}.note{border-left:3px solid var(--b);padding-left:10px}
-.figures{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start}figure{margin:0;max-width:100%}figure img{max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px;display:block}figcaption{font-size:.85rem;color:var(--quiet);max-width:34em;line-height:1.35;margin-top:4px;width:min-content;min-width:min(100%,150px)}
+.figures{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start;margin-bottom:14px}figure{margin:0;display:table}figure img{max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px;display:block}
+figcaption{display:table-caption;caption-side:bottom;font-size:.85rem;color:var(--quiet);line-height:1.35;margin-top:4px;overflow-wrap:anywhere}
+#findings th:first-child{text-align:left}#findings .chart{max-width:680px}#findings table{margin-top:14px;min-width:min(100%,480px)}
 @media print{body{background:#fff}section{break-inside:avoid}}
 ";
 

@@ -131,7 +131,7 @@ pub fn read(
     invert: Invert,
 ) -> Result<(Vec<f32>, bool), Box<dyn std::error::Error>> {
     let mut picture = decode::read(path)?;
-    let grey = data.is_none_or(|shape| shape[0] == 1);
+    let grey = data.map_or(pipeline.shape[0], |shape| shape[0]) == 1;
     if grey {
         picture = fit::coloured(picture, 1)?;
     }

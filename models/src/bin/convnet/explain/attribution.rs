@@ -14,7 +14,7 @@ type Found = Result<Finding, Box<dyn Error>>;
 /// Adds the picture and a map `[C, H, W]` of it: signed, as the sum over colours, and absolute, as the largest of them.
 fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volume, what: &str) {
     let name = &shown.name;
-    finding.figure(name, context.says(shown), paint::legible(&context.photo(shown)));
+    finding.first(name, context.says(shown), paint::legible(&context.photo(shown)));
     let image = paint::legible(&paint::signed(&map.summed()));
     finding.map(&format!("{name}-signed"), format!("{what}: red speaks for it, blue against it"), image, map);
     let image = paint::legible(&paint::strength(&map.flattened()));
@@ -97,7 +97,7 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
     for shown in &context.pictures {
         let (unit, what) = context.neuron(shown, context.last_map()?)?;
         let name = &shown.name;
-        finding.figure(name, context.says(shown), paint::legible(&context.photo(shown)));
+        finding.first(name, context.says(shown), paint::legible(&context.photo(shown)));
         let rules = match rule {
             Rule::Deconvnet => vec![(rule, "deconvnet"), (Rule::Guided, "guided")],
             Rule::Guided => vec![(rule, "guided")],
@@ -105,7 +105,7 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
         for (rule, word) in rules {
             let map = reconstruct(context.subject, unit, &shown.picture, rule)?;
             let image = match map.shape[0] {
-                3 => paint::stretched(&map),
+                3 => paint::centred(&map),
                 _ => paint::signed(&map.summed()),
             };
             finding.map(&format!("{name}-{word}"), format!("{what}, {word}"), paint::legible(&image), &map);
@@ -116,7 +116,7 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
 
 pub fn grad_cam(context: &Context<'_>) -> Found {
     let node = context.layer_or(context.last_map()?)?;
-    let layer = context.graph().nodes[node].name;
+    let layer = context.name(node);
     let mut finding = Finding::new(
         "grad-cam",
         "Grad-CAM",
@@ -129,7 +129,7 @@ pub fn grad_cam(context: &Context<'_>) -> Found {
         let map = cam::grad_cam(context.subject, node, unit, &shown.picture)?;
         let [_, height, width] = shown.picture.shape;
         let photo = context.photo(shown);
-        finding.figure(&shown.name, context.says(shown), paint::legible(&photo));
+        finding.first(&shown.name, context.says(shown), paint::legible(&photo));
         let image = paint::legible(&paint::over(&photo, &map.resized([height, width])));
         let caption = format!("class {} at {layer}: bright is where it was seen", context.class(class));
         finding.map(&format!("{}-cam", shown.name), caption, image, &map);
@@ -154,7 +154,7 @@ pub fn hidden(context: &Context<'_>) -> Found {
         let (unit, what) = context.unit(shown)?;
         let map = context
             .watched("occlusion", |progress| occlusion(context.subject, unit, &shown.picture, &options, progress))?;
-        finding.figure(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         let caption = format!("{what}, with a square of {patch} pixels every {stride}");
         finding.map(&format!("{}-occlusion", shown.name), caption, paint::legible(&paint::signed(&map)), &map);
     }

@@ -31,7 +31,7 @@ pub fn alike(context: &Context<'_>) -> Found {
     });
     let before = graph.nodes[graph.output].inputs.first().copied().filter(|id| *id != 0);
     let node = context.layer_or(before.or(last).unwrap_or(graph.output))?;
-    let name = graph.nodes[node].name;
+    let name = &context.name(node);
     let by_layer = context.watched("features", |progress| Index::new(context.subject, node, &loader, progress))?;
     let by_pixel = Index::new(context.subject, 0, &loader, &mut |_, _| {})?;
     let mut finding = Finding::new(
@@ -64,7 +64,7 @@ pub fn alike(context: &Context<'_>) -> Found {
             by_layer.join(" "),
             by_pixel.join(" ")
         );
-        finding.figure(&shown.name, caption, paint::sheet(&images, NEAREST + 1));
+        finding.first(&shown.name, caption, paint::sheet(&images, NEAREST + 1));
     }
     let queries = by_layer.labels.len().min(500);
     let rates = [by_layer.agreement(NEAREST, queries), by_pixel.agreement(NEAREST, queries)];
@@ -74,7 +74,7 @@ pub fn alike(context: &Context<'_>) -> Found {
             by_layer.labels.len()
         ),
         head: vec!["space".into(), "same class".into()],
-        rows: [name, "pixels"]
+        rows: [name.as_str(), "pixels"]
             .iter()
             .zip(rates)
             .map(|(name, rate)| vec![name.to_string(), format!("{:.1} %", 100.0 * rate)])
@@ -156,7 +156,7 @@ fn mask(context: &Context<'_>, file: &Path) -> Result<Vec<bool>, Box<dyn Error>>
 pub fn meanings(context: &Context<'_>) -> Found {
     let concepts = concepts(context)?;
     let node = context.layer_or(context.last_map()?)?;
-    let name = context.graph().nodes[node].name;
+    let name = context.name(node);
     let scores = context.watched("dissect", |progress| dissect(context.subject, node, &concepts, progress))?;
     let mut finding = Finding::new(
         "dissect",
@@ -210,7 +210,7 @@ pub fn leanings(context: &Context<'_>) -> Found {
         "A linear probe finds the direction of a concept in a layer; the score is the share of the class's pictures whose answer rises along it \
          (Kim et al., 2017). Held against probes between random pictures: only what chance hardly gives counts.",
     );
-    let name = graph.nodes[node].name;
+    let name = &context.name(node);
     let mut rows = Vec::new();
     let mut scores = Vec::new();
     let total = concepts.len();

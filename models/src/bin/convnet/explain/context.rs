@@ -99,7 +99,18 @@ impl Context<'_> {
             (Place::At([y, x]), _) => format!(" at row {y}, column {x}"),
             _ => ", strongest neuron".into(),
         };
-        Ok((unit, format!("{} channel {channel}{at}", graph.nodes[node].name)))
+        Ok((unit, format!("{}, channel {channel}{at}", self.name(node))))
+    }
+
+    /// A layer in words: one without a name of its own is called by its place, which says little.
+    pub fn name(&self, node: usize) -> String {
+        let node = &self.graph().nodes[node];
+        let number = |name: &str| name.parse::<usize>().is_ok();
+        match node.name.rsplit('.').next() {
+            _ if number(node.name) => format!("layer {} ({})", node.name, node.op.word()),
+            Some(last) if number(last) => format!("{} ({})", node.name, node.op.word()),
+            _ => node.name.into(),
+        }
     }
 
     pub fn class(&self, class: usize) -> String {

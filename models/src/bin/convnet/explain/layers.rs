@@ -63,7 +63,7 @@ pub fn kernels(context: &Context<'_>) -> Found {
     let patches: Vec<RgbImage> = rows
         .flat_map(|row| row.iter().map(|driver| paint::photo(&driver.patch, &context.pipeline.normalisation)))
         .collect();
-    let caption = format!("{}: a row for each channel, with the pictures that drive it most", graph.nodes[deep].name);
+    let caption = format!("{}: a row for each channel, with the pictures that drive it most", context.name(deep));
     finding.figure(&format!("{}-drivers", graph.nodes[deep].name), caption, paint::sheet(&patches, drivers[0].len()));
     Ok(finding)
 }
@@ -80,7 +80,7 @@ pub fn maps(context: &Context<'_>) -> Found {
     for shown in &context.pictures {
         let values = activation(context.subject, node, &shown.picture)?;
         let [channels, height, width] = values.shape;
-        finding.figure(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         let image = match context.graph().nodes[node].shape {
             Shape::Vector(n) => {
                 let side = columns(n * n).min(32);
@@ -94,7 +94,12 @@ pub fn maps(context: &Context<'_>) -> Found {
                 paint::sheet(&images, columns(images.len()))
             }
         };
-        finding.map(&format!("{}-{name}", shown.name), format!("{name}: {channels} channels"), image, &values);
+        finding.map(
+            &format!("{}-{name}", shown.name),
+            format!("{}: {channels} channels", context.name(node)),
+            image,
+            &values,
+        );
     }
     Ok(finding)
 }
@@ -152,7 +157,9 @@ pub fn maximised(context: &Context<'_>) -> Found {
         (true, Some(channel), _) => vec![channel],
         (false, _, Some(class)) => vec![class],
         (true, None, _) => (0..channels.min(16)).collect(),
-        (false, ..) => (0..channels.min(10)).collect(),
+        (false, ..) if channels <= 10 => (0..channels).collect(),
+        // Of many classes, those that the network sees in the pictures.
+        (false, ..) => context.pictures.iter().map(|shown| shown.said.0).collect(),
     };
     let steps = context.arguments.steps.map_or(Maximise::default().steps, |steps| steps as usize);
     let options = Maximise { steps, seed: context.arguments.seed, ..Maximise::default() };
@@ -170,8 +177,9 @@ pub fn maximised(context: &Context<'_>) -> Found {
         let image = paint::legible(&paint::photo(&made.picture, &context.pipeline.normalisation));
         let [before, after] = made.values;
         let (name, caption) = if by_channel {
-            let layer = graph.nodes[node].name;
-            (format!("{layer}-{channel}"), format!("{layer} channel {channel}: {before:.2} before, {after:.2} after"))
+            let layer = context.name(node);
+            let file = format!("{}-{channel}", graph.nodes[node].name);
+            (file, format!("{layer}, channel {channel}: {before:.2} before, {after:.2} after"))
         } else {
             let probability = context.subject.values(&[(0, &made.picture.values)], &[graph.output])?;
             let probability = super::softmax(&probability[0])[channel];
@@ -195,7 +203,9 @@ pub fn inverted(context: &Context<'_>) -> Found {
     let mut nodes: Vec<usize> =
         (0..=graph.output).filter(|id| matches!(graph.nodes[*id].op, Op::Conv(_) | Op::Linear { .. })).collect();
     nodes.retain(|id| !graph.nodes[*id].auxiliary);
-    let step = nodes.len().div_ceil(6).max(1);
+    // Of large pictures fewer, since each takes a while.
+    let most = if context.pipeline.shape[1] > 64 { 3 } else { 6 };
+    let step = nodes.len().div_ceil(most).max(1);
     nodes = match &context.arguments.layer {
         Some(_) => vec![context.layer_or(0)?],
         None => nodes.into_iter().step_by(step).collect(),
@@ -208,7 +218,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
         (all, _) => all,
     };
     for shown in shown {
-        finding.figure(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         for node in &nodes {
             let name = graph.nodes[*node].name;
             let what = format!("invert {name}");
@@ -260,7 +270,7 @@ pub fn seen(context: &Context<'_>) -> Found {
     };
     let found =
         context.watched("field", |progress| effective(context.subject, node, channel, at, &volumes, progress))?;
-    let name = graph.nodes[node].name;
+    let name = context.name(node);
     let field = found.theoretical;
     let ([top, bottom], [left, right]) = (field.rows, field.columns);
     let (high, wide) = (bottom - top, right - left);
@@ -275,7 +285,7 @@ pub fn seen(context: &Context<'_>) -> Found {
     }
     let [tall, broad] = found.size;
     let caption = format!(
-        "{name} channel {channel}: over {} pictures it looks at about {tall:.1}x{broad:.1} pixels; {:.0} % of what it can see has weight",
+        "{name}, channel {channel}: over {} pictures it looks at about {tall:.1}x{broad:.1} pixels; {:.0} % of what it can see has weight",
         volumes.len(),
         100.0 * found.share
     );
@@ -316,7 +326,7 @@ pub fn moved(context: &Context<'_>) -> Found {
         } else {
             (0..found.len()).collect()
         };
-        let name = |node: usize| format!("{} ({})", graph.nodes[node].name, graph.nodes[node].op.word());
+        let name = |node: usize| context.name(node);
         let curve = |i: &usize| {
             let points = amounts.iter().zip(&found[*i].changes).map(|(amount, change)| [*amount, *change]).collect();
             (name(found[*i].node), points)

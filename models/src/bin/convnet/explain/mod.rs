@@ -242,7 +242,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Ou
     let chosen = if arguments.method == Method::All { &ALL[..] } else { std::slice::from_ref(&arguments.method) };
     let mut findings = Vec::new();
     for method in chosen {
-        let mut finding = match find(&context, *method) {
+        let finding = match find(&context, *method) {
             Ok(finding) => finding,
             // On the page of all, a method that does not fit the network says why and gives its place to the next.
             Err(error) if arguments.method == Method::All && misfits(error.as_ref()) => {
@@ -254,19 +254,15 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Ou
         for note in &finding.notes {
             say(&format!("note: {note}"))?;
         }
-        finding.notes.extend(notes.iter().cloned());
         finding.write(&arguments.out)?;
         if arguments.method == Method::All {
             say(&format!("{}: {}", word(*method), finding.title))?;
         }
         findings.push(finding);
     }
-    let lead = format!(
-        "{} ({} parameters) on {}.",
-        graph.name,
-        graph.param_count(),
-        context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ")
-    );
+    let said = context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ");
+    let notes: String = notes.iter().map(|note| format!(" {note}.")).collect();
+    let lead = format!("{} ({} parameters) on {said}.{notes}", graph.name, graph.param_count());
     let index = arguments.out.join("index.html");
     let title = format!("What {} has learned", graph.name);
     atomic_file::write(&index, page(&title, &lead, &findings).as_bytes())
