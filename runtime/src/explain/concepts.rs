@@ -120,13 +120,15 @@ fn overlaps<'a>(
     let mut all: Vec<f32> = (0..marked.len()).flat_map(|i| of(i).iter().copied()).collect();
     let at = ((1.0 - STRONG) * (all.len() - 1) as f64) as usize;
     let threshold = *all.select_nth_unstable_by(at, f32::total_cmp).1;
+    // Of many equal values all count or, where these are a silent channel's zeros, none.
+    let silent = all.iter().copied().fold(f32::INFINITY, f32::min);
     let (mut both, mut either) = (vec![0_u64; concepts], vec![0_u64; concepts]);
     let mut any = vec![false; concepts];
     for (i, (own, Marked { mask, .. })) in marked.iter().enumerate() {
         let Some(mask) = mask else { continue };
         any[*own] = true;
         let large = Volume::new([1, h, w], of(i).to_vec()).resized([height, width]);
-        let strong = |pixel: usize| large.values[pixel] > threshold;
+        let strong = |pixel: usize| large.values[pixel] >= threshold && large.values[pixel] > silent;
         let (mut hits, mut of_own, mut of_mask) = (0, 0, 0);
         for (pixel, inside) in mask.iter().enumerate() {
             hits += u64::from(strong(pixel) && *inside);

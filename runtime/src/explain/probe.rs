@@ -141,8 +141,14 @@ fn slope(
 fn probe(first: &[&[f32]], second: &[&[f32]]) -> (Vec<f32>, f64) {
     const STEPS: usize = 500;
     const DECAY: f64 = 1e-2;
-    let labelled: Vec<(&[f32], f64)> =
-        first.iter().map(|x| (*x, 1.0)).chain(second.iter().map(|x| (*x, 0.0))).collect();
+    // About their mean, lest the direction make up for a bias that is found more slowly.
+    let all = || first.iter().chain(second);
+    let mut middle = vec![0.0_f32; first.first().map_or(0, |x| x.len())];
+    let share = 1.0 / all().count().max(1) as f32;
+    all().for_each(|x| middle.iter_mut().zip(*x).for_each(|(sum, x)| *sum += share * x));
+    let centred: Vec<Vec<f32>> = all().map(|x| x.iter().zip(&middle).map(|(x, m)| x - m).collect()).collect();
+    let label = |i: usize| if i < first.len() { 1.0 } else { 0.0 };
+    let labelled: Vec<(&[f32], f64)> = centred.iter().enumerate().map(|(i, x)| (x.as_slice(), label(i))).collect();
     let kept = |i: &usize| i % HELD_BACK == HELD_BACK - 1;
     let learned: Vec<(&[f32], f64)> = (0..labelled.len()).filter(|i| !kept(i)).map(|i| labelled[i]).collect();
     let n = learned.len();
@@ -163,7 +169,7 @@ fn probe(first: &[&[f32]], second: &[&[f32]]) -> (Vec<f32>, f64) {
         }
         bias -= rate * errors.iter().sum::<f64>() / n as f64;
     }
-    let mut direction = vec![0.0_f32; first.first().map_or(0, |x| x.len())];
+    let mut direction = vec![0.0_f32; middle.len()];
     for ((x, _), share) in learned.iter().zip(&shares) {
         direction.iter_mut().zip(*x).for_each(|(sum, x)| *sum += *share as f32 * x);
     }

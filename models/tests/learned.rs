@@ -1,0 +1,81 @@
+//! What a trained LeNet-5 shows of itself: properties that hold only if the methods tell the truth.
+
+use convnet::data::{Loader, LoaderOptions, Sampling, Split, mnist};
+use convnet::explain::invert::{Invert, invert};
+use convnet::explain::maximise::{Maximise, maximise};
+use convnet::explain::neighbours::Index;
+use convnet::explain::saliency::gradient;
+use convnet::explain::{Lens, Subject, Unit, Volume, layer};
+use convnet::prelude::*;
+use convnet::train::{Config, Prediction, Trainer};
+use convnet_models::{LeNet5, Model};
+
+type Net = <LeNet5 as Model>::On<Cpu>;
+
+/// Digits that saliency is measured on.
+const DIGITS: usize = 1000;
+
+fn quiet(_: usize, _: usize) {}
+
+#[test]
+fn a_trained_network_shows_what_it_has_learned() {
+    let dev = Cpu::seed_from_u64(1);
+    let data = mnist::bundled().unwrap();
+    let test = data.test.clone().first(DIGITS);
+    let split = Split { train: data.train, test: test.clone() }.shared();
+    let mut net = dev.build_module::<Net, f32>();
+    let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
+    let summary = Trainer::new(&mut net, &dev).config(config).train(&split).unwrap();
+    assert!(summary.evaluation.accuracy() > 0.97);
+    let (lens, graph, normalisation) = (Lens::new(&net, &dev), LeNet5::graph(), summary.pipeline.normalisation.clone());
+
+    // A picture made for a class is of that class, to the network.
+    for class in 0..10 {
+        let unit = Unit::class(graph, class).unwrap();
+        let made = maximise(&lens, unit, &normalisation, Maximise::default(), &mut quiet).unwrap();
+        let logits = lens.values(&[(0, &made.picture.values)], &[graph.output]).unwrap().remove(0);
+        let probability = Prediction::from_logits(&logits).probabilities[class];
+        assert!(probability > 0.99 && made.values[1] > made.values[0], "class {class}: {probability}");
+    }
+    let unit = Unit::class(graph, 3).unwrap();
+    let made = |seed| {
+        maximise(&lens, unit, &normalisation, Maximise { steps: 8, seed, ..Maximise::default() }, &mut quiet).unwrap()
+    };
+    assert!(made(5) == made(5) && made(5) != made(6));
+
+    // Saliency lies where the digit is.
+    let loader = Loader::new(
+        split.test.clone(),
+        summary.pipeline.clone(),
+        LoaderOptions { batch: 100, sampling: Sampling::InOrder, ..LoaderOptions::default() },
+    );
+    let mut mass = [[0.0_f64; 2]; 2];
+    let mut first = None;
+    for batch in loader.epoch(0, 0) {
+        let batch = batch.unwrap();
+        for ((pixels, label), index) in batch.pixels.chunks_exact(784).zip(&batch.labels).zip(&batch.indices) {
+            let picture = Volume::new([1, 28, 28], pixels.to_vec());
+            let map = gradient(&lens, Unit::class(graph, *label).unwrap(), &picture).unwrap();
+            for (x, byte) in map.values.iter().zip(test.bytes(*index)) {
+                let on = usize::from(*byte > 0);
+                mass[on][0] += f64::from(x.abs());
+                mass[on][1] += 1.0;
+            }
+            first.get_or_insert(picture);
+        }
+    }
+    let [background, stroke] = mass.map(|[sum, pixels]| sum / pixels);
+    assert!(stroke > 2.0 * background, "saliency of a pixel: {stroke} on the stroke, {background} beside it");
+
+    // The first convolution keeps the picture.
+    let picture = first.unwrap();
+    let conv1 = layer(graph, "conv1").unwrap();
+    let found = invert(&lens, conv1, &picture, &normalisation, Invert::default(), &mut quiet).unwrap();
+    assert!(found.correlation > 0.95, "conv1: {}", found.correlation);
+
+    // What the network takes to be alike is of one class more often than what has similar pixels.
+    let rate = |node: usize| Index::new(&lens, node, &loader, &mut quiet).unwrap().agreement(5, 500);
+    let (features, pixels) = (rate(layer(graph, "10").unwrap()), rate(0));
+
+    assert!(features > pixels + 0.05, "{features} {pixels}");
+}
