@@ -1,11 +1,14 @@
 //! Whole networks under criterion, the workloads of `benches/peers/compare.py`: training steps and frozen inference, with
-//! random weights and pictures. Elements are pictures.
+//! random weights and pictures; and what it takes to explain an answer. Elements are pictures.
 //!
 //! The calls are those of `convnet bench`; criterion adds its statistics and the comparison with the run before.
 //!
 //! `cargo bench -p convnet-benches --bench networks -- lenet5`
 #![allow(missing_docs)] // criterion's macros make items without docs.
 
+use convnet::explain::cam::grad_cam;
+use convnet::explain::saliency::gradient;
+use convnet::explain::{Lens, Subject, Unit, Volume, last_map};
 use convnet::net::{Map, forward_mut};
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
@@ -99,5 +102,28 @@ fn inference(c: &mut Criterion) {
     pass::<AlexNet>(&mut group, "alexnet", 1);
 }
 
-criterion_group!(benches, training, inference);
+/// Saliency and Grad-CAM of one picture.
+fn explanations(c: &mut Criterion) {
+    let mut group = c.benchmark_group("explanation");
+    slow(&mut group);
+    let state = LazyCell::new(|| {
+        let dev = Cpu::default();
+        let (net, picture) = (build::<ResNet18>(&dev), pictures::<ResNet18>(&dev, 1).as_vec());
+        (net, dev, Volume::new([3, 224, 224], picture))
+    });
+    group.bench_function("resnet18, gradient", |b| {
+        let (net, dev, picture) = &*state;
+        let lens = Lens::new(net, dev);
+        let unit = Unit::class(lens.graph(), 7).unwrap();
+        b.iter(|| gradient(&lens, unit, picture).unwrap());
+    });
+    group.bench_function("resnet18, grad-cam", |b| {
+        let (net, dev, picture) = &*state;
+        let lens = Lens::new(net, dev);
+        let (unit, node) = (Unit::class(lens.graph(), 7).unwrap(), last_map(lens.graph()).unwrap());
+        b.iter(|| grad_cam(&lens, node, unit, picture).unwrap());
+    });
+}
+
+criterion_group!(benches, training, inference, explanations);
 criterion_main!(benches);

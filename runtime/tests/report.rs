@@ -2,13 +2,15 @@
 //! one.
 #![deny(warnings)]
 
+#[path = "common/browser.rs"]
+mod browser;
+
 use convnet::data::{Dataset, Pictures, Split};
 use convnet::prelude::*;
 use convnet::report::{JsonLines, Line, Page, TensorBoard};
 use convnet::train::{Config, Event, Flow, Run, TrainError, Trainer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -104,32 +106,6 @@ fn a_log_that_cannot_be_written_ends_the_run_and_says_so() {
     assert!(error.contains("log.jsonl"), "{error}");
 }
 
-/// The share of pixels of a picture of the page that differ from its corner, and how bright that is.
-fn looked_at(browser: &str, page: &Path, dark: bool) -> (f64, u32) {
-    let shot = page.with_extension("png");
-    let mut command = Command::new(browser);
-    command.args([
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-        "--window-size=1000,2400",
-    ]);
-    command.arg(format!("--user-data-dir={}", page.with_extension("profile").display()));
-    if dark {
-        command.arg("--blink-settings=preferredColorScheme=0");
-    }
-    command.arg(format!("--screenshot={}", shot.display())).arg(format!("file://{}", page.display()));
-    let output = command.output().unwrap();
-    assert!(shot.exists(), "{}", String::from_utf8_lossy(&output.stderr));
-    let picture = image::open(&shot).unwrap().to_rgb8();
-    std::fs::remove_file(&shot).unwrap();
-    let corner = *picture.get_pixel(0, 0);
-    let drawn = picture.pixels().filter(|pixel| **pixel != corner).count();
-    (drawn as f64 / (1000.0 * 2400.0), corner.0.map(u32::from).iter().sum::<u32>() / 3)
-}
-
 #[test]
 fn the_page_stands_by_itself_and_shows_something() {
     let folder = tempfile::tempdir().unwrap();
@@ -145,14 +121,7 @@ fn the_page_stands_by_itself_and_shows_something() {
     for part in ["src=\"http", "href=\"http", "url(http", "@import", "<b>columns", "</script>\"", "NaN"] {
         assert!(!text.contains(part), "{part}");
     }
-    let browsers = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-    let is_there =
-        |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
-    let Some(browser) = browsers.iter().find(is_there) else {
-        eprintln!("none of {} is here: the page was not looked at", browsers.join(", "));
-        return;
-    };
-    let [(light, bright), (dark, dim)] = [false, true].map(|dark| looked_at(browser, &page, dark));
+    let Some([(light, bright), (dark, dim)]) = browser::looks_at(&page) else { return };
     assert!(light > 0.03 && dark > 0.03, "an empty page: {light} {dark}");
     assert!(bright > 200 && dim < 60, "light and dark are {bright} and {dim}");
 }
