@@ -268,6 +268,40 @@ fn what_comes_after_global_pooling_does_not_see_a_shift() {
     assert!(found[1].changes.iter().all(|change| *change < 1e-6), "{found:?}");
 }
 
+cnn! {
+    /// One filter in four directions, and the strongest of them.
+    struct Turned: [1, 9, 9] -> [1] {
+        four: conv(4, kernel = 3, pad = 1, bias = false); relu;
+        one: channel_max_pool(4);
+        most: global_max_pool;
+    }
+}
+
+#[test]
+fn pooling_over_turned_filters_does_not_see_a_turn() {
+    let dev = Cpu::default();
+    let mut net = dev.build_module::<Turned, f32>();
+    let mut filter = vec![1.0, 2.0, 3.0, -1.0, 0.5, 4.0, 0.0, -2.0, 1.5];
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.extend(&filter);
+        filter = (0..9).map(|i| filter[(2 - i % 3) * 3 + i / 3]).collect();
+    }
+    set_named_tensors(&mut net, &[("four.weight".to_string(), all)]);
+    let picture = Volume::new([1, 9, 9], noise([1, 9, 9], 11).values.iter().map(|x| x.abs()).collect());
+    let lens = Lens::new(&net, &dev);
+    let nodes = pooling(Turned::graph());
+    let turns = [0.0, 90.0, 180.0, 270.0];
+    let found = invariance(&lens, &nodes, &[picture], &plain(), Change::Turn, &turns, &mut quiet).unwrap();
+    let of = |name: &str| {
+        let node = layer(Turned::graph(), name).unwrap();
+        found.iter().find(|response| response.node == node).unwrap().changes.clone()
+    };
+    // Turned by a quarter, the filters change places, and so do the pixels of the strongest one; what is strongest of all stays.
+    assert!(of("1")[1..].iter().chain(&of("one")[1..]).all(|change| *change > 0.2), "{found:?}");
+    assert!(of("most").iter().all(|change| *change < 1e-5), "{found:?}");
+}
+
 fn squares() -> Loader {
     // Eight pictures with one bright row each; class 0 if it is in the upper half.
     let pixels: Vec<u8> = (0..8).flat_map(|row| (0..64).map(move |i| if i / 8 == row { 255 } else { 0 })).collect();

@@ -197,3 +197,35 @@ pub fn png(image: &RgbImage) -> Vec<u8> {
 fn file_name(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_that_says_nothing_is_reported_and_text_is_escaped() {
+        let mut finding = Finding::new("gradient", "<b>", "a & b");
+        finding.map("one", "first \"map\"".into(), RgbImage::new(2, 2), &Volume::filled([1, 2, 2], 0.5));
+        assert_eq!(finding.notes, ["one: this map is 0.5 everywhere; it says nothing"]);
+        finding.map("two", String::new(), RgbImage::new(2, 2), &Volume::new([1, 1, 2], vec![0.0, 1.0]));
+        assert_eq!(finding.notes.len(), 1);
+        let page = page("<title>", "", &[finding]);
+        assert!(
+            page.contains("&lt;b&gt;") && page.contains("alt=\"first &quot;map&quot;\"") && !page.contains("<b>\"")
+        );
+    }
+
+    #[test]
+    fn files_are_written_under_names_that_every_system_takes() {
+        let folder = std::env::temp_dir().join(format!("convnet-finding-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut finding = Finding::new("gradient", "", "");
+        finding.map("a/b: c", String::new(), RgbImage::new(2, 2), &Volume::filled([1, 2, 2], 0.5));
+        let names: Vec<String> =
+            finding.write(&folder).unwrap().iter().map(|path| path.display().to_string()).collect();
+        assert!(names[0].ends_with("gradient-a-b--c.png") && names[1].ends_with("gradient.npz"), "{names:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+        let error = finding.write(&folder).unwrap_err().to_string();
+        assert!(error.contains("gradient-a-b--c.png"), "{error}");
+    }
+}

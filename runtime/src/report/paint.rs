@@ -50,7 +50,7 @@ pub fn signed(map: &Volume) -> RgbImage {
 
 /// A map of strengths, `[1, H, W]`: black is zero or less, bright yellow the most.
 pub fn strength(map: &Volume) -> RgbImage {
-    let most = map.range()[1].max(f32::MIN_POSITIVE);
+    let most = extreme(map);
     scaled(map, &inferno(), |x| x / most)
 }
 
@@ -74,8 +74,7 @@ fn scaled(map: &Volume, colours: &BasisGradient, share: impl Fn(f32) -> f32) -> 
 
 /// Strengths over a picture of the same size: the picture in grey, brighter and warmer where the map is strong.
 pub fn over(photo: &RgbImage, map: &Volume) -> RgbImage {
-    let heat = strength(map);
-    let most = map.range()[1].max(f32::MIN_POSITIVE);
+    let (heat, most) = (strength(map), extreme(map));
     RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
         let (pixel, heat) = (photo.get_pixel(x, y).0, heat.get_pixel(x, y).0);
         let grey = pixel.iter().map(|x| f32::from(*x)).sum::<f32>() / 3.0;

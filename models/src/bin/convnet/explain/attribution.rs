@@ -13,12 +13,16 @@ type Found = Result<Finding, Box<dyn Error>>;
 
 /// Adds the picture and a map `[C, H, W]` of it: signed, as the sum over colours, and absolute, as the largest of them.
 fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volume, what: &str) {
-    let name = &shown.name;
-    finding.first(name, context.says(shown), paint::legible(&context.photo(shown)));
+    let (name, photo) = (&shown.name, context.photo(shown));
+    finding.first(name, context.says(shown), paint::legible(&photo));
     let image = paint::legible(&paint::signed(&map.summed()));
     finding.map(&format!("{name}-signed"), format!("{what}: red speaks for it, blue against it"), image, map);
-    let image = paint::legible(&paint::strength(&map.flattened()));
-    finding.figure(&format!("{name}-absolute"), format!("{what}: how much each pixel matters"), image);
+    let image = paint::legible(&paint::over(&photo, &map.flattened()));
+    finding.figure(
+        &format!("{name}-absolute"),
+        format!("{what}: how much each pixel matters, over the picture"),
+        image,
+    );
 }
 
 pub fn gradients(context: &Context<'_>, method: Method) -> Found {

@@ -3,11 +3,11 @@
 
 use super::context::Context;
 use convnet::data::{decode, fit};
-use convnet::explain::concepts::{Concept, Marked, detectors, dissect};
+use convnet::explain::concepts::{Concept, Marked, Score, detectors, dissect};
 use convnet::explain::neighbours::{Index, features_of};
 use convnet::explain::probe::{Tcav, tcav};
 use convnet::explain::{Unit, Volume};
-use convnet::graph::{Op, Shape};
+use convnet::graph::Op;
 use convnet::report::{Finding, Table, paint};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -23,14 +23,8 @@ pub fn alike(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let loader = context.loader()?;
     let test = context.test()?.clone();
-    // The layer before the output's linear one: what the network has made of a picture.
-    let last = (1..graph.output).rev().find(|id| {
-        !graph.nodes[*id].auxiliary
-            && matches!(graph.nodes[*id].shape, Shape::Vector(_))
-            && *id != graph.nodes[graph.output].inputs[0]
-    });
-    let before = graph.nodes[graph.output].inputs.first().copied().filter(|id| *id != 0);
-    let node = context.layer_or(before.or(last).unwrap_or(graph.output))?;
+    // What the output is computed from: all that the network has made of a picture.
+    let node = context.layer_or(graph.nodes[graph.output].inputs[0])?;
     let name = &context.name(node);
     let by_layer = context.watched("features", |progress| Index::new(context.subject, node, &loader, progress))?;
     let by_pixel = Index::new(context.subject, 0, &loader, &mut |_, _| {})?;
@@ -84,6 +78,8 @@ pub fn alike(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
+/// Channels that are listed, at most.
+const CHANNELS: usize = 64;
 /// Pictures of each concept, at most.
 const PICTURES: usize = 200;
 
@@ -177,6 +173,17 @@ pub fn meanings(context: &Context<'_>) -> Found {
         head: ["concept", "channel", "AUC", "IoU"].map(String::from).to_vec(),
         rows,
     });
+    let key = |score: &&Score| score.iou.unwrap_or(score.auc);
+    let best = scores.iter().take(CHANNELS).filter_map(|all| all.iter().max_by(|a, b| key(a).total_cmp(&key(b))));
+    let row = |score: &Score| {
+        let iou = score.iou.map_or("–".into(), |iou| format!("{iou:.3}"));
+        vec![score.channel.to_string(), concepts[score.concept].name.clone(), format!("{:.3}", score.auc), iou]
+    };
+    finding.tables.push(Table {
+        caption: format!("What each channel of {name} tells best"),
+        head: ["channel", "concept", "AUC", "IoU"].map(String::from).to_vec(),
+        rows: best.map(row).collect(),
+    });
     let auc = scores.iter().flat_map(|channel| channel.iter().map(|score| score.auc as f32)).collect();
     let shape = [scores.len(), concepts.len(), 1];
     finding.arrays.push(("AUC by channel and concept".into(), Volume::new(shape, auc)));
@@ -195,9 +202,9 @@ const SIGNIFICANT: f64 = 0.05;
 
 pub fn leanings(context: &Context<'_>) -> Found {
     let graph = context.graph();
-    let before = (1..graph.output).filter(|id| !graph.nodes[*id].auxiliary);
-    let default = before.filter(|id| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add)).last();
-    let node = context.layer_or(default.unwrap_or(graph.nodes[graph.output].inputs[0]))?;
+    let is_default =
+        |id: &usize| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add) && !graph.nodes[*id].auxiliary;
+    let node = context.layer_or((1..graph.output).rfind(is_default).unwrap_or(graph.nodes[graph.output].inputs[0]))?;
     let concepts = concepts(context)?;
     let many = context.many(usize::MAX)?;
     let class = context.asked_class()?.or(context.pictures.first().map(|shown| shown.said.0)).unwrap_or(0);

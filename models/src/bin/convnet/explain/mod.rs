@@ -7,25 +7,21 @@ mod attribution;
 mod concepts;
 mod context;
 mod layers;
+mod pictures;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
-use crate::predict;
 use crate::source::Source;
 use clap::ValueEnum;
-use context::{Context, Shown};
+use context::Context;
 use convnet::atomic_file;
 use convnet::backend::Backend;
 use convnet::checkpoint::{self, Metadata};
-use convnet::data::{Split, decode};
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
-use convnet::explain::{ExplainError, Lens, Subject, Volume};
-use convnet::graph::Graph;
+use convnet::explain::{ExplainError, Lens, Subject};
 use convnet::report::{Finding, Table, page};
 use convnet::train::{Config, Prediction, Trainer};
 use convnet_models::Model;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -212,28 +208,13 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     ]))
 }
 
-/// Pictures of the test set that are shown, unless the user says which.
-const SHOWN: usize = 3;
-
 fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Outcome {
     let graph = subject.graph();
     let pipeline = common::pipeline(graph, about)?;
     let classes = common::classes(graph, about);
-    let data = dataset(arguments, graph)?;
+    let data = pictures::dataset(arguments, graph)?;
     let mut context = Context { arguments, subject, classes, pipeline, pictures: Vec::new(), data };
-    let mut notes = Vec::new();
-    for path in &arguments.image {
-        let (picture, note) = read(path, &context, about, arguments.strict)?;
-        notes.extend(note);
-        let name = path.file_stem().map_or("picture".into(), |name| name.to_string_lossy().into_owned());
-        context.pictures.push(shown(subject, name, picture)?);
-    }
-    for (index, picture) in of_dataset(arguments, &context)? {
-        context.pictures.push(shown(subject, format!("picture-{index}"), picture)?);
-    }
-    if context.pictures.is_empty() {
-        return Err("there is no picture to explain: name one by --image FILE, or a dataset by --data".into());
-    }
+    let notes = pictures::choose(&mut context, about)?;
     for note in &notes {
         say(&format!("note: {note}"))?;
     }
@@ -307,87 +288,6 @@ fn misfits(error: &(dyn Error + 'static)) -> bool {
 
 fn word(method: Method) -> String {
     method.to_possible_value().map_or(String::new(), |value| value.get_name().to_string())
-}
-
-/// The dataset that was named or, for networks of digits, the bundled one.
-fn dataset(arguments: &Arguments, graph: &Graph) -> Result<Option<Split>, Box<dyn Error>> {
-    let [channels, height, width] = graph.input().chw();
-    let is_for_digits = channels == 1 && height.min(width) >= 28 && graph.output_shape().len() == 10;
-    match arguments.source.data.is_some() || is_for_digits {
-        true => Ok(Some(arguments.source.open(0)?)),
-        false => Ok(None),
-    }
-}
-
-/// The pictures of the test set to show: those that were asked for, or one of each of the first classes.
-fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize, Volume)>, Box<dyn Error>> {
-    let Some(data) = &context.data else {
-        return match arguments.index.is_empty() {
-            true => Ok(Vec::new()),
-            false => Err("--index names pictures of a dataset: name that by --data".into()),
-        };
-    };
-    let test = &data.test;
-    let mut indices = arguments.index.clone();
-    if let Some(index) = indices.iter().find(|index| **index >= test.len()) {
-        return Err(format!("the test set has {} pictures, so there is no number {index}", test.len()).into());
-    }
-    if indices.is_empty() && arguments.image.is_empty() {
-        let mut classes = Vec::new();
-        let wanted = SHOWN.min(test.classes().len());
-        indices = (0..test.len())
-            .filter(|i| {
-                let new = !classes.contains(&test.label(*i));
-                classes.push(test.label(*i));
-                new
-            })
-            .take(wanted)
-            .collect();
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut read = |index: usize| {
-        let mut pixels = Vec::new();
-        context.pipeline.extend(test.picture(index)?, &mut rng, &mut pixels)?;
-        Ok((index, Volume::new(context.pipeline.shape, pixels)))
-    };
-    indices.into_iter().map(&mut read).collect()
-}
-
-/// A picture from a file, and what had to be done to it.
-fn read(
-    path: &Path,
-    context: &Context<'_>,
-    about: &Metadata,
-    strict: bool,
-) -> Result<(Volume, Option<String>), Box<dyn Error>> {
-    let shape = context.pipeline.shape;
-    let found = decode::read(path)?.shape;
-    let form =
-        |[c, h, w]: [usize; 3]| format!("{h}x{w} in {}", if c == 1 { "grey".into() } else { format!("{c} colours") });
-    let differs = found != shape;
-    if differs && strict {
-        let (found, shape) = (form(found), form(shape));
-        return Err(format!("{}: is {found}, and the network takes {shape}", path.display()).into());
-    }
-    let trained_on = about.get("picture").and_then(|shape| serde_json::from_str(shape).ok());
-    let (pixels, inverted) = predict::read(path, &context.pipeline, trained_on, predict::Invert::Auto)
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut done = Vec::new();
-    if differs {
-        done.push(format!("is {}, brought to {}", form(found), form(shape)));
-    }
-    if inverted {
-        done.push("has a bright ground, inverted".into());
-    }
-    let note = (!done.is_empty()).then(|| format!("{} {}", path.display(), done.join(" and ")));
-    Ok((Volume::new(shape, pixels), note))
-}
-
-fn shown(subject: &dyn Subject, name: String, picture: Volume) -> Result<Shown, ExplainError> {
-    let logits = subject.values(&[(0, &picture.values)], &[subject.graph().output])?.remove(0);
-    let probabilities = softmax(&logits);
-    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0);
-    Ok(Shown { name, picture, said: (best, probabilities[best]) })
 }
 
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
