@@ -27,7 +27,7 @@ pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
 pub use normalisation::{Normalisation, Statistics};
 pub use open::{Kind, open};
 pub use pipeline::Pipeline;
-pub use sheet::sheet;
+pub use sheet::samples;
 pub use subset::Subset;
 
 use std::borrow::Cow;

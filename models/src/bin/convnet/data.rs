@@ -3,7 +3,9 @@
 use crate::common::{Outcome, print};
 use crate::source::Source;
 use convnet::data::augment::Augment;
-use convnet::data::{Pipeline, sheet};
+use convnet::data::{Normalisation, Pipeline, samples};
+use convnet::explain::Volume;
+use convnet::report::{paint, png};
 use convnet_models::Model;
 use std::path::PathBuf;
 
@@ -94,10 +96,13 @@ impl convnet_models::WithModel for Preview {
         let pipeline = Pipeline::training(shape, self.fit.parse()?, augment, "auto", data.as_ref(), true)?;
         let step = (data.len() / usize::from(self.pictures)).max(1);
         let pictures: Vec<usize> = (0..data.len()).step_by(step).take(self.pictures.into()).collect();
-        let sheet = sheet(data.as_ref(), &pictures, &pipeline, self.draws.into(), self.seed)?;
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        sheet.write_to(&mut bytes, image::ImageFormat::Png)?;
-        let written = convnet::atomic_file::write(&self.out, bytes.get_ref());
+        let samples = samples(data.as_ref(), &pictures, &pipeline, self.draws.into(), self.seed)?;
+        // Values from 0 to 1.
+        let plain = Normalisation { mean: vec![0.0; shape[0]], std: vec![1.0; shape[0]] };
+        let photos: Vec<_> =
+            samples.into_iter().map(|image| paint::photo(&Volume::new(image.shape, image.values), &plain)).collect();
+        let sheet = paint::sheet(&photos, usize::from(self.draws) + 1);
+        let written = convnet::atomic_file::write(&self.out, &png(&sheet));
         written.map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;
         Ok(print(&self.out.display().to_string())?)
     }

@@ -6,7 +6,7 @@ use convnet::data::{decode, fit};
 use convnet::explain::concepts::{Concept, Marked, Score, detectors, dissect};
 use convnet::explain::neighbours::{Index, features_of};
 use convnet::explain::probe::{Tcav, tcav};
-use convnet::explain::{Unit, Volume};
+use convnet::explain::{ExplainError, Unit, Volume};
 use convnet::graph::Op;
 use convnet::report::{Finding, Table, paint};
 use rand::SeedableRng;
@@ -205,6 +205,11 @@ pub fn leanings(context: &Context<'_>) -> Found {
     let is_default =
         |id: &usize| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add) && !graph.nodes[*id].auxiliary;
     let node = context.layer_or((1..graph.output).rfind(is_default).unwrap_or(graph.nodes[graph.output].inputs[0]))?;
+    let [classes, outputs] = [context.test()?.classes().len(), graph.output_shape().len()];
+    if classes != outputs {
+        let text = format!("TCAV takes pictures of a class: the dataset has {classes} classes, the network {outputs}");
+        return Err(ExplainError::TooFew(text).into());
+    }
     let concepts = concepts(context)?;
     let many = context.many(usize::MAX)?;
     let class = context.asked_class()?.or(context.pictures.first().map(|shown| shown.said.0)).unwrap_or(0);

@@ -187,9 +187,7 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     device: &D,
     weights: &Path,
 ) -> Result<Metadata, Box<dyn Error>> {
-    let data = convnet::data::mnist::bundled()?.shared();
-    let [channels, height, width] = N::GRAPH.input().chw();
-    if channels != 1 || height.min(width) < 28 || N::GRAPH.output_shape().len() != 10 {
+    if !pictures::takes_digits(N::GRAPH) {
         return Err(format!("there is no {}: name the trained network by --weights FILE", weights.display()).into());
     }
     say(&format!(
@@ -198,7 +196,7 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
         weights.display()
     ))?;
     let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
-    let summary = Trainer::new(net, device).config(config).train(&data)?;
+    let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
     let entry = |key: &str, value: String| (key.to_string(), value);
     Ok(Metadata::from([
@@ -237,7 +235,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Ou
         }
         finding.write(&arguments.out)?;
         if arguments.method == Method::All {
-            say(&format!("{}: {}", word(*method), finding.title))?;
+            say(&word(*method))?;
         }
         findings.push(finding);
     }

@@ -38,11 +38,15 @@ pub fn choose(context: &mut Context<'_>, about: &Metadata) -> Result<Vec<String>
     }
 }
 
+/// Whether a network could be one of the bundled digits.
+pub fn takes_digits(graph: &Graph) -> bool {
+    let [channels, height, width] = graph.input().chw();
+    channels == 1 && height.min(width) >= 28 && graph.output_shape().len() == 10
+}
+
 /// The dataset that was named or, for networks of digits, the bundled one.
 pub fn dataset(arguments: &Arguments, graph: &Graph) -> Result<Option<Split>, Box<dyn Error>> {
-    let [channels, height, width] = graph.input().chw();
-    let is_for_digits = channels == 1 && height.min(width) >= 28 && graph.output_shape().len() == 10;
-    match arguments.source.data.is_some() || is_for_digits {
+    match arguments.source.data.is_some() || takes_digits(graph) {
         true => Ok(Some(arguments.source.open(0)?)),
         false => Ok(None),
     }
