@@ -5,7 +5,7 @@
 //! every network, with branches, normalisation and custom modules, without a backward pass of their own for any layer.
 
 use super::unit::ancestors;
-use super::{ExplainError, Subject, Unit, Volume, saliency};
+use super::{ExplainError, Subject, Unit, Volume};
 use crate::graph::{Activation, Graph, Op, Pool, PoolKind};
 use std::collections::BTreeMap;
 
@@ -52,15 +52,6 @@ pub fn reconstruct(subject: &dyn Subject, unit: Unit, picture: &Volume, rule: Ru
     Ok(signals.remove(&0).map_or_else(|| Volume::filled(shape, 0.0), |values| Volume { shape, values }))
 }
 
-/// What of a picture made a unit respond, by each rule and, for comparison, by the plain gradient.
-///
-/// # Errors
-/// As [`reconstruct`].
-pub fn side_by_side(subject: &dyn Subject, unit: Unit, picture: &Volume) -> Result<[Volume; 3], ExplainError> {
-    let by = |rule| reconstruct(subject, unit, picture, rule);
-    Ok([by(Rule::Deconvnet)?, by(Rule::Guided)?, saliency::gradient(subject, unit, picture)?])
-}
-
 fn add(signals: &mut BTreeMap<usize, Vec<f32>>, node: usize, signal: &[f32]) {
     match signals.get_mut(&node) {
         Some(sum) => sum.iter_mut().zip(signal).for_each(|(sum, x)| *sum += x),
@@ -82,8 +73,13 @@ fn fits(graph: &Graph, node: usize, rule: Rule) -> Result<(), ExplainError> {
     let error = |needs, missing: &str, fits| {
         Err(ExplainError::Method { method, needs, found: format!("{} has none{missing}", graph.name), fits })
     };
+    let guided = if any(&is_rectifier) { vec!["guided"] } else { Vec::new() };
     if rule == Rule::Deconvnet && !any(&is_max_pool) {
-        return error("needs max-pools, which remember where their maximum was", "", vec!["guided", "gradient"]);
+        return error(
+            "needs max-pools, which remember where their maximum was",
+            "",
+            [guided, vec!["gradient"]].concat(),
+        );
     }
     let before = ancestors(graph, node);
     if !any(&is_rectifier) {

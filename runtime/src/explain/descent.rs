@@ -26,8 +26,8 @@ pub(super) struct Descent<'a> {
 }
 
 impl Descent<'_> {
-    /// Goes down, by Adam, the gradient at the picture of the sum of node `of` times `weights`, which get to see its value. `before` may
-    /// change the picture before each step, and what it returns undoes that in the gradient.
+    /// Goes down, by Adam, the gradient at the picture of the sum of node `of` times `weights`, which get to see its value. In
+    /// each step the network sees the picture moved by `shift`, and `after` may change it.
     pub fn run(
         mut self,
         of: usize,

@@ -24,7 +24,7 @@ type Heat<N, D> = Tensor<<<N as Network<f32, D>>::Input as Features>::Heat, f32,
 /// use convnet::explain::{Explain, Place};
 /// use convnet::prelude::*;
 ///
-/// cnn! { struct Net: [1, 8, 8] -> [10] { conv1: conv(4, kernel = 3); relu; max_pool(2); flatten; fc: linear(10); } }
+/// cnn! { struct Net: [1, 8, 8] -> [10] { conv1: conv(4, kernel = 3); act: relu; max_pool(2); flatten; fc: linear(10); } }
 ///
 /// let dev = Cpu::default();
 /// let net = dev.build_module::<Net, f32>();
@@ -32,8 +32,8 @@ type Heat<N, D> = Tensor<<<N as Network<f32, D>>::Input as Features>::Heat, f32,
 /// let taps = Net::taps();
 /// // What speaks for class 3, and what drives the strongest neuron of channel 2.
 /// let map: Tensor<Rank3<1, 8, 8>, f32, _> = net.gradient(taps.fc, 3, Place::Everywhere, &picture)?;
-/// let cause: Tensor<Rank3<1, 8, 8>, f32, _> = net.guided(taps.conv1, 2, Place::Strongest, &picture).unwrap_or(map);
-/// let heat: Tensor<Rank3<1, 8, 8>, f32, _> = net.grad_cam(taps.conv1, taps.fc, 3, &picture)?;
+/// let cause: Tensor<Rank3<1, 8, 8>, f32, _> = net.guided(taps.act, 2, Place::Strongest, &picture)?;
+/// let heat: Tensor<Rank3<1, 8, 8>, f32, _> = net.grad_cam(taps.act, taps.fc, 3, &picture)?;
 /// # Ok::<(), convnet::explain::ExplainError>(())
 /// ```
 pub trait Explain<D: Backend<f32>>: Network<f32, D> {
