@@ -26,7 +26,7 @@ pub enum Rule {
 pub fn reconstruct(subject: &dyn Subject, unit: Unit, picture: &Volume, rule: Rule) -> Result<Volume, ExplainError> {
     let graph = subject.graph();
     let shape = graph.input().chw();
-    let picture = picture.of_shape(graph.name, shape)?;
+    let picture = picture.of_network(graph)?;
     fits(graph, unit.node, rule)?;
     let nodes = ancestors(graph, unit.node);
     let mut known: BTreeMap<usize, Vec<f32>> =

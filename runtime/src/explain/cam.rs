@@ -1,6 +1,6 @@
 //! Grad-CAM (Selvaraju et al., 2016): where a layer has seen what speaks for a class.
 
-use super::unit::maps;
+use super::unit::{ancestors, maps};
 use super::{ExplainError, Given, Subject, Unit, Volume};
 use crate::graph::{Part, Shape};
 
@@ -12,27 +12,20 @@ use crate::graph::{Part, Shape};
 /// the network's, or the device fails.
 pub fn grad_cam(subject: &dyn Subject, layer: usize, unit: Unit, picture: &Volume) -> Result<Volume, ExplainError> {
     let graph = subject.graph();
-    let picture = picture.of_shape(graph.name, graph.input().chw())?;
+    let picture = picture.of_network(graph)?;
     let (node, of) = (&graph.nodes[layer], &graph.nodes[unit.node]);
     let wrong = |needs, found| ExplainError::Method { method: "Grad-CAM", needs, found, fits: maps(graph) };
     let Shape::Map([channels, height, width]) = node.shape else {
         return Err(wrong("needs a feature map", format!("`{}` gives a vector {}", node.name, node.shape)));
     };
-    let covered = |inputs| Part { inputs, outputs: vec![unit.node] }.covered(graph);
-    if !covered(vec![])[layer] {
+    if !ancestors(graph, unit.node).contains(&layer) {
         return Err(wrong(
             "needs a layer before the unit",
             format!("`{}` does not depend on `{}`", of.name, node.name),
         ));
     }
     let activation = subject.values(&[(0, &picture.values)], &[layer])?.remove(0);
-    let mut given: Vec<Given<'_>> = vec![(layer, &activation)];
-    // Beside a layer in a branch, other values flow from the input.
-    if layer != 0 && covered(vec![layer])[0] {
-        given.insert(0, (0, &picture.values));
-    }
-    let mut pulled = subject.pull(&given, unit.node, &mut |value| unit.weights(graph, value))?;
-    let gradient = pulled.gradients.pop().unwrap_or_default();
+    let gradient = gradient_at(subject, layer, &activation, unit, picture)?;
     let plane = height * width;
     let mut map = vec![0.0_f64; plane];
     for c in 0..channels {
@@ -41,4 +34,22 @@ pub fn grad_cam(subject: &dyn Subject, layer: usize, unit: Unit, picture: &Volum
         map.iter_mut().zip(&activation[own]).for_each(|(sum, a)| *sum += weight * f64::from(*a));
     }
     Ok(Volume { shape: [1, height, width], values: map.into_iter().map(|x| x.max(0.0) as f32).collect() })
+}
+
+/// The gradient of a unit at the values of a layer for a picture.
+pub(super) fn gradient_at(
+    subject: &dyn Subject,
+    layer: usize,
+    activation: &[f32],
+    unit: Unit,
+    picture: &Volume,
+) -> Result<Vec<f32>, ExplainError> {
+    let graph = subject.graph();
+    let mut given: Vec<Given<'_>> = vec![(layer, activation)];
+    // Beside a layer in a branch, other values flow from the input.
+    if layer != 0 && (Part { inputs: vec![layer], outputs: vec![unit.node] }).covered(graph)[0] {
+        given.insert(0, (0, &picture.values));
+    }
+    let mut pulled = subject.pull(&given, unit.node, &mut |value| unit.weights(graph, value))?;
+    Ok(pulled.gradients.pop().unwrap_or_default())
 }

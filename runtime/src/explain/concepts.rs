@@ -3,7 +3,7 @@
 
 use super::saliency::positive;
 use super::{ExplainError, Progress, Subject, Volume};
-use crate::graph::Shape;
+use crate::graph::{Graph, Shape};
 
 /// Something that a channel may stand for.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +56,7 @@ pub fn dissect(
 ) -> Result<Vec<Vec<Score>>, ExplainError> {
     let graph = subject.graph();
     let input = graph.input().chw();
-    check(graph.name, input, concepts)?;
+    check(graph, concepts)?;
     let marked: Vec<(usize, &Marked)> =
         concepts.iter().enumerate().flat_map(|(i, concept)| concept.pictures.iter().map(move |m| (i, m))).collect();
     let mut activations = Vec::new();
@@ -86,7 +86,7 @@ pub fn dissect(
     Ok((0..channels).map(channel).collect())
 }
 
-fn check(network: &'static str, input: [usize; 3], concepts: &[Concept]) -> Result<(), ExplainError> {
+fn check(graph: &Graph, concepts: &[Concept]) -> Result<(), ExplainError> {
     if concepts.len() < 2 {
         let found = concepts.len();
         let text = format!("there should be at least two concepts to tell apart, and there are {found}");
@@ -97,9 +97,9 @@ fn check(network: &'static str, input: [usize; 3], concepts: &[Concept]) -> Resu
             return Err(ExplainError::TooFew(format!("the concept `{}` has no pictures", concept.name)));
         }
         for Marked { picture, mask } in &concept.pictures {
-            picture.of_shape(network, input)?;
+            let [_, height, width] = picture.of_network(graph)?.shape;
             if let Some(mask) = mask
-                && mask.len() != input[1] * input[2]
+                && mask.len() != height * width
             {
                 let found = format!("one of {} pixels for `{}`", mask.len(), concept.name);
                 return Err(ExplainError::Option { what: "mask", found, expected: "it must have the picture's size" });

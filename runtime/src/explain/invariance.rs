@@ -60,7 +60,7 @@ pub fn invariance(
     let mut responses: Vec<Response> =
         nodes.iter().map(|node| Response { node: *node, changes: vec![0.0; amounts.len()] }).collect();
     for (done, picture) in pictures.iter().enumerate() {
-        let picture = picture.of_shape(graph.name, shape)?;
+        let picture = picture.of_network(graph)?;
         let mut batch = picture.values.clone();
         for amount in amounts {
             let mut image = Image { shape, values: picture.zip(&black, |x, black| x - black).values };

@@ -52,7 +52,7 @@ pub fn invert(
 ) -> Result<Inverted, ExplainError> {
     positive("steps", options.steps)?;
     let graph = subject.graph();
-    let picture = picture.of_shape(graph.name, graph.input().chw())?;
+    let picture = picture.of_network(graph)?;
     let code = subject.values(&[(0, &picture.values)], &[layer])?.remove(0);
     let length: f64 = code.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     if length == 0.0 {

@@ -93,7 +93,7 @@ impl Index {
 /// When the picture is not the network's, or the device fails.
 pub fn features_of(subject: &dyn Subject, node: usize, picture: &Volume) -> Result<Vec<f32>, ExplainError> {
     let graph = subject.graph();
-    features(subject, node, &picture.of_shape(graph.name, graph.input().chw())?.values)
+    features(subject, node, &picture.of_network(graph)?.values)
 }
 
 fn features(subject: &dyn Subject, node: usize, pixels: &[f32]) -> Result<Vec<f32>, ExplainError> {

@@ -31,7 +31,7 @@ pub fn occlusion(
 ) -> Result<Volume, ExplainError> {
     let graph = subject.graph();
     let [channels, height, width] = graph.input().chw();
-    let picture = picture.of_shape(graph.name, [channels, height, width])?;
+    let picture = picture.of_network(graph)?;
     let Occlusion { patch, stride, cover } = options;
     positive("patch", *patch)?;
     positive("stride", *stride)?;

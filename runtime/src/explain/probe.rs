@@ -1,8 +1,8 @@
 //! Concept activation vectors (Kim et al., 2017, "TCAV"): does a class lean on a concept, and is that more than chance?
 
+use super::cam::gradient_at;
 use super::unit::ancestors;
-use super::{ExplainError, Given, Progress, Subject, Unit, Volume};
-use crate::graph::Part;
+use super::{ExplainError, Progress, Subject, Unit, Volume};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -89,14 +89,14 @@ pub fn tcav(
     };
     let mut at_layer = |picture: &Volume| {
         tick();
-        let picture = picture.of_shape(graph.name, graph.input().chw())?;
+        let picture = picture.of_network(graph)?;
         Ok(subject.values(&[(0, &picture.values)], &[layer])?.remove(0))
     };
     let concept = concept.iter().map(&mut at_layer).collect::<Result<Vec<_>, ExplainError>>()?;
     let others = others.iter().map(&mut at_layer).collect::<Result<Vec<_>, ExplainError>>()?;
     let mut slopes = Vec::new();
     for picture in of_class {
-        slopes.push(slope(subject, layer, unit, picture, at_layer(picture)?)?);
+        slopes.push(gradient_at(subject, layer, &at_layer(picture)?, unit, picture)?);
     }
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let (mut tested, mut accuracies) = (Tested { accuracy: 0.0, scores: vec![], chance: vec![], p: 1.0 }, vec![]);
@@ -116,23 +116,6 @@ pub fn tcav(
     tested.accuracy = mean(&accuracies);
     tested.p = welch(&tested.scores, &tested.chance);
     Ok(tested)
-}
-
-/// The gradient of the unit at the layer.
-fn slope(
-    subject: &dyn Subject,
-    layer: usize,
-    unit: Unit,
-    picture: &Volume,
-    activation: Vec<f32>,
-) -> Result<Vec<f32>, ExplainError> {
-    let graph = subject.graph();
-    let mut given: Vec<Given<'_>> = vec![(layer, &activation)];
-    if (Part { inputs: vec![layer], outputs: vec![unit.node] }).covered(graph)[0] {
-        given.insert(0, (0, &picture.values));
-    }
-    let mut pulled = subject.pull(&given, unit.node, &mut |value| unit.weights(graph, value))?;
-    Ok(pulled.gradients.pop().unwrap_or_default())
 }
 
 /// The direction from the second heap to the first, by a linear classifier (logistic regression with a little weight decay), and its

@@ -34,7 +34,7 @@ pub fn filters(subject: &dyn Subject, layer: usize) -> Result<Vec<Volume>, Expla
 /// When the picture is not the network's, or the device fails.
 pub fn activation(subject: &dyn Subject, layer: usize, picture: &Volume) -> Result<Volume, ExplainError> {
     let graph = subject.graph();
-    let picture = picture.of_shape(graph.name, graph.input().chw())?;
+    let picture = picture.of_network(graph)?;
     let values = subject.values(&[(0, &picture.values)], &[layer])?.remove(0);
     Ok(Volume { shape: graph.nodes[layer].shape.chw(), values })
 }

@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 /// # Errors
 /// When the picture is not the network's, or the device fails.
 pub fn gradient(subject: &dyn Subject, unit: Unit, picture: &Volume) -> Result<Volume, ExplainError> {
-    let pictures = [picture.of_shape(subject.graph().name, subject.graph().input().chw())?];
+    let pictures = [picture.of_network(subject.graph())?];
     Ok(gradients(subject, unit, &pictures)?.remove(0))
 }
 
@@ -53,7 +53,7 @@ pub fn smooth_grad(
 ) -> Result<Volume, ExplainError> {
     let SmoothGrad { samples, noise, seed } = options;
     positive("samples", samples)?;
-    let picture = picture.of_shape(subject.graph().name, subject.graph().input().chw())?;
+    let picture = picture.of_network(subject.graph())?;
     let [low, high] = picture.range();
     let (deviation, mut rng) = (noise * (high - low), ChaCha8Rng::seed_from_u64(seed));
     let mut noisy = |_| {
@@ -115,7 +115,7 @@ pub fn integrated_gradients(
     positive("steps", path.steps)?;
     let graph = subject.graph();
     let shape = graph.input().chw();
-    let (picture, baseline) = (picture.of_shape(graph.name, shape)?, baseline.of_shape(graph.name, shape)?);
+    let (picture, baseline) = (picture.of_network(graph)?, baseline.of_network(graph)?);
     let ends = [picture.values.clone(), baseline.values.clone()].concat();
     let values = unit.values(graph, &subject.values(&[(0, &ends)], &[unit.node])?[0]);
     let difference = f64::from(values[0]) - f64::from(values[1]);

@@ -7,7 +7,7 @@ use super::invert::{Invert, Inverted};
 use super::maximise::{Maximise, Maximised};
 use super::occlusion::Occlusion;
 use super::saliency::{Path, SmoothGrad};
-use super::{ExplainError, Lens, Place, Unit, Volume, cam, invert, maximise, occlusion, responses, saliency};
+use super::{ExplainError, Lens, Place, Subject, Unit, Volume, cam, invert, maximise, occlusion, responses, saliency};
 use crate::backend::Backend;
 use crate::data::Normalisation;
 use crate::net::{At, Features, Network};
@@ -48,8 +48,7 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         place: Place,
         picture: &Picture<Self, D>,
     ) -> Result<Picture<Self, D>, ExplainError> {
-        let map = saliency::gradient(&lens(self, picture), unit(self, of, channel, place)?, &volume(picture))?;
-        tensor(map, picture)
+        asked(self, of, channel, place, picture, saliency::gradient)
     }
 
     /// [`saliency::gradient_times_input`]
@@ -63,8 +62,7 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         place: Place,
         picture: &Picture<Self, D>,
     ) -> Result<Picture<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, place)?;
-        tensor(saliency::gradient_times_input(&lens(self, picture), unit, &volume(picture))?, picture)
+        asked(self, of, channel, place, picture, saliency::gradient_times_input)
     }
 
     /// [`saliency::smooth_grad`]
@@ -79,9 +77,9 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         picture: &Picture<Self, D>,
         options: SmoothGrad,
     ) -> Result<Picture<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, place)?;
-        let map = saliency::smooth_grad(&lens(self, picture), unit, &volume(picture), options, &mut |_, _| {})?;
-        tensor(map, picture)
+        asked(self, of, channel, place, picture, |lens, unit, picture| {
+            saliency::smooth_grad(lens, unit, picture, options, &mut |_, _| {})
+        })
     }
 
     /// [`saliency::integrated_gradients`]
@@ -96,10 +94,10 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         [picture, baseline]: [&Picture<Self, D>; 2],
         path: Path,
     ) -> Result<Picture<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, place)?;
-        let [from, to] = [volume(baseline), volume(picture)];
-        let found = saliency::integrated_gradients(&lens(self, picture), unit, &to, &from, path, &mut |_, _| {})?;
-        tensor(found.map, picture)
+        asked(self, of, channel, place, picture, |lens, unit, picture| {
+            let from = volume(baseline);
+            Ok(saliency::integrated_gradients(lens, unit, picture, &from, path, &mut |_, _| {})?.map)
+        })
     }
 
     /// [`reconstruct`] by [`Rule::Deconvnet`]
@@ -113,8 +111,9 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         place: Place,
         picture: &Picture<Self, D>,
     ) -> Result<Picture<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, place)?;
-        tensor(reconstruct(&lens(self, picture), unit, &volume(picture), Rule::Deconvnet)?, picture)
+        asked(self, of, channel, place, picture, |lens, unit, picture| {
+            reconstruct(lens, unit, picture, Rule::Deconvnet)
+        })
     }
 
     /// [`reconstruct`] by [`Rule::Guided`]
@@ -128,8 +127,7 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         place: Place,
         picture: &Picture<Self, D>,
     ) -> Result<Picture<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, place)?;
-        tensor(reconstruct(&lens(self, picture), unit, &volume(picture), Rule::Guided)?, picture)
+        asked(self, of, channel, place, picture, |lens, unit, picture| reconstruct(lens, unit, picture, Rule::Guided))
     }
 
     /// [`cam::grad_cam`] of a class (or channel) at a layer, in the size of the picture
@@ -143,10 +141,10 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         channel: usize,
         picture: &Picture<Self, D>,
     ) -> Result<Heat<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, Place::Everywhere)?;
-        let map = cam::grad_cam(&lens(self, picture), layer.tap().node(), unit, &volume(picture))?;
-        let [_, height, width] = Self::GRAPH.input().chw();
-        tensor(map.resized([height, width]), picture)
+        asked(self, of, channel, Place::Everywhere, picture, |lens, unit, picture| {
+            let [_, height, width] = Self::GRAPH.input().chw();
+            Ok(cam::grad_cam(lens, layer.tap().node(), unit, picture)?.resized([height, width]))
+        })
     }
 
     /// [`occlusion::occlusion`]
@@ -160,9 +158,9 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         picture: &Picture<Self, D>,
         options: &Occlusion,
     ) -> Result<Heat<Self, D>, ExplainError> {
-        let unit = unit(self, of, channel, Place::Everywhere)?;
-        let map = occlusion::occlusion(&lens(self, picture), unit, &volume(picture), options, &mut |_, _| {})?;
-        tensor(map, picture)
+        asked(self, of, channel, Place::Everywhere, picture, |lens, unit, picture| {
+            occlusion::occlusion(lens, unit, picture, options, &mut |_, _| {})
+        })
     }
 
     /// [`responses::activation`]
@@ -216,6 +214,18 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
 }
 
 impl<N: Network<f32, D>, D: Backend<f32>> Explain<D> for N {}
+
+/// What a method says of a channel, as a tensor.
+fn asked<N: Network<f32, D>, D: Backend<f32>, A: At, F: Features>(
+    net: &N,
+    of: A,
+    channel: usize,
+    place: Place,
+    picture: &Picture<N, D>,
+    method: impl FnOnce(&dyn Subject, Unit, &Volume) -> Result<Volume, ExplainError>,
+) -> Result<Tensor<F, f32, D>, ExplainError> {
+    tensor(method(&lens(net, picture), unit(net, of, channel, place)?, &volume(picture))?, picture)
+}
 
 fn lens<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, picture: &Picture<N, D>) -> Lens<'a, N, D> {
     Lens::new(net, picture.device())

@@ -2,6 +2,7 @@
 
 use super::ExplainError;
 use crate::data::Normalisation;
+use crate::graph::Graph;
 
 /// Numbers `[C, H, W]`, row-major.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -110,12 +111,13 @@ impl Volume {
         if aa * bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
     }
 
-    /// Itself, if it has this shape.
-    pub(super) fn of_shape(&self, network: &'static str, expected: [usize; 3]) -> Result<&Self, ExplainError> {
+    /// Itself, if it is a picture for this network.
+    pub(super) fn of_network(&self, graph: &Graph) -> Result<&Self, ExplainError> {
+        let expected = graph.input().chw();
         if self.shape == expected {
             return Ok(self);
         }
-        Err(ExplainError::Picture { network, expected, found: self.shape })
+        Err(ExplainError::Picture { network: graph.name, expected, found: self.shape })
     }
 }
 
