@@ -33,8 +33,10 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.by_channel(scaled.try_add(self.spread::<T>(1, shape)?)?)
     }
 
-    /// PyTorch's rule for running statistics, with the unbiased variance of `count` elements.
+    /// PyTorch's rule for running statistics, with the unbiased variance of `count` elements. They stay as they are where that
+    /// is one, which says nothing about a variance.
     fn fold(&self, momentum: f64, mean: Vec<E>, var: Vec<E>, count: usize, running: &mut Vec<(usize, Vec<E>)>) {
+        let momentum = if count > 1 { momentum } else { 0.0 };
         let unbiased = number(count as f64 / count.saturating_sub(1).max(1) as f64);
         for (which, batch, factor) in [(2, mean, E::one()), (3, var, unbiased)] {
             let old = self.params[which].as_vec();

@@ -71,6 +71,20 @@ pub enum TrainError {
         /// What the network's output has.
         classes: usize,
     },
+    /// A batch with one value for each channel of a batch normalisation, which has no variance.
+    #[error(
+        "`{layer}` is a batch normalisation, and a batch of {images} image gives it one value for each channel, which has no variance{}; \
+         use another batch size, or drop_last",
+        of.map_or_else(String::new, |[all, batch]| format!(" ({all} training images in batches of {batch})"))
+    )]
+    OneValue {
+        /// Name of the layer.
+        layer: &'static str,
+        /// Images in the batch.
+        images: usize,
+        /// Where the last batch of an epoch is the one: all images, and those of a whole batch.
+        of: Option<[usize; 2]>,
+    },
     /// There is nothing to learn from.
     #[error("the {0} set is empty")]
     Empty(&'static str),

@@ -165,6 +165,7 @@ impl<'a> Trainer<'a> {
         let graph = learner.graph();
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
+        feed::have_variance(graph, data.train.len(), &config)?;
         let counts = feed::counts(data.train.as_ref());
         learner.begin(Rules::new(&config, graph)?)?;
         let loaders = feed::loaders(graph, &data.train, &data.test, &config, [ranks.rank(), ranks.size()])?;
@@ -349,6 +350,8 @@ impl Session<'_> {
         let part = |batch: &Batch| [batch.labels.len() as f64, feed::weight(batch, &self.loss_weights)];
         let whole = self.ranks.total(&group.iter().flat_map(part).collect::<Vec<f64>>());
         let pictures = whole.iter().step_by(2).sum::<f64>() as usize;
+        // Weighted means of batches do not make the weighted mean of a step, so weights are divided by that of all of them.
+        let mean = whole.iter().skip(1).step_by(2).sum::<f64>() / pictures.max(1) as f64;
         if pictures == 0 {
             // None of them could be read.
             self.progress.batch += batches;
@@ -357,12 +360,7 @@ impl Session<'_> {
         let (mut sum, mut correct) = (0.0, 0);
         let (rank, ranks) = (self.ranks.rank(), self.ranks.size());
         for (i, mut batch) in group.into_iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
-            let targets = feed::targets(
-                &mut batch,
-                &self.loss_weights,
-                whole[2 * i + 1] / whole[2 * i],
-                self.config.label_smoothing,
-            );
+            let targets = feed::targets(&mut batch, &self.loss_weights, mean, self.config.label_smoothing);
             let share = batch.labels.len() as f32 / pictures as f32;
             let seed = feed::dropout_seed(self.config.seed, step, i * ranks + rank);
             let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
