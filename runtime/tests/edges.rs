@@ -17,6 +17,19 @@ cnn! {
     struct Plain: [1, 8, 8] -> [3] { conv(4, kernel = 3); relu; flatten; linear(3); }
 }
 
+cnn! {
+    /// Whatever chooses rows of a matrix.
+    struct Choosing: [4, 9, 8] -> [6] {
+        conv(6, kernel = 3, pad = 1, stride = 2); relu;
+        conv(6, kernel = 3, groups = 2, pad = 1);
+        conv(4, kernel = 2, connections = [[0, 1], [2, 5], [3], [4]]);
+        conv_transpose(4, kernel = 3, groups = 2, stride = 2);
+        max_pool(2, stride = 1, pad = 1); avg_pool(2); upsample(3, bilinear); pad(1, reflect);
+        lrn(3); squeeze_excite(2); channel_shuffle(2); channel_max_pool(2); adaptive_avg_pool(2);
+        flatten; linear(6);
+    }
+}
+
 /// The log-softmax of numbers in single precision, in double precision.
 fn exact(logits: [f32; 5]) -> [f64; 5] {
     let max = logits.iter().copied().fold(f32::MIN, f32::max);
@@ -34,8 +47,15 @@ fn softmax_of_large_logits_is_as_exact_as_of_small_ones() {
         let found = log_soft.forward(dev.tensor(logits)).array();
         let probabilities = soft.forward(dev.tensor(logits)).array();
         for ((found, probability), expected) in found.into_iter().zip(probabilities).zip(expected) {
-            assert!((f64::from(found) - expected).abs() < 1e-6 * expected.abs().max(1.0), "{base}: {found}, {expected}");
-            assert!((f64::from(probability) - expected.exp()).abs() < 3e-7, "{base}: {probability}, {}", expected.exp());
+            assert!(
+                (f64::from(found) - expected).abs() < 1e-6 * expected.abs().max(1.0),
+                "{base}: {found}, {expected}"
+            );
+            assert!(
+                (f64::from(probability) - expected.exp()).abs() < 3e-7,
+                "{base}: {probability}, {}",
+                expected.exp()
+            );
         }
     }
 }
@@ -81,4 +101,17 @@ fn weighted_classes_in_accumulated_batches_are_those_of_one_large_batch() {
     };
     let error = train(32, 1).into_iter().zip(train(8, 4)).fold(0.0_f32, |max, (a, b)| max.max((a - b).abs()));
     assert!(error < 1e-5, "{error}");
+}
+
+#[test]
+fn rows_that_a_network_keeps_are_those_that_it_counts() {
+    let dev = Cpu::seed_from_u64(3);
+    let net = dev.build_module::<Choosing, f64>();
+    for batch in [2, 5, 1] {
+        let x: Tensor<(usize, Const<4>, Const<9>, Const<8>), f64, Cpu> = dev.sample_normal_like(&(batch, Const, Const, Const));
+        // A clone has kept nothing.
+        let (kept, counted) = (net.forward(x.clone()), net.clone().forward(x.clone()));
+        assert_eq!(kept.as_vec(), counted.as_vec());
+        assert_eq!(kept.as_vec(), net.forward(x).as_vec());
+    }
 }

@@ -31,7 +31,9 @@ pub enum DeviceError {
     )]
     NotCompiled(DeviceChoice),
     /// CUDA is compiled in, but the device does not answer.
-    #[error("{device} does not answer: {problem}; check `nvidia-smi`, or use --device cpu")]
+    #[error(
+        "{device} does not answer: {problem}; `nvidia-smi` lists the devices that there are, and --device cpu needs none"
+    )]
     Absent {
         /// The device.
         device: DeviceChoice,
@@ -101,9 +103,12 @@ impl DeviceChoice {
 #[cfg(feature = "cuda")]
 fn cuda<T: OnDevice>(number: usize, seed: u64, task: T) -> Result<T::Output, (T, DeviceError)> {
     let device = DeviceChoice::Cuda(number);
-    match Cuda::try_build(number, seed) {
+    let built = super::cuda::answers(number)
+        .and_then(|()| Cuda::try_build(number, seed).map_err(|error| format!("{error:?}")))
+        .and_then(|cuda| super::cuda::works(&cuda).map(|()| cuda));
+    match built {
         Ok(cuda) => Ok(task.run(cuda, device)),
-        Err(error) => Err((task, DeviceError::Absent { device, problem: format!("{error:?}") })),
+        Err(problem) => Err((task, DeviceError::Absent { device, problem })),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Batch, group and local response normalisation.
 
-use super::rows::choose;
+use super::rows::{Choice, choose};
 use super::{Context, Flat, number};
 use crate::graph::Affine;
 use crate::net::{Map, NetTape, Real};
@@ -90,11 +90,13 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             let channel = |c: usize| (c + offset).checked_sub(size / 2).filter(|channel| *channel < channels);
             (0..channels * area).map(|i| channel(i / area).map(|c| c * area + i % area)).collect()
         };
+        let count = || Choice { rows: (0..size).map(shifted).collect(), ..Choice::default() };
+        let chosen = self.chosen(x.device(), count)?;
         let (squares, tape) = x.with_empty_tape().try_square()?.split_tape();
-        let mut sum = choose(squares.clone().put_tape(tape), shifted(0))?;
-        for offset in 1..size {
+        let mut sum = choose(squares.clone().put_tape(tape), &chosen.rows[0])?;
+        for rows in &chosen.rows[1..] {
             let (held, tape) = sum.split_tape();
-            sum = choose(squares.clone().put_tape(tape), shifted(offset))?.try_add(held)?;
+            sum = choose(squares.clone().put_tape(tape), rows)?.try_add(held)?;
         }
         let base = sum.try_mul(number::<E>(alpha / size as f64))?.try_add(number::<E>(k))?;
         x.try_mul(base.try_powf(-beta)?)

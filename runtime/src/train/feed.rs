@@ -111,7 +111,9 @@ pub(super) fn fits(graph: &'static Graph, data: &dyn Dataset, which: &'static st
 /// Checks that each batch normalisation gets more than one value for each channel from so many images. PyTorch refuses that in
 /// training, too.
 pub(super) fn has_variance(graph: &'static Graph, images: usize) -> Result<(), TrainError> {
-    let alone = |node: &&Node| matches!(node.op, Op::BatchNorm { .. }) && images * node.shape.chw()[1..].iter().product::<usize>() < 2;
+    let alone = |node: &&Node| {
+        matches!(node.op, Op::BatchNorm { .. }) && images * node.shape.chw()[1..].iter().product::<usize>() < 2
+    };
     match graph.nodes.iter().find(alone) {
         Some(Node { name: layer, .. }) => Err(TrainError::OneValue { layer, images, of: None }),
         None => Ok(()),

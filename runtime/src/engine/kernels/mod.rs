@@ -33,7 +33,7 @@ mod winograd;
 pub use column::{Across, Columns};
 pub use conv_pool::{BEYOND, ConvPool, WIDEST_KERNEL};
 pub use correlate::{Block, Correlate};
-pub use crew::{Crew, pause};
+pub use crew::{Crew, Patience};
 pub use denormals::FlushDenormals;
 pub use gather::Gather;
 pub use group_norm::GroupNorm;
