@@ -1,7 +1,7 @@
 //! Where pictures come from: each kind of dataset has the pictures, labels and classes that its files were given here.
 #![deny(warnings)]
 
-use convnet::data::{DataError, Dataset, Kind, Split, decode, open};
+use convnet::data::{DataError, Dataset, Kind, Opened, decode, open};
 use image::{DynamicImage, Rgb, RgbImage};
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn labels(data: &dyn Dataset) -> Vec<&str> {
     (0..data.len()).map(|i| data.classes()[data.label(i)].as_str()).collect()
 }
 
-fn opened(path: &Path) -> Result<Split, DataError> {
+fn opened(path: &Path) -> Result<Opened, DataError> {
     open(Kind::Auto, Some(path), 1)
 }
 

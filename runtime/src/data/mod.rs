@@ -25,7 +25,7 @@ mod subset;
 pub use batch::Batch;
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
 pub use normalisation::{Normalisation, Statistics};
-pub use open::{Kind, open};
+pub use open::{Kind, Opened, open};
 pub use pipeline::Pipeline;
 pub use sheet::samples;
 pub use subset::Subset;

@@ -60,12 +60,39 @@ const FASHION: &str = "/usr/share/datasets/fashion-mnist";
 /// The share of a dataset without a test set that becomes one.
 const TEST_SHARE: f64 = 0.2;
 
+/// A dataset that has been opened, in its parts.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Opened {
+    /// What a network learns from.
+    pub train: Arc<dyn Dataset>,
+    /// What epochs are judged by, where the source has images for training, for validation and for a test.
+    pub validation: Option<Arc<dyn Dataset>>,
+    /// What the network is judged by in the end.
+    pub test: Arc<dyn Dataset>,
+    /// Whether the source was in one piece, so that the test set was drawn from it here by a random seed.
+    pub divided: bool,
+    /// What was left out, guessed or split: a plain sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Opened {
+    /// The training and the test set alone.
+    pub fn into_split(self) -> Split {
+        Split { train: self.train, test: self.test }
+    }
+
+    fn of(split: Split) -> Self {
+        Opened { train: split.train, validation: None, test: split.test, divided: false, notes: Vec::new() }
+    }
+}
+
 /// Opens a dataset; without a path, MNIST is the copy that comes with the crate, and Fashion-MNIST that of Debian's package.
 /// A dataset in one piece is split by `seed`: a fifth of each class becomes the test set.
 ///
 /// # Errors
 /// When there is nothing of that kind, or it cannot be read.
-pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Split, DataError> {
+pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataError> {
     let kind = match (kind, path) {
         (Kind::Auto, None) => Kind::Mnist,
         (Kind::Auto, Some(path)) => detect(path)?,
@@ -73,7 +100,7 @@ pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Split, DataErr
     };
     let fashion = PathBuf::from(FASHION);
     let path = match (kind, path) {
-        (Kind::Mnist, None) => return Ok(mnist::bundled()?.shared()),
+        (Kind::Mnist, None) => return Ok(Opened::of(mnist::bundled()?.shared())),
         (Kind::FashionMnist, None) if fashion.is_dir() => fashion.as_path(),
         (_, Some(path)) => path,
         (kind, None) => {
@@ -89,29 +116,29 @@ pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Split, DataErr
             });
         }
     };
-    let split = match kind {
-        Kind::Auto | Kind::Mnist => mnist::open(path)?.shared(),
-        Kind::FashionMnist => mnist::open_fashion(path)?.shared(),
-        Kind::Emnist => mnist::open_emnist(path)?.shared(),
-        Kind::Cifar10 => cifar::open_10(path)?.shared(),
-        Kind::Cifar100 => cifar::open_100(path)?.shared(),
+    let opened = match kind {
+        Kind::Auto | Kind::Mnist => Opened::of(mnist::open(path)?.shared()),
+        Kind::FashionMnist => Opened::of(mnist::open_fashion(path)?.shared()),
+        Kind::Emnist => Opened::of(mnist::open_emnist(path)?.shared()),
+        Kind::Cifar10 => Opened::of(cifar::open_10(path)?.shared()),
+        Kind::Cifar100 => Opened::of(cifar::open_100(path)?.shared()),
         Kind::Folder => folders(path, seed)?,
         Kind::Manifest => match manifest::open(path)? {
-            Listed::Split(split) => split.shared(),
-            Listed::Whole(files) => halved(Arc::new(files), seed),
+            Listed::Split(split) => Opened::of(split.shared()),
+            Listed::Whole(files) => divided(path, Arc::new(files), seed),
         },
     };
-    let [train, test] = [&split.train, &split.test].map(|part| part.len());
+    let [train, test] = [&opened.train, &opened.test].map(|part| part.len());
     if train == 0 || test == 0 {
         let problem = format!("has {train} pictures to train on and {test} to judge by; there should be some of both");
         return Err(DataError::Nothing { path: path.to_owned(), problem });
     }
-    if split.train.classes().len() < 2 {
-        let only = split.train.classes().join("");
+    if opened.train.classes().len() < 2 {
+        let only = opened.train.classes().join("");
         let problem = format!("has one class (`{only}`); there is nothing to tell it from");
         return Err(DataError::Nothing { path: path.to_owned(), problem });
     }
-    Ok(split)
+    Ok(opened)
 }
 
 /// What a path holds, by the names of its files.
@@ -143,23 +170,28 @@ fn detect(path: &Path) -> Result<Kind, DataError> {
     Err(DataError::Nothing { path: path.to_owned(), problem })
 }
 
-fn folders(path: &Path, seed: u64) -> Result<Split, DataError> {
+fn folders(path: &Path, seed: u64) -> Result<Opened, DataError> {
     let train = path.join("train");
     if !train.is_dir() {
-        return Ok(halved(Arc::new(folder::classes_in(path, None)?), seed));
+        return Ok(divided(path, Arc::new(folder::classes_in(path, None)?), seed));
     }
     let train = folder::classes_in(&train, None)?;
     let held_out = ["test", "val", "validation"].map(|name| path.join(name)).into_iter().find(|path| path.is_dir());
     match held_out {
         Some(test) => {
             let test = folder::classes_in(&test, Some(&train.classes))?;
-            Ok(Split { train, test }.shared())
+            Ok(Opened::of(Split { train, test }.shared()))
         }
-        None => Ok(halved(Arc::new(train), seed)),
+        None => Ok(divided(path, Arc::new(train), seed)),
     }
 }
 
-fn halved(data: Arc<dyn Dataset>, seed: u64) -> Split {
+/// A source in one piece: a part of each class is kept for the test.
+fn divided(path: &Path, data: Arc<dyn Dataset>, seed: u64) -> Opened {
     let (train, test) = Subset::split(data, TEST_SHARE, seed);
-    Split { train, test }.shared()
+    let note = format!(
+        "{} has no test set; a fifth of each class, drawn by random seed {seed}, is kept for it",
+        path.display()
+    );
+    Opened { divided: true, notes: vec![note], ..Opened::of(Split { train, test }.shared()) }
 }

@@ -1,7 +1,7 @@
 //! `convnet data`
 
 use crate::common::{Outcome, print};
-use crate::source::Source;
+use crate::source::{self, Source};
 use convnet::data::augment::Augment;
 use convnet::data::{Normalisation, Pipeline, samples};
 use convnet::explain::Volume;
@@ -66,8 +66,10 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 fn info(source: &Source) -> Outcome {
-    let split = source.open(0)?;
-    for (name, part) in [("training", &split.train), ("test", &split.test)] {
+    let opened = source.open(0)?;
+    source::say_notes(&opened)?;
+    let validation = opened.validation.iter().map(|part| ("validation", part));
+    for (name, part) in std::iter::once(("training", &opened.train)).chain(validation).chain([("test", &opened.test)]) {
         let mut counts = vec![0; part.classes().len()];
         (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
         print(&format!("{name}: {} pictures", part.len()))?;
