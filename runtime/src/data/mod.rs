@@ -9,6 +9,7 @@
 pub mod augment;
 mod batch;
 pub mod cifar;
+pub mod classes;
 pub mod decode;
 pub mod fit;
 pub mod folder;
