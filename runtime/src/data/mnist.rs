@@ -105,7 +105,9 @@ fn upright(mut data: Pictures) -> Pictures {
 fn find(folder: &Path, prefix: &str, kind: &str, rank: u8, what: &'static str) -> Result<PathBuf, DataError> {
     let spellings = ["-", "."].map(|dot| format!("{prefix}-{kind}{dot}idx{rank}-ubyte"));
     let names: Vec<String> = spellings.iter().flat_map(|name| [name.clone(), format!("{name}.gz")]).collect();
-    let found = names.iter().map(|name| folder.join(name)).find(|path| path.exists());
+    // Some archives put each file into a folder of the same name.
+    let places = names.iter().flat_map(|name| [folder.join(name), folder.join(name).join(name)]);
+    let found = places.into_iter().find(|path| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()));
     found.ok_or(DataError::Missing { folder: folder.to_owned(), what, looked_for: names })
 }
 

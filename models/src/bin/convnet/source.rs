@@ -40,7 +40,8 @@ pub fn say_notes(opened: &Opened) -> std::io::Result<()> {
 #[derive(clap::Args, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Parts {
-    /// Use only the first N training pictures
+    /// Use only N training images: the first ones where classes lie mixed, as in MNIST's files, else some of each class,
+    /// drawn by the random seed
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -59,7 +60,7 @@ impl Parts {
     pub fn of(&self, opened: Opened, seed: u64) -> Result<(Split, Option<Arc<dyn Dataset>>), Box<dyn Error>> {
         let Opened { mut train, validation, test, .. } = opened;
         if let Some(limit) = self.limit {
-            train = Arc::new(Subset::first(train, limit as usize));
+            train = Arc::new(Subset::limited(train, limit as usize, seed));
         }
         if self.even_classes {
             train = Arc::new(Subset::balanced(train, seed));
