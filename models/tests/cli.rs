@@ -120,7 +120,12 @@ fn data_that_is_not_there_or_not_data() {
     );
     // Folders of pictures, one class of which is alone, or has no pictures.
     std::fs::create_dir_all(f.join("one/cats")).unwrap();
-    fails(f, &["train", "--data", "one"], 1, &["one: has classes, but no pictures in them"]);
+    fails(
+        f,
+        &["train", "--data", "one"],
+        1,
+        &["one: has folders without an image that can be read", "`cats` is empty"],
+    );
     image::GrayImage::new(4, 4).save(f.join("one/cats/a.png")).unwrap();
     image::GrayImage::new(4, 4).save(f.join("one/cats/b.png")).unwrap();
     fails(f, &["train", "--data", "one"], 1, &["one: has one class (`cats`)"]);

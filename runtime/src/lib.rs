@@ -27,6 +27,7 @@ pub mod net;
 pub mod optim;
 pub mod portable;
 pub mod predict;
+pub mod regular_file;
 pub mod report;
 pub mod train;
 pub mod weights;

@@ -1,7 +1,7 @@
 //! Where pictures come from: each kind of dataset has the pictures, labels and classes that its files were given here.
 #![deny(warnings)]
 
-use convnet::data::{DataError, Dataset, Kind, Split, decode, open};
+use convnet::data::{DataError, Dataset, Kind, Opened, decode, open};
 use image::{DynamicImage, Rgb, RgbImage};
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn labels(data: &dyn Dataset) -> Vec<&str> {
     (0..data.len()).map(|i| data.classes()[data.label(i)].as_str()).collect()
 }
 
-fn opened(path: &Path) -> Result<Split, DataError> {
+fn opened(path: &Path) -> Result<Opened, DataError> {
     open(Kind::Auto, Some(path), 1)
 }
 
@@ -131,7 +131,7 @@ fn folders_are_classes() {
     assert_eq!(labels(split.test.as_ref()), ["cat"]);
     picture(folder.path(), "val/horse/1.png", 1);
     let error = problem(folder.path());
-    assert!(error.contains("the class `horse`") && error.contains("cat, dog"), "{error}");
+    assert!(error.contains("the class `horse`") && error.contains("`cat`, `dog`"), "{error}");
 }
 
 #[test]
@@ -165,20 +165,117 @@ fn a_list_names_pictures_and_labels() {
     assert_eq!(split.train.picture(1).unwrap().pixels[0], 22);
     assert_eq!(labels(split.test.as_ref()), ["land"]);
     for (text, expected) in [
-        ("path,class\nx/1.png,a\n", "a column `label`"),
+        ("path,kind\nx/1.png,a\n", "a column `label` (or class, category, target)"),
+        ("x/1.png,a\nx/2.png,b\n", "expected a header with a column `path`"),
         ("path,label\nx/1.png,\n", "label at byte"),
-        ("path,label,split\nx/1.png,a,dev\n", "expected train, test or val, found `dev`"),
-        ("path,label\n", "lists no pictures"),
+        ("path,label,split\nx/1.png,a,extra\n", "expected train, val or test, found `extra`"),
+        ("path,label,split\nx/1.png,a,train\nx/2.png,b,test\n", "no image to train on of the class `b`"),
+        ("path,label,split\nx/1.png,a,test\n", "no row of the training set"),
+        ("path,label\n", "lists no images"),
+        ("", "the first line"),
         ("path,label\nx/1.png\n", "comma-separated values"),
     ] {
         std::fs::write(&list, text).unwrap();
         let error = problem(&list);
         assert!(error.contains("list.csv") && error.contains(expected), "{error}");
     }
-    // A picture that is not there is found out when it is read.
-    std::fs::write(&list, "path,label,split\nx/1.png,a,train\nx/3.png,b,test\n").unwrap();
-    let error = opened(&list).unwrap().test.picture(0).unwrap_err().to_string();
-    assert!(error.contains("x/3.png"), "{error}");
+    std::fs::write(&list, b"path,label\nx/1.png,caf\xe9\n").unwrap();
+    assert!(problem(&list).contains("is no text in UTF-8"), "{}", problem(&list));
+    std::fs::write(&list, b"\xff\xfep\0a\0t\0h\0").unwrap();
+    assert!(problem(&list).contains("is text in UTF-16"), "{}", problem(&list));
+}
+
+#[test]
+fn a_list_of_files_that_are_not_there_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "x/1.png", 1);
+    let list = folder.path().join("list.csv");
+    let rows: String = (2..8).map(|i| format!("x/{i}.png,b\n")).collect();
+    std::fs::write(&list, format!("path,label\nx/1.png,a\nx,a\n{rows}")).unwrap();
+    let error = problem(&list);
+    let here = folder.path().join("x");
+    assert!(error.contains("7 of its 8 rows name files that cannot be read"), "{error}");
+    assert!(error.contains(&format!("{} (is no regular file)", here.display())), "{error}");
+    assert!(
+        error.contains("3.png (No such file") && error.contains("and 4 more") && !error.contains("4.png"),
+        "{error}"
+    );
+}
+
+#[test]
+fn lists_are_written_in_many_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    (1..=6).for_each(|i| picture(f, &format!("x/{i}.png"), i));
+    let list = f.join("list.csv");
+    let absolute = f.join("x/2.png").display().to_string();
+    for text in [
+        format!(
+            "Filename;Class;Split\r\nx/1.png;10;Training\r\n{absolute};9;TRAIN\r\nx/3.png;9;valid\r\nx/4.png;10;Test\r\n"
+        ),
+        format!(
+            "image\tcategory\tsubset\nx/1.png\t10\ttrain\n{absolute}\t9\ttrain\nx/3.png\t9\tdev\nx/4.png\t10\ttesting\n"
+        ),
+        format!(
+            "target,img_path,partition\n10,\"x\\1.png\",train\n9,{absolute},train\n9,x\\3.png,val\n10,x/4.png,test\n"
+        ),
+    ] {
+        std::fs::write(&list, &text).unwrap();
+        let parts = opened(&list).unwrap();
+        assert_eq!(parts.train.classes(), ["9", "10"], "{text}");
+        let validation = parts.validation.expect("a part for validation");
+        let read = |data: &dyn Dataset| (labels(data).join(" "), data.picture(0).unwrap().pixels[0]);
+        assert_eq!(read(parts.train.as_ref()), ("10 9".into(), 1), "{text}");
+        assert_eq!(read(validation.as_ref()), ("9".into(), 3), "{text}");
+        assert_eq!(read(parts.test.as_ref()), ("10".into(), 4), "{text}");
+        assert!(!parts.divided);
+    }
+    // Two columns that could be the label, and rows that are there twice or disagree.
+    let rows = "x/1.png,a,0\nx/1.png,a,0\nx/2.png,a,0\nx/2.png,b,1\nx/3.png,b,1\n";
+    std::fs::write(&list, format!("path,label,class\n{rows}")).unwrap();
+    let notes = opened(&list).unwrap().notes.join("\n");
+    assert!(notes.contains("the column `label` is used, and `class` is not"), "{notes}");
+    assert!(notes.contains("1 images of the training set are there twice"), "{notes}");
+    assert!(notes.contains("1 images of the training set are in two classes"), "{notes}");
+}
+
+#[test]
+fn whole_numbers_have_the_order_of_numbers_in_folders_and_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut list = "path,label\n".to_string();
+    for class in 0..12 {
+        for i in 0..3 {
+            picture(folder.path(), &format!("data/{class}/{i}.png"), class * 3 + i);
+            list += &format!("data/{class}/{i}.png,{class}\n");
+        }
+    }
+    write(folder.path(), "list.csv", list.as_bytes());
+    let numbers: Vec<String> = (0..12).map(|class| class.to_string()).collect();
+    for name in ["data", "list.csv"] {
+        let parts = opened(&folder.path().join(name)).unwrap();
+        assert_eq!(parts.train.classes(), numbers, "{name}");
+        for i in 0..parts.train.len() {
+            let red = parts.train.picture(i).unwrap().pixels[0];
+            assert_eq!(parts.train.label(i), usize::from(red / 3), "{name}");
+        }
+    }
+}
+
+#[test]
+fn forms_of_a_name_are_one_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let (nfc, nfd) = ("caf\u{e9}", "cafe\u{301}");
+    for (name, red) in [(format!("train/{nfc}"), 1), (format!("train/{nfd}"), 2), ("train/tea".into(), 3)] {
+        picture(folder.path(), &format!("{name}/1.png"), red);
+    }
+    picture(folder.path(), &format!("test/{nfd}/1.png"), 4);
+    let parts = opened(folder.path()).unwrap();
+    assert_eq!(parts.train.classes(), [nfc, "tea"]);
+    assert_eq!(labels(parts.train.as_ref()), [nfc, nfc, "tea"]);
+    assert_eq!(labels(parts.test.as_ref()), [nfc]);
+    let rows = format!("path,label\ntrain/tea/1.png,tea\ntest/{nfd}/1.png,{nfd}\ntrain/{nfc}/1.png,{nfc}\n");
+    write(folder.path(), "list.csv", rows.as_bytes());
+    assert_eq!(opened(&folder.path().join("list.csv")).unwrap().train.classes(), [nfc, "tea"]);
 }
 
 #[test]

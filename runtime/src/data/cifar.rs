@@ -4,7 +4,8 @@
 //! With no header, the length of a file is all that can be checked, and each label.
 
 use super::{DataError, Pictures, Split};
-use std::path::{Path, PathBuf};
+use crate::regular_file;
+use std::path::Path;
 
 const SHAPE: [usize; 3] = [3, 32, 32];
 const PIXELS: usize = 3 * 32 * 32;
@@ -62,7 +63,7 @@ fn open(folder: &Path, form: &Form) -> Result<Split<Pictures>, DataError> {
 /// Names from the file that comes with the data, or those that are known.
 fn class_names(folder: &Path, form: &Form) -> Result<Vec<String>, DataError> {
     let path = folder.join(form.names);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match regular_file::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(DataError::Io { path, source }),
@@ -79,11 +80,11 @@ fn class_names(folder: &Path, form: &Form) -> Result<Vec<String>, DataError> {
     }
 }
 
-fn read(path: &PathBuf, form: &Form, to: &mut Pictures) -> Result<(), DataError> {
-    let bytes = std::fs::read(path).map_err(|source| DataError::Io { path: path.clone(), source })?;
+fn read(path: &Path, form: &Form, to: &mut Pictures) -> Result<(), DataError> {
+    let bytes = regular_file::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     let record = form.labels + PIXELS;
     let error = |offset: usize, what, expected: String, found: String| DataError::Format {
-        path: path.clone(),
+        path: path.to_owned(),
         offset: offset as u64,
         what,
         expected,
@@ -113,4 +114,10 @@ pub(super) fn found_in(folder: &Path) -> Option<super::Kind> {
         () if has(&CIFAR_100) => Some(super::Kind::Cifar100),
         () => None,
     }
+}
+
+/// Whether a folder holds one of the two in the form that Python's `pickle` writes.
+pub(super) fn python_in(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_file();
+    has("data_batch_1") || (has("train") && has("meta"))
 }

@@ -1,30 +1,39 @@
 //! From a picture file to bytes, trusting nothing in it.
 //!
 //! The decoders are those of the crate `image`, with limits of our own: dimensions are looked at before anything is unpacked,
-//! so a file that claims a billion pixels costs nothing. Pictures are turned upright as their EXIF data says. Transparent
+//! so a file that claims a billion pixels costs nothing; files that are cut off are errors, also where a decoder would make up the
+//! rest; and nothing that a decoder does is a panic. Pictures are turned upright as their EXIF data says. Transparent
 //! pixels become what lies over black; 16 bits become 8; palettes become colours.
 
-use super::{DataError, Picture};
+use super::quietly::quietly;
+use super::{DataError, Picture, intact};
+use crate::regular_file;
 use image::metadata::Orientation;
-use image::{DynamicImage, GenericImageView, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, GenericImageView, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::borrow::Cow;
-use std::io::{BufRead, Cursor, Seek};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Pixels of a picture, at most.
 pub const MOST_PIXELS: u64 = 1 << 26;
 
+/// Bytes of an image file, at most.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// Reads a PNG or JPEG file.
 ///
 /// # Errors
-/// When it cannot be read, is no such picture, is damaged or too large.
+/// When it cannot be read, is no such image, is damaged, cut off or too large.
 pub fn read(path: &Path) -> Result<Picture<'static>, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
-        return Err(DataError::Picture { path: path.to_owned(), problem: "is a folder, not a picture".into() });
+    let mut file = regular_file::open(path).map_err(io)?;
+    let len = file.metadata().map_err(io)?.len();
+    if len > MOST_BYTES {
+        return Err(bad(path, format!("has {len} bytes; an image may have {MOST_BYTES}")));
     }
-    decode(std::io::BufReader::new(file), path)
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(io)?;
+    from_bytes(&bytes, path)
 }
 
 /// Reads a PNG or JPEG file from memory; `path` names it in errors.
@@ -32,21 +41,34 @@ pub fn read(path: &Path) -> Result<Picture<'static>, DataError> {
 /// # Errors
 /// As [`read`].
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Picture<'static>, DataError> {
-    decode(Cursor::new(bytes), path)
+    if bytes.is_empty() {
+        return Err(bad(path, "is empty".into()));
+    }
+    let format = image::guess_format(bytes).ok();
+    let Some(format) = format.filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg)) else {
+        let what = intact::other_format(bytes).map_or("is no PNG or JPEG image".into(), |what| {
+            format!("is {what}; images that are read are PNG and JPEG")
+        });
+        return Err(bad(path, what));
+    };
+    if let Some(damage) = intact::damage(bytes, format) {
+        return Err(bad(path, damage));
+    }
+    // A decoder that panics has met a file for which it was not written.
+    quietly(|| decode(bytes, format, path))
+        .unwrap_or_else(|panic| Err(bad(path, format!("is damaged: the decoder has failed ({panic})"))))
 }
 
-fn decode(source: impl BufRead + Seek, path: &Path) -> Result<Picture<'static>, DataError> {
-    let bad = |problem: String| DataError::Picture { path: path.to_owned(), problem };
-    let failed = |error: image::ImageError| bad(format!("no picture that can be read: {error}"));
-    let reader = ImageReader::new(source).with_guessed_format();
-    let reader = reader.map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-    if reader.format().is_none() {
-        return Err(bad("is no PNG or JPEG file".into()));
-    }
-    let mut decoder = reader.into_decoder().map_err(failed)?;
+fn bad(path: &Path, problem: String) -> DataError {
+    DataError::Picture { path: path.to_owned(), problem }
+}
+
+fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Picture<'static>, DataError> {
+    let failed = |error: image::ImageError| bad(path, format!("cannot be decoded: {error}"));
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(bad(format!("claims {width} x {height} pixels; the most is {MOST_PIXELS}")));
+        return Err(bad(path, format!("claims {width} x {height} pixels; the most is {MOST_PIXELS}")));
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_PIXELS * 16);
@@ -55,7 +77,7 @@ fn decode(source: impl BufRead + Seek, path: &Path) -> Result<Picture<'static>, 
     let mut picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
     picture.apply_orientation(orientation);
     if picture.width() == 0 || picture.height() == 0 {
-        return Err(bad("has no pixels".into()));
+        return Err(bad(path, "has no pixels".into()));
     }
     Ok(bytes_of(&picture))
 }
@@ -89,7 +111,7 @@ fn flattened(picture: &DynamicImage) -> image::RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
     fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -126,6 +148,124 @@ mod tests {
             }
         }
         assert!(from_bytes(b"hello, world, this is text", Path::new("t.png")).is_err());
+    }
+
+    /// Cuts at every byte and says which cuts could still be read.
+    fn readable_cuts(whole: &[u8]) -> Vec<usize> {
+        (0..whole.len()).filter(|cut| from_bytes(&whole[..*cut], Path::new("cut")).is_ok()).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_never_read() {
+        let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 6, y as u8 * 8, 99])));
+        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+            let whole = encoded(&picture, format);
+            assert_eq!(readable_cuts(&whole), [0; 0], "{format:?}");
+            // Cut off, with zeros for what was not copied.
+            let mut padded = whole.clone();
+            padded[whole.len() / 2..].fill(0);
+            assert!(from_bytes(&padded, Path::new("padded")).is_err(), "{format:?}");
+        }
+        let progressive = include_bytes!("../../tests/fixtures/progressive.jpg");
+        assert!(from_bytes(progressive, Path::new("p.jpg")).is_ok());
+        assert_eq!(readable_cuts(progressive), [0; 0]);
+    }
+
+    #[test]
+    fn what_cameras_add_to_a_jpeg_does_no_harm() {
+        let jpeg = encoded(&DynamicImage::ImageRgb8(RgbImage::from_pixel(16, 16, Rgb([9, 9, 9]))), ImageFormat::Jpeg);
+        let plain = from_bytes(&jpeg, Path::new("p.jpg")).unwrap();
+        // A thumbnail within a segment, and bytes behind the end.
+        let segment = [&[0xff, 0xe5][..], &(jpeg.len() as u16 + 2).to_be_bytes(), &jpeg].concat();
+        let long = [&jpeg[..2], &segment, &jpeg[2..], b"more \xff\xd8 of anything"].concat();
+        assert_eq!(from_bytes(&long, Path::new("p.jpg")).unwrap(), plain);
+        let cut = &long[..2 + segment.len() + jpeg.len() / 2];
+        assert!(from_bytes(cut, Path::new("p.jpg")).unwrap_err().to_string().contains("cut off"));
+    }
+
+    /// A chunk of a PNG with its checksum.
+    fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+        let body = [&kind[..], data].concat();
+        let mut crc = flate2::Crc::new();
+        crc.update(&body);
+        [&(data.len() as u32).to_be_bytes()[..], &body, &crc.sum().to_be_bytes()].concat()
+    }
+
+    /// A PNG of one pixel of a palette.
+    fn of_palette(palette: &[u8]) -> Vec<u8> {
+        let header = [0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0];
+        let mut pixels = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut pixels, &[0, 0]).unwrap();
+        let (start, pixels) = (b"\x89PNG\r\n\x1a\n", pixels.finish().unwrap());
+        [&start[..], &chunk(b"IHDR", &header), &chunk(b"PLTE", palette), &chunk(b"IDAT", &pixels), &chunk(b"IEND", &[])]
+            .concat()
+    }
+
+    #[test]
+    fn a_palette_that_is_no_whole_number_of_colours_is_found_before_the_decoder_panics() {
+        assert_eq!(from_bytes(&of_palette(&[1, 2, 3]), Path::new("p.png")).unwrap().pixels[..], [1, 2, 3]);
+        for length in [1, 2, 4, 767] {
+            let error = from_bytes(&of_palette(&vec![7; length]), Path::new("p.png")).unwrap_err().to_string();
+            assert_eq!(error, format!("p.png: is damaged: its palette has {length} bytes, which is no multiple of 3"));
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_errors_and_no_panics() {
+        use rand::{Rng, SeedableRng};
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(20, 17, |x, y| Rgb([x as u8 * 9, y as u8 * 9, 3])));
+        let grey = DynamicImage::ImageLuma16(image::ImageBuffer::from_fn(9, 8, |x, y| Luma([(x * y * 999) as u16])));
+        let files = [
+            encoded(&picture, ImageFormat::Png),
+            encoded(&picture, ImageFormat::Jpeg),
+            encoded(&grey, ImageFormat::Png),
+            of_palette(&[1, 2, 3, 4, 5, 6]),
+            include_bytes!("../../tests/fixtures/progressive.jpg").to_vec(),
+        ];
+        for file in files {
+            for _ in 0..200 {
+                let mut bytes = file.clone();
+                for _ in 0..rng.gen_range(1..4) {
+                    let at = rng.gen_range(8..bytes.len());
+                    match rng.gen_range(0..3) {
+                        0 => bytes[at] = rng.r#gen(),
+                        1 => drop(bytes.remove(at)),
+                        _ => bytes.insert(at, rng.r#gen()),
+                    }
+                }
+                if let Err(error) = from_bytes(&bytes, Path::new("p")) {
+                    let error = error.to_string();
+                    assert!(error.starts_with("p: ") && !error.contains("the decoder has failed"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        for (bytes, what) in [
+            (&b"GIF89a\x01\0"[..], "is a GIF image; images that are read are PNG and JPEG"),
+            (b"RIFF\0\0\0\0WEBPVP8 ", "is a WebP image"),
+            (b"\0\0\0\x18ftypheic", "is a HEIC image"),
+            (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
+            (b"", "is empty"),
+            (b"hello", "is no PNG or JPEG image"),
+        ] {
+            let error = from_bytes(bytes, Path::new("x.jpg")).unwrap_err().to_string();
+            assert!(error.starts_with("x.jpg: ") && error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn inks_become_colours() {
+        // One block of a light grey, from Pillow's reading of the same files: 217 in each channel.
+        for file in
+            [&include_bytes!("../../tests/fixtures/ycck.jpg")[..], include_bytes!("../../tests/fixtures/cmyk.jpg")]
+        {
+            let read = from_bytes(file, Path::new("inks.jpg")).unwrap();
+            assert!(read.pixels.iter().all(|value| value.abs_diff(217) <= 1), "{:?}", read.pixels);
+        }
     }
 
     #[test]

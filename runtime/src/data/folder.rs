@@ -1,89 +1,245 @@
-//! Pictures in folders, one a class: `train/CLASS/*.png|jpg|jpeg` beside `test/` or `val/`, or the classes alone.
+//! Images in folders, one a class: `train/CLASS/*.png|jpg|jpeg` beside `val/` and `test/`, or the classes alone.
 //!
-//! Names are sorted, so that the order of pictures does not depend on the file system. Pictures stay on the disk until they
-//! are wanted. Symbolic links to files are followed; folders below a class are not looked into, so no link can lead in circles.
+//! Names are sorted, so that the order of images does not depend on the file system. Images stay on the disk until they are
+//! wanted. Symbolic links are followed; folders below a class are not looked into, so no link can lead in circles.
 
-use super::{DataError, Dataset, Picture, decode};
+use super::DataError;
+use super::classes::{self, some_of};
+use super::files::{FileParts, Files, Part, counted};
+use super::listing::{self, Listing};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Pictures that are files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    /// Names of the classes.
-    pub classes: Vec<String>,
-    /// Each picture with its class.
-    pub pictures: Vec<(PathBuf, usize)>,
-}
+/// How a folder may be called that holds all images of a test set, whose classes nobody told.
+const UNLABELLED: [&str; 9] =
+    ["test", "testing", "unknown", "unlabeled", "unlabelled", "images", "imgs", "pictures", "all"];
 
-impl Dataset for Files {
-    fn len(&self) -> usize {
-        self.pictures.len()
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    fn label(&self, i: usize) -> usize {
-        self.pictures[i].1
-    }
-
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
-        decode::read(&self.pictures[i].0)
-    }
-}
-
-const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
-
-/// The pictures below a folder that has a folder for each class. With `classes`, the folders have to be among them.
+/// The parts of a folder: what `train`, `val` and `test` hold, under those names or others of the same sense; or, without a
+/// folder for training, all classes that it has.
 ///
 /// # Errors
-/// When there are no classes or no pictures, or a class is not among the known ones.
-pub fn classes_in(folder: &Path, classes: Option<&[String]>) -> Result<Files, DataError> {
-    let mut named = Vec::new();
-    for path in sorted(folder)? {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_dir() && !hidden {
-            named.push((name_of(&path)?, path));
+/// When there are no classes, a class has no image that can be read, or a class is not among those to train on.
+pub fn open(root: &Path) -> Result<FileParts, DataError> {
+    let listing = listing::list(root)?;
+    let mut notes = Vec::new();
+    let mut parts: Vec<(Part, PathBuf)> = Vec::new();
+    let mut others = Vec::new();
+    for path in listing.folders {
+        match path.file_name().and_then(|name| Part::named(&name.to_string_lossy())) {
+            Some(part) => parts.push((part, path)),
+            None => others.push(path),
         }
     }
+    let train = one_of(root, &parts, Part::Train)?.filter(|train| others.is_empty() || !is_class(train));
+    let Some(train) = train else {
+        if let Some((_, path)) = parts.iter().find(|(part, path)| *part != Part::Train && !is_class(path)) {
+            let name = name_of(path)?;
+            let problem = format!("has a folder `{name}`, but none that is called `train`");
+            return Err(DataError::Nothing { path: root.to_owned(), problem });
+        }
+        let train = classes_in(root, None, &mut notes)?;
+        return FileParts { train, validation: None, test: None, notes }.checked(root);
+    };
+    if !others.is_empty() {
+        let names = others.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
+        let is = if names.len() == 1 { "is" } else { "are" };
+        notes.push(format!("{}: {} beside the training set {is} not looked at", root.display(), some_of(&names)));
+    }
+    let train = classes_in(&train, None, &mut notes)?;
+    let mut held_out = |part| match one_of(root, &parts, part)? {
+        Some(folder) => held_out(&folder, &train.classes, &mut notes),
+        None => Ok(None),
+    };
+    let (validation, test) = (held_out(Part::Validation)?, held_out(Part::Test)?);
+    FileParts { train, validation, test, notes }.checked(root)
+}
+
+/// Whether a folder looks like a dataset: it has a folder for training, or one that holds images.
+pub(super) fn found_in(root: &Path) -> bool {
+    let Ok(listing) = listing::list(root) else { return false };
+    listing.folders.iter().any(|path| {
+        let train = path.file_name().and_then(|name| Part::named(&name.to_string_lossy())) == Some(Part::Train);
+        train || listing::list(path).is_ok_and(|class| !class.images.is_empty())
+    })
+}
+
+/// The only folder for a part.
+fn one_of(root: &Path, parts: &[(Part, PathBuf)], wanted: Part) -> Result<Option<PathBuf>, DataError> {
+    let found: Vec<&PathBuf> = parts.iter().filter(|(part, _)| *part == wanted).map(|(_, path)| path).collect();
+    match found[..] {
+        [] => Ok(None),
+        [path] => Ok(Some(path.clone())),
+        _ => {
+            let names = found.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
+            let problem = format!("has several folders for {}: {}; keep one of them", wanted.text(), some_of(&names));
+            Err(DataError::Nothing { path: root.to_owned(), problem })
+        }
+    }
+}
+
+/// Whether a folder holds images and no folders, as a class does.
+fn is_class(path: &Path) -> bool {
+    listing::list(path).is_ok_and(|listing| listing.folders.is_empty() && !listing.images.is_empty())
+}
+
+/// The images of a part to judge by; nothing, with a note, where they are in no folders of classes.
+fn held_out(folder: &Path, classes: &[String], notes: &mut Vec<String>) -> Result<Option<Files>, DataError> {
+    let listing = listing::list(folder)?;
+    let mut flat = listing.images.len();
+    let mut has_classes = false;
+    for path in &listing.folders {
+        let name = name_of(path)?;
+        let images = listing::list(path)?.images.len();
+        let unlabelled = listing.folders.len() == 1
+            && UNLABELLED.contains(&name.to_lowercase().as_str())
+            && classes::position(classes, &name).is_none();
+        match unlabelled {
+            true => flat += images,
+            false => has_classes |= images > 0,
+        }
+    }
+    if has_classes {
+        return classes_in(folder, Some(classes), notes).map(Some);
+    }
+    let what = match flat {
+        0 => "holds no images in folders of classes".into(),
+        n => format!("holds {n} images, but not in folders named after classes"),
+    };
+    notes.push(format!("{} {what}, so it cannot be judged by and is left out", folder.display()));
+    Ok(None)
+}
+
+/// A folder's classes: names in Unicode's form NFC, each with its folders. There is more than one only where names differ in
+/// their form alone.
+fn named(folders: Vec<PathBuf>) -> Result<Vec<(String, PathBuf)>, DataError> {
+    folders.into_iter().map(|path| Ok((classes::normal(&name_of(&path)?), path))).collect()
+}
+
+/// The images below a folder that has a folder for each class. With `known`, the folders have to be among those classes. What is
+/// left out goes into `notes`.
+fn classes_in(folder: &Path, known: Option<&[String]>, notes: &mut Vec<String>) -> Result<Files, DataError> {
     let nothing = |problem: String| DataError::Nothing { path: folder.to_owned(), problem };
-    if named.is_empty() {
-        return Err(nothing("has no folders, and each class should be one".into()));
+    let listing = listing::list(folder)?;
+    if listing.folders.is_empty() {
+        return Err(nothing(match listing.images.len() {
+            0 => "has no folders, and each class should be one".into(),
+            n => format!("has {n} images, but no folders; each class should be a folder with its images"),
+        }));
     }
-    let classes = classes.map_or_else(|| named.iter().map(|(name, _)| name.clone()).collect(), <[String]>::to_vec);
+    let mut left_out = LeftOut::default();
+    left_out.beside(&listing);
+    let named = named(listing.folders)?;
+    let classes = known.map_or_else(
+        || {
+            let mut names: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
+            classes::sort(&mut names);
+            names
+        },
+        <[String]>::to_vec,
+    );
     let mut pictures = Vec::new();
+    let mut empty = Vec::new();
     for (name, path) in named {
-        let Some(class) = classes.iter().position(|class| *class == name) else {
-            let known = classes.join(", ");
-            return Err(nothing(format!("has the class `{name}`, which is not among those to train on: {known}")));
-        };
-        for file in sorted(&path)? {
-            if !file.is_dir() && has_ending(&file) {
-                pictures.push((file, class));
-            }
+        let class = listing::list(&path)?;
+        if class.images.is_empty() {
+            empty.push(format!("`{name}` {}", why_empty(&class)));
         }
+        let number = classes::position(&classes, &name);
+        if number.is_none() && !class.images.is_empty() {
+            return Err(nothing(unknown(&name, &classes)));
+        }
+        left_out.within(&name, &class);
+        pictures.extend(class.images.into_iter().filter_map(|path| Some((path, number?))));
     }
-    if pictures.is_empty() {
+    // Images of one class from several folders lie together.
+    pictures.sort_by_key(|(_, class)| *class);
+    let files = Files { classes, pictures };
+    if known.is_none() && !files.classes_without().is_empty() {
         return Err(nothing(format!(
-            "has classes, but no pictures in them (files that end in {})",
-            ENDINGS.join(", ")
+            "has folders without an image that can be read, so their classes could not be learnt: {}. Images end in {}; take \
+             such folders away, or put images in them",
+            empty.join("; "),
+            listing::endings()
         )));
     }
-    Ok(Files { classes, pictures })
+    left_out.notes(folder, notes);
+    Ok(files)
 }
 
-fn has_ending(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+fn unknown(name: &str, classes: &[String]) -> String {
+    let alike = classes.iter().find(|class| class.to_lowercase() == name.to_lowercase());
+    let alike = alike.map_or(String::new(), |class| format!(" (there is `{class}`)"));
+    format!("has the class `{name}`{alike}, which is not among those to train on: {}", some_of(classes))
 }
 
-fn sorted(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let io = |source| DataError::Io { path: folder.to_owned(), source };
-    let entries = std::fs::read_dir(folder).map_err(io)?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(io)?;
-    paths.sort();
-    Ok(paths)
+/// Why a class has no image.
+fn why_empty(class: &Listing) -> String {
+    let other = class.hidden.len() + class.special.len() + class.other;
+    match () {
+        () if !class.unread.is_empty() => {
+            format!("has only files in formats that are not read ({})", formats(&class.unread))
+        }
+        () if !class.folders.is_empty() => "has images only in folders below it, if at all".into(),
+        () if !class.special.is_empty() => format!("has nothing but {}", class.special[0]),
+        () if other > 0 => format!("has {other} files, none of which is an image by its name"),
+        () => "is empty".into(),
+    }
+}
+
+fn formats(endings: &BTreeMap<String, usize>) -> String {
+    endings.iter().map(|(ending, n)| format!("{n} .{ending}")).collect::<Vec<_>>().join(", ")
+}
+
+/// What was left out of a folder with classes.
+#[derive(Default)]
+struct LeftOut {
+    hidden: Vec<PathBuf>,
+    special: Vec<String>,
+    unread: BTreeMap<String, usize>,
+    below: Vec<String>,
+    system: Vec<String>,
+    beside: usize,
+}
+
+impl LeftOut {
+    /// What lies beside the classes.
+    fn beside(&mut self, listing: &Listing) {
+        self.beside = listing.images.len();
+        self.system.extend(listing.system.iter().cloned());
+    }
+
+    /// What lies within a class.
+    fn within(&mut self, name: &str, class: &Listing) {
+        self.hidden.extend(class.hidden.iter().cloned());
+        self.special.extend(class.special.iter().cloned());
+        class.unread.iter().for_each(|(ending, n)| *self.unread.entry(ending.clone()).or_default() += n);
+        if !class.folders.is_empty() && !class.images.is_empty() {
+            self.below.push(name.to_string());
+        }
+    }
+
+    fn notes(&self, folder: &Path, notes: &mut Vec<String>) {
+        let mut note = |text: String| notes.push(format!("{}: {text}", folder.display()));
+        if self.beside > 0 {
+            note(format!("{} images that lie beside the folders of classes are left out", self.beside));
+        }
+        if let Some(first) = self.hidden.first() {
+            note(format!("{} hidden files are left out, such as {}", self.hidden.len(), first.display()));
+        }
+        if !self.unread.is_empty() {
+            let (found, read) = (formats(&self.unread), listing::endings());
+            note(format!("files in formats that are not read are left out ({found}); images end in {read}"));
+        }
+        if let Some(first) = self.special.first() {
+            note(format!("{} entries that are no files are left out, such as {first}", self.special.len()));
+        }
+        if !self.below.is_empty() {
+            note(format!("folders below {} are not looked into", counted("class", "classes", &self.below)));
+        }
+        if !self.system.is_empty() {
+            note(format!("{}, which systems make for themselves, is no class", some_of(&self.system)));
+        }
+    }
 }
 
 /// The name of a class. It goes into checkpoints and reports, so it has to be text.

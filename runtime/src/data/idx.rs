@@ -6,8 +6,8 @@
 //! compressed bomb takes memory.
 
 use super::DataError;
+use crate::regular_file;
 use flate2::read::MultiGzDecoder;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -29,10 +29,7 @@ const LIMIT: u64 = 1 << 32;
 /// When the file cannot be read, or is not such a file from the first byte to the last.
 pub fn read(path: &Path, rank: usize, what: &'static str) -> Result<Idx, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
-        return Err(io(std::io::Error::new(std::io::ErrorKind::IsADirectory, "is a folder, not a file")));
-    }
+    let file = regular_file::open(path).map_err(io)?;
     parse(BufReader::new(file), path, rank, what)
 }
 

@@ -1,7 +1,7 @@
 //! From files to batches: `files -> Dataset -> Pipeline -> Loader -> Batch`.
 //!
 //! * [`open()`] finds out what a folder holds: [`idx`] files of the MNIST family ([`mnist`]), [`cifar`], an image [`folder`], a
-//!   [`manifest`]; [`Subset`] takes a part of any of them;
+//!   [`manifest`]; [`classes`] says how their classes are sorted; [`Subset`] takes a part of any of them;
 //! * [`decode`] turns a picture file into bytes and trusts nothing in it;
 //! * [`Pipeline`] makes what a network takes of a picture: [`fit`], then [`augment`], then [`Normalisation`];
 //! * [`Loader`] shuffles, and does all that on threads of its own.
@@ -9,29 +9,37 @@
 pub mod augment;
 mod batch;
 pub mod cifar;
+pub mod classes;
 pub mod decode;
+mod duplicates;
+mod files;
 pub mod fit;
 pub mod folder;
 pub mod idx;
+mod intact;
+mod listing;
 mod loader;
 pub mod manifest;
 pub mod mnist;
 mod normalisation;
 mod open;
 mod pipeline;
+mod quietly;
 mod sheet;
 mod subset;
 
 pub use batch::Batch;
+pub use duplicates::in_common;
+pub use files::{FileParts, Files};
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
 pub use normalisation::{Normalisation, Statistics};
-pub use open::{Kind, open};
+pub use open::{Kind, Opened, open};
 pub use pipeline::Pipeline;
 pub use sheet::samples;
 pub use subset::Subset;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Labelled pictures of any size, in memory or not.
@@ -55,6 +63,11 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// When it cannot be read or decoded.
     fn picture(&self, i: usize) -> Result<Picture<'_>, DataError>;
+
+    /// The file of picture `i`, if it is one.
+    fn file(&self, _i: usize) -> Option<&Path> {
+        None
+    }
 
     /// Whether pictures are at hand, so that threads that read ahead would be of no use.
     fn in_memory(&self) -> bool {

@@ -1,7 +1,8 @@
 //! A dataset, whatever kind it is.
 
-use super::manifest::Listed;
-use super::{DataError, Dataset, Split, Subset, cifar, folder, manifest, mnist, word};
+use super::files::{FileParts, Files};
+use super::{DataError, Dataset, Split, Subset, cifar, classes, folder, listing, manifest, mnist, word};
+use crate::regular_file;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -60,106 +61,234 @@ const FASHION: &str = "/usr/share/datasets/fashion-mnist";
 /// The share of a dataset without a test set that becomes one.
 const TEST_SHARE: f64 = 0.2;
 
-/// Opens a dataset; without a path, MNIST is the copy that comes with the crate, and Fashion-MNIST that of Debian's package.
-/// A dataset in one piece is split by `seed`: a fifth of each class becomes the test set.
+/// A dataset that has been opened, in its parts.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Opened {
+    /// What a network learns from.
+    pub train: Arc<dyn Dataset>,
+    /// What epochs are judged by, where the source has images for training, for validation and for a test.
+    pub validation: Option<Arc<dyn Dataset>>,
+    /// What the network is judged by in the end.
+    pub test: Arc<dyn Dataset>,
+    /// Whether the source was in one piece, so that the test set was drawn from it here by a random seed.
+    pub divided: bool,
+    /// What was left out, guessed or split: a plain sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Opened {
+    /// The training and the test set alone.
+    pub fn into_split(self) -> Split {
+        Split { train: self.train, test: self.test }
+    }
+
+    fn of(split: Split) -> Self {
+        Opened { train: split.train, validation: None, test: split.test, divided: false, notes: Vec::new() }
+    }
+
+    /// What a folder or a list of images holds; a part for the test is made where there is none.
+    fn of_files(path: &Path, parts: FileParts, seed: u64) -> Self {
+        let train: Arc<dyn Dataset> = Arc::new(parts.train);
+        let shared = |part: Option<Files>| part.map(|part| Arc::new(part) as Arc<dyn Dataset>);
+        let (validation, test) = (shared(parts.validation), shared(parts.test));
+        let mut notes = parts.notes;
+        let opened = match (validation, test) {
+            (validation, Some(test)) => Opened { validation, ..Opened::of(Split { train, test }) },
+            (None, None) => {
+                let (train, test) = Subset::split(train, TEST_SHARE, seed);
+                notes.push(format!(
+                    "{} has no test set; a fifth of each class, drawn by random seed {seed}, is kept for it",
+                    path.display()
+                ));
+                Opened { divided: true, ..Opened::of(Split { train, test }.shared()) }
+            }
+            (Some(test), None) => {
+                notes.push(format!("{} has no test set, so its validation set is used as one", path.display()));
+                Opened::of(Split { train, test })
+            }
+        };
+        Opened { notes, ..opened }
+    }
+}
+
+/// Opens a dataset; without a path, MNIST is the copy that the feature `mnist` compiles in, and Fashion-MNIST that of Debian's package.
+/// Where a folder holds no dataset itself, the folders below it are looked into. A dataset in one piece is split by `seed`: a
+/// fifth of each class becomes the test set.
 ///
 /// # Errors
 /// When there is nothing of that kind, or it cannot be read.
-pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Split, DataError> {
-    let kind = match (kind, path) {
-        (Kind::Auto, None) => Kind::Mnist,
-        (Kind::Auto, Some(path)) => detect(path)?,
-        (kind, _) => kind,
-    };
-    let fashion = PathBuf::from(FASHION);
+pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataError> {
     let path = match (kind, path) {
-        (Kind::Mnist, None) => return Ok(mnist::bundled()?.shared()),
-        (Kind::FashionMnist, None) if fashion.is_dir() => fashion.as_path(),
+        (Kind::Auto | Kind::Mnist, None) => return Ok(Opened::of(mnist::bundled()?.shared())),
         (_, Some(path)) => path,
+        (Kind::FashionMnist, None) if Path::new(FASHION).is_dir() => Path::new(FASHION),
+        (Kind::FashionMnist, None) => {
+            let problem = "is not there: install Debian's package dataset-fashion-mnist, or say where its files are";
+            return Err(nothing(Path::new(FASHION), problem.into()));
+        }
         (kind, None) => {
-            let problem = match kind {
-                Kind::FashionMnist => {
-                    "is not there: install Debian's package dataset-fashion-mnist, or say where its files are".into()
-                }
-                kind => format!("say where the files of {kind} are"),
-            };
-            return Err(DataError::Nothing {
-                path: if kind == Kind::FashionMnist { fashion } else { "the data".into() },
-                problem,
-            });
+            return Err(nothing(Path::new("the data"), format!("say where the files of {kind} are")));
         }
     };
-    let split = match kind {
-        Kind::Auto | Kind::Mnist => mnist::open(path)?.shared(),
-        Kind::FashionMnist => mnist::open_fashion(path)?.shared(),
-        Kind::Emnist => mnist::open_emnist(path)?.shared(),
-        Kind::Cifar10 => cifar::open_10(path)?.shared(),
-        Kind::Cifar100 => cifar::open_100(path)?.shared(),
-        Kind::Folder => folders(path, seed)?,
-        Kind::Manifest => match manifest::open(path)? {
-            Listed::Split(split) => split.shared(),
-            Listed::Whole(files) => halved(Arc::new(files), seed),
-        },
+    let Place { kind, path, mut notes } = place(kind, path)?;
+    let path = path.as_path();
+    let mut opened = match kind {
+        Kind::Auto | Kind::Mnist => Opened::of(mnist::open(path)?.shared()),
+        Kind::FashionMnist => Opened::of(mnist::open_fashion(path)?.shared()),
+        Kind::Emnist => Opened::of(mnist::open_emnist(path)?.shared()),
+        Kind::Cifar10 => Opened::of(cifar::open_10(path)?.shared()),
+        Kind::Cifar100 => Opened::of(cifar::open_100(path)?.shared()),
+        Kind::Folder => Opened::of_files(path, folder::open(path)?, seed),
+        Kind::Manifest => Opened::of_files(path, manifest::open(path)?, seed),
     };
-    let [train, test] = [&split.train, &split.test].map(|part| part.len());
+    let [train, test] = [&opened.train, &opened.test].map(|part| part.len());
+    if opened.train.classes().len() < 2 {
+        let only = opened.train.classes().join("");
+        let problem = format!("has one class (`{only}`); there is nothing to tell it from{}", lists_in(path));
+        return Err(nothing(path, problem));
+    }
     if train == 0 || test == 0 {
-        let problem = format!("has {train} pictures to train on and {test} to judge by; there should be some of both");
-        return Err(DataError::Nothing { path: path.to_owned(), problem });
+        let problem = format!("has {train} images to train on and {test} to judge by; there should be some of both");
+        return Err(nothing(path, problem));
     }
-    if split.train.classes().len() < 2 {
-        let only = split.train.classes().join("");
-        let problem = format!("has one class (`{only}`); there is nothing to tell it from");
-        return Err(DataError::Nothing { path: path.to_owned(), problem });
-    }
-    Ok(split)
+    notes.append(&mut opened.notes);
+    Ok(Opened { notes, ..opened })
 }
 
-/// What a path holds, by the names of its files.
-fn detect(path: &Path) -> Result<Kind, DataError> {
+fn nothing(path: &Path, problem: String) -> DataError {
+    DataError::Nothing { path: path.to_owned(), problem }
+}
+
+/// Where a dataset is, and which.
+struct Place {
+    kind: Kind,
+    path: PathBuf,
+    notes: Vec<String>,
+}
+
+/// Finds a dataset at a path or, where there is none, in the folders below it.
+fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
+    let here = |kind, path: &Path| Place { kind, path: path.to_owned(), notes: Vec::new() };
     let metadata = std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-    if metadata.is_file() {
-        let is_list = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        let problem = "is a file, but no CSV list of pictures".to_string();
-        return if is_list { Ok(Kind::Manifest) } else { Err(DataError::Nothing { path: path.to_owned(), problem }) };
+    match kind {
+        Kind::Folder | Kind::Manifest => return Ok(here(kind, path)),
+        Kind::Auto if !metadata.is_dir() => return file(path).map(|()| here(Kind::Manifest, path)),
+        _ if !metadata.is_dir() => return Err(nothing(path, format!("is a file; {kind} is a folder"))),
+        _ => {}
     }
-    if mnist::found_in(path) {
-        let fashion = path.to_string_lossy().to_lowercase().contains("fashion");
-        return Ok(if fashion { Kind::FashionMnist } else { Kind::Mnist });
-    }
-    if mnist::emnist_in(path)?.is_some() {
-        return Ok(Kind::Emnist);
-    }
-    if let Some(kind) = cifar::found_in(path) {
-        return Ok(kind);
-    }
-    let entries = std::fs::read_dir(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-    if entries.flatten().any(|entry| entry.path().is_dir()) {
-        return Ok(Kind::Folder);
-    }
-    let problem = "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \
-                   (emnist-*-train-images-idx3-ubyte), CIFAR's (data_batch_1.bin or train.bin ...) and folders named after \
-                   classes"
-        .into();
-    Err(DataError::Nothing { path: path.to_owned(), problem })
-}
-
-fn folders(path: &Path, seed: u64) -> Result<Split, DataError> {
-    let train = path.join("train");
-    if !train.is_dir() {
-        return Ok(halved(Arc::new(folder::classes_in(path, None)?), seed));
-    }
-    let train = folder::classes_in(&train, None)?;
-    let held_out = ["test", "val", "validation"].map(|name| path.join(name)).into_iter().find(|path| path.is_dir());
-    match held_out {
-        Some(test) => {
-            let test = folder::classes_in(&test, Some(&train.classes))?;
-            Ok(Split { train, test }.shared())
+    let mut level = vec![path.to_owned()];
+    for depth in 0..=DEEPEST {
+        let mut found = Vec::new();
+        for folder in &level {
+            found.extend(kind_of(folder, kind)?.map(|kind| (kind, folder)));
         }
-        None => Ok(halved(Arc::new(train), seed)),
+        // Files of one family have the same names; a folder's name tells which one is wanted.
+        if kind == Kind::FashionMnist && found.len() > 1 {
+            found.retain(|(_, folder)| called_fashion(folder));
+        }
+        match found[..] {
+            [] => {}
+            [(kind, folder)] => {
+                let mut place = here(kind, folder);
+                if depth > 0 {
+                    place.notes.push(format!("{} holds a dataset ({kind}) in {}", path.display(), folder.display()));
+                }
+                if kind == Kind::FashionMnist && called_fashion(folder) {
+                    let note = "is taken for Fashion-MNIST by its name, since its files are called as MNIST's are";
+                    place.notes.push(format!("{} {note}", folder.display()));
+                }
+                return Ok(place);
+            }
+            _ => {
+                let names = found.iter().map(|(_, folder)| folder.display().to_string()).collect::<Vec<_>>();
+                let problem = format!("holds several datasets: {}; name one of them", classes::some_of(&names));
+                return Err(nothing(path, problem));
+            }
+        }
+        let mut below = Vec::new();
+        for folder in level.iter().take(MOST_FOLDERS) {
+            // What cannot be looked into below holds nothing for us.
+            below.extend(listing::list(folder).map(|listing| listing.folders).unwrap_or_default());
+        }
+        level = below;
+        level.truncate(MOST_FOLDERS);
+    }
+    match kind {
+        Kind::Auto => no_dataset(path),
+        kind => Ok(here(kind, path)),
     }
 }
 
-fn halved(data: Arc<dyn Dataset>, seed: u64) -> Split {
-    let (train, test) = Subset::split(data, TEST_SHARE, seed);
-    Split { train, test }.shared()
+/// How far below a path a dataset is looked for, and in how many folders.
+const DEEPEST: usize = 3;
+const MOST_FOLDERS: usize = 200;
+
+/// What a folder holds, by the names of its files: anything, or what is wanted.
+fn kind_of(folder: &Path, wanted: Kind) -> Result<Option<Kind>, DataError> {
+    let digits = || mnist::found_in(folder);
+    let found = |found: bool| Ok(found.then_some(wanted));
+    match wanted {
+        Kind::Mnist | Kind::FashionMnist => found(digits()),
+        Kind::Emnist => found(mnist::emnist_in(folder)?.is_some()),
+        Kind::Cifar10 | Kind::Cifar100 => found(cifar::found_in(folder) == Some(wanted)),
+        Kind::Folder | Kind::Manifest => found(true),
+        Kind::Auto if digits() => Ok(Some(if called_fashion(folder) { Kind::FashionMnist } else { Kind::Mnist })),
+        Kind::Auto if mnist::emnist_in(folder)?.is_some() => Ok(Some(Kind::Emnist)),
+        Kind::Auto => Ok(cifar::found_in(folder).or_else(|| folder::found_in(folder).then_some(Kind::Folder))),
+    }
+}
+
+/// Whether a folder's full name says that it is Fashion-MNIST's.
+fn called_fashion(folder: &Path) -> bool {
+    let full = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    full.to_string_lossy().to_lowercase().contains("fashion")
+}
+
+/// Whether a file is a list, by its name.
+fn file(path: &Path) -> Result<(), DataError> {
+    // What is no regular file has an error of its own.
+    regular_file::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+    match listing::ending(path).as_str() {
+        "csv" | "tsv" => Ok(()),
+        _ => Err(nothing(path, "is a file, but no CSV list of images; name a folder or a list".into())),
+    }
+}
+
+/// The error of a folder without a dataset, with what its files look like.
+fn no_dataset(path: &Path) -> Result<Place, DataError> {
+    let listing = listing::list(path)?;
+    let python = cifar::python_in(path) || listing.folders.iter().any(|folder| cifar::python_in(folder));
+    if python {
+        let problem = "holds CIFAR in its Python form, which is not read; take the binary form (data_batch_1.bin or \
+                       train.bin ...)";
+        return Err(nothing(path, problem.into()));
+    }
+    // Folders without images have an error of their own, which tells why.
+    if !listing.folders.is_empty() {
+        return Ok(Place { kind: Kind::Folder, path: path.to_owned(), notes: Vec::new() });
+    }
+    let images = match listing.images.len() {
+        0 => String::new(),
+        n => format!(" (the {n} images that it holds are in no folder named after their class)"),
+    };
+    let problem = format!(
+        "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \
+         (emnist-*-train-images-idx3-ubyte), CIFAR's (data_batch_1.bin or train.bin ...) and folders named after \
+         classes{images}{}",
+        lists_in(path)
+    );
+    Err(nothing(path, problem))
+}
+
+/// A hint at the lists that a folder holds.
+fn lists_in(path: &Path) -> String {
+    let Ok(entries) = std::fs::read_dir(path) else { return String::new() };
+    let mut lists: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    lists.retain(|path| listing::ending(path) == "csv");
+    lists.sort();
+    match lists.first() {
+        Some(list) => format!("; if {} lists the images with their labels, name it instead", list.display()),
+        None => String::new(),
+    }
 }

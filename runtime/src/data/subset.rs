@@ -4,6 +4,7 @@ use super::{DataError, Dataset, Picture};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Some pictures of a dataset.
@@ -27,6 +28,25 @@ impl Subset {
     pub fn first(data: Arc<dyn Dataset>, n: usize) -> Self {
         let n = n.min(data.len());
         Subset::new(data, (0..n).collect())
+    }
+
+    /// `n` pictures, or all if there are fewer: the first ones of a dataset whose classes lie mixed, as MNIST's do; of one that
+    /// has class after class, as folders give it, `n` that are drawn by `seed` and spread over the classes as all are, with
+    /// at least one of each class while `n` is large enough.
+    pub fn limited(data: Arc<dyn Dataset>, n: usize, seed: u64) -> Self {
+        if mixed(&*data) {
+            return Subset::first(data, n);
+        }
+        // Picture `i` of a class of `m` has its turn at `i / m`.
+        let mut turns: Vec<(f64, usize, usize)> = Vec::new();
+        for (number, class) in shuffled_classes(&*data, seed).into_iter().enumerate() {
+            let all = class.len() as f64;
+            turns.extend(class.into_iter().enumerate().map(|(i, picture)| (i as f64 / all, number, picture)));
+        }
+        turns.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut indices: Vec<usize> = turns.into_iter().take(n).map(|(.., picture)| picture).collect();
+        indices.sort_unstable();
+        Subset::new(data, indices)
     }
 
     /// As many of each class as the smallest one has, drawn by `seed`, in the order of the dataset.
@@ -56,6 +76,16 @@ impl Subset {
     }
 }
 
+/// Whether classes lie mixed: neighbours differ in their class at least half as often as they would in a random order.
+fn mixed(data: &dyn Dataset) -> bool {
+    let n = data.len();
+    let changes = (1..n).filter(|i| data.label(*i) != data.label(i - 1)).count();
+    let mut counts = vec![0_usize; data.classes().len()];
+    (0..n).for_each(|i| counts[data.label(i)] += 1);
+    let alike: f64 = counts.iter().map(|count| (*count as f64 / n.max(1) as f64).powi(2)).sum();
+    changes as f64 >= n as f64 * (1.0 - alike) / 2.0
+}
+
 /// The pictures of each class, in an order that is a function of the seed.
 fn shuffled_classes(data: &dyn Dataset, seed: u64) -> Vec<Vec<usize>> {
     let mut classes = vec![Vec::new(); data.classes().len()];
@@ -80,6 +110,10 @@ impl Dataset for Subset {
 
     fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
         self.data.picture(self.indices[i])
+    }
+
+    fn file(&self, i: usize) -> Option<&Path> {
+        self.data.file(self.indices[i])
     }
 
     fn in_memory(&self) -> bool {
@@ -118,6 +152,23 @@ mod tests {
         assert_eq!(all, (0..32).collect::<Vec<_>>());
         assert_eq!(Subset::split(data(&labels), 0.1, 1).1.indices, test.indices);
         assert_ne!(Subset::split(data(&labels), 0.1, 2).1.indices, test.indices);
+    }
+
+    #[test]
+    fn a_limit_is_spread_over_classes_unless_they_lie_mixed() {
+        let sorted = [vec![0; 10], vec![1; 20], vec![2; 10]].concat();
+        assert_eq!(counts(&Subset::limited(data(&sorted), 8, 1)), [2, 4, 2]);
+        assert_eq!(counts(&Subset::limited(data(&sorted), 3, 1)), [1, 1, 1]);
+        assert_eq!(counts(&Subset::limited(data(&sorted), 99, 1)), [10, 20, 10]);
+        let of = |seed| Subset::limited(data(&sorted), 8, seed).indices;
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+        // A rare class is not left out.
+        let rare = [vec![0; 100], vec![1; 2]].concat();
+        assert_eq!(counts(&Subset::limited(data(&rare), 10, 1)), [9, 1, 0]);
+        let mixed: Vec<u8> = (0..40).map(|i| i % 3).collect();
+        assert_eq!(Subset::limited(data(&mixed), 4, 1).indices, [0, 1, 2, 3]);
+        assert!(Subset::limited(data(&[]), 4, 1).is_empty());
     }
 
     #[test]

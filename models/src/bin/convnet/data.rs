@@ -1,9 +1,9 @@
 //! `convnet data`
 
-use crate::common::{Outcome, print};
-use crate::source::Source;
+use crate::common::{Outcome, print, say};
+use crate::source::{self, Source};
 use convnet::data::augment::Augment;
-use convnet::data::{Normalisation, Pipeline, samples};
+use convnet::data::{Dataset, Normalisation, Pipeline, in_common, samples};
 use convnet::explain::Volume;
 use convnet::report::{paint, png};
 use convnet_models::Model;
@@ -19,7 +19,7 @@ pub struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Count pictures and classes
+    /// Count images and classes, and look for images that are in several parts
     Info {
         #[command(flatten)]
         source: Source,
@@ -66,21 +66,43 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 fn info(source: &Source) -> Outcome {
-    let split = source.open(0)?;
-    for (name, part) in [("training", &split.train), ("test", &split.test)] {
-        let mut counts = vec![0; part.classes().len()];
-        (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
-        print(&format!("{name}: {} pictures", part.len()))?;
-        if let Ok(first) = part.picture(0) {
+    let opened = source.open(0)?;
+    source::say_notes(&opened)?;
+    let validation = opened.validation.iter().map(|part| ("validation", part));
+    let parts: Vec<_> =
+        std::iter::once(("training", &opened.train)).chain(validation).chain([("test", &opened.test)]).collect();
+    for (name, part) in &parts {
+        describe(name, part.as_ref())?;
+    }
+    for (name, part) in &parts[1..] {
+        let common = in_common(opened.train.as_ref(), part.as_ref())?;
+        if let Some((in_part, in_train)) = common.first() {
+            let [first, other] = [(part, in_part), (&&opened.train, in_train)].map(|(data, i)| match data.file(*i) {
+                Some(path) => path.display().to_string(),
+                None => format!("image {i}"),
+            });
+            let counted = format!("{} of the {} images of the {name} set", common.len(), part.len());
+            say(&format!("note: {counted} are the same as one of the training set, such as {first} and {other}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints how many images a part has, and of which classes.
+fn describe(name: &str, part: &dyn Dataset) -> Outcome {
+    let mut counts = vec![0; part.classes().len()];
+    (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
+    print(&format!("{name}: {} images", part.len()))?;
+    match part.picture(0) {
+        Ok(first) => {
             let [channels, height, width] = first.shape;
-            print(&format!(
-                "  the first one: {width} x {height}, {}",
-                if channels == 1 { "grey" } else { "in colour" }
-            ))?;
+            let colours = if channels == 1 { "grey" } else { "in colour" };
+            print(&format!("  the first one: {width} x {height}, {colours}"))?;
         }
-        for (class, count) in part.classes().iter().zip(counts) {
-            print(&format!("  {count:7}  {class}"))?;
-        }
+        Err(error) => print(&format!("  the first one cannot be read: {error}"))?,
+    }
+    for (class, count) in part.classes().iter().zip(counts) {
+        print(&format!("  {count:7}  {class}"))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `convnet eval`
 
 use crate::common::{self, Outcome, RunOn, Task, print};
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::train::report;
 use convnet::backend::Backend;
 use convnet::checkpoint;
@@ -54,7 +54,9 @@ impl Task for Eval {
         let weights = arguments.weights.unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
         let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
-        let test = arguments.source.open(0)?.test;
+        let opened = arguments.source.open(0)?;
+        source::say_notes(&opened)?;
+        let test = opened.test;
         let evaluation = evaluate(&mut net, &device, &test, common::pipeline(N::GRAPH, &about)?)?;
         if arguments.json {
             return common::print_json(&Report {

@@ -1,6 +1,7 @@
 //! Where pictures come from: what `train`, `eval` and `data` have in common.
 
-use convnet::data::{Dataset, Kind, Split, Subset, open};
+use crate::common::say;
+use convnet::data::{Dataset, Kind, Opened, Split, Subset, open};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::PathBuf;
@@ -24,17 +25,23 @@ pub struct Source {
 
 impl Source {
     /// Opens it; what is in one piece is split by `seed`.
-    pub fn open(&self, seed: u64) -> Result<Split, Box<dyn Error>> {
+    pub fn open(&self, seed: u64) -> Result<Opened, Box<dyn Error>> {
         let kind = self.dataset.as_deref().map_or(Ok(Kind::Auto), str::parse)?;
         Ok(open(kind, self.data.as_deref(), seed)?)
     }
+}
+
+/// Says on standard error what was left out, guessed or split in opening data.
+pub fn say_notes(opened: &Opened) -> std::io::Result<()> {
+    opened.notes.iter().try_for_each(|note| say(&format!("note: {note}")))
 }
 
 /// Parts of the training set.
 #[derive(clap::Args, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Parts {
-    /// Use only the first N training pictures
+    /// Use only N training images: the first ones where classes lie mixed, as in MNIST's files, else some of each class,
+    /// drawn by the random seed
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -48,19 +55,27 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts of a split that are wanted, and the test set if it has been set aside.
-    pub fn of(&self, mut split: Split, seed: u64) -> Result<(Split, Option<Arc<dyn Dataset>>), Box<dyn Error>> {
+    /// The parts of a dataset that are wanted: what to train on and what to judge epochs by; and the test set, where it is to be
+    /// measured once at the end.
+    pub fn of(&self, opened: Opened, seed: u64) -> Result<(Split, Option<Arc<dyn Dataset>>), Box<dyn Error>> {
+        let Opened { mut train, validation, test, .. } = opened;
         if let Some(limit) = self.limit {
-            split.train = Arc::new(Subset::first(split.train, limit as usize));
+            train = Arc::new(Subset::limited(train, limit as usize, seed));
         }
         if self.even_classes {
-            split.train = Arc::new(Subset::balanced(split.train, seed));
+            train = Arc::new(Subset::balanced(train, seed));
         }
-        let Some(share) = self.validation else { return Ok((split, None)) };
-        if !(share > 0.0 && share < 1.0) {
-            return Err(format!("validation is {share}; it must be a number between 0 and 1").into());
+        match (self.validation, validation) {
+            (None, None) => Ok((Split { train, test }, None)),
+            (None, Some(validation)) => Ok((Split { train, test: validation }, Some(test))),
+            (Some(share), None) if share > 0.0 && share < 1.0 => {
+                let (train, held_out) = Subset::split(train, share, seed);
+                Ok((Split { train, test: held_out }.shared(), Some(test)))
+            }
+            (Some(share), None) => Err(format!("--validation is {share}; it must be a number between 0 and 1").into()),
+            (Some(_), Some(_)) => {
+                Err("the data has a validation set of its own, so --validation SHARE has nothing to hold out".into())
+            }
         }
-        let (train, held_out) = Subset::split(split.train, share, seed);
-        Ok((Split { train, test: held_out }.shared(), Some(split.test)))
     }
 }

@@ -3,7 +3,7 @@
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::options::{self, Given};
 use crate::progress::Progress;
-use crate::source::{Parts, Source};
+use crate::source::{self, Parts, Source};
 use convnet::atomic_file;
 use convnet::backend::Backend;
 use convnet::checkpoint;
@@ -135,8 +135,11 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
         arguments.run = Some(folder);
     }
     let (config, wanted) = arguments.wanted()?;
-    let split = wanted.source.open(config.seed)?;
-    let (data, test) = wanted.parts.of(split, config.seed)?;
+    let opened = wanted.source.open(config.seed)?;
+    if !arguments.quiet {
+        source::say_notes(&opened)?;
+    }
+    let (data, test) = wanted.parts.of(opened, config.seed)?;
     let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
     let on = if ranks.size() > 1 { arguments.on.clone().shared(ranks) } else { arguments.on.clone() };
     let seed = config.seed;

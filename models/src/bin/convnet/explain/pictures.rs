@@ -47,7 +47,7 @@ pub fn takes_digits(graph: &Graph) -> bool {
 /// The dataset that was named or, for networks of digits, the bundled one.
 pub fn dataset(arguments: &Arguments, graph: &Graph) -> Result<Option<Split>, Box<dyn Error>> {
     match arguments.source.data.is_some() || takes_digits(graph) {
-        true => Ok(Some(arguments.source.open(0)?)),
+        true => Ok(Some(arguments.source.open(0)?.into_split())),
         false => Ok(None),
     }
 }

@@ -1,0 +1,195 @@
+//! Images that are files, in the parts that a folder or a list may have; and what is looked at in all such parts alike.
+
+use super::classes::some_of;
+use super::{DataError, Dataset, Picture, decode};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Images that are files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Each image with its class.
+    pub pictures: Vec<(PathBuf, usize)>,
+}
+
+impl Dataset for Files {
+    fn len(&self) -> usize {
+        self.pictures.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn label(&self, i: usize) -> usize {
+        self.pictures[i].1
+    }
+
+    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+        decode::read(&self.pictures[i].0)
+    }
+
+    fn file(&self, i: usize) -> Option<&Path> {
+        self.pictures.get(i).map(|(path, _)| path.as_path())
+    }
+}
+
+/// A part of a dataset, by what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    Train,
+    Validation,
+    Test,
+}
+
+/// How folders and the column of a list may call a part, in small letters.
+const PARTS: [(Part, &[&str]); 3] = [
+    (Part::Train, &["train", "training", "trainset", "train_set", "training_set", "train-set", "training-set"]),
+    (
+        Part::Validation,
+        &[
+            "val",
+            "valid",
+            "validation",
+            "dev",
+            "eval",
+            "evaluation",
+            "valset",
+            "val_set",
+            "validation_set",
+            "val-set",
+            "validation-set",
+        ],
+    ),
+    (Part::Test, &["test", "testing", "testset", "test_set", "testing_set", "test-set", "testing-set"]),
+];
+
+impl Part {
+    /// The part that is called so, in letters of any case.
+    pub(super) fn named(name: &str) -> Option<Part> {
+        let name = name.to_lowercase();
+        PARTS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(part, _)| *part)
+    }
+
+    /// The part in a sentence.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Part::Train => "the training set",
+            Part::Validation => "the validation set",
+            Part::Test => "the test set",
+        }
+    }
+}
+
+/// The parts of a dataset whose images are files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileParts {
+    /// What a network learns from; all images, if there are no other parts.
+    pub train: Files,
+    /// What epochs are judged by, if there is such a part.
+    pub validation: Option<Files>,
+    /// What a network is judged by in the end, if there is such a part.
+    pub test: Option<Files>,
+    /// What was left out or guessed, and what looks like a mistake: a plain sentence each.
+    pub notes: Vec<String>,
+}
+
+impl FileParts {
+    /// Looks at what no part alone shows: classes without images, and files that are in two places.
+    pub(super) fn checked(mut self, path: &Path) -> Result<Self, DataError> {
+        let without = self.train.classes_without();
+        if !without.is_empty() {
+            let problem = format!("has no image to train on of {}", counted("class", "classes", &without));
+            return Err(DataError::Nothing { path: path.to_owned(), problem });
+        }
+        let held_out = [(Part::Validation, &self.validation), (Part::Test, &self.test)];
+        let held_out: Vec<(Part, &Files)> =
+            held_out.into_iter().filter_map(|(p, files)| Some((p, files.as_ref()?))).collect();
+        let mut notes = Vec::new();
+        for (part, files) in &held_out {
+            let without = files.classes_without();
+            if !without.is_empty() {
+                notes.push(format!(
+                    "{}: {} has no image of {}",
+                    path.display(),
+                    part.text(),
+                    counted("class", "classes", &without)
+                ));
+            }
+        }
+        let mut parts = vec![(Part::Train, &self.train)];
+        parts.extend(held_out);
+        notes.extend(in_two_places(&parts).into_iter().map(|note| format!("{}: {note}", path.display())));
+        self.notes.extend(notes);
+        Ok(self)
+    }
+}
+
+impl Files {
+    /// The classes that have no image.
+    pub(super) fn classes_without(&self) -> Vec<String> {
+        let mut has = vec![false; self.classes.len()];
+        self.pictures.iter().for_each(|(_, class)| has[*class] = true);
+        self.classes.iter().zip(has).filter(|(_, has)| !has).map(|(class, _)| class.clone()).collect()
+    }
+}
+
+/// Names with a word in front that says what they are.
+pub(super) fn counted(one: &str, many: &str, names: &[String]) -> String {
+    match names.len() {
+        1 => format!("the {one} {}", some_of(names)),
+        n => format!("{n} {many}: {}", some_of(names)),
+    }
+}
+
+/// What tells files apart: links to one file have the same.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}
+
+/// Sentences on files that are in two parts, have two classes or are named twice.
+fn in_two_places(parts: &[(Part, &Files)]) -> Vec<String> {
+    // For each file, the first place where it was met.
+    let mut first: HashMap<_, (Part, usize)> = HashMap::new();
+    let mut notes = Vec::new();
+    for (part, files) in parts {
+        let (mut shared, mut classes, mut twice) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, class) in &files.pictures {
+            let Some(identity) = identity(path) else { continue };
+            match first.get(&identity) {
+                None => drop(first.insert(identity, (*part, *class))),
+                Some((other, _)) if other != part => shared.push((*other, path)),
+                Some((_, other)) if other != class => classes.push(path),
+                Some(_) => twice.push(path),
+            }
+        }
+        let (text, all) = (part.text(), files.pictures.len());
+        for other in shared.iter().map(|(other, _)| *other).collect::<HashSet<_>>() {
+            let paths: Vec<_> = shared.iter().filter(|(part, _)| *part == other).map(|(_, path)| *path).collect();
+            let how_many =
+                if paths.len() == all { format!("all {all}") } else { format!("{} of the {all}", paths.len()) };
+            let example = paths[0].display();
+            notes.push(format!(
+                "{how_many} images of {text} are in {} too, such as {example}; results on them say little",
+                other.text()
+            ));
+        }
+        for (paths, what) in [(classes, "are in two classes"), (twice, "are there twice")] {
+            if let Some(example) = paths.first() {
+                notes.push(format!("{} images of {text} {what}, such as {}", paths.len(), example.display()));
+            }
+        }
+    }
+    notes.sort();
+    notes
+}
