@@ -42,6 +42,8 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
     type Input: Features;
     /// Shape of one image's output.
     type Output: Features;
+    /// The tree of its taps, which `taps()` gives: a field for each layer, under the layer's name.
+    type Taps: Copy;
 
     /// Its nodes, parameters and costs.
     const GRAPH: &'static Graph;
