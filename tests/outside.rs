@@ -31,6 +31,11 @@ fn copy(from: &Path, to: &Path) {
 
 /// Runs `cargo ARGUMENTS --offline` in a copy of `outside/NAME`, with the versions of the workspace's `Cargo.lock`.
 fn outside(name: &str, arguments: &[&str]) -> Output {
+    outside_with(name, arguments, &[])
+}
+
+/// The same with environment variables.
+fn outside_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     copy(&root().join("tests/outside").join(name), folder.path());
     std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
@@ -38,6 +43,7 @@ fn outside(name: &str, arguments: &[&str]) -> Output {
         .args(arguments)
         .arg("--offline")
         .current_dir(folder.path())
+        .envs(variables.iter().copied())
         .env("CARGO_TARGET_DIR", root().join("target/tests/outside"))
         .output()
         .unwrap()
@@ -67,4 +73,17 @@ fn the_zoo_alone() {
 #[test]
 fn an_exporting_crate_of_the_users() {
     checks("chain");
+}
+
+/// A program without optimisation, as `cargo run` makes it outside of this workspace, with every kernel of every instruction set.
+#[test]
+fn a_debug_build_runs() {
+    for (profile, sets) in [("dev", &["avx512", "avx2", "portable"][..]), ("hard", &["avx512"])] {
+        for set in sets {
+            let output = outside_with("debug", &["run", "--profile", profile], &[("CONVNET_ISA", set)]);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{profile}, {set}:\n{errors}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "{profile}, {set}:\n{errors}");
+        }
+    }
 }
