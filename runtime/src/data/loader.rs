@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -137,7 +138,8 @@ impl Loader {
                 }
             }
         }
-        Batches { inner: self.0.clone(), order, epoch, first, next: first, last, workers, waited: Duration::ZERO }
+        let (inner, waited) = (self.0.clone(), Duration::ZERO);
+        Batches { inner, order, epoch, first, next: first, last, workers, waited, stop: Arc::default() }
     }
 
     /// The pictures that were left out because they could not be read, with the reason.
@@ -247,9 +249,25 @@ pub struct Batches {
     last: usize,
     workers: Vec<(Arc<Queue>, JoinHandle<()>)>,
     waited: Duration,
+    stop: Arc<AtomicBool>,
 }
 
 impl Batches {
+    /// Waits for no batch any more once `stop` is true: what is not ready is then an error.
+    pub fn stop_when(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
+    }
+
+    /// Whether they have been told to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Does without the rest, and without waiting for threads that may wait for a file themselves. They end after that.
+    pub fn leave(mut self) {
+        self.workers.drain(..).for_each(|(queue, _)| queue.close());
+    }
+
     /// How long the caller has waited for batches.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -271,7 +289,7 @@ impl Iterator for Batches {
             n => {
                 let (queue, thread) = &self.workers[(number - self.first) % n];
                 let gone = || DataError::Panic { index: number, message: "a thread of the loader has ended".into() };
-                queue.pop(|| thread.is_finished()).unwrap_or_else(|| Err(gone()))
+                queue.pop(|| thread.is_finished() || self.stop.load(Ordering::Relaxed)).unwrap_or_else(|| Err(gone()))
             }
         };
         self.waited += start.elapsed();

@@ -22,7 +22,7 @@ mod trainer;
 
 pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
 pub use config::{Config, ConfigError, HEAD_WEIGHT, OPTIONS, OptionInfo, ValueKind};
-pub use folder::{Folder, Found};
+pub use folder::{Folder, Found, Lock};
 pub use learner::{Bound, Learner, PassReport};
 pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
 pub use probe::{Trial, find_lr, overfit};

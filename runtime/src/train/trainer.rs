@@ -6,12 +6,12 @@
 
 use super::callback::{Callback, EarlyStop, Event, Flow, Run, StepInfo, drops};
 use super::config::Config;
-use super::folder::Folder;
+use super::folder::{Folder, Lock};
 use super::learner::{Bound, Learner};
 use super::metrics::{Epoch, Evaluation, count_correct};
 use super::rules::Rules;
 use super::schedule::Course;
-use super::snapshot::{self, Identity, Progress, Snapshot};
+use super::snapshot::{self, Identity, Progress, Snapshot, SnapshotError};
 use super::{TrainError, feed};
 use crate::backend::Backend;
 use crate::checkpoint;
@@ -21,7 +21,7 @@ use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -90,7 +90,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Keeps checkpoints in this folder.
+    /// Keeps checkpoints in this folder, which no other process may train in at the same time, and which may hold another run's
+    /// checkpoints only if this one goes on with them ([`Trainer::resume`]).
     #[must_use]
     pub fn folder(mut self, path: impl Into<PathBuf>) -> Self {
         self.folder = Some(path.into());
@@ -126,7 +127,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Finishes its step, saves and ends the run as soon as `stop` is true.
+    /// Finishes its step, saves and ends the run as soon as `stop` is true. A step whose images are still being waited for is not
+    /// waited for longer.
     #[must_use]
     pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
@@ -162,6 +164,8 @@ impl<'a> Trainer<'a> {
     fn begin(self, data: &Split) -> Result<(Session<'a>, bool), TrainError> {
         let Trainer { mut learner, config, folder, record, resume, stop, mut callbacks, ranks } = self;
         config.check()?;
+        // First of all that takes time: nothing is computed for a folder that cannot be used.
+        let folder = folder.map(|path| Kept::open(&path, resume)).transpose()?;
         let graph = learner.graph();
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
@@ -180,7 +184,6 @@ impl<'a> Trainer<'a> {
             test: data.test.len(),
         };
         let picture = feed::first_shape(data.train.as_ref());
-        let folder = folder.map(|path| Folder::open(&path)).transpose()?;
         let session = Session {
             course: config.course(steps)?,
             loss_weights: config.loss_weights(&counts)?,
@@ -205,6 +208,24 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The folder of a run, which is this process's alone as long as it trains.
+struct Kept {
+    folder: Folder,
+    lock: Lock,
+}
+
+impl Kept {
+    fn open(path: &Path, resume: bool) -> Result<Self, TrainError> {
+        let folder = Folder::open(path)?;
+        let lock = folder.lock()?;
+        // Its checkpoints would be taken for those of the new run.
+        if !resume && !folder.checkpoints()?.is_empty() {
+            return Err(SnapshotError::Taken { path: path.to_owned() }.into());
+        }
+        Ok(Kept { folder, lock })
+    }
+}
+
 /// A run while it goes on.
 struct Session<'a> {
     learner: Box<dyn Learner + 'a>,
@@ -212,7 +233,7 @@ struct Session<'a> {
     record: toml::Table,
     course: Course,
     loss_weights: Vec<f64>,
-    folder: Option<Folder>,
+    folder: Option<Kept>,
     identity: Identity,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     ranks: &'a dyn Communicator,
@@ -233,7 +254,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Goes back to the newest checkpoint that is whole; says what a user should know.
     fn resume(&mut self) -> Result<Vec<String>, TrainError> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let Some(Kept { folder, .. }) = &self.folder else { return Ok(Vec::new()) };
         let Some(found) = folder.latest()? else {
             return Ok(vec![format!("{} has no checkpoint: starting anew", folder.path().display())]);
         };
@@ -276,8 +297,12 @@ impl Session<'_> {
         if self.ranks.size() > 1 {
             notes.push(format!("{} processes, each with its part of every batch", self.ranks.size()));
         }
-        if let Some(folder) = &self.folder {
+        if let Some(Kept { folder, lock }) = &self.folder {
             folder.write_config(&self.config, &self.record)?;
+            if !lock.holds() {
+                let path = folder.path().display();
+                notes.push(format!("the file system of {path} has no locks: see that one process alone trains there"));
+            }
         }
         self.tell(Event::Start)?;
         for note in &notes {
@@ -305,6 +330,11 @@ impl Session<'_> {
         Ok(summary)
     }
 
+    fn interrupted(&self) -> TrainError {
+        let folder = self.folder.as_ref().map(|kept| kept.folder.path().to_owned());
+        TrainError::Interrupted { step: self.progress.step, folder }
+    }
+
     fn seconds(&self) -> f64 {
         self.before + self.since.elapsed().as_secs_f64()
     }
@@ -312,9 +342,20 @@ impl Session<'_> {
     /// The rest of an epoch, from wherever the progress is. Gives how the network did at its end, if it came to that.
     fn epoch(&mut self) -> Result<Option<Evaluation>, TrainError> {
         let mut batches = self.train.epoch(self.progress.epoch, self.progress.batch);
+        // Several ranks decide together, after a step.
+        if self.ranks.size() == 1 {
+            batches.stop_when(self.stop.clone());
+        }
         loop {
             let (start, before) = (Instant::now(), batches.waited());
-            let group = batches.by_ref().take(self.config.accumulate).collect::<Result<Vec<Batch>, _>>()?;
+            let group = batches.by_ref().take(self.config.accumulate).collect::<Result<Vec<Batch>, _>>();
+            if group.is_err() && batches.is_stopped() {
+                // It waited for images that may never come; nothing of the last step is lost.
+                batches.leave();
+                self.save()?;
+                return Err(self.interrupted());
+            }
+            let group = group?;
             if group.is_empty() {
                 break;
             }
@@ -329,8 +370,7 @@ impl Session<'_> {
                 self.save()?;
             }
             if interrupted {
-                let folder = self.folder.as_ref().map(|folder| folder.path().to_owned());
-                return Err(TrainError::Interrupted { step: self.progress.step, folder });
+                return Err(self.interrupted());
             }
             if self.progress.over {
                 return Ok(None);
@@ -437,7 +477,7 @@ impl Session<'_> {
             seconds: self.seconds(),
         };
         let best = self.progress.history.iter().all(|epoch| epoch.test_accuracy < done.test_accuracy);
-        if let (Some(folder), Some(mut weights)) = (&self.folder, weights) {
+        if let (Some(Kept { folder, .. }), Some(mut weights)) = (&self.folder, weights) {
             weights.metadata = self.metadata(&done);
             for (name, wanted) in [("last.safetensors", true), ("best.safetensors", best)] {
                 if wanted {
@@ -475,7 +515,7 @@ impl Session<'_> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         self.progress.seconds = self.seconds();
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(Kept { folder, .. }) = &self.folder else { return Ok(()) };
         let path = folder.save(&self.snapshot(), self.config.keep)?;
         self.tell(Event::Saved(&path)).map(|_| ())
     }
@@ -494,7 +534,7 @@ impl Session<'_> {
             steps: self.steps,
             progress: &self.progress,
             resumed: self.resumed,
-            folder: self.folder.as_ref().map(Folder::path),
+            folder: self.folder.as_ref().map(|kept| kept.folder.path()),
             learner: self.learner.as_ref(),
         };
         let mut flow = Flow::Continue;

@@ -151,7 +151,7 @@ impl Task for Bench {
             batch,
             device: on.to_string(),
             threads: convnet::engine::threads(),
-            precision: options.precision,
+            precision: options.precision.unwrap_or_default(),
             isa: convnet::engine::Isa::detect().name(),
             rounds: rounds.len(),
             calls_per_round: calls,

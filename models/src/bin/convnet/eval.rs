@@ -1,10 +1,10 @@
 //! `convnet eval`
 
 use crate::common::{self, Outcome, RunOn, Task, print};
+use crate::load::Loading;
 use crate::source::{self, Source};
 use crate::train::report;
 use convnet::backend::Backend;
-use convnet::checkpoint;
 use convnet::device::DeviceChoice;
 use convnet::train::evaluate;
 use convnet_models::Model;
@@ -20,6 +20,8 @@ pub struct Arguments {
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    loading: Loading,
     #[command(flatten)]
     source: Source,
     /// Print the result as JSON
@@ -53,7 +55,7 @@ impl Task for Eval {
         let Eval(arguments) = self;
         let weights = arguments.weights.unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
-        let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
+        let about = arguments.loading.load::<N, D>(&mut net, &weights)?.metadata;
         let opened = arguments.source.open(0)?;
         source::say_notes(&opened)?;
         let test = opened.test;

@@ -97,7 +97,8 @@ pub fn pieces(text: &str) -> Vec<String> {
 
 /// What a TOML file says: options of training, and the others, whose keys are `known`.
 pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error>> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let text = convnet::regular_file::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let all: Table = text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
     let (mut training, mut others) = (Table::new(), Table::new());
     for (key, value) in all {

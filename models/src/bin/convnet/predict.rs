@@ -1,8 +1,8 @@
 //! `convnet predict`
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::load::Loading;
 use convnet::backend::Backend;
-use convnet::checkpoint;
 use convnet::data::{Picture, Pipeline, decode, fit};
 use convnet::device::DeviceChoice;
 use convnet::train::predict;
@@ -21,6 +21,8 @@ pub struct Arguments {
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    loading: Loading,
     /// How many classes to show
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
@@ -82,7 +84,7 @@ impl Task for Predict {
         let Predict { arguments, images } = self;
         let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
-        let about = checkpoint::load::<_, f32, D>(&mut net, &weights)?;
+        let about = arguments.loading.load::<N, D>(&mut net, &weights)?.metadata;
         let names = common::classes(N::GRAPH, &about);
         let pipeline = common::pipeline(N::GRAPH, &about)?;
         let picture = about.get("picture").and_then(|shape| serde_json::from_str(shape).ok());

@@ -10,12 +10,13 @@ mod layers;
 mod pictures;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::load::Loading;
 use crate::source::Source;
 use clap::ValueEnum;
 use context::Context;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint::{self, Metadata};
+use convnet::checkpoint::Metadata;
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Lens, Subject};
@@ -40,6 +41,8 @@ pub struct Arguments {
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    loading: Loading,
     /// A picture, PNG or JPEG; may be given several times [default: some of the test set]
     #[arg(long)]
     image: Vec<PathBuf>,
@@ -173,7 +176,7 @@ impl Task for Explain {
         let mut net = common::build::<N, D>(name, &device)?;
         let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
         let about = match arguments.weights.is_some() || weights.exists() {
-            true => checkpoint::load::<_, f32, D>(&mut net, &weights)?,
+            true => arguments.loading.load::<N, D>(&mut net, &weights)?.metadata,
             false => trained_briefly::<N, D>(name, &mut net, &device, &weights)?,
         };
         explain(&arguments, &Lens::new(&net, &device), &about)
