@@ -30,7 +30,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-/// Declares convolutional networks. The language is described in the documentation of the crate `convnet`.
+/// This macro is defined in the crate `convnet-macros` and used as `convnet::cnn`, where its language is described; what it
+/// generates needs the crate `convnet`.
 #[proc_macro]
 pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(tokens.into()).into()

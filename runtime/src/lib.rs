@@ -7,6 +7,7 @@
 //! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 
+#[doc = include_str!("language.md")]
 pub use convnet_macros::cnn;
 pub use dfdx;
 #[doc(no_inline)]
@@ -30,6 +31,7 @@ pub mod predict;
 pub mod report;
 pub mod train;
 pub mod weights;
+pub mod wording;
 pub mod words;
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.

@@ -12,6 +12,7 @@ use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
 use convnet::report::{JsonLines, Page, TensorBoard};
 use convnet::train::{self, Bound, Config, Evaluation, Folder, TrainError, Trainer};
+use convnet::wording::counted;
 use convnet_models::Model;
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -219,11 +220,13 @@ impl Task for Train<'_> {
         let [train, judge] = [&data.train, &data.test].map(|part| part.len());
         if loud {
             say(&format!(
-                "{name}: {} parameters, {train} training and {judge} test pictures, {on} ({} threads), {} epochs of {} steps",
-                N::GRAPH.param_count(),
-                convnet::engine::threads(),
-                config.epochs,
-                train.div_ceil(config.batch * config.accumulate),
+                "{name}: {}, {}, {}, {on} ({}), {} of {}",
+                counted(N::GRAPH.param_count(), "parameter"),
+                counted(train, "training image"),
+                counted(judge, "test image"),
+                counted(convnet::engine::threads(), "thread"),
+                counted(config.epochs, "epoch"),
+                counted(train.div_ceil(config.batch * config.accumulate), "step"),
             ))?;
         }
         if arguments.find_lr {
@@ -285,7 +288,7 @@ impl Task for Train<'_> {
         }
         print(&report(&evaluation, data.test.classes()))?;
         if summary.skipped > 0 {
-            print(&format!("{} pictures could not be read and were left out", summary.skipped))?;
+            print(&format!("left out because they could not be read: {}", counted(summary.skipped, "image")))?;
         }
         let (seconds, folder) = (summary.seconds, folder.display());
         print(&format!("trained in {seconds:.1} s, saved to {}; the run is in {folder}", out.display()))?;
@@ -326,11 +329,11 @@ fn overfit(learner: &mut dyn train::Learner, data: &Split, config: &Config) -> O
     let probes = train::overfit(learner, data, config, 5 * PROBE, enough)?;
     let Some(last) = probes.last() else { return Err("there is no batch".into()) };
     match last.loss < enough {
-        true => Ok(print(&format!("one batch is learnt by heart after {} steps (loss {:.4})", probes.len(), last.loss))?),
+        true => Ok(print(&format!("one batch is learnt by heart after {} (loss {:.4})", counted(probes.len(), "step"), last.loss))?),
         false => Err(format!(
-            "the network cannot learn one batch by heart: after {} steps the loss is {:.4}; try another learning rate, and see \
-             whether labels belong to their pictures",
-            probes.len(),
+            "the network cannot learn one batch by heart: after {} the loss is {:.4}; try another learning rate, and see \
+             whether labels belong to their images",
+            counted(probes.len(), "step"),
             last.loss
         )
         .into()),
