@@ -29,7 +29,7 @@ pub(super) struct Listing {
     pub unread: BTreeMap<String, usize>,
     /// Images by their names that are no files: `1.png, which is a named pipe`.
     pub special: Vec<String>,
-    /// Folders that are a system's own, apart from those whose names start with a dot.
+    /// Folders that are a system's own.
     pub system: Vec<String>,
     /// Other files.
     pub other: usize,
@@ -55,8 +55,7 @@ impl Listing {
         let metadata = std::fs::metadata(&path);
         if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
             match () {
-                () if name.starts_with('.') => {}
-                () if SYSTEM.contains(&name.to_lowercase().as_str()) => self.system.push(name),
+                () if name.starts_with('.') || SYSTEM.contains(&name.to_lowercase().as_str()) => self.system.push(name),
                 () => self.folders.push(path),
             }
             return;

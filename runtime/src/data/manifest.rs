@@ -4,9 +4,8 @@
 //! Columns may be called in several ways, in letters of any case, and separated by commas, semicolons or tabs. Paths are
 //! relative to the list's own folder. Classes are the labels that occur, in the order of [`super::classes::sort`].
 
-use super::DataError;
-use super::classes;
 use super::files::{FileParts, Files, Part};
+use super::{DataError, classes};
 use crate::regular_file;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -195,7 +194,7 @@ fn not_there(rows: &[Row]) -> Option<String> {
     let first = bad.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     (!bad.is_empty()).then(|| {
         format!(
-            "{} of its {} rows name files that cannot be read: {first}{more}; paths start from the list's own folder",
+            "{} of its {} rows name files that are not there or no files: {first}{more}; paths start from the list's own folder",
             bad.len(),
             rows.len()
         )

@@ -1,7 +1,8 @@
 //! A dataset, whatever kind it is.
 
 use super::files::{FileParts, Files};
-use super::{DataError, Dataset, Split, Subset, cifar, classes, folder, listing, manifest, mnist, word};
+use super::phrase::{number_of, some_of};
+use super::{DataError, Dataset, Split, Subset, cifar, folder, listing, manifest, mnist, word};
 use crate::regular_file;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -181,7 +182,7 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
     for depth in 0..=DEEPEST {
         let mut found = Vec::new();
         for folder in &level {
-            found.extend(kind_of(folder, kind)?.map(|kind| (kind, folder)));
+            found.extend(kind_of(folder, kind, depth)?.map(|kind| (kind, folder)));
         }
         // Files of one family have the same names; a folder's name tells which one is wanted.
         if kind == Kind::FashionMnist && found.len() > 1 {
@@ -202,7 +203,7 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
             }
             _ => {
                 let names = found.iter().map(|(_, folder)| folder.display().to_string()).collect::<Vec<_>>();
-                let problem = format!("holds several datasets: {}; name one of them", classes::some_of(&names));
+                let problem = format!("holds several datasets: {}; name one of them", some_of(&names));
                 return Err(nothing(path, problem));
             }
         }
@@ -224,8 +225,9 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
 const DEEPEST: usize = 3;
 const MOST_FOLDERS: usize = 200;
 
-/// What a folder holds, by the names of its files: anything, or what is wanted.
-fn kind_of(folder: &Path, wanted: Kind) -> Result<Option<Kind>, DataError> {
+/// What a folder holds, by the names of its files: anything, or what is wanted. Further down, one folder with images is not
+/// taken for a class.
+fn kind_of(folder: &Path, wanted: Kind, depth: usize) -> Result<Option<Kind>, DataError> {
     let digits = || mnist::found_in(folder);
     let found = |found: bool| Ok(found.then_some(wanted));
     match wanted {
@@ -235,7 +237,9 @@ fn kind_of(folder: &Path, wanted: Kind) -> Result<Option<Kind>, DataError> {
         Kind::Folder | Kind::Manifest => found(true),
         Kind::Auto if digits() => Ok(Some(if called_fashion(folder) { Kind::FashionMnist } else { Kind::Mnist })),
         Kind::Auto if mnist::emnist_in(folder)?.is_some() => Ok(Some(Kind::Emnist)),
-        Kind::Auto => Ok(cifar::found_in(folder).or_else(|| folder::found_in(folder).then_some(Kind::Folder))),
+        Kind::Auto => {
+            Ok(cifar::found_in(folder).or_else(|| folder::found_in(folder, depth.min(1) + 1).then_some(Kind::Folder)))
+        }
     }
 }
 
@@ -270,7 +274,7 @@ fn no_dataset(path: &Path) -> Result<Place, DataError> {
     }
     let images = match listing.images.len() {
         0 => String::new(),
-        n => format!(" (the {n} images that it holds are in no folder named after their class)"),
+        n => format!(" (it holds {}, but not in folders named after classes)", number_of(n, "image", "images")),
     };
     let problem = format!(
         "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \

@@ -81,8 +81,8 @@ fn info(source: &Source) -> Outcome {
                 Some(path) => path.display().to_string(),
                 None => format!("image {i}"),
             });
-            let counted = format!("{} of the {} images of the {name} set", common.len(), part.len());
-            say(&format!("note: {counted} are the same as one of the training set, such as {first} and {other}"))?;
+            let counted = format!("{} of {}", common.len(), part.len());
+            say(&format!("note: copies of training images in the {name} set: {counted}, such as {first} of {other}"))?;
         }
     }
     Ok(())
