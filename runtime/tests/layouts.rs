@@ -151,6 +151,14 @@ fn a_class_that_the_test_set_lacks_is_said() {
 }
 
 #[test]
+fn a_class_of_one_image_is_not_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    images(folder.path(), "", &["a", "b"], 5);
+    images(folder.path(), "", &["rare"], 1);
+    notes(&opened(folder.path()), &["the test set has no image of the class `rare`"]);
+}
+
+#[test]
 fn what_systems_leave_behind_is_no_image_and_no_class() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
@@ -189,9 +197,13 @@ fn what_is_no_file_is_left_out_and_never_waited_for() {
     symlink(f.join("nowhere.png"), f.join("a/broken.png")).unwrap();
     symlink(f.join("a/loop.png"), f.join("a/loop.png")).unwrap();
     symlink(f, f.join("a/circle")).unwrap();
+    symlink(f.join("gone"), f.join("c")).unwrap();
     let parts = opened(f);
     assert_eq!(counts(&parts), (8, None, 2));
-    notes(&parts, &["left out: 5 images that cannot be opened, such as ", "left out: folders within the class `a`"]);
+    notes(
+        &parts,
+        &["left out: 6 entries that can be no image or class, such as ", "left out: folders within the class `a`"],
+    );
     for name in ["a/pipe.png", "a/device.png", "a/socket.png"] {
         let error = convnet::data::decode::read(&f.join(name)).unwrap_err().to_string();
         assert!(error.contains("not a regular file"), "{error}");
@@ -271,11 +283,15 @@ fn files_of_digits_are_found_where_archives_put_them() {
     for kind in [Kind::Auto, Kind::FashionMnist] {
         let fashion = open(kind, Some(&f.join("torch")), 1).unwrap();
         assert_eq!(fashion.train.classes()[9], "Ankle boot");
-        notes(&fashion, &["holds a dataset (fashion-mnist) in ", "is taken for Fashion-MNIST by its name"]);
+        notes(&fashion, &["holds a dataset (fashion-mnist) in "]);
+        assert_eq!(fashion.notes.join(" ").contains("is taken for Fashion-MNIST by its name"), kind == Kind::Auto);
     }
     digits(f, |name| format!("torch/MNIST/raw/{name}"));
     assert!(problem(&f.join("torch")).contains("holds several datasets: "), "{}", problem(&f.join("torch")));
     assert_eq!(opened(&f.join("torch/MNIST")).train.classes()[9], "9");
+    for (kind, name) in [(Kind::Mnist, "9"), (Kind::FashionMnist, "Ankle boot")] {
+        assert_eq!(open(kind, Some(&f.join("torch")), 1).unwrap().train.classes()[9], name);
+    }
     // Pictures one level below.
     images(f, "photos/set/train", &["a", "b"], 2);
     images(f, "photos/set/test", &["a", "b"], 1);

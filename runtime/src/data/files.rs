@@ -100,7 +100,7 @@ pub struct FileParts {
 impl FileParts {
     /// Looks at what no part alone shows: classes without images, and files that are in two places.
     pub(super) fn checked(mut self, path: &Path) -> Result<Self, DataError> {
-        let without = self.train.classes_without();
+        let without = classes_without(&self.train);
         if !without.is_empty() {
             let problem = format!("has no image to train on of {}", classes_called(&without));
             return Err(DataError::Nothing { path: path.to_owned(), problem });
@@ -108,28 +108,19 @@ impl FileParts {
         let held_out = [(Part::Validation, &self.validation), (Part::Test, &self.test)];
         let held_out: Vec<(Part, &Files)> =
             held_out.into_iter().filter_map(|(p, files)| Some((p, files.as_ref()?))).collect();
-        let mut notes = Vec::new();
-        for (part, files) in &held_out {
-            let without = files.classes_without();
-            if !without.is_empty() {
-                notes.push(format!("{}: {} has no image of {}", path.display(), part.text(), classes_called(&without)));
-            }
-        }
         let mut parts = vec![(Part::Train, &self.train)];
         parts.extend(held_out);
-        notes.extend(in_two_places(&parts).into_iter().map(|note| format!("{}: {note}", path.display())));
+        let notes = in_two_places(&parts).into_iter().map(|note| format!("{}: {note}", path.display()));
         self.notes.extend(notes);
         Ok(self)
     }
 }
 
-impl Files {
-    /// The classes that have no image.
-    pub(super) fn classes_without(&self) -> Vec<String> {
-        let mut has = vec![false; self.classes.len()];
-        self.pictures.iter().for_each(|(_, class)| has[*class] = true);
-        self.classes.iter().zip(has).filter(|(_, has)| !has).map(|(class, _)| class.clone()).collect()
-    }
+/// The classes of which a dataset has no image.
+pub(super) fn classes_without(data: &dyn Dataset) -> Vec<String> {
+    let mut has = vec![false; data.classes().len()];
+    (0..data.len()).for_each(|i| has[data.label(i)] = true);
+    data.classes().iter().zip(has).filter(|(_, has)| !has).map(|(class, _)| class.clone()).collect()
 }
 
 /// What tells files apart: links to one file have the same.

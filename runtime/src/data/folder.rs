@@ -3,7 +3,7 @@
 //! Names are sorted, so that the order of images does not depend on the file system. Images stay on the disk until they are
 //! wanted. Symbolic links are followed; folders below a class are not looked into, so no link can lead in circles.
 
-use super::files::{FileParts, Files, Part};
+use super::files::{FileParts, Files, Part, classes_without};
 use super::listing::{self, Listing};
 use super::phrase::{classes_called, number_of, some_of};
 use super::{DataError, classes};
@@ -40,6 +40,9 @@ pub fn open(root: &Path) -> Result<FileParts, DataError> {
         let train = classes_in(root, None, &mut notes)?;
         return FileParts { train, validation: None, test: None, notes }.checked(root);
     };
+    for special in &listing.special {
+        notes.push(format!("{}: left out: {special}", root.display()));
+    }
     if !others.is_empty() {
         let names = others.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
         let is = if names.len() == 1 { "is" } else { "are" };
@@ -157,7 +160,7 @@ fn classes_in(folder: &Path, known: Option<&[String]>, notes: &mut Vec<String>) 
     // Images of one class from several folders lie together.
     pictures.sort_by_key(|(_, class)| *class);
     let files = Files { classes, pictures };
-    if known.is_none() && !files.classes_without().is_empty() {
+    if known.is_none() && !classes_without(&files).is_empty() {
         return Err(nothing(format!(
             "has folders without an image that can be read, so their classes could not be learnt: {}. Images end in {}; take \
              such folders away, or put images in them",
@@ -209,6 +212,7 @@ impl LeftOut {
     fn beside(&mut self, listing: &Listing) {
         self.beside = listing.images.len();
         self.system.extend(listing.system.iter().cloned());
+        self.special.extend(listing.special.iter().cloned());
     }
 
     /// What lies within a class.
@@ -236,8 +240,8 @@ impl LeftOut {
             note(format!("left out, in formats that are not read: {found}; images end in {read}"));
         }
         if let Some(first) = self.special.first() {
-            let images = number_of(self.special.len(), "image", "images");
-            note(format!("left out: {images} that cannot be opened, such as {first}"));
+            let entries = number_of(self.special.len(), "entry", "entries");
+            note(format!("left out: {entries} that can be no image or class, such as {first}"));
         }
         if !self.below.is_empty() {
             note(format!("left out: folders within {}", classes_called(&self.below)));

@@ -1,7 +1,7 @@
 //! A dataset, whatever kind it is.
 
-use super::files::{FileParts, Files};
-use super::phrase::{number_of, some_of};
+use super::files::{FileParts, Files, Part, classes_without};
+use super::phrase::{classes_called, number_of, some_of};
 use super::{DataError, Dataset, Split, Subset, cifar, folder, listing, manifest, mnist, word};
 use crate::regular_file;
 use std::fmt;
@@ -154,6 +154,14 @@ pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataEr
         return Err(nothing(path, problem));
     }
     notes.append(&mut opened.notes);
+    let validation = opened.validation.iter().map(|part| (Part::Validation, part));
+    for (name, part) in [(Part::Train, &opened.train)].into_iter().chain(validation).chain([(Part::Test, &opened.test)])
+    {
+        let without = classes_without(part.as_ref());
+        if !without.is_empty() {
+            notes.push(format!("{}: {} has no image of {}", path.display(), name.text(), classes_called(&without)));
+        }
+    }
     Ok(Opened { notes, ..opened })
 }
 
@@ -184,18 +192,18 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
         for folder in &level {
             found.extend(kind_of(folder, kind, depth)?.map(|kind| (kind, folder)));
         }
-        // Files of one family have the same names; a folder's name tells which one is wanted.
-        if kind == Kind::FashionMnist && found.len() > 1 {
-            found.retain(|(_, folder)| called_fashion(folder));
+        // Files of both have the same names; a folder's name tells which is wanted.
+        if found.len() > 1 && matches!(kind, Kind::Mnist | Kind::FashionMnist) {
+            found.retain(|(_, folder)| called_fashion(folder) == (kind == Kind::FashionMnist));
         }
         match found[..] {
             [] => {}
-            [(kind, folder)] => {
-                let mut place = here(kind, folder);
+            [(found, folder)] => {
+                let mut place = here(found, folder);
                 if depth > 0 {
-                    place.notes.push(format!("{} holds a dataset ({kind}) in {}", path.display(), folder.display()));
+                    place.notes.push(format!("{} holds a dataset ({found}) in {}", path.display(), folder.display()));
                 }
-                if kind == Kind::FashionMnist && called_fashion(folder) {
+                if (kind, found) == (Kind::Auto, Kind::FashionMnist) {
                     let note = "is taken for Fashion-MNIST by its name, since its files are called as MNIST's are";
                     place.notes.push(format!("{} {note}", folder.display()));
                 }
@@ -243,10 +251,10 @@ fn kind_of(folder: &Path, wanted: Kind, depth: usize) -> Result<Option<Kind>, Da
     }
 }
 
-/// Whether a folder's full name says that it is Fashion-MNIST's.
+/// Whether the name of a folder, or of one of the two above it, says that it is Fashion-MNIST's.
 fn called_fashion(folder: &Path) -> bool {
     let full = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    full.to_string_lossy().to_lowercase().contains("fashion")
+    full.iter().rev().take(3).any(|name| name.to_string_lossy().to_lowercase().contains("fashion"))
 }
 
 /// Whether a file is a list, by its name.

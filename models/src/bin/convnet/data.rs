@@ -111,7 +111,9 @@ impl convnet_models::WithModel for Preview {
     type Output = Outcome;
 
     fn run<N: Model>(self, _: &'static str) -> Outcome {
-        let data = self.source.open(self.seed)?.train;
+        let opened = self.source.open(self.seed)?;
+        source::say_notes(&opened)?;
+        let data = opened.train;
         let augment = self.augment.iter().flat_map(|text| crate::options::pieces(text));
         let augment = augment.map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
         let shape = N::GRAPH.input().chw();
