@@ -173,6 +173,7 @@ fn a_list_names_pictures_and_labels() {
         ("path,label,split\nx/1.png,a,test\n", "no row of the training set"),
         ("path,label\n", "lists no images"),
         ("", "the first line"),
+        ("\u{1}\u{0}x", "tabs, found `\\u{1}\\0x`"),
         ("path,label\nx/1.png\n", "comma-separated values"),
     ] {
         std::fs::write(&list, text).unwrap();

@@ -92,7 +92,7 @@ fn info(source: &Source) -> Outcome {
 fn describe(name: &str, part: &dyn Dataset) -> Outcome {
     let mut counts = vec![0; part.classes().len()];
     (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
-    print(&format!("{name}: {} images", part.len()))?;
+    print(&format!("{name}: {} image{}", part.len(), if part.len() == 1 { "" } else { "s" }))?;
     match part.picture(0) {
         Ok(first) => {
             let [channels, height, width] = first.shape;
