@@ -23,6 +23,7 @@ pub mod manifest;
 pub mod mnist;
 mod normalisation;
 mod open;
+mod phrase;
 mod pipeline;
 mod quietly;
 mod sheet;

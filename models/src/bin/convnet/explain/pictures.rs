@@ -2,7 +2,7 @@
 
 use super::context::{Context, Shown};
 use super::{Arguments, softmax};
-use crate::predict;
+use crate::{predict, source};
 use convnet::checkpoint::Metadata;
 use convnet::data::{Split, decode};
 use convnet::explain::{ExplainError, Subject, Volume};
@@ -47,7 +47,11 @@ pub fn takes_digits(graph: &Graph) -> bool {
 /// The dataset that was named or, for networks of digits, the bundled one.
 pub fn dataset(arguments: &Arguments, graph: &Graph) -> Result<Option<Split>, Box<dyn Error>> {
     match arguments.source.data.is_some() || takes_digits(graph) {
-        true => Ok(Some(arguments.source.open(0)?.into_split())),
+        true => {
+            let opened = arguments.source.open(0)?;
+            source::say_notes(&opened)?;
+            Ok(Some(opened.into_split()))
+        }
         false => Ok(None),
     }
 }
