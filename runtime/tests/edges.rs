@@ -108,7 +108,8 @@ fn rows_that_a_network_keeps_are_those_that_it_counts() {
     let dev = Cpu::seed_from_u64(3);
     let net = dev.build_module::<Choosing, f64>();
     for batch in [2, 5, 1] {
-        let x: Tensor<(usize, Const<4>, Const<9>, Const<8>), f64, Cpu> = dev.sample_normal_like(&(batch, Const, Const, Const));
+        let x: Tensor<(usize, Const<4>, Const<9>, Const<8>), f64, Cpu> =
+            dev.sample_normal_like(&(batch, Const, Const, Const));
         // A clone has kept nothing.
         let (kept, counted) = (net.forward(x.clone()), net.clone().forward(x.clone()));
         assert_eq!(kept.as_vec(), counted.as_vec());
