@@ -33,6 +33,9 @@ mod report;
 mod tests;
 
 /// Declares convolutional networks. `convnet::cnn!` calls this with the path of its crate in parentheses before the networks.
+///
+/// This macro is defined in the crate `convnet-macros` and used as `convnet::cnn`, where its language is described; what it
+/// generates needs the crate `convnet`.
 #[proc_macro]
 pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(tokens.into()).into()

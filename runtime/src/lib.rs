@@ -33,9 +33,10 @@ pub mod regular_file;
 pub mod report;
 pub mod train;
 pub mod weights;
+pub mod wording;
 pub mod words;
 
-/// Declares convolutional networks.
+#[doc = include_str!("language.md")]
 #[macro_export]
 macro_rules! cnn {
     // The path of this crate goes with the tokens, so that generated code finds it under every name and from every crate.

@@ -298,7 +298,7 @@ fn data_that_does_not_fit_is_refused() {
     four.classes.push("dots".into());
     assert_eq!(
         error(Split { train: four, test: stripes(9) }.shared()),
-        "the training set has 4 classes, but Net tells 3 apart"
+        "the training set has 4 classes, but Net has 3 outputs"
     );
     assert_eq!(error(Split { train: stripes(20), test: stripes(0) }.shared()), "the test set is empty");
 }

@@ -20,13 +20,16 @@ pub enum Fit {
     Crop,
 }
 
-const NAMES: [(&str, Fit); 4] = [("auto", Fit::Auto), ("pad", Fit::Pad), ("resize", Fit::Resize), ("crop", Fit::Crop)];
+impl Fit {
+    pub(crate) const NAMES: [(&str, Fit); 4] =
+        [("auto", Fit::Auto), ("pad", Fit::Pad), ("resize", Fit::Resize), ("crop", Fit::Crop)];
+}
 
 impl FromStr for Fit {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        word("fit", &NAMES, text)
+        word("fit", &Fit::NAMES, text)
     }
 }
 
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for (name, fit) in NAMES {
+        for (name, fit) in Fit::NAMES {
             assert_eq!(name.parse::<Fit>().unwrap(), fit);
         }
         assert!("stretch".parse::<Fit>().is_err());

@@ -29,11 +29,15 @@ pub enum OnBad {
     Skip,
 }
 
+impl OnBad {
+    pub(crate) const NAMES: [(&str, OnBad); 2] = [("stop", OnBad::Stop), ("skip", OnBad::Skip)];
+}
+
 impl FromStr for OnBad {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        word("on_bad", &[("stop", OnBad::Stop), ("skip", OnBad::Skip)], text)
+        word("on_bad", &OnBad::NAMES, text)
     }
 }
 
@@ -56,7 +60,7 @@ pub struct LoaderOptions {
     pub batch: usize,
     /// Which pictures an epoch has.
     pub sampling: Sampling,
-    /// Of the order and of all that is random.
+    /// Random seed of the order and of the augmentation.
     pub seed: u64,
     /// Leaves out a last batch that is not full, unless it is the only one.
     pub drop_last: bool,
@@ -65,7 +69,7 @@ pub struct LoaderOptions {
     /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for pictures in memory to which nothing is
     /// done, else by the number of cores.
     pub workers: Option<usize>,
-    /// Of how many ranks this is which: each makes its own part of every batch.
+    /// The number of this rank, counted from 0, and how many ranks there are: each makes its own part of every batch.
     pub rank: [usize; 2],
 }
 
@@ -159,7 +163,7 @@ pub(super) fn generator(seed: u64, purpose: u64, epoch: usize, index: usize) -> 
 
 const ORDER: u64 = 1;
 pub(super) const PICTURE: u64 = 2;
-const MIX: u64 = 3;
+pub(super) const MIX: u64 = 3;
 
 impl Inner {
     fn order(&self, epoch: usize) -> Vec<usize> {

@@ -38,6 +38,7 @@ pub use pipeline::Pipeline;
 pub use sheet::samples;
 pub use subset::Subset;
 
+use crate::wording::{did_you_mean, either};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -156,12 +157,19 @@ impl Pictures {
 
 /// What a word stands for, among those that there are.
 fn word<T: Copy>(what: &str, all: &[(&str, T)], text: &str) -> Result<T, DataError> {
-    let names = || all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| DataError::Option {
-        what: what.into(),
-        found: format!("nothing is called `{text}`"),
-        expected: format!("there are {}", names()),
+    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        unknown(what, text, &names)
     })
+}
+
+/// The error about a word that is none of those that there are.
+fn unknown(what: &str, text: &str, names: &[&str]) -> DataError {
+    DataError::Option {
+        what: what.into(),
+        found: format!("there is no `{text}`"),
+        expected: format!("it must be {}{}", either(names), did_you_mean(text, names)),
+    }
 }
 
 /// Why data could not be read. Each variant says in which file.

@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::engine;
+use crate::wording::{counted, did_you_mean};
 use dfdx::prelude::*;
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +23,7 @@ pub enum DeviceChoice {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
     /// The text names no device.
-    #[error("unknown device `{0}`; expected auto, cpu, cuda or cuda:N (for example cuda:1)")]
+    #[error("unknown device `{0}`; expected auto, cpu, cuda or cuda:N (for example cuda:1){hint}", hint = did_you_mean(.0, &["auto", "cpu", "cuda"]))]
     Unknown(String),
     /// The program was built without CUDA.
     #[error(
@@ -141,7 +142,7 @@ impl OnDevice for Probe {
 pub fn available() -> Vec<DeviceInfo> {
     let cpu = DeviceInfo {
         name: "cpu".into(),
-        description: format!("{} threads, {} kernels", engine::threads(), engine::Isa::detect().name()),
+        description: format!("{}, {} kernels", counted(engine::threads(), "thread"), engine::Isa::detect().name()),
         problem: None,
     };
     let cuda = DeviceInfo {

@@ -23,7 +23,7 @@ pub struct Progress {
     pub step: u64,
     /// Pictures of the epoch that have been seen.
     pub seen: usize,
-    /// How many of them were told right.
+    /// How many of them were classified correctly.
     pub correct: usize,
     /// The sum of their losses.
     pub loss: f64,

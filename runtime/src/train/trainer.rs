@@ -20,6 +20,7 @@ use crate::distributed::{Alone, Communicator};
 use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
+use crate::wording::counted;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -240,7 +241,7 @@ struct Session<'a> {
     stop: Arc<AtomicBool>,
     train: Loader,
     test: Loader,
-    /// Of an epoch.
+    /// Steps in an epoch.
     steps: u64,
     /// The shape of the data's first picture.
     picture: Option<[usize; 3]>,
@@ -295,7 +296,7 @@ impl Session<'_> {
         let mut notes = if resume { self.resume()? } else { Vec::new() };
         self.join()?;
         if self.ranks.size() > 1 {
-            notes.push(format!("{} processes, each with its part of every batch", self.ranks.size()));
+            notes.push(format!("{}, each with its part of every batch", counted(self.ranks.size(), "process")));
         }
         if let Some(Kept { folder, lock }) = &self.folder {
             folder.write_config(&self.config, &self.record)?;
@@ -549,8 +550,11 @@ impl Session<'_> {
 
 /// In what two runs differ.
 fn differing(of_file: &Identity, here: &Identity) -> String {
-    let list = |identity: &Identity| format!("{} classes: {}", identity.classes.len(), identity.classes.join(", "));
-    let pictures = |identity: &Identity| format!("{} and {} pictures", identity.train, identity.test);
+    let list =
+        |identity: &Identity| format!("{}: {}", counted(identity.classes.len(), "class"), identity.classes.join(", "));
+    let pictures = |identity: &Identity| {
+        format!("{} and {}", counted(identity.train, "training image"), counted(identity.test, "test image"))
+    };
     let difference = |a: String, b: String| format!("it is of a run with {a}, not {b}");
     if of_file.network != here.network {
         return difference(format!("the network {}", of_file.network), here.network.clone());

@@ -8,6 +8,7 @@ use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
 use convnet::distributed::{self, Communicator};
 use convnet::graph::Graph;
+use convnet::wording::counted;
 use convnet_models::{Model, WithModel, with_model};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -66,7 +67,8 @@ impl RunOn {
             Precision::Exact => convnet::engine::Precision::Exact,
         });
         let threads = usize::from(self.threads);
-        convnet::engine::set_threads(threads).map_err(|error| format!("cannot start {threads} threads: {error}").into())
+        convnet::engine::set_threads(threads)
+            .map_err(|error| format!("cannot start {}: {error}", counted(threads, "thread")).into())
     }
 }
 

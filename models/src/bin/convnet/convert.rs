@@ -4,6 +4,7 @@ use crate::common::{self, Outcome, print, say};
 use crate::load::Loading;
 use crate::place;
 use convnet::checkpoint::{self, CheckpointError, Fitted, LoadOptions};
+use convnet::wording::counted;
 use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,11 +14,11 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:\n  convnet convert resnet18.pth resnet18.safetensors --model resnet18\n  \
                         convnet convert weights.safetensors weights.npz")]
 pub struct Arguments {
-    /// Weights as PyTorch (.pt, .pth), safetensors or NumPy (.npz) keep them
+    /// A weights file of PyTorch (.pt, .pth), safetensors or NumPy (.npz)
     from: PathBuf,
     /// The file to write; its name ends in .safetensors or .npz
     to: PathBuf,
-    /// Refuse what is not exactly this network's
+    /// Refuse a file whose tensors are not exactly those of this network
     #[arg(long)]
     model: Option<String>,
     #[command(flatten)]
@@ -61,10 +62,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let types = report.types.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ");
     Ok(print(&format!(
-        "{}: {} tensors ({types}), {} numbers, from {}",
+        "{}: {} ({types}), {}, from {}",
         report.to.display(),
-        report.tensors,
-        report.elements,
+        counted(report.tensors, "tensor"),
+        counted(report.elements, "number"),
         report.from.display()
     ))?)
 }

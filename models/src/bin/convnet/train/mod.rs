@@ -21,6 +21,7 @@ use convnet::regular_file;
 use convnet::report::{JsonLines, Page, TensorBoard};
 use convnet::train::{self, Bound, Config, Evaluation, Event, Flow, Folder, Summary, TrainError, Trainer};
 use convnet::weights::Format;
+use convnet::wording::counted;
 use convnet_models::Model;
 use record::Wanted;
 use serde::Serialize;
@@ -165,11 +166,13 @@ impl Task for Train<'_> {
         if !arguments.quiet {
             let [train, judge] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(
-                "{name}: {} parameters, {train} training and {judge} test pictures, {on} ({} threads), {} epochs of {} steps",
-                N::GRAPH.param_count(),
-                convnet::engine::threads(),
-                config.epochs,
-                train.div_ceil(config.batch * config.accumulate),
+                "{name}: {}, {}, {}, {on} ({}), {} of {}",
+                counted(N::GRAPH.param_count(), "parameter"),
+                counted(train, "training image"),
+                counted(judge, "test image"),
+                counted(convnet::engine::threads(), "thread"),
+                counted(config.epochs, "epoch"),
+                counted(train.div_ceil(config.batch * config.accumulate), "step"),
             ))?;
         }
         let Some(place) = place else {
@@ -338,7 +341,7 @@ impl Train<'_> {
         }
         print(&report(&evaluation, data.test.classes()))?;
         if summary.skipped > 0 {
-            print(&format!("{} pictures could not be read and were left out", summary.skipped))?;
+            print(&format!("left out because they could not be read: {}", counted(summary.skipped, "image")))?;
         }
         let (seconds, folder) = (summary.seconds, folder.display());
         let instead = if replaces { " (in place of the file that was there)" } else { "" };

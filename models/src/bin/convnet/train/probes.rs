@@ -3,6 +3,7 @@
 use crate::common::{self, Outcome, print};
 use convnet::data::Split;
 use convnet::train::{self, Config, Learner, Trial};
+use convnet::wording::counted;
 use serde::Serialize;
 
 /// Steps of the two probes.
@@ -65,14 +66,18 @@ pub fn overfit(name: &'static str, learner: &mut dyn Learner, data: &Split, conf
         let (steps, trials) = (trials.len(), steps(&trials));
         common::print_json(&Overfit { model: name, learnt, steps, loss: last.loss, trials })?;
     } else if learnt {
-        print(&format!("one batch is learnt by heart after {} steps (loss {:.4})", trials.len(), last.loss))?;
+        print(&format!(
+            "one batch is learnt by heart after {} (loss {:.4})",
+            counted(trials.len(), "step"),
+            last.loss
+        ))?;
     }
     match learnt {
         true => Ok(()),
         false => Err(format!(
-            "the network cannot learn one batch by heart: after {} steps the loss is {:.4}; try another learning rate, and see \
-             whether labels belong to their pictures",
-            trials.len(),
+            "the network cannot learn one batch by heart: after {} the loss is {:.4}; try another learning rate, and see \
+             whether labels belong to their images",
+            counted(trials.len(), "step"),
             last.loss
         )
         .into()),
