@@ -9,7 +9,7 @@ mod params;
 mod stages;
 mod tap;
 
-pub use params::{NamedTensor, named_shapes, named_tensors, params, set_named_tensors, set_params};
+pub use params::{NamedTensor, first_nan, named_shapes, named_tensors, params, set_named_tensors, set_params};
 pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
 
 use crate::backend::Backend;

@@ -4,9 +4,10 @@ use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::options::{self, Given};
 use crate::progress::Progress;
 use crate::source::{self, Parts, Source};
+use crate::trained;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint;
+use convnet::checkpoint::{self, Metadata};
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
@@ -139,11 +140,12 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     if !arguments.quiet {
         source::say_notes(&opened)?;
     }
+    let about = trained::about_split(&opened, config.seed);
     let (data, test) = wanted.parts.of(opened, config.seed)?;
     let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
     let on = if ranks.size() > 1 { arguments.on.clone().shared(ranks) } else { arguments.on.clone() };
     let seed = config.seed;
-    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, ranks })
+    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, about, ranks })
 }
 
 /// The folder of the run that is to go on.
@@ -176,6 +178,8 @@ struct Train<'a> {
     data: Split,
     /// Set aside to the end.
     test: Option<Arc<dyn Dataset>>,
+    /// What a weight file is to remember of the data.
+    about: Metadata,
     ranks: &'a dyn Communicator,
 }
 
@@ -201,7 +205,7 @@ struct Report {
 
 impl Task for Train<'_> {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
-        let Train { arguments, config, wanted, data, test, ranks } = self;
+        let Train { arguments, config, wanted, data, test, about, ranks } = self;
         let loud = !arguments.quiet;
         let mut net = common::build::<N, D>(name, &device)?;
         // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
@@ -211,10 +215,13 @@ impl Task for Train<'_> {
             None => !first,
         };
         if let Some(weights) = wanted.weights.as_ref().filter(|_| !given) {
-            let kept = match wanted.allow_missing {
-                true => checkpoint::load_partly::<_, f32, D>(&mut net, weights)?.1,
-                false => checkpoint::load::<_, f32, D>(&mut net, weights).map(|_| Vec::new())?,
+            let (of_weights, kept) = match wanted.allow_missing {
+                true => checkpoint::load_partly::<_, f32, D>(&mut net, weights)?,
+                false => checkpoint::load::<_, f32, D>(&mut net, weights).map(|about| (about, Vec::new()))?,
             };
+            if loud {
+                trained::say_about_start(weights, &of_weights, N::GRAPH, data.train.classes(), &about)?;
+            }
             if loud && !kept.is_empty() {
                 say(&format!("not in {}, so they start anew: {}", weights.display(), kept.join(", ")))?;
             }
@@ -244,7 +251,8 @@ impl Task for Train<'_> {
             );
         }
         let record = toml::Table::try_from(&Wanted { model: Some(name.into()), ..wanted })?;
-        let mut trainer = Trainer::new(&mut net, &device).config(config.clone()).folder(&folder).record(record);
+        let mut trainer =
+            Trainer::new(&mut net, &device).config(config.clone()).folder(&folder).record(record).about(about);
         trainer = trainer.stop_when(stop_flag()?).ranks(ranks);
         trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
         trainer = trainer.callback(TensorBoard::new(&folder)).callback(Page::new(&folder, data.test.clone()));
@@ -351,6 +359,12 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
         evaluation.total(),
         evaluation.loss
     );
+    if evaluation.inverted > 0 {
+        let n = evaluation.inverted;
+        text += &format!(
+            "{n} of the images were inverted: dark and bright have changed places (see --invert of `convnet eval`)\n"
+        );
+    }
     let cell = |text: String| format!("{text:>width$} ");
     // More columns than these have room nowhere.
     if classes.len() <= 20 {

@@ -11,11 +11,11 @@ mod pictures;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::source::Source;
+use crate::trained::{Labelling, Preparing, Trained};
 use clap::ValueEnum;
 use context::Context;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint::{self, Metadata};
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Lens, Subject};
@@ -23,7 +23,7 @@ use convnet::report::{Finding, Table, page};
 use convnet::train::{Config, Prediction, Trainer};
 use convnet_models::Model;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(
@@ -63,6 +63,10 @@ pub struct Arguments {
     pub concepts: Option<PathBuf>,
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    labelling: Labelling,
+    #[command(flatten)]
+    preparing: Preparing,
     /// Pictures of the test set for methods that look at many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
     pub limit: u32,
@@ -171,12 +175,12 @@ impl Task for Explain {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
         let Explain(arguments) = self;
         let mut net = common::build::<N, D>(name, &device)?;
-        let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
-        let about = match arguments.weights.is_some() || weights.exists() {
-            true => checkpoint::load::<_, f32, D>(&mut net, &weights)?,
-            false => trained_briefly::<N, D>(name, &mut net, &device, &weights)?,
+        let default = common::default_weights(name);
+        let trained = match arguments.weights.is_some() || default.exists() || !pictures::takes_digits(N::GRAPH) {
+            true => Trained::load::<N, D>(name, &mut net, arguments.weights.as_deref(), arguments.preparing)?,
+            false => trained_briefly::<N, D>(name, &mut net, &device, default, arguments.preparing)?,
         };
-        explain(&arguments, &Lens::new(&net, &device), &about)
+        explain(&arguments, &Lens::new(&net, &device), trained)
     }
 }
 
@@ -185,11 +189,9 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     name: &str,
     net: &mut N::On<D>,
     device: &D,
-    weights: &Path,
-) -> Result<Metadata, Box<dyn Error>> {
-    if !pictures::takes_digits(N::GRAPH) {
-        return Err(format!("there is no {}: name the trained network by --weights FILE", weights.display()).into());
-    }
+    weights: PathBuf,
+    preparing: Preparing,
+) -> Result<Trained, Box<dyn Error>> {
     say(&format!(
         "{} is not there: training {name} for two epochs on the digits that the program carries; for a better network run \
          `convnet train {name}` first",
@@ -198,21 +200,15 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
     let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
-    let entry = |key: &str, value: String| (key.to_string(), value);
-    Ok(Metadata::from([
-        entry("mean", "0.1307".into()),
-        entry("std", "0.3081".into()),
-        entry("picture", "[1,28,28]".into()),
-    ]))
+    Trained::new(N::GRAPH, weights, summary.metadata, preparing)
 }
 
-fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Outcome {
-    let graph = subject.graph();
-    let pipeline = common::pipeline(graph, about)?;
-    let classes = common::classes(graph, about);
-    let data = pictures::dataset(arguments, graph)?;
-    let mut context = Context { arguments, subject, classes, pipeline, pictures: Vec::new(), data };
-    let notes = pictures::choose(&mut context, about)?;
+fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Outcome {
+    let data = pictures::dataset(arguments, subject.graph(), &trained)?;
+    let Trained { preparation, classes, .. } = trained;
+    let classes = classes.names().to_vec();
+    let mut context = Context { arguments, subject, classes, preparation, pictures: Vec::new(), data };
+    let notes = pictures::choose(&mut context)?;
     for note in &notes {
         say(&format!("note: {note}"))?;
     }
@@ -241,6 +237,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Ou
     }
     let said = context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ");
     let notes: String = notes.iter().map(|note| format!(" {note}.")).collect();
+    let graph = subject.graph();
     let lead = format!("{} ({} parameters) on {said}.{notes}", graph.name, graph.param_count());
     let index = arguments.out.join("index.html");
     let title = format!("What {} has learned", graph.name);
