@@ -18,7 +18,7 @@ use std::time::Instant;
 type Net = <LeNet5 as Model>::On<Cpu>;
 
 const BATCH: usize = 64;
-/// Of an epoch.
+/// In an epoch.
 const STEPS: usize = 150;
 const ROUNDS: usize = 12;
 

@@ -1,7 +1,9 @@
 //! What the user wrote, with its spans; no meaning yet.
 
-use proc_macro2::{Ident, Span};
-use syn::{Attribute, BinOp, Expr, Type, Visibility};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use std::fmt;
+use syn::{Attribute, BinOp, Expr, Meta, Type, Visibility};
 
 /// One `struct Name<...>: [..] -> [..] { ... }`.
 pub struct Network {
@@ -14,6 +16,45 @@ pub struct Network {
     pub input: Vec<Expr>,
     pub output: Vec<Expr>,
     pub body: Vec<Statement>,
+    /// The body as it was written.
+    pub tokens: TokenStream,
+}
+
+/// What a layer, a sequence, a head or a custom module is called.
+#[derive(Clone)]
+pub struct Name {
+    /// The field of the struct; a raw identifier where the name is a Rust keyword.
+    pub field: Ident,
+    /// The step of the path in files of weights.
+    pub key: String,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key)
+    }
+}
+
+impl ToTokens for Name {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.field.to_tokens(tokens);
+    }
+}
+
+impl Network {
+    /// The conditions under which there is a struct; everything that is generated for it has the same.
+    pub fn conditions(&self) -> impl Iterator<Item = &Attribute> {
+        self.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
+    }
+
+    /// The lints that the user allows, which what is generated is allowed too.
+    pub fn allowed(&self) -> TokenStream {
+        let lists = self.attrs.iter().filter_map(|attribute| match &attribute.meta {
+            Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => Some(&list.tokens),
+            _ => None,
+        });
+        lists.map(|list| quote!(#[allow(#list)])).collect()
+    }
 }
 
 /// A const generic of the struct: a dimension without a number.
@@ -91,7 +132,7 @@ pub struct Group {
 /// `head name: [N] { ... }` or `head name: [N] = word(args);`
 pub struct Head {
     pub word: Ident,
-    pub name: Ident,
+    pub name: Name,
     pub shape: Vec<Expr>,
     pub body: HeadBody,
 }
@@ -103,21 +144,21 @@ pub enum HeadBody {
 
 /// `custom name: path::To<Type> -> [C, H, W];`
 pub struct Custom {
-    pub name: Ident,
+    pub name: Name,
     pub module: Type,
     pub shape: Vec<Expr>,
 }
 
 /// `name: word(args);`
 pub struct Layer {
-    pub name: Option<Ident>,
+    pub name: Option<Name>,
     pub word: Ident,
     pub args: Vec<Arg>,
 }
 
 /// `name: { ... }`
 pub struct Sequence {
-    pub name: Ident,
+    pub name: Name,
     pub body: Vec<Statement>,
 }
 

@@ -4,24 +4,48 @@
 use crate::ast::{Block, Budget, Network, Statement};
 use crate::cost::{Count, Dim};
 use crate::graph::{Graph, Node, Shape, leads_to, peak};
+use crate::parse::Call;
 use crate::report::{Errors, did_you_mean, grouped, one_of};
 use crate::values::{BUDGET, SIZE, Scope, evaluate};
-use crate::walk::Checker;
+use crate::walk::{Checker, unreached};
 use quote::quote;
 use syn::{BinOp, Expr};
 
+/// Checks everything in a macro call: a graph for each network.
+pub fn call(call: &Call, errors: &mut Errors) -> Vec<Graph> {
+    let graphs: Vec<Graph> = call.networks.iter().map(|one| network(one, &call.blocks, errors)).collect();
+    if !call.is_cut {
+        unreached(&call.networks, &call.blocks, errors);
+    }
+    for (network, graph) in call.networks.iter().zip(&graphs) {
+        if errors.count() == 0 && !graph.is_known() {
+            // Better no network than one with a type that is not its own.
+            errors.on(&network.name, LOST);
+        }
+    }
+    graphs
+}
+
+/// What no input may ever lead to.
+pub const LOST: &str = "`cnn!` lost the size of a layer of this network; this is a mistake of `cnn!`, please report it";
+
 /// Checks a network. The graph is as complete as its errors allow.
-pub fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Graph {
+fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Graph {
     let before = errors.count();
     let input = declared(&network.input, network, errors);
     let output = declared(&network.output, network, errors);
     let mut checker = Checker::new(network, blocks, errors);
     checker.input(input);
     let root = checker.root(&network.body);
-    if !network.body.iter().any(|statement| !matches!(statement, Statement::Assert(_))) {
+    let whole = checker.is_whole();
+    let empty = !network.body.iter().any(|statement| !matches!(statement, Statement::Assert(_)));
+    // After an error there may have been one that was not understood.
+    if empty && checker.errors.count() == 0 {
         checker.errors.on(&network.name, format!("`{}` has no layers", network.name));
     }
-    checker.output(output);
+    if whole {
+        checker.output(output);
+    }
     // What does not hold may follow from another mistake.
     if checker.errors.count() == before {
         checker.budgets(&network.body);
@@ -33,7 +57,7 @@ pub fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Grap
 
 /// The shape that the header declares.
 fn declared(dims: &[Expr], network: &Network, errors: &mut Errors) -> Shape {
-    let scope = Scope { symbols: &network.symbols, shape: Shape::Unknown, locals: &[], largest: SIZE };
+    let scope = Scope { symbols: &network.symbols, shape: None, locals: &[], largest: SIZE };
     shape(dims, &network.name, &scope, errors)
 }
 
@@ -121,7 +145,7 @@ impl Checker<'_, '_> {
                 return self.errors.on(&budget.what, message);
             }
         };
-        let scope = Scope { symbols: &self.network.symbols, shape: Shape::Unknown, locals: &[], largest: BUDGET };
+        let scope = Scope { symbols: &self.network.symbols, shape: None, locals: &[], largest: BUDGET };
         let limit = crate::values::number(&budget.limit, &scope, self.errors);
         let (Some(limit), true) = (limit.known().map(i128::from), complete) else { return };
         // Auxiliary heads have parameters, but evaluation does not compute them.

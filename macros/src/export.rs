@@ -14,27 +14,26 @@ pub fn macros(tokens: &TokenStream, networks: &[Network]) -> TokenStream {
     let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let blocks = blocks(&trees);
     let exported = networks.iter().filter_map(|network| Some((network, network.export.as_ref()?)));
-    exported.filter_map(|(network, name)| Some(one(network, name, &blocks, body(&trees, &network.name)?))).collect()
+    exported.map(|(network, name)| one(network, name, &blocks)).collect()
 }
 
-fn one(network: &Network, name: &Ident, blocks: &TokenStream, body: TokenStream) -> TokenStream {
+fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
     let d = Punct::new('$', Spacing::Alone);
     let symbol = match network.output.as_slice() {
         [Expr::Path(path)] => path.path.get_ident().cloned(),
         _ => None,
     };
-    let body = without_budgets(body);
+    let body = without_budgets(network.tokens.clone());
+    let conditions = network.conditions();
     let (pattern, output, body) = match &symbol {
         Some(symbol) => (quote!(#d #symbol:tt), quote!(#d #symbol), substituted(body, symbol)),
         None => (quote!(#d(#d output:tt)*), quote!(#d(#d output)*), body),
     };
     let generics = format_ident!("symbol");
-    let doc = format!(
-        "Declares a network with the layers of [`{}`] at other sizes: `{name}! {{ pub struct Name: [C, H, W] -> [N] }}`.",
-        network.name
-    );
+    let docs = docs(network, name);
     quote! {
-        #[doc = #doc]
+        #(#conditions)*
+        #(#[doc = #docs])*
         #[macro_export]
         macro_rules! #name {
             (
@@ -42,7 +41,7 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream, body: TokenStream)
                 #d(<#d(const #d #generics:ident : usize #d(= #d default:literal)?),* #d(,)?>)?
                 : [#d(#d input:tt)*] -> [#pattern]
             ) => {
-                ::convnet::cnn! {
+                ::__convnet::cnn! {
                     #blocks
                     #d(#[#d(#d meta)*])* #d vis struct #d name
                     #d(<#d(const #d #generics : usize #d(= #d default)?),*>)?
@@ -51,6 +50,22 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream, body: TokenStream)
             };
         }
     }
+}
+
+/// What rustdoc says about the macro: how it is used, and how it is reached.
+fn docs(network: &Network, name: &Ident) -> Vec<String> {
+    vec![
+        format!(" Declares a network with the layers of [`{}`] at other sizes:", network.name),
+        format!(" `{name}! {{ pub struct Name: [C, H, W] -> [N] }}`."),
+        String::new(),
+        format!(
+            " From other crates it is a macro of this crate's root. In this crate it is called by its name alone, `{name}!`:"
+        ),
+        format!(
+            " after its `cnn!` call, or after the module of that call if the module has `#[macro_use]`. By a path it is reached"
+        ),
+        format!(" after `pub(crate) use {name};` beside the call; rustc refuses `crate::{name}!`."),
+    ]
 }
 
 /// `block name(...) { ... }`, each time.
@@ -62,18 +77,6 @@ fn blocks(trees: &[TokenTree]) -> TokenStream {
         _ => false,
     };
     trees.windows(4).filter(is_block).flatten().cloned().collect()
-}
-
-/// What is in the braces of `struct name`.
-fn body(trees: &[TokenTree], name: &Ident) -> Option<TokenStream> {
-    let start = trees.windows(2).position(|window| match window {
-        [TokenTree::Ident(word), TokenTree::Ident(found)] => word == "struct" && found == name,
-        _ => false,
-    })?;
-    trees.iter().skip(start).find_map(|tree| match tree {
-        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
-        _ => None,
-    })
 }
 
 /// The statements that are no budgets.

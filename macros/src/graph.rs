@@ -113,6 +113,17 @@ impl Shape {
     }
 }
 
+impl Graph {
+    /// Whether every size is a number or a const generic.
+    pub fn is_known(&self) -> bool {
+        let params = self.nodes.iter().flat_map(|node| &node.params);
+        let sizes = self.nodes.iter().filter_map(|node| node.module.as_ref()).flat_map(|module| &module.sizes);
+        let shapes = self.nodes.iter().map(|node| node.shape).chain(self.heads.iter().map(|head| head.shape));
+        !params.flat_map(|param| &param.shape).chain(sizes).any(|dim| *dim == Dim::Unknown)
+            && !shapes.chain([self.output]).any(Shape::is_unknown)
+    }
+}
+
 impl Node {
     /// Whether it only looks at its input differently.
     fn looks(&self) -> bool {

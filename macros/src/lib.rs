@@ -12,6 +12,7 @@
 
 mod ast;
 mod parse;
+mod paths;
 
 mod catalog;
 mod values;
@@ -21,6 +22,7 @@ mod cost;
 mod graph;
 mod layers;
 mod shape;
+mod trace;
 mod walk;
 
 mod emit;
@@ -30,21 +32,24 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-/// Declares convolutional networks. The language is described in the documentation of the crate `convnet`.
+/// Declares convolutional networks. `convnet::cnn!` calls this with the path of its crate in parentheses before the networks.
+///
+/// This macro is defined in the crate `convnet-macros` and used as `convnet::cnn`, where its language is described; what it
+/// generates needs the crate `convnet`.
 #[proc_macro]
 pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(tokens.into()).into()
 }
 
 fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    let (krate, tokens) = paths::split(tokens);
     let mut errors = report::Errors::default();
+    let Some(tokens) = parse::prepared(tokens, &mut errors) else { return errors.compile_errors() };
     let call = parse::call(tokens.clone(), &mut errors);
     let exported = export::macros(&tokens, &call.networks);
-    let items: Vec<_> = call
-        .networks
-        .iter()
-        .map(|network| emit::network(network, &check::network(network, &call.blocks, &mut errors)))
-        .collect();
+    let graphs = check::call(&call, &mut errors);
+    let items = call.networks.iter().zip(&graphs).map(|(network, graph)| emit::network(network, graph));
+    let items: proc_macro2::TokenStream = items.collect();
     let errors = errors.compile_errors();
-    quote::quote! { #errors #(#items)* #exported }
+    paths::resolved(quote::quote! { #errors #items #exported }, &krate)
 }

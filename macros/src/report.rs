@@ -2,11 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
+use std::collections::BTreeSet;
 
 /// Errors in the order in which they were found; one for each place.
 #[derive(Default)]
 pub struct Errors {
     list: Vec<syn::Error>,
+    places: BTreeSet<String>,
     /// Which instance of a block is being checked.
     context: Vec<String>,
 }
@@ -39,8 +41,7 @@ impl Errors {
 
     /// What is repeated is checked each time, but its mistakes are told once.
     fn push(&mut self, error: syn::Error) {
-        let place = |error: &syn::Error| format!("{:?}", error.span());
-        if self.list.iter().all(|other| place(other) != place(&error)) {
+        if self.places.insert(format!("{:?}", error.span())) {
             self.list.push(error);
         }
     }
@@ -77,6 +78,10 @@ impl Errors {
 /// The closest of `known` to `word`, as a question, if there is a close one.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let mut best: Option<(f64, &str)> = None;
+    // No word is nearly so long, and comparing takes a time that grows with both lengths.
+    if word.len() > 64 {
+        return String::new();
+    }
     for candidate in known {
         let likeness = strsim::normalized_damerau_levenshtein(word, candidate);
         if likeness >= 0.6 && best.is_none_or(|(so_far, _)| likeness > so_far) {

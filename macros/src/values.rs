@@ -11,8 +11,8 @@ use syn::{BinOp, Expr, ExprLit, Lit, UnOp};
 pub struct Scope<'a> {
     /// The const generics.
     pub symbols: &'a [Symbol],
-    /// The shape at this point, for `channels`, `height` and `width`.
-    pub shape: Shape,
+    /// The shape at this point, for `channels`, `height` and `width`; in headers and budgets there is none.
+    pub shape: Option<Shape>,
     /// The parameters of the block that is being filled in.
     pub locals: &'a [(String, Dim)],
     /// The largest number that makes sense here.
@@ -37,8 +37,12 @@ impl<'a> Args<'a> {
     /// Matches the arguments of `layer` with those of `word`.
     pub fn new(layer: &'a Layer, word: &'static Word, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
         let mut args = Args { layer, scope, given: Vec::new(), complete: true };
-        let mut next = 0;
+        let (mut next, mut too_many) = (0, false);
         for arg in &layer.args {
+            // One error tells of all values that are too many.
+            if too_many && arg.name.is_none() {
+                continue;
+            }
             match args.spec(arg, word, &mut next) {
                 Ok((spec, value)) => {
                     if args.given.iter().any(|(given, _)| given.name == spec.name) {
@@ -46,10 +50,11 @@ impl<'a> Args<'a> {
                             .on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), doubled(spec, word));
                         args.complete = false;
                     } else {
-                        args.given.push((spec, value));
+                        args.given.push((spec, value.map(bare)));
                     }
                 }
                 Err(message) => {
+                    too_many |= arg.name.is_none();
                     errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
                     args.complete = false;
                 }
@@ -154,7 +159,6 @@ impl<'a> Args<'a> {
         let Some(expr) = self.expr(name) else { return default };
         let parts: Vec<&Expr> = match expr {
             Expr::Tuple(tuple) => tuple.elems.iter().collect(),
-            Expr::Paren(paren) => vec![paren.expr.as_ref()],
             other => vec![other],
         };
         let mut values = Vec::new();
@@ -206,6 +210,14 @@ fn quote_of(tokens: impl quote::ToTokens) -> proc_macro2::TokenStream {
 
 fn doubled(spec: &Spec, word: &Word) -> String {
     format!("`{}` of `{}` is given twice", spec.name, word.name)
+}
+
+/// The expression without brackets that change nothing.
+pub fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Paren(paren) => bare(&paren.expr),
+        other => other,
+    }
 }
 
 /// The identifier that an expression is, if it is only that.
@@ -267,7 +279,6 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             }
         }
         Expr::Paren(paren) => evaluate_within(&paren.expr, scope, errors, depth + 1),
-        Expr::Group(group) => evaluate_within(&group.expr, scope, errors, depth + 1),
         Expr::Path(_) => name(expr, scope, errors),
         Expr::Binary(binary) => {
             let left = evaluate_within(&binary.left, scope, errors, depth + 1);
@@ -305,12 +316,12 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     if let Some((_, value)) = scope.locals.iter().find(|(local, _)| *local == name) {
         return *value;
     }
-    let [channels, height, width] = scope.shape.chw();
-    match name.as_str() {
-        "channels" => return channels,
-        "height" => return height,
-        "width" => return width,
-        _ => {}
+    if let Some(place) = ["channels", "height", "width"].iter().position(|word| *word == name) {
+        let Some(shape) = scope.shape else {
+            errors.on(expr, format!("`{name}` is the shape between two layers; here there is none"));
+            return Dim::Unknown;
+        };
+        return shape.chw().get(place).copied().unwrap_or(Dim::Unknown);
     }
     if let Some(index) = scope.symbols.iter().position(|symbol| symbol.name == name) {
         return Dim::Symbol(index);

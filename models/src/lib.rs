@@ -127,10 +127,7 @@ pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, Unknow
     let wanted = plain(name);
     find(&wanted, task).ok_or_else(|| {
         let names: Vec<&'static str> = CATALOGUE.iter().map(|entry| entry.name).collect();
-        let likeness = |candidate: &&str| strsim::jaro_winkler(&wanted, candidate);
-        let best = names.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let best = best.filter(|best| likeness(best) > 0.7);
-        let hint = best.map_or(String::new(), |best| format!("; did you mean `{best}`?"));
+        let hint = convnet::wording::did_you_mean(&wanted, &names);
         UnknownModel { name: name.into(), hint, names }
     })
 }

@@ -69,19 +69,29 @@ fn options_that_make_no_sense() {
     fails(f, &["train", "--lr", "0"], 1, &["lr is 0; it must be a number above 0"]);
     fails(f, &["train", "--lr", "nan"], 1, &["lr is NaN"]);
     fails(f, &["train", "--momentum", "1"], 1, &["momentum is 1"]);
-    fails(f, &["train", "--optimizer", "lion"], 1, &["optimizer is `lion`", "adamw"]);
+    fails(f, &["train", "--optimizer", "lion"], 1, &["--optimizer is `lion`; it must be sgd, adam, adamw or rmsprop"]);
     fails(f, &["train", "--augment", "flop"], 1, &["did you mean `flip`"]);
     fails(f, &["train", "--freeze", "conv9"], 1, &["freeze is `conv9`", "conv1.weight"]);
-    fails(f, &["train", "--normalisation", "nist"], 1, &["nothing is called `nist`", "imagenet"]);
+    fails(f, &["train", "--normalisation", "nist"], 1, &["--normalisation is `nist`", "did you mean `mnist`?"]);
     fails(f, &["train", "--resume"], 1, &["there is no run in runs/lenet5"]);
     std::fs::write(f.join("bad.toml"), "epochs = 3\nlearning_rate = 0.1\n").unwrap();
     fails(f, &["train", "--config", "bad.toml"], 1, &["bad.toml: no option is called `learning_rate`"]);
     std::fs::write(f.join("bad.toml"), "optimiser = \"sgd\"\n").unwrap();
     fails(f, &["train", "--config", "bad.toml"], 1, &["did you mean `optimizer`?"]);
     std::fs::write(f.join("bad.toml"), "lr = \"high\"\n").unwrap();
-    fails(f, &["train", "--config", "bad.toml"], 1, &["bad.toml: ", "high"]);
+    fails(f, &["train", "--config", "bad.toml"], 1, &["bad.toml: lr is \"high\"; it must be a number"]);
+    std::fs::write(f.join("bad.toml"), "optimizer = \"adma\"\n").unwrap();
+    fails(f, &["train", "--config", "bad.toml"], 1, &["bad.toml: optimizer is `adma`; it must be sgd, adam"]);
+    fails(
+        f,
+        &["train", "--dataset", "minst"],
+        1,
+        &["there is no `minst`; it must be auto, mnist", "did you mean `mnist`?"],
+    );
     fails(f, &["train", "--config", "none.toml"], 1, &["cannot read none.toml"]);
     fails(f, &["train", "--device", "gpu"], 2, &["unknown device `gpu`; expected auto, cpu, cuda or cuda:N"]);
+    fails(f, &["train", "--device", "cud"], 2, &["did you mean `cuda`?"]);
+    fails(f, &["train", "--precision", "fats"], 2, &["fast, exact"]);
     fails(f, &["frobnicate"], 2, &["frobnicate"]);
 }
 
@@ -132,7 +142,7 @@ fn data_that_is_not_there_or_not_data() {
     std::fs::create_dir_all(f.join("one/dogs")).unwrap();
     image::GrayImage::new(4, 4).save(f.join("one/dogs/a.png")).unwrap();
     image::GrayImage::new(4, 4).save(f.join("one/dogs/b.png")).unwrap();
-    fails(f, &["train", "--data", "one"], 1, &["has 2 classes, but LeNet5 tells 10 apart"]);
+    fails(f, &["train", "--data", "one"], 1, &["has 2 classes, but LeNet5 has 10 outputs"]);
     // What is no CIFAR file.
     std::fs::create_dir(f.join("cifar")).unwrap();
     for name in [

@@ -66,6 +66,10 @@ fn everything_is_explained_on_one_page() {
     for part in ["src=\"http", "href=\"http", "url(http", "@import", "<script", "NaN", "alt=\"\""] {
         assert!(!text.contains(part), "{part}");
     }
+    // One image of each of 18 methods: 9,000 pixels of height would be two thirds empty.
+    if let Some([_, height]) = browser::is_legible(&page) {
+        assert!(height < 4500.0, "{height}");
+    }
     if let Some([(light, bright), (dark, dim)]) = browser::looks_at(&page) {
         assert!(light > 0.03 && dark > 0.03, "an empty page: {light} {dark}");
         assert!(bright > 200 && dim < 60, "light and dark are {bright} and {dim}");
@@ -90,7 +94,7 @@ fn one_method_answers_to_its_options() {
     run(&["deconvnet", "--index", "3", "--layer", "conv2", "--channel", "3", "--out", "a"]);
     let page = std::fs::read_to_string(folder.path().join("a/index.html")).unwrap();
     assert!(page.contains("conv2, channel 3, strongest neuron, deconvnet") && page.contains("guided"));
-    assert_eq!(files(&folder.path().join("a")).len(), 5, "{:?}", files(&folder.path().join("a")));
+    assert_eq!(files(&folder.path().join("a")).len(), 6, "{:?}", files(&folder.path().join("a")));
     run(&["field", "--layer", "conv2", "--at", "0,0", "--out", "b"]);
     assert!(std::fs::read_to_string(folder.path().join("b/index.html")).unwrap().contains("it can see 12x12 pixels"));
     // The same seed gives the same bytes.
@@ -170,4 +174,50 @@ fn filters_made_by_hand_find_edges() {
     fails(folder.path(), &["filter", "one.png", "--kernel", "1 2; 3"], 1, &["rows of 2, 1 numbers"]);
     fails(folder.path(), &["filter", "torn.png", "--kernel", "1"], 1, &["torn.png"]);
     fails(folder.path(), &["filter", "one.png", "--kernel", &"1 ".repeat(40)], 1, &["1x40", "larger than the picture"]);
+}
+
+#[test]
+fn the_folder_has_the_files_of_the_last_run_and_no_other() {
+    let folder = prepared();
+    let run = |arguments: &[&str]| ok(folder.path(), &[&["explain"], arguments].concat());
+    run(&["gradient", "--index", "3", "--out", "a"]);
+    std::fs::write(folder.path().join("a/notes.txt"), "mine").unwrap();
+    run(&["grad-cam", "--index", "5", "--out", "a"]);
+    let expected = [
+        "files.txt",
+        "grad-cam-picture-5-cam.png",
+        "grad-cam-picture-5.png",
+        "grad-cam.npz",
+        "index.html",
+        "notes.txt",
+    ];
+    assert_eq!(files(&folder.path().join("a")), expected);
+    // What a layer is called is what --layer takes, and each map has a bar of its colours.
+    let page = std::fs::read_to_string(folder.path().join("a/index.html")).unwrap();
+    assert!(page.contains("at layer 4 (relu): bright is") && page.matches("class=\"bar\"").count() == 1, "{page}");
+    let table = run(&["sparsity", "--limit", "64", "--out", "b"]);
+    assert!(table.contains("depth  layer  kind") && table.contains("\n2      4      relu"), "{table}");
+}
+
+#[test]
+fn a_preview_shows_what_mixing_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let preview = |augment: &str, out: &str| {
+        let arguments =
+            ["data", "preview", "--pictures", "4", "--draws", "3", "--seed", "5", "--augment", augment, "--out", out];
+        let said = ok(folder.path(), &arguments);
+        (said, image::open(folder.path().join(out)).unwrap().to_rgb8())
+    };
+    let ((_, plain), (said, mixed)) = (preview("flip(0)", "a.png"), preview("mixup(5)", "b.png"));
+    assert!(
+        said.contains("b.png: 4 images in rows, each as it is and in 3 random draws with seed 5; images are mixed"),
+        "{said}"
+    );
+    // The first column is as it was, the others are not.
+    let (cell, gap) = ((plain.width() - 3) / 4, 3);
+    let column = |sheet: &image::RgbImage, i: u32| {
+        image::imageops::crop_imm(sheet, gap + i * cell, 0, cell - gap, sheet.height()).to_image()
+    };
+    assert_eq!(column(&plain, 0), column(&mixed, 0));
+    assert!((1..4).all(|i| column(&plain, i) != column(&mixed, i)));
 }

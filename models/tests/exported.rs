@@ -1,9 +1,9 @@
 //! Architectures of the zoo at other sizes, from another crate, through the macros that `#[export]` makes.
 #![deny(warnings)]
 
+use convnet::net::Network;
 use convnet::prelude::*;
 use convnet_models::ResNet18;
-use convnet_models::resnet::ResNet18Taps;
 
 convnet_models::resnet18! {
     /// ResNet-18 on 64x64 pictures.
@@ -57,7 +57,7 @@ fn a_network_of_the_zoo_is_a_part_of_another() {
     assert_eq!(middle.as_vec(), direct.as_vec());
     assert_eq!(net.forward(x.clone()).as_vec(), net.forward_from(Stacked::taps().backbone, middle).as_vec());
     // The taps of the part are its own.
-    let taps: ResNet18Taps<12> = ResNet18::<12>::taps();
+    let taps: <ResNet18<12> as Network<f32, Cpu>>::Taps = ResNet18::<12>::taps();
     let colours = net.forward_to(Stacked::taps().colours, x);
     let deep: Tensor<Rank4<1, 512, 7, 7>, f32, Cpu> = net.backbone.forward_to(taps.layer4, colours);
     assert!(deep.as_vec().iter().all(|x| *x >= 0.0));

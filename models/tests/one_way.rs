@@ -112,7 +112,7 @@ fn predict_sees_what_eval_sees() {
     assert_eq!(evaluation["inverted"], 30);
     assert_eq!(confusion(f, "lenet5", "ink/test", &["--weights", "chalk.safetensors"]), evaluation["confusion"]);
     let text = ok(f, &["eval", "--weights", "chalk.safetensors", "--data", "ink"]);
-    assert!(text.contains("30 of the images were inverted"), "{text}");
+    assert!(text.contains("inverted, dark and bright changing places: 30 images"), "{text}");
     let said = ok(f, &["predict", "lenet5", "ink/test/ant/00.png", "--weights", "chalk.safetensors"]);
     assert!(said.contains("[inverted"), "{said}");
     let never = evaluate(&["--invert", "no"]);
@@ -299,7 +299,8 @@ fn weights_that_are_not_numbers_are_no_answer() {
     let entry = dict.entries.iter_mut().find(|entry| entry.name == "conv2.bias").unwrap();
     entry.bytes[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
     checkpoint::write(&dict, &f.join("nan.safetensors"), Format::Safetensors).unwrap();
-    let expected = ["nan.safetensors: the weights hold values that are not numbers, first in conv2.bias"];
+    let expected =
+        ["nan.safetensors: the weights hold values that are not finite numbers (NaN or infinite), first in conv2.bias"];
     for command in [&["predict", "one.png"][..], &["eval"], &["explain", "gradient", "--image", "one.png"]] {
         fails(f, &[command, &["--weights", "nan.safetensors"]].concat(), 1, &expected);
     }

@@ -98,7 +98,7 @@ impl Backend<f32> for Cpu {
         tape: T,
         pass: Pass,
     ) -> Result<Outcome<f32, Self, T>, Self::Err> {
-        engine::run(graph, &state.0, part, params, inputs, tape, pass)
+        engine::run(graph, &state.engine, part, params, inputs, tape, pass)
     }
 
     fn numbers<S: Shape>(tensor: &mut Tensor<S, f32, Self>, f: impl FnOnce(&mut [f32])) {
@@ -140,14 +140,14 @@ impl Backend<f32> for Cpu {
 impl Backend<f64> for Cpu {
     fn run<T: NetTape<f64, Self>>(
         graph: &'static Graph,
-        _: &State,
+        state: &State,
         part: &Part,
         params: Vec<Map<f64, Self>>,
         inputs: Vec<Map<f64, Self>>,
         tape: T,
         pass: Pass,
     ) -> Result<Outcome<f64, Self, T>, Self::Err> {
-        portable::run(graph, part, params, inputs, tape, pass)
+        portable::run_with(graph, Some(&state.kept.get()), part, params, inputs, tape, pass)
     }
 }
 

@@ -7,7 +7,9 @@
 //! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 
-pub use convnet_macros::cnn;
+/// The procedural macro behind [`cnn!`].
+#[doc(hidden)]
+pub use convnet_macros::cnn as __cnn;
 pub use dfdx;
 #[doc(no_inline)]
 pub use rand_distr::StandardNormal;
@@ -31,7 +33,17 @@ pub mod regular_file;
 pub mod report;
 pub mod train;
 pub mod weights;
+pub mod wording;
 pub mod words;
+
+#[doc = include_str!("language.md")]
+#[macro_export]
+macro_rules! cnn {
+    // The path of this crate goes with the tokens, so that generated code finds it under every name and from every crate.
+    ($($tokens:tt)*) => {
+        $crate::__cnn! { ($crate) $($tokens)* }
+    };
+}
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.
 pub mod prelude {

@@ -1,4 +1,5 @@
-//! The words of `cnn!`, for editors: each layer word in a network leads here.
+//! The layers of [`cnn!`](crate::cnn), each with its arguments, shapes and parameters. In an editor, each layer word in a network leads
+//! here.
 //!
 //! Shapes are for one image; every layer takes a batch. "Map" is a feature map `[C, H, W]`, "vector" is `[N]`. Where an
 //! argument takes a pair, a single number stands for both dimensions.
@@ -131,3 +132,17 @@ pub const prelu: () = ();
 pub const softmax: () = ();
 /// Logarithm of the softmax over the channels at each position.
 pub const log_softmax: () = ();
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_language_links_to_every_word() {
+        let (language, source) = (include_str!("language.md"), include_str!("words.rs"));
+        let words: Vec<&str> =
+            source.lines().filter_map(|line| Some(line.strip_prefix("pub const ")?.split_once(':')?.0)).collect();
+        assert!(words.len() > 40);
+        for word in words {
+            assert!(language.contains(&format!("[`{word}`](crate::words::{word})")), "{word}");
+        }
+    }
+}

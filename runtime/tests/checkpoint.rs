@@ -1,9 +1,16 @@
 //! Checkpoints: exact round trips, strict loading, and no harm to a file that is there.
 #![allow(missing_docs)]
 
-use convnet::checkpoint::{CheckpointError, Metadata, load, save};
+#[path = "common/torch_file.rs"]
+mod torch_file;
+
+use convnet::atomic_file;
+use convnet::checkpoint::{
+    CheckpointError, LoadOptions, Loaded, Metadata, load, load_with, read_with, save, set, state_dict,
+};
 use convnet::net::params;
 use convnet::prelude::*;
+use convnet::weights::{Entry, Format, StateDict, encode};
 use safetensors::Dtype as FileType;
 use safetensors::tensor::TensorView;
 use std::path::Path;
@@ -37,7 +44,7 @@ fn save_net(net: &Net, path: &Path) -> Result<(), CheckpointError> {
 }
 
 fn load_net(net: &mut Net, path: &Path) -> Result<Metadata, CheckpointError> {
-    load::<_, f32, Cpu>(net, path)
+    load::<_, f32, Cpu>(net, path).map(|loaded| loaded.metadata)
 }
 
 #[test]
@@ -108,7 +115,14 @@ fn files_that_do_not_fit_are_refused_with_everything_that_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.safetensors");
     save::<_, f32, Cpu>(&Cpu::default().build_module::<Other, f32>(), &path, &Metadata::new()).unwrap();
-    refused(&path, &["does not fit Net", "missing: c.bias, bn.weight", "not in the network: more.bias, more.weight"]);
+    refused(
+        &path,
+        &[
+            "does not fit Net",
+            "missing: c.bias, bn.weight",
+            "not in the network (left out with --allow-extra): more.bias, more.weight",
+        ],
+    );
     let f = FileType::F32;
     let right = |fc: Vec<usize>, c: FileType| {
         vec![
@@ -163,4 +177,175 @@ fn permissions_are_kept() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     save_net(&net(2), &path).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+/// The network's tensors under other names, and some more.
+fn renamed(net: &Net, name: impl Fn(&str) -> String, more: &[&str]) -> Vec<u8> {
+    let mut dict = StateDict { metadata: Metadata::new(), ..state_dict(net) };
+    dict.entries.iter_mut().for_each(|entry| entry.name = name(&entry.name));
+    dict.entries.extend(more.iter().map(|name| Entry::from_f32(*name, &[1], &[1.0])));
+    encode(&dict, Format::Safetensors).unwrap()
+}
+
+fn load_options(bytes: &[u8], change: impl Fn(&mut LoadOptions)) -> Result<(Net, Loaded), CheckpointError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w");
+    std::fs::write(&path, bytes).unwrap();
+    let (mut net, mut options) = (net(9), LoadOptions::default());
+    change(&mut options);
+    load_with::<_, f32, Cpu>(&mut net, &path, &options).map(|loaded| (net, loaded))
+}
+
+#[test]
+fn what_wrappers_put_before_all_names_comes_off_and_is_said() {
+    let trained = net(1);
+    for prefix in ["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.backbone.", "fc.c."] {
+        let bytes = renamed(&trained, |name| format!("{prefix}{name}"), &[]);
+        let (loaded, Loaded { notes, .. }) = load_options(&bytes, |_| {}).unwrap();
+        assert_eq!(bits(&loaded), bits(&trained), "{prefix}");
+        assert!(
+            notes.len() == 1 && notes[0].contains(&format!("the prefix `{prefix}` was taken off all keys")),
+            "{notes:?}"
+        );
+        // What is not behind it is extra, and nothing is taken for what it is not.
+        let bytes = renamed(&trained, |name| format!("{prefix}{name}"), &["loss.weight", "fc.weight"]);
+        let error = load_options(&bytes, |_| {}).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("not in the network (left out with --allow-extra): fc.weight, loss.weight"), "{error}");
+        let (loaded, _) = load_options(&bytes, |options| options.allow_extra = true).unwrap();
+        assert_eq!(bits(&loaded), bits(&trained), "{prefix}");
+    }
+    let (loaded, Loaded { notes, .. }) = load_options(&renamed(&trained, str::to_owned, &[]), |_| {}).unwrap();
+    assert_eq!((bits(&loaded), notes), (bits(&trained), Vec::new()));
+    // A part of the network's own names is no wrapper: `fc.weight` is not `fc.fc.weight`.
+    let only_fc = |name: &str| format!("fc.{name}");
+    let mut dict = state_dict(&trained);
+    dict.entries.retain(|entry| entry.name.starts_with("fc."));
+    dict.entries.iter_mut().for_each(|entry| entry.name = only_fc(&entry.name));
+    let bytes = encode(&dict, Format::Safetensors).unwrap();
+    assert!(load_options(&bytes, |options| options.allow_missing = true).is_err());
+}
+
+#[test]
+fn extra_and_missing_tensors_are_left_out_where_that_is_permitted() {
+    let trained = net(1);
+    let bytes = renamed(&trained, str::to_owned, &["total_ops", "c.total_params"]);
+    let error = load_options(&bytes, |_| {}).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("(left out with --allow-extra): c.total_params, total_ops"), "{error}");
+    let (loaded, Loaded { notes, .. }) = load_options(&bytes, |options| options.allow_extra = true).unwrap();
+    assert_eq!(bits(&loaded), bits(&trained));
+    assert!(
+        notes[0].contains("2 tensors of ") && notes[0].ends_with("were left out: c.total_params, total_ops"),
+        "{notes:?}"
+    );
+    let bytes = renamed(&trained, |name| name.replace("fc.", "head."), &[]);
+    assert!(load_options(&bytes, |options| options.allow_extra = true).is_err());
+    assert!(load_options(&bytes, |options| options.allow_missing = true).is_err());
+    let (_, loaded) = load_options(&bytes, |options| {
+        options.allow_missing = true;
+        options.allow_extra = true;
+    })
+    .unwrap();
+    assert_eq!(loaded.missing, ["fc.weight", "fc.bias"]);
+    assert_eq!(loaded.not_finite, Vec::<String>::new());
+    let mut odd = net(1);
+    odd.bn.bias.copy_from(&[f32::NAN, 0.0]);
+    odd.fc.bias.copy_from(&[0.0, f32::NEG_INFINITY, 0.0]);
+    assert_eq!(load_options(&renamed(&odd, str::to_owned, &[]), |_| {}).unwrap().1.not_finite, ["bn.bias", "fc.bias"]);
+}
+
+#[test]
+fn of_several_state_dicts_the_one_that_fits_is_taken() {
+    use torch_file::{archive, dict, floats, plain};
+    let (trained, average) = (net(1), net(2));
+    let mut storages = Vec::new();
+    let mut part = |net: &Net, prefix: &str| {
+        let entries = state_dict(net).entries;
+        let items = entries.iter().map(|entry| {
+            let shape: Vec<i32> = entry.shape.iter().map(|size| *size as i32).collect();
+            storages.push((storages.len().to_string(), floats(&entry.to_f32().unwrap())));
+            (format!("{prefix}{}", entry.name), plain(&(storages.len() - 1).to_string(), &shape))
+        });
+        let items: Vec<_> = items.collect();
+        dict(&items.iter().map(|(key, value)| (key.as_str(), value.clone())).collect::<Vec<_>>())
+    };
+    let [weights, ema, discriminator] = [part(&trained, ""), part(&average, "module."), part(&average, "d.x")];
+    let both = dict(&[("discriminator", discriminator), ("state_dict_ema", ema), ("state_dict", weights)]);
+    let storages: Vec<_> = storages.iter().map(|(key, bytes): &(String, _)| (key.as_str(), bytes.clone())).collect();
+    let bytes = archive(&both, "little", &storages);
+    let (loaded, Loaded { notes, .. }) = load_options(&bytes, |_| {}).unwrap();
+    assert_eq!(bits(&loaded), bits(&trained));
+    assert!(notes.len() == 1 && notes[0].contains("`state_dict` was taken, not `state_dict_ema`"), "{notes:?}");
+    let named = |place: &str| load_options(&bytes, |options| options.state_dict = Some(place.into()));
+    let (loaded, Loaded { notes, .. }) = named("state_dict_ema").unwrap();
+    assert_eq!(bits(&loaded), bits(&average));
+    assert!(notes.len() == 1 && notes[0].contains("the prefix `module.`"), "{notes:?}");
+    let error = named("ema").map(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.contains("no state dict called `ema`; there are `state_dict`, `discriminator`, `state_dict_ema`"),
+        "{error}"
+    );
+    assert!(named("discriminator").is_err());
+    // For no network in particular, by name or size.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.pth");
+    std::fs::write(&path, &bytes).unwrap();
+    let mut options = LoadOptions::default();
+    let whole = read_with(&path, &options).unwrap();
+    assert_eq!(whole.dict.entries, state_dict(&trained).entries);
+    assert!(whole.notes[0].contains("several state dicts") && whole.notes[0].contains("`state_dict` was taken"));
+    options.state_dict = Some("state_dict_ema".into());
+    assert_eq!(read_with(&path, &options).unwrap().dict.entries, state_dict(&average).entries);
+}
+
+#[test]
+fn a_mismatch_is_an_error_like_any_other() {
+    let dict = state_dict(&Cpu::default().build_module::<Other, f32>());
+    let error: Box<dyn std::error::Error + Send + Sync> = set(&mut net(1), &dict).unwrap_err().into();
+    let text = error.to_string();
+    assert!(text.starts_with("the tensors do not fit the network:\n  missing: c.bias, bn.weight"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_files_are_read_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pipe, file, link] = ["pipe", "file.safetensors", "link"].map(|name| folder.path().join(name));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    refused(&pipe, &["cannot read", "is a named pipe"]);
+    refused(Path::new("/dev/zero"), &["cannot read", "is a device"]);
+    for path in [&pipe, Path::new("/dev/null"), folder.path()] {
+        assert!(atomic_file::check(path).is_err() && save_net(&net(1), path).is_err(), "{}", path.display());
+    }
+    assert!(std::fs::metadata(&pipe).is_ok_and(|pipe| !pipe.is_file()), "the pipe was replaced");
+    // Through a link, which stays one.
+    save_net(&net(1), &file).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    save_net(&net(2), &link).unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    let mut loaded = net(5);
+    load_net(&mut loaded, &file).unwrap();
+    assert_eq!(bits(&loaded), bits(&net(2)));
+    // A file that is protected, and a folder that is not there; nothing is left behind.
+    let before = std::fs::read_dir(folder.path()).unwrap().count();
+    atomic_file::check(&folder.path().join("new")).unwrap();
+    let missing = atomic_file::check(&folder.path().join("no/new")).unwrap_err().to_string();
+    assert!(missing.contains("there is no folder"), "{missing}");
+    let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&file, permissions).unwrap();
+    assert!(atomic_file::check(&file).unwrap_err().to_string().contains("may not be written to"));
+    assert!(save_net(&net(1), &file).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), before);
+}
+
+#[test]
+fn a_name_that_promises_another_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["net.pth", "net.PT", "net.ckpt", "net.onnx", "net.h5", "net.bin", "net.json"] {
+        assert!(matches!(save_net(&net(1), &folder.path().join(name)), Err(CheckpointError::Format { .. })), "{name}");
+    }
+    for name in ["net", "net.v2", "net.safetensors", "net.npz", "epoch.10"] {
+        save_net(&net(1), &folder.path().join(name)).unwrap();
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
 }

@@ -5,6 +5,7 @@ use convnet::data::{Loader, LoaderOptions, Normalisation, Pictures, Pipeline, Sa
 use convnet::explain::backprop::{Rule, reconstruct};
 use convnet::explain::concepts::{Concept, Marked, detectors, dissect};
 use convnet::explain::field::{effective, theoretical};
+use convnet::explain::grid::Grid;
 use convnet::explain::invariance::{Change, invariance, pooling};
 use convnet::explain::neighbours::{Index, features_of};
 use convnet::explain::occlusion::{Occlusion, occlusion};
@@ -380,4 +381,79 @@ fn typed_methods_are_those_without_types() {
     };
     assert!(heat.as_vec().iter().all(|x| *x >= 0.0));
     assert!(<Eyes<f32, Cpu> as Network<f32, Cpu>>::GRAPH.name == "Eyes");
+}
+
+cnn! {
+    /// Nothing is padded, as in LeNet-5's second convolution: the first centre lies inside the picture.
+    struct Bare: [1, 30, 28] -> [2, 4, 3] {
+        a: conv(2, kernel = 5);
+        b: max_pool(2);
+        c: conv(2, kernel = (3, 5), stride = (2, 1));
+        d: residual { conv(2, kernel = 3, dilation = 2, pad = 2); };
+        e: avg_pool((3, 4), stride = (1, 2));
+    }
+    /// As residual networks begin: the first centre is the first pixel.
+    struct Padded: [1, 32, 32] -> [1, 4, 4] {
+        a: conv(1, kernel = 7, stride = 2, pad = 3);
+        b: max_pool(3, stride = 2, pad = 1);
+        c: residual { conv(1, kernel = 3, stride = 2, pad = 1); } shortcut { conv(1, kernel = 1, stride = 2); };
+    }
+}
+
+#[test]
+fn cells_are_centred_in_what_they_see() {
+    // By hand: conv 5 moves the first centre by 2, the pool by 0.5, conv 3x5 by 2 * (1, 2), the last pool by 4 * 1 and 2 * 1.5.
+    let node = |graph: &convnet::graph::Graph, name: &str| layer(graph, name).unwrap();
+    let grid = Grid::new(Bare::graph(), node(Bare::graph(), "e"));
+    assert_eq!(grid.centres, [vec![8.5, 12.5, 16.5, 20.5], vec![9.5, 13.5, 17.5]]);
+    let grid = Grid::new(Padded::graph(), Padded::graph().output);
+    assert_eq!(grid.centres, [vec![0.0, 8.0, 16.0, 24.0], vec![0.0, 8.0, 16.0, 24.0]]);
+    // And by the geometry of fields, wherever these are not cut off by an edge: all ways to choose pixels, some of which see by turns one
+    // pixel more on this side or that.
+    for (graph, tolerance) in [(Bare::graph(), 0.0), (Padded::graph(), 0.0), (Ways::graph(), 2.0)] {
+        let mut compared = 0;
+        for id in 1..graph.nodes.len() {
+            let [_, height, width] = graph.nodes[id].shape.chw();
+            let grid = Grid::new(graph, id);
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                let field = theoretical(graph, id, [y, x]);
+                for (d, i, [first, end]) in [(0, y, field.rows), (1, x, field.columns)] {
+                    if first > 0 && end < grid.picture[d] {
+                        let middle = (first + end - 1) as f64 / 2.0;
+                        let off = (grid.centres[d][i] - middle).abs();
+                        assert!(off <= tolerance, "{} {y} {x}: {middle} {:?}", graph.nodes[id].name, grid.centres[d]);
+                        compared += 1;
+                    }
+                }
+            }
+        }
+        assert!(compared > 100, "{compared}");
+    }
+}
+
+#[test]
+fn a_hot_cell_is_painted_at_its_centre() {
+    for (graph, name) in [(Bare::graph(), "e"), (Bare::graph(), "c"), (Padded::graph(), "b"), (Ways::graph(), "c")] {
+        let id = layer(graph, name).unwrap();
+        let [_, height, width] = graph.nodes[id].shape.chw();
+        let grid = Grid::new(graph, id);
+        for (y, x) in (1..height - 1).flat_map(|y| (1..width - 1).map(move |x| (y, x))) {
+            let mut map = Volume::filled([1, height, width], 0.0);
+            map.values[y * width + x] = 1.0;
+            let painted = grid.spread(&map);
+            assert_eq!(painted.shape[1..], grid.picture);
+            // Its centre of mass, since a centre may lie between two pixels.
+            let mass = |place: &dyn Fn(usize) -> usize| {
+                let each = painted.values.iter().enumerate().map(|(i, value)| f64::from(*value) * place(i) as f64);
+                each.sum::<f64>() / painted.sum()
+            };
+            let (row, column) = (mass(&|i| i / grid.picture[1]), mass(&|i| i % grid.picture[1]));
+            let off = (row - grid.centres[0][y]).abs().max((column - grid.centres[1][x]).abs());
+            assert!(
+                off < 1e-3,
+                "{name} {y} {x}: painted at {row} {column}, not {:?}",
+                [grid.centres[0][y], grid.centres[1][x]]
+            );
+        }
+    }
 }

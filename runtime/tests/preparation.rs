@@ -227,7 +227,7 @@ fn a_summary_knows_what_a_weight_file_should_say() {
     let path = folder.path().join("w.safetensors");
     checkpoint::save::<_, f32, Cpu>(&net, &path, &summary.metadata).unwrap();
     let mut again = Cpu::seed_from_u64(2).build_module::<Small, f32>();
-    let about = checkpoint::load::<_, f32, Cpu>(&mut again, &path).unwrap();
+    let about = checkpoint::load::<_, f32, Cpu>(&mut again, &path).unwrap().metadata;
     let preparation = Preparation::of(&about, small()).unwrap().unwrap();
     assert_eq!(Classes::of(&about, small()).unwrap().names(), ["cat", "dog"]);
     let evaluation = evaluate(&mut again, &device, &data.test, preparation.clone().into()).unwrap();
@@ -240,29 +240,4 @@ fn a_summary_knows_what_a_weight_file_should_say() {
         correct += usize::from(top == data.test.label(i));
     }
     assert_eq!(correct, evaluation.correct());
-}
-
-#[test]
-fn a_sheet_of_samples_shows_what_mixes() {
-    let shape = [1, 4, 4];
-    // One black, one white.
-    let pixels = [[0; 16], [255; 16]].concat();
-    let data = Pictures { shape, pixels, labels: vec![0, 1], classes: ["a", "b"].map(String::from).to_vec() };
-    for (augment, blends) in [("mixup(1)", true), ("cutmix(1)", false)] {
-        let augment = vec![augment.parse().unwrap()];
-        let pipeline = Pipeline::training(shape, Fit::Auto, augment, "none", &data, false).unwrap();
-        let sheet = convnet::data::samples(&data, &[0, 1], &pipeline, 12, 1).unwrap();
-        assert_eq!(sheet.len(), 2 * 13);
-        assert!(sheet[0].values == [0.0; 16] && sheet[13].values == [1.0; 16], "the first column is without chance");
-        // What one has lost, the other has.
-        for column in 0..13 {
-            let (a, b) = (&sheet[column].values, &sheet[13 + column].values);
-            let whole = |(a, b): (&f32, &f32)| (a + b - 1.0).abs() < 1e-6 || a == b;
-            assert!(a.iter().zip(b).all(whole), "{a:?} {b:?}");
-        }
-        let grey = |x: &f32| *x > 0.0 && *x < 1.0;
-        assert_eq!(sheet.iter().any(|image| image.values.iter().any(grey)), blends);
-        let changed = sheet[..13].iter().filter(|image| image.values != [0.0; 16]).count();
-        assert!(changed > 3, "{changed} of 12 are mixed");
-    }
 }

@@ -121,6 +121,7 @@ fn the_page_stands_by_itself_and_shows_something() {
     for part in ["src=\"http", "href=\"http", "url(http", "@import", "<b>columns", "</script>\"", "NaN"] {
         assert!(!text.contains(part), "{part}");
     }
+    browser::is_legible(&page);
     let Some([(light, bright), (dark, dim)]) = browser::looks_at(&page) else { return };
     assert!(light > 0.03 && dark > 0.03, "an empty page: {light} {dark}");
     assert!(bright > 200 && dim < 60, "light and dark are {bright} and {dim}");

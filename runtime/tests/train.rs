@@ -298,7 +298,7 @@ fn data_that_does_not_fit_is_refused() {
     four.classes.push("dots".into());
     assert_eq!(
         error(Split { train: four, test: stripes(9) }.shared()),
-        "the training set has 4 classes, but Net tells 3 apart"
+        "the training set has 4 classes, but Net has 3 outputs"
     );
     assert_eq!(error(Split { train: stripes(20), test: stripes(0) }.shared()), "the test set is empty");
 }
@@ -325,4 +325,94 @@ fn a_folder_that_cannot_be_written_is_an_error_before_training() {
     std::fs::write(&file, "").unwrap();
     let error = Trainer::new(&mut network(), &Cpu::default()).folder(&file).train(&split()).unwrap_err();
     assert!(error.to_string().contains("cannot write") && error.to_string().contains("taken"), "{error}");
+}
+
+#[test]
+fn a_folder_is_one_run_of_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let start = |resume: bool| {
+        let mut net = network();
+        let trainer = Trainer::new(&mut net, &Cpu::default()).config(Config { epochs: 1, ..config() }).folder(path);
+        let trainer = if resume { trainer.resume() } else { trainer };
+        trainer.train(&split()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let lock = Folder::open(path).unwrap().lock().unwrap();
+    assert!(lock.holds());
+    // Of a process that is writing, and of one that is not there any more.
+    let writing = path.join("checkpoints/step-000000001.safetensors.1.tmp");
+    std::fs::write(&writing, "").unwrap();
+    for resume in [false, true] {
+        let error = start(resume).unwrap_err();
+        assert!(error.contains("another process is training in") && error.contains(path.to_str().unwrap()), "{error}");
+    }
+    assert!(writing.exists() && !path.join("config.toml").exists(), "the other process was disturbed");
+    drop(lock);
+    std::fs::write(path.join("notes.tmp"), "the user's").unwrap();
+    start(false).unwrap();
+    assert!(!writing.exists() && path.join("notes.tmp").exists());
+    let error = start(false).unwrap_err();
+    assert!(error.contains("holds a run already; go on with it (`resume`)"), "{error}");
+    start(true).unwrap();
+}
+
+/// A dataset of which one image does not come before its gate is opened.
+struct Slow(Pictures, Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>);
+
+impl Dataset for Slow {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn classes(&self) -> &[String] {
+        self.0.classes()
+    }
+    fn label(&self, i: usize) -> usize {
+        self.0.label(i)
+    }
+    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+        if i == 33 {
+            drop(self.1.1.wait_while(self.1.0.lock().unwrap(), |open| !*open).unwrap());
+        }
+        self.0.picture(i)
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_an_image_can_be_stopped_and_goes_on() {
+    let (whole, _) = run(None, &[], &Config { normalisation: "none".into(), ..config() });
+    let config = Config { workers: Some(2), normalisation: "none".into(), ..config() };
+    let folder = tempfile::tempdir().unwrap();
+    let gate = Arc::<(std::sync::Mutex<bool>, std::sync::Condvar)>::default();
+    let train = |stop: Arc<AtomicBool>| {
+        let data =
+            Split { train: Arc::new(Slow(stripes(70), gate.clone())) as Arc<dyn Dataset>, test: Arc::new(stripes(21)) };
+        let mut net = network();
+        let trainer = Trainer::new(&mut net, &Cpu::default()).config(config.clone()).folder(folder.path()).resume();
+        trainer.stop_when(stop).train(&data).map(|_| bits(&net))
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let (flag, ended) = (stop.clone(), Arc::new(AtomicBool::new(false)));
+    let watch = ended.clone();
+    let gate_of_watch = gate.clone();
+    let watchman = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        flag.store(true, Ordering::Relaxed);
+        // Without the stop it would wait for ever; then the gate opens, and the test fails.
+        for _ in 0..300 {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            if watch.load(Ordering::Relaxed) {
+                return true;
+            }
+        }
+        *gate_of_watch.0.lock().unwrap() = true;
+        gate_of_watch.1.notify_all();
+        false
+    });
+    let error = train(stop).unwrap_err();
+    ended.store(true, Ordering::Relaxed);
+    assert!(watchman.join().unwrap(), "it waited for the image");
+    assert!(matches!(error, TrainError::Interrupted { step, .. } if step < 5), "{error}");
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    assert!(train(Arc::default()).unwrap() == whole);
 }

@@ -5,7 +5,7 @@ use crate::check::show;
 use crate::cost::Count;
 use crate::graph::Node;
 use crate::report::grouped;
-use quote::quote;
+use quote::{ToTokens, quote};
 
 impl Emitter<'_> {
     /// `conv 5x5: [6, 14, 14] -> [16, 10, 10], 2,416 parameters, 240,000 MACs`
@@ -18,8 +18,10 @@ impl Emitter<'_> {
                 Some(0) => {}
                 Some(n) => text += &format!(", {} {what}", grouped(n)),
                 None => {
-                    text +=
-                        &format!(", {} {what}", self.count(&count, quote!(usize)).to_string().replace(" as usize", ""))
+                    let names: Vec<_> =
+                        self.network.symbols.iter().map(|symbol| symbol.name.to_token_stream()).collect();
+                    let formula = count.tokens(&quote!(usize), &names).to_string().replace(" as usize", "");
+                    text += &format!(", {formula} {what}");
                 }
             }
         }

@@ -10,7 +10,7 @@ mod taps;
 use crate::ast::{Network, Symbol};
 use crate::cost::{Count, Dim};
 use crate::graph::{Graph, Member, MemberKind, Node, Shape, leads_to, peak};
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,20 +18,23 @@ use syn::spanned::Spanned;
 
 /// Everything that a network stands for.
 pub fn network(network: &Network, graph: &Graph) -> TokenStream {
-    let names = RefCell::new(BTreeSet::from([network.name.to_string(), format!("{}Taps", network.name)]));
+    let names = RefCell::new(BTreeSet::from([taps::name(network)]));
     let known = RefCell::new(BTreeMap::new());
     let emitter = Emitter { network, graph, symbols: symbols(network), known, names };
-    let mut modules = Vec::new();
-    let root = emitter.root(&mut modules);
-    let taps = emitter.taps(&mut modules);
-    let (build, facts, data) = (emitter.build(), emitter.facts(&taps), emitter.data());
-    let (forward, words) = (emitter.forward(), emitter.words());
-    quote! { #root #(#modules)* #build #facts #data #forward #words }
+    let mut items = Vec::new();
+    emitter.root(&mut items);
+    let taps = emitter.taps(&mut items);
+    items.extend([emitter.build(), emitter.facts(&taps), emitter.data(&taps)]);
+    items.extend(emitter.forward());
+    items.push(emitter.words());
+    let conditions: Vec<_> = network.conditions().collect();
+    let conditions = quote!(#(#conditions)*);
+    items.iter().map(|item| quote!(#conditions #[allow(deprecated, unused_braces, clippy::all)] #item)).collect()
 }
 
-/// The const generics as expressions.
+/// The const generics as expressions. In braces, a type of the same name in the user's module is not meant.
 pub fn symbols(network: &Network) -> Vec<TokenStream> {
-    network.symbols.iter().map(|Symbol { name, .. }| quote!(#name)).collect()
+    network.symbols.iter().map(|Symbol { name, .. }| quote!({ #name })).collect()
 }
 
 struct Emitter<'a> {
@@ -78,7 +81,7 @@ impl Emitter<'_> {
             other => other.chw().to_vec(),
         };
         let dims = dims.into_iter().map(|dim| self.dim(dim));
-        dims.map(|dim| quote!(::convnet::dfdx::shapes::Const<#dim>)).collect()
+        dims.map(|dim| quote!(::__convnet::dfdx::shapes::Const<#dim>)).collect()
     }
 
     fn input(&self) -> Shape {
@@ -87,7 +90,7 @@ impl Emitter<'_> {
 
     /// `const A: usize, const B: usize,`
     fn const_params(&self) -> TokenStream {
-        let names = &self.symbols;
+        let names = self.network.symbols.iter().map(|symbol| &symbol.name);
         quote!(#(const #names: usize,)*)
     }
 
@@ -97,9 +100,9 @@ impl Emitter<'_> {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         quote! {
             #[automatically_derived]
-            impl<#params __E0: ::convnet::dfdx::shapes::Dtype, __D0: ::convnet::dfdx::tensor::Storage<__E0>,
-                 E: ::convnet::net::Real, D: ::convnet::dfdx::tensor_ops::Device<E>>
-                ::convnet::dfdx::nn::BuildOnDevice<D, E> for #name<#(#symbols,)* __E0, __D0>
+            impl<#params __E0: ::__convnet::dfdx::shapes::Dtype, __D0: ::__convnet::dfdx::tensor::Storage<__E0>,
+                 E: ::__convnet::net::Real, D: ::__convnet::dfdx::tensor_ops::Device<E>>
+                ::__convnet::dfdx::nn::BuildOnDevice<D, E> for #name<#(#symbols,)* __E0, __D0>
             {
                 type Built = #name<#(#symbols,)* E, D>;
             }
@@ -109,11 +112,11 @@ impl Emitter<'_> {
     /// In an impl for one dtype and device only, so that `Net::PARAMS` names it without saying which.
     fn facts(&self, taps: &taps::Taps) -> TokenStream {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let graph = quote!(<Self as ::convnet::net::Network<f32, ::convnet::dfdx::tensor::Cpu>>::GRAPH);
+        let graph = quote!(<Self as ::__convnet::net::Network<f32, ::__convnet::dfdx::tensor::Cpu>>::GRAPH);
         let (taps_type, taps_value) = (&taps.kind, &taps.value);
         quote! {
             #[automatically_derived]
-            impl<#params> #name<#(#symbols,)* f32, ::convnet::dfdx::tensor::Cpu> {
+            impl<#params> #name<#(#symbols,)* f32, ::__convnet::dfdx::tensor::Cpu> {
                 /// Number of trainable scalars, those of auxiliary heads included and those of custom modules not.
                 pub const PARAMS: usize = #graph.param_count();
                 /// Multiply-accumulate operations for one image in evaluation.
@@ -135,12 +138,12 @@ impl Emitter<'_> {
                 }
 
                 /// The layers with their shapes and costs.
-                pub fn graph() -> &'static ::convnet::graph::Graph {
+                pub fn graph() -> &'static ::__convnet::graph::Graph {
                     #graph
                 }
 
                 /// A table of the layers, to print.
-                pub fn summary() -> ::convnet::graph::Summary<'static> {
+                pub fn summary() -> ::__convnet::graph::Summary<'static> {
                     #graph.summary()
                 }
             }
@@ -148,7 +151,7 @@ impl Emitter<'_> {
     }
 
     /// The graph, as a constant.
-    fn data(&self) -> TokenStream {
+    fn data(&self, taps: &taps::Taps) -> TokenStream {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         let text = name.to_string();
         let mut first_param = 0;
@@ -161,8 +164,9 @@ impl Emitter<'_> {
                 let (key, shape) =
                     (format!("{}.{}", node.name, param.name), param.shape.iter().map(|dim| self.dim(*dim)));
                 let trainable = param.trainable;
-                all_params
-                    .push(quote!(::convnet::graph::Param { name: #key, shape: &[#(#shape),*], trainable: #trainable }));
+                all_params.push(
+                    quote!(::__convnet::graph::Param { name: #key, shape: &[#(#shape),*], trainable: #trainable }),
+                );
             }
             self.node(node, &first, !main)
         });
@@ -170,29 +174,29 @@ impl Emitter<'_> {
         let output = literal(self.graph.output_node);
         let heads = self.graph.heads.iter().map(|head| {
             let (name, node) = (&head.path, literal(head.node));
-            quote!(::convnet::graph::Head { name: #name, node: #node })
+            quote!(::__convnet::graph::Head { name: #name, node: #node })
         });
         let (input_type, output_type) = (self.features(self.input()), self.features(self.graph.output));
-        let custom = self.custom();
+        let (custom, taps) = (self.custom(), &taps.kind);
         let peak = peak(&self.graph.nodes, self.graph.output_node);
         let peak = peak.iter().map(|count| self.count(count, quote!(usize)));
         quote! {
             #[automatically_derived]
-            #[allow(clippy::all)]
-            impl<#params E: ::convnet::net::Real, D: ::convnet::backend::Backend<E>>
-                ::convnet::net::Network<E, D> for #name<#(#symbols,)* E, D>
+            impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
+                ::__convnet::net::Network<E, D> for #name<#(#symbols,)* E, D>
             {
-                type Plain = #name<#(#symbols,)* f32, ::convnet::dfdx::tensor::Cpu>;
+                type Plain = #name<#(#symbols,)* f32, ::__convnet::dfdx::tensor::Cpu>;
                 type Input = #input_type;
                 type Output = #output_type;
+                type Taps = #taps;
 
-                const GRAPH: &'static ::convnet::graph::Graph = &::convnet::graph::Graph {
+                const GRAPH: &'static ::__convnet::graph::Graph = &::__convnet::graph::Graph {
                     name: #text, nodes: &[#(#nodes),*], params: &[#(#all_params),*], output: #output,
                     heads: &[#(#heads),*],
-                    peak_activations: ::convnet::graph::largest(&[#(#peak),*]),
+                    peak_activations: ::__convnet::graph::largest(&[#(#peak),*]),
                 };
 
-                fn state(&self) -> &::convnet::net::State {
+                fn state(&self) -> &::__convnet::net::State {
                     &self.__state
                 }
 
@@ -216,78 +220,78 @@ impl Emitter<'_> {
         let (params, macs) = (self.count(&node.param_count(), quote!(usize)), self.count(&node.macs, quote!(u64)));
         let field = node.receptive_field.iter().map(|field| self.count(field, quote!(usize)));
         let jump = node.jump.iter().map(|jump| Literal::u64_unsuffixed(*jump));
-        quote!(::convnet::graph::Node {
-            name: #name, op: ::convnet::graph::Op::#op, inputs: &[#(#inputs),*], shape: ::convnet::graph::Shape::#shape,
+        quote!(::__convnet::graph::Node {
+            name: #name, op: ::__convnet::graph::Op::#op, inputs: &[#(#inputs),*], shape: ::__convnet::graph::Shape::#shape,
             first_param: #first_param, params: #params, macs: #macs, receptive_field: [#(#field),*], jump: [#(#jump),*],
             auxiliary: #auxiliary,
         })
     }
 
     /// `Module` and `ModuleMut`, for a batch and for a single image.
-    fn forward(&self) -> TokenStream {
+    fn forward(&self) -> Vec<TokenStream> {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let tensor = |shape: TokenStream| quote!(::convnet::dfdx::tensor::Tensor<#shape, E, D, __T>);
+        let tensor = |shape: TokenStream| quote!(::__convnet::dfdx::tensor::Tensor<#shape, E, D, __T>);
         let heads: Vec<Shape> = self.graph.heads.iter().map(|head| head.shape).collect();
-        let impls = [false, true].map(|many| {
+        let impls = [false, true].into_iter().flat_map(|many| {
             let batch = if many { quote!(__B,) } else { quote!() };
             let typed = |shape: Shape| {
                 let dims = self.consts(shape);
                 tensor(quote!((#batch #(#dims,)*)))
             };
             let value = |shape: Shape| {
-                let consts = self.consts(shape).into_iter().map(|_| quote!(::convnet::dfdx::shapes::Const));
-                let size = if many { quote!(size,) } else { quote!() };
+                let consts = self.consts(shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
+                let size = if many { quote!(__size,) } else { quote!() };
                 quote!((#size #(#consts,)*))
             };
             let (input, output, shape) = (typed(self.input()), typed(self.graph.output), value(self.graph.output));
             let (trained, next) = match heads.is_empty() {
-                true => (output.clone(), quote!(outputs.next(#shape))),
+                true => (output.clone(), quote!(__outputs.next(#shape))),
                 false => {
                     let types = heads.iter().map(|head| typed(*head));
                     let values = heads.iter().map(|head| value(*head));
-                    let next = quote!(::core::result::Result::Ok((outputs.next(#shape)?, #(outputs.next(#values)?,)*)));
+                    let next = quote!(::core::result::Result::Ok((__outputs.next(#shape)?, #(__outputs.next(#values)?,)*)));
                     (quote!((#output, #(#types,)*)), next)
                 }
             };
             let sizes = match many {
                 true => quote! {
-                    let size = ::convnet::dfdx::shapes::HasShape::shape(&x).0;
-                    let batch = ::convnet::dfdx::shapes::Dim::size(&size);
+                    let __size = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
+                    let __batch = ::__convnet::dfdx::shapes::Dim::size(&__size);
                 },
-                false => quote!(let batch = 1;),
+                false => quote!(let __batch = 1;),
             };
-            let dim = many.then(|| quote!(__B: ::convnet::dfdx::shapes::Dim,));
+            let dim = many.then(|| quote!(__B: ::__convnet::dfdx::shapes::Dim,));
             let generics = quote! {
-                <#params #dim E: ::convnet::net::Real, D: ::convnet::backend::Backend<E>, __T: ::convnet::net::NetTape<E, D>>
+                <#params #dim E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>, __T: ::__convnet::net::NetTape<E, D>>
             };
-            quote! {
+            let module = quote! {
                 #[automatically_derived]
-                #[allow(clippy::all)]
-                impl #generics ::convnet::dfdx::nn::Module<#input> for #name<#(#symbols,)* E, D> {
+                impl #generics ::__convnet::dfdx::nn::Module<#input> for #name<#(#symbols,)* E, D> {
                     type Output = #output;
                     type Error = D::Err;
 
-                    fn try_forward(&self, x: #input) -> ::core::result::Result<Self::Output, D::Err> {
+                    fn try_forward(&self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
                         #sizes
-                        ::convnet::net::forward(self, x, batch, #shape)
+                        ::__convnet::net::forward(self, __x, __batch, #shape)
                     }
                 }
-
+            };
+            let module_mut = quote! {
                 #[automatically_derived]
-                #[allow(clippy::all)]
-                impl #generics ::convnet::dfdx::nn::ModuleMut<#input> for #name<#(#symbols,)* E, D> {
+                impl #generics ::__convnet::dfdx::nn::ModuleMut<#input> for #name<#(#symbols,)* E, D> {
                     type Output = #trained;
                     type Error = D::Err;
 
-                    fn try_forward_mut(&mut self, x: #input) -> ::core::result::Result<Self::Output, D::Err> {
+                    fn try_forward_mut(&mut self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
                         #sizes
-                        let mut outputs = ::convnet::net::forward_mut(self, x, batch)?;
+                        let mut __outputs = ::__convnet::net::forward_mut(self, __x, __batch)?;
                         #next
                     }
                 }
-            }
+            };
+            [module, module_mut]
         });
-        quote!(#(#impls)*)
+        impls.collect()
     }
 
     /// The methods that run custom modules, if there are any.
@@ -304,27 +308,28 @@ impl Emitter<'_> {
                 let node = self.graph.nodes.get(*node)?;
                 let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input))?;
                 let (input, output) = (self.features(from.shape), self.features(node.shape));
-                let shape = self.consts(from.shape).into_iter().map(|_| quote!(::convnet::dfdx::shapes::Const));
+                let shape = self.consts(from.shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
                 let [c, h, w] = node.shape.chw().map(|dim| self.dim(dim));
                 let index = literal(index);
                 // The error for a module of another shape has to be on its type.
-                let call = quote_spanned! {module.span()=>
-                    <#module as ::convnet::net::Custom<#input, #output, E, D, __T>>::#run(#reference #access, x)?
+                let span = module.span().resolved_at(Span::call_site());
+                let call = quote_spanned! {span=>
+                    <#module as ::__convnet::net::Custom<#input, #output, E, D, __T>>::#run(#reference #access, __x)?
                 };
                 Some(quote!(#index => {
-                    let x = ::convnet::net::reshape(x, (batch, #(#shape,)*))?;
-                    let y = #call;
-                    ::convnet::net::reshape(y, (batch, #c, #h, #w))
+                    let __x = ::__convnet::net::reshape(__x, (__batch, #(#shape,)*))?;
+                    let __y = #call;
+                    ::__convnet::net::reshape(__y, (__batch, #c, #h, #w))
                 }))
             });
             quote! {
-                fn #method<__T: ::convnet::net::NetTape<E, D>>(
-                    #reference self, index: usize, x: ::convnet::net::Map<E, D, __T>,
-                ) -> ::core::result::Result<::convnet::net::Map<E, D, __T>, D::Err> {
-                    let batch = ::convnet::dfdx::shapes::HasShape::shape(&x).0;
-                    match index {
+                fn #method<__T: ::__convnet::net::NetTape<E, D>>(
+                    #reference self, __index: usize, __x: ::__convnet::net::Map<E, D, __T>,
+                ) -> ::core::result::Result<::__convnet::net::Map<E, D, __T>, D::Err> {
+                    let __batch = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
+                    match __index {
                         #(#arms)*
-                        _ => ::core::result::Result::Ok(x),
+                        _ => ::core::result::Result::Ok(__x),
                     }
                 }
             }
@@ -335,7 +340,7 @@ impl Emitter<'_> {
     /// Each layer word as a path to its documentation, for editors to follow.
     fn words(&self) -> TokenStream {
         let words = self.graph.nodes.iter().filter_map(|node| node.word.as_ref());
-        quote!(#[allow(clippy::all)] const _: () = { #(let _ = ::convnet::words::#words;)* };)
+        quote!(const _: () = { #(let _ = ::__convnet::words::#words;)* };)
     }
 }
 

@@ -1,18 +1,19 @@
 //! The structs of a network and of its sequences, with their `TensorCollection`.
 
 use super::{Emitter, literal};
-use crate::ast::Symbol;
+use crate::ast::{Network, Symbol};
 use crate::graph::{Member, MemberKind};
 use crate::layers::capital;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 /// A field of an emitted struct.
 struct Field {
     /// How it is accessed: a name or an index.
     access: TokenStream,
-    /// A variable of that name.
+    /// The variable that holds its value while the struct is built.
     variable: Ident,
     /// Its declaration.
     declaration: TokenStream,
@@ -34,16 +35,15 @@ pub fn unnamed(index: usize) -> Ident {
 
 impl Emitter<'_> {
     /// The struct of the network with its `TensorCollection`; those of the sequences in it are appended to `more`.
-    pub fn root(&self, more: &mut Vec<TokenStream>) -> TokenStream {
+    pub fn root(&self, more: &mut Vec<TokenStream>) {
         let name = &self.network.name;
-        let fields = self.fields(name, &self.graph.root, false, more);
-        let (definition, collection) =
-            (self.definition(name, &fields, true, false), self.collection(name, &fields, true, false));
-        quote!(#definition #collection)
+        let fields = self.fields(&prefix(self.network), &self.graph.root, false, more);
+        more.push(self.definition(name, &fields, true, false));
+        more.push(self.collection(name, &fields, true, false));
     }
 
     /// The name of the struct of a sequence, emitted now or before.
-    fn sequence(&self, name: Ident, members: &[Member], more: &mut Vec<TokenStream>) -> Ident {
+    fn sequence(&self, name: String, members: &[Member], more: &mut Vec<TokenStream>) -> Ident {
         let tuple = is_tuple(members);
         let mut inner = Vec::new();
         let fields = self.fields(&name, members, tuple, &mut inner);
@@ -51,7 +51,7 @@ impl Emitter<'_> {
         let signature: String = fields.iter().map(|field| format!("{:?} {} ", field.key, field.declaration)).collect();
         let before = self.known.borrow().get(&signature).cloned();
         before.unwrap_or_else(|| {
-            let name = self.fresh(name);
+            let name = self.fresh(&name);
             self.known.borrow_mut().insert(signature, name.clone());
             more.append(&mut inner);
             more.push(self.definition(&name, &fields, false, tuple));
@@ -60,32 +60,31 @@ impl Emitter<'_> {
         })
     }
 
-    /// `name`, or one like it that is not taken.
-    pub fn fresh(&self, name: Ident) -> Ident {
-        let mut name = name;
-        while !self.names.borrow_mut().insert(name.to_string()) {
-            name = format_ident!("{name}_");
+    /// A struct called `name`, or one like it that is not taken.
+    pub fn fresh(&self, name: &str) -> Ident {
+        let mut free = name.to_string();
+        while !self.names.borrow_mut().insert(free.clone()) {
+            free.push('_');
         }
-        name
+        Ident::new(&free, self.network.name.span())
     }
 
-    fn fields(&self, owner: &Ident, members: &[Member], tuple: bool, more: &mut Vec<TokenStream>) -> Vec<Field> {
+    fn fields(&self, owner: &str, members: &[Member], tuple: bool, more: &mut Vec<TokenStream>) -> Vec<Field> {
         let members = members.iter().enumerate();
         members.filter_map(|(index, member)| self.field(owner, index, member, tuple, more)).collect()
     }
 
     fn field(
         &self,
-        owner: &Ident,
+        owner: &str,
         index: usize,
         member: &Member,
         tuple: bool,
         more: &mut Vec<TokenStream>,
     ) -> Option<Field> {
-        let variable = match &member.name {
-            Some(name) => name.clone(),
-            None => unnamed(index),
-        };
+        let field = member.name.clone().unwrap_or_else(|| unnamed(index));
+        // Patterns: a name of the user's could be a constant of his.
+        let variable = format_ident!("__{index}", span = Span::call_site());
         let (kind, doc) = match &member.kind {
             MemberKind::Layer(node) => {
                 let node = self.graph.nodes.get(*node)?;
@@ -93,7 +92,7 @@ impl Emitter<'_> {
                     Some(module) => {
                         let (layer, sizes) =
                             (format_ident!("{}", module.name), module.sizes.iter().map(|dim| self.dim(*dim)));
-                        Some(quote!(::convnet::layers::#layer<#(#sizes,)* E, D>))
+                        Some(quote!(::__convnet::layers::#layer<#(#sizes,)* E, D>))
                     }
                     None => None,
                 };
@@ -101,7 +100,7 @@ impl Emitter<'_> {
             }
             MemberKind::Custom(node, module) => (Some(quote!(#module)), self.describe(self.graph.nodes.get(*node)?)),
             MemberKind::Sequence(members, _) if self.has_params(members) => {
-                let name = self.sequence(inner_name(owner, &member.key), members, more);
+                let name = self.sequence(inner_name(owner, member), members, more);
                 let symbols = &self.symbols;
                 (Some(quote!(#name<#(#symbols,)* E, D>)), format!("the sequence `{}`", member.key))
             }
@@ -111,12 +110,12 @@ impl Emitter<'_> {
             return None;
         }
         let key = kind.is_some().then(|| member.key.clone());
-        let kind = kind.unwrap_or(quote!(::convnet::layers::NoParams));
+        let kind = kind.unwrap_or(quote!(::__convnet::layers::NoParams));
         let (access, declaration) = if tuple {
             let index = literal(index);
             (quote!(#index), quote!(#[doc = #doc] pub #kind))
         } else {
-            (quote!(#variable), quote!(#[doc = #doc] pub #variable: #kind))
+            (quote!(#field), quote!(#[doc = #doc] pub #field: #kind))
         };
         let span = match &member.kind {
             MemberKind::Custom(_, module) => module.span().resolved_at(Span::call_site()),
@@ -134,7 +133,9 @@ impl Emitter<'_> {
     }
 
     fn definition(&self, name: &Ident, fields: &[Field], root: bool, tuple: bool) -> TokenStream {
-        let (vis, attrs) = (&self.network.vis, &self.network.attrs);
+        // Conditions stand before every item.
+        let attrs = self.network.attrs.iter().filter(|attribute| !attribute.path().is_ident("cfg"));
+        let vis = &self.network.vis;
         let declarations = fields.iter().map(|field| &field.declaration);
         let generics = self.network.symbols.iter().map(|Symbol { name, default }| match default {
             Some(default) => {
@@ -144,23 +145,24 @@ impl Emitter<'_> {
             None => quote!(const #name: usize),
         });
         let generics = quote!(
-            <#(#generics,)* E: ::convnet::dfdx::shapes::Dtype = f32,
-             D: ::convnet::dfdx::tensor::Storage<E> = ::convnet::dfdx::tensor::Cpu>
+            <#(#generics,)* E: ::__convnet::dfdx::shapes::Dtype = f32,
+             D: ::__convnet::dfdx::tensor::Storage<E> = ::__convnet::dfdx::tensor::Cpu>
         );
-        let derive = quote!(#[derive(::core::clone::Clone, ::core::fmt::Debug)] #[allow(dead_code, clippy::all)]);
+        let allowed = self.network.allowed();
+        let derive = quote!(#[derive(::core::clone::Clone, ::core::fmt::Debug)] #[allow(dead_code)]);
         if tuple {
             let doc = format!("Parameters of a sequence of [`{}`].", self.network.name);
-            return quote!(#[doc = #doc] #derive #vis struct #name #generics (#(#declarations),*););
+            return quote!(#[doc = #doc] #derive #[allow(non_camel_case_types)] #allowed #vis struct #name #generics (#(#declarations),*););
         }
         if !root {
             let doc = format!("Parameters of a sequence of [`{}`].", self.network.name);
-            return quote!(#[doc = #doc] #derive #vis struct #name #generics { #(#declarations),* });
+            return quote!(#[doc = #doc] #derive #[allow(non_camel_case_types)] #allowed #vis struct #name #generics { #(#declarations),* });
         }
         let table = self.table();
         quote! {
             #(#attrs)* #(#[doc = #table])* #derive #vis struct #name #generics {
                 #(#declarations,)*
-                #[doc(hidden)] pub __state: ::convnet::net::State,
+                #[doc(hidden)] pub __state: ::__convnet::net::State,
                 #[doc(hidden)] pub __types: ::core::marker::PhantomData<(E, D)>,
             }
         }
@@ -172,8 +174,8 @@ impl Emitter<'_> {
         let visits = visited.iter().map(|field| {
             let (access, key, variable) = (&field.access, &field.key, &field.variable);
             quote_spanned! {field.span=>
-                let #variable = <__V as ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>::visit_module(
-                    __visitor, #key, |s| &s.#access, |s| &mut s.#access,
+                let #variable = <__V as ::__convnet::dfdx::nn::ModuleVisitor<Self, E, D>>::visit_module(
+                    __visitor, #key, |__s| &__s.#access, |__s| &mut __s.#access,
                 )?;
             }
         });
@@ -181,28 +183,28 @@ impl Emitter<'_> {
         let built = if tuple {
             let values = fields.iter().map(|field| match (&field.key, &field.variable) {
                 (Some(_), variable) => quote!(#variable),
-                (None, _) => quote!(::convnet::layers::NoParams),
+                (None, _) => quote!(::__convnet::layers::NoParams),
             });
             quote!(#name(#(#values),*))
         } else {
-            let variables = fields.iter().map(|field| &field.variable);
+            let values = fields.iter().map(|Field { access, variable, .. }| quote!(#access: #variable));
             let state = root.then(|| {
                 quote! {
                     __state: ::core::default::Default::default(), __types: ::core::marker::PhantomData,
                 }
             });
-            quote!(#name { #(#variables,)* #state })
+            quote!(#name { #(#values,)* #state })
         };
         quote! {
             #[automatically_derived]
-            #[allow(clippy::all, unused_parens)]
-            impl<#params E: ::convnet::net::Real, D: ::convnet::dfdx::tensor_ops::Device<E>>
-                ::convnet::dfdx::nn::TensorCollection<E, D> for #name<#(#symbols,)* E, D>
+            #[allow(unused_parens)]
+            impl<#params E: ::__convnet::net::Real, D: ::__convnet::dfdx::tensor_ops::Device<E>>
+                ::__convnet::dfdx::nn::TensorCollection<E, D> for #name<#(#symbols,)* E, D>
             {
-                type To<__E2: ::convnet::dfdx::shapes::Dtype, __D2: ::convnet::dfdx::tensor_ops::Device<__E2>> =
+                type To<__E2: ::__convnet::dfdx::shapes::Dtype, __D2: ::__convnet::dfdx::tensor_ops::Device<__E2>> =
                     #name<#(#symbols,)* __E2, __D2>;
 
-                fn iter_tensors<__V: ::convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
+                fn iter_tensors<__V: ::__convnet::dfdx::nn::ModuleVisitor<Self, E, D>>(
                     __visitor: &mut __V,
                 ) -> ::core::result::Result<::core::option::Option<Self::To<__V::E2, __V::D2>>, __V::Err> {
                     // dfdx's `visit_fields` does the same through tuples of tuples, which take the compiler longer.
@@ -217,8 +219,15 @@ impl Emitter<'_> {
     }
 }
 
-/// The name of the struct of a member: `ResNet18` and `layer1` give `ResNet18Layer1`.
-pub fn inner_name(owner: &Ident, key: &str) -> Ident {
-    let camel: String = key.split('_').map(capital).collect();
-    format_ident!("{owner}{camel}", span = owner.span())
+/// What the names of all structs beside the network's own begin with: `__ResNet18_`. No user's name begins so, and no other
+/// network's structs do.
+pub fn prefix(network: &Network) -> String {
+    format!("__{}_", network.name.unraw())
+}
+
+/// The name of the struct of a member: `layer1` gives `__ResNet18_Layer1`, and `conv` in it `__ResNet18_Layer1Conv`.
+pub fn inner_name(owner: &str, member: &Member) -> String {
+    let name = member.name.as_ref().map_or_else(|| member.key.clone(), |name| name.unraw().to_string());
+    let camel: String = name.split('_').map(capital).collect();
+    format!("{owner}{camel}")
 }

@@ -1,12 +1,18 @@
 //! The taps of a network: a tree of structs like that of its modules, whose leaves say which node, of which shape, is
 //! meant. They hold no tensors; a tree is a constant.
 
-use super::modules::{inner_name, is_tuple, unnamed};
+use super::modules::{inner_name, is_tuple, prefix, unnamed};
 use super::{Emitter, literal};
+use crate::ast::Network;
 use crate::check::show;
 use crate::graph::{Member, MemberKind, trunk};
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
+
+/// The name of the struct of a network's taps.
+pub fn name(network: &Network) -> String {
+    format!("{}Taps", prefix(network))
+}
 
 /// The type and the value of a tree.
 pub struct Taps {
@@ -17,7 +23,7 @@ pub struct Taps {
 impl Emitter<'_> {
     /// The taps of the network; their structs are appended to `more`.
     pub fn taps(&self, more: &mut Vec<TokenStream>) -> Taps {
-        let name = format_ident!("{}Taps", self.network.name);
+        let name = name(self.network);
         let trunk = trunk(&self.graph.nodes, self.graph.output_node);
         self.level(name, &self.graph.root, self.graph.output_node, "", &trunk, more)
     }
@@ -25,7 +31,7 @@ impl Emitter<'_> {
     /// The taps of one level of the module tree, which ends at node `end`.
     fn level(
         &self,
-        name: Ident,
+        name: String,
         members: &[Member],
         end: usize,
         path: &str,
@@ -44,7 +50,7 @@ impl Emitter<'_> {
                     (self.tap(*node, &path, trunk), format!("`{shape}`"))
                 }
                 MemberKind::Sequence(members, end) => {
-                    let name = inner_name(&name, &member.key);
+                    let name = inner_name(&name, member);
                     (self.level(name, members, *end, &path, trunk, more), format!("the sequence `{}`", member.key))
                 }
             };
@@ -62,9 +68,12 @@ impl Emitter<'_> {
         let signature = format!("taps {tuple} {kind} {}", quote!(#(#declarations)*));
         let before = self.known.borrow().get(&signature).cloned();
         let name = before.unwrap_or_else(|| {
-            let name = if path.is_empty() { name } else { self.fresh(name) };
+            let name = match path.is_empty() {
+                true => Ident::new(&name, self.network.name.span()),
+                false => self.fresh(&name),
+            };
             self.known.borrow_mut().insert(signature, name.clone());
-            let params = self.const_params();
+            let (params, allowed) = (self.const_params(), self.network.allowed());
             let doc = match path.is_empty() {
                 true => format!("Taps of [`{}`], under the names of its layers.", self.network.name),
                 false => format!("Taps of a sequence of [`{}`].", self.network.name),
@@ -79,14 +88,16 @@ impl Emitter<'_> {
             more.push(quote! {
                 #[doc = #doc]
                 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-                #[allow(dead_code, clippy::all)]
+                #[allow(dead_code, non_camel_case_types, non_snake_case)]
+                #allowed
                 #vis struct #name<#params> #body
-
+            });
+            more.push(quote! {
                 #[automatically_derived]
-                impl<#params> ::convnet::net::At for #name<#(#symbols),*> {
-                    type Net = <#kind as ::convnet::net::At>::Net;
-                    type Features = <#kind as ::convnet::net::At>::Features;
-                    type Place = <#kind as ::convnet::net::At>::Place;
+                impl<#params> ::__convnet::net::At for #name<#(#symbols),*> {
+                    type Net = <#kind as ::__convnet::net::At>::Net;
+                    type Features = <#kind as ::__convnet::net::At>::Features;
+                    type Place = <#kind as ::__convnet::net::At>::Place;
 
                     fn tap(&self) -> #kind {
                         #end
@@ -105,11 +116,11 @@ impl Emitter<'_> {
         let shape = self.graph.nodes.get(node).map_or(crate::graph::Shape::Unknown, |node| node.shape);
         let features = self.features(shape);
         let place = if trunk.get(node) == Some(&true) { quote!(Trunk) } else { quote!(Branch) };
-        let plain = quote!(#name<#(#symbols,)* f32, ::convnet::dfdx::tensor::Cpu>);
+        let plain = quote!(#name<#(#symbols,)* f32, ::__convnet::dfdx::tensor::Cpu>);
         let node = literal(node);
         Taps {
-            kind: quote!(::convnet::net::Tap<#plain, #features, ::convnet::net::#place>),
-            value: quote!(::convnet::net::Tap::__new(#node, #path)),
+            kind: quote!(::__convnet::net::Tap<#plain, #features, ::__convnet::net::#place>),
+            value: quote!(::__convnet::net::Tap::__new(#node, #path)),
         }
     }
 }

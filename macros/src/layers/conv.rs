@@ -24,7 +24,14 @@ impl Context<'_> {
                     _ => None,
                 }
             };
-            return Some([side(0).unwrap_or((0, 0)), side(1).unwrap_or((0, 0))]);
+            let sides = [side(0).unwrap_or((0, 0)), side(1).unwrap_or((0, 0))];
+            // The larger half is the one after.
+            if let Some((_, after)) = sides.into_iter().find(|(_, after)| *after > SIZE) {
+                let message = format!("{}: `same` would be a padding of {after}, which is too large", self.name());
+                self.args.fault("pad", errors, message);
+                return None;
+            }
+            return Some(sides);
         }
         self.sides("pad", "`pad` takes a number, (height, width), (top, bottom, left, right) or `same`", errors)
     }
@@ -72,7 +79,7 @@ impl Context<'_> {
             self.symbolic(channels, errors);
         }
         let out = match (channels, multiplier) {
-            (Dim::Known(c), Some(m)) => c.checked_mul(m).filter(|n| *n <= SIZE).map_or(Dim::Unknown, Dim::Known),
+            (Dim::Known(c), Some(m)) => Dim::Known(c.saturating_mul(m)),
             _ => Dim::Unknown,
         };
         self.convolution("depthwise", out, channels.known(), input, errors)
@@ -128,7 +135,7 @@ impl Context<'_> {
         });
         let (kernel, stride, dilation, groups) = (pair(kernel), pair(stride), pair(dilation), literal(groups));
         let pad = pad_tokens(pad);
-        draft.op = quote!(Conv(::convnet::graph::Conv {
+        draft.op = quote!(Conv(::__convnet::graph::Conv {
             kernel: #kernel, stride: #stride, pad: #pad, dilation: #dilation, groups: #groups, bias: #bias, links: #links,
         }));
         draft
@@ -153,7 +160,7 @@ impl Context<'_> {
                 Dim::Unknown => None,
             };
             if let Some(message) = bad {
-                self.args.fault("groups", errors, format!("{}: {message}\n  trace: {}", self.name(), self.trace));
+                self.args.fault("groups", errors, format!("{}: {message}\n  trace: {}", self.name(), self.trace()));
                 return Dim::Unknown;
             }
         }
@@ -182,7 +189,7 @@ impl Context<'_> {
         let scope = self.scope();
         let mut table = Vec::new();
         for row in &rows.elems {
-            let Expr::Array(row_channels) = row else {
+            let Expr::Array(row_channels) = crate::values::bare(row) else {
                 errors.on(row, form);
                 return None;
             };
@@ -198,7 +205,11 @@ impl Context<'_> {
                 {
                     errors.on(
                         channel,
-                        format!("there is no input channel {value}; they are 0 to {}\n  trace: {}", n - 1, self.trace),
+                        format!(
+                            "there is no input channel {value}; they are 0 to {}\n  trace: {}",
+                            n - 1,
+                            self.trace()
+                        ),
                     );
                     return None;
                 }

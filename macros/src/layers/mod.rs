@@ -13,9 +13,10 @@ mod transpose;
 use crate::ast::{Layer, Network};
 use crate::check::{show, size};
 use crate::cost::{Count, Dim};
-use crate::graph::{Module, Param, Shape};
+use crate::graph::{Module, Node, Param, Shape};
 use crate::report::Errors;
 use crate::shape;
+use crate::trace::trace;
 use crate::values::{Args, SIZE, Scope};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -29,8 +30,8 @@ pub struct Context<'a> {
     pub network: &'a Network,
     /// The parameters of the block that is being filled in.
     pub locals: &'a [(String, Dim)],
-    /// The last shapes, in words.
-    pub trace: String,
+    /// The nodes so far, and the one whose value comes in.
+    pub way: (&'a [Node], usize),
     /// See `Checker::spread`.
     pub spread: [Dim; 2],
 }
@@ -93,6 +94,19 @@ fn checked(word: &str, context: &Context<'_>, errors: &mut Errors) -> Draft {
     }
 }
 
+/// The argument of the layer `word` that makes its output larger; the layer itself is at fault where it was not given.
+pub fn enlarges(word: &str) -> &'static str {
+    match word {
+        "conv" => "pad",
+        "depthwise" => "multiplier",
+        "conv_transpose" => "stride",
+        "upsample" => "scale",
+        "pad" | "channel_pad" => "amount",
+        "pixel_shuffle" => "factor",
+        _ => "",
+    }
+}
+
 fn param(name: &'static str, shape: Vec<Dim>) -> Param {
     Param { name, shape, trainable: true }
 }
@@ -109,7 +123,7 @@ fn pair([h, w]: [u64; 2]) -> TokenStream {
 
 fn pad_tokens([(top, bottom), (left, right)]: [(u64, u64); 2]) -> TokenStream {
     let [top, bottom, left, right] = [top, bottom, left, right].map(literal);
-    quote!(::convnet::graph::Pad { top: #top, bottom: #bottom, left: #left, right: #right })
+    quote!(::__convnet::graph::Pad { top: #top, bottom: #bottom, left: #left, right: #right })
 }
 
 fn extent([h, w]: [u64; 2]) -> String {
@@ -131,7 +145,7 @@ impl Context<'_> {
 
     /// What expressions of this layer's arguments may refer to.
     fn scope(&self) -> Scope<'_> {
-        Scope { symbols: &self.network.symbols, shape: self.shape, locals: self.locals, largest: SIZE }
+        Scope { symbols: &self.network.symbols, shape: Some(self.shape), locals: self.locals, largest: SIZE }
     }
 
     /// The error for a size that would have to be computed from a const generic.
@@ -146,6 +160,11 @@ impl Context<'_> {
 
     fn show(&self, shape: Shape) -> String {
         show(shape, self.network)
+    }
+
+    /// The last shapes, in words.
+    fn trace(&self) -> String {
+        trace(self.way.0, self.way.1, self.network)
     }
 
     /// Shape, parameters and window unchanged.
@@ -174,7 +193,7 @@ impl Context<'_> {
                     "{} needs a feature map [C, H, W], but gets the vector {}\n  trace: {}\n  fix: put it before `flatten`",
                     self.name(),
                     self.show(self.shape),
-                    self.trace
+                    self.trace()
                 );
                 errors.on(&self.layer.word, message);
                 [Dim::Unknown; 3]
@@ -239,7 +258,7 @@ impl Context<'_> {
             "{}: {what} does not fit into {along} {input} (pad {before} + {after}): {input} + {before} + {after} - {span} < 0\n  \
              trace: {}\n  fix: {fix}{pad}",
             self.name(),
-            self.trace
+            self.trace()
         );
         // On the dimension's own number where the kernel was given as (height, width).
         match self.args.expr("kernel") {

@@ -77,7 +77,7 @@ impl Context<'_> {
             draft.span = [height.count(), width.count()];
         }
         let groups = groups.count().tokens(&quote!(usize), &crate::emit::symbols(self.network));
-        draft.op = quote!(GroupNorm { groups: #groups, eps: #eps, affine: ::convnet::graph::Affine::#kind });
+        draft.op = quote!(GroupNorm { groups: #groups, eps: #eps, affine: ::__convnet::graph::Affine::#kind });
         draft
     }
 }

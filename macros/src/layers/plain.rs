@@ -12,10 +12,7 @@ impl Context<'_> {
         let Shape::Map(dims) = self.shape else { return draft };
         let known: Option<Vec<u64>> = dims.iter().map(|dim| dim.known()).collect();
         draft.shape = match (known, dims) {
-            (Some(known), _) => {
-                let total = known.iter().try_fold(1_u64, |product, n| product.checked_mul(*n));
-                Shape::Vector(total.filter(|n| *n <= u64::from(u32::MAX)).map_or(Dim::Unknown, Dim::Known))
-            }
+            (Some(known), _) => Shape::Vector(Dim::Known(known.into_iter().fold(1, u64::saturating_mul))),
             (None, [channels, Dim::Known(1), Dim::Known(1)]) => Shape::Vector(channels),
             _ if self.shape.is_unknown() => Shape::Vector(Dim::Unknown),
             _ => {
@@ -43,7 +40,7 @@ impl Context<'_> {
                     "{} needs a vector, but gets the feature map {}\n  trace: {}\n  fix: insert `flatten;` (or `global_avg_pool;`) before it",
                     self.name(),
                     self.show(self.shape),
-                    self.trace
+                    self.trace()
                 );
                 errors.on(&self.layer.word, message);
                 Dim::Unknown
@@ -105,6 +102,6 @@ impl Context<'_> {
             _ => None,
         };
         let value = value.map(|value| quote!((#value)));
-        self.same(quote!(Activation(::convnet::graph::Activation::#variant #value)), word.into())
+        self.same(quote!(Activation(::__convnet::graph::Activation::#variant #value)), word.into())
     }
 }

@@ -43,8 +43,8 @@ impl Context<'_> {
         let kind = match (word, include) {
             ("max_pool", _) => quote!(Max),
             ("min_pool", _) => quote!(Min),
-            (_, true) => quote!(Avg(::convnet::graph::AvgDivisor::WithPad)),
-            (_, false) => quote!(Avg(::convnet::graph::AvgDivisor::WithoutPad)),
+            (_, true) => quote!(Avg(::__convnet::graph::AvgDivisor::WithPad)),
+            (_, false) => quote!(Avg(::__convnet::graph::AvgDivisor::WithoutPad)),
         };
         let (kernel, stride) = (pair(kernel), pair(stride));
         let [h, w] = pad.map(literal);
@@ -102,7 +102,7 @@ impl Context<'_> {
                     "{}: {c} channels cannot be pooled in groups of {n}: {c} % {n} = {}\n  trace: {}",
                     self.name(),
                     c % n,
-                    self.trace
+                    self.trace()
                 );
                 self.args.fault("size", errors, message);
                 Dim::Unknown
@@ -124,9 +124,9 @@ impl Context<'_> {
         draft.shape = Shape::Map([groups, height, width]);
         draft.label = format!("{word} {n}");
         let kind =
-            if word == "channel_max_pool" { quote!(Max) } else { quote!(Avg(::convnet::graph::AvgDivisor::WithPad)) };
+            if word == "channel_max_pool" { quote!(Max) } else { quote!(Avg(::__convnet::graph::AvgDivisor::WithPad)) };
         let n = literal(n);
-        draft.op = quote!(ChannelPool { kind: ::convnet::graph::PoolKind::#kind, size: #n });
+        draft.op = quote!(ChannelPool { kind: ::__convnet::graph::PoolKind::#kind, size: #n });
         draft
     }
 
@@ -153,7 +153,7 @@ impl Context<'_> {
 }
 
 fn pool_op(kind: &TokenStream, kernel: &TokenStream, stride: &TokenStream, pad: &TokenStream) -> TokenStream {
-    quote!(Pool(::convnet::graph::Pool {
-        kind: ::convnet::graph::PoolKind::#kind, kernel: #kernel, stride: #stride, pad: ::convnet::graph::Pad #pad,
+    quote!(Pool(::__convnet::graph::Pool {
+        kind: ::__convnet::graph::PoolKind::#kind, kernel: #kernel, stride: #stride, pad: ::__convnet::graph::Pad #pad,
     }))
 }

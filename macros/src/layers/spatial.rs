@@ -4,7 +4,6 @@ use super::{Context, Draft, count, extent, literal, pad_tokens};
 use crate::cost::Dim;
 use crate::graph::Shape;
 use crate::report::Errors;
-use crate::values::SIZE;
 use quote::quote;
 
 const SIDES: &str = "expected a number, (height, width) or (top, bottom, left, right)";
@@ -28,7 +27,7 @@ impl Context<'_> {
         }
         draft.up = scale;
         draft.spread = [oh, ow];
-        draft.op = quote!(Resample(::convnet::graph::Resample::#how));
+        draft.op = quote!(Resample(::__convnet::graph::Resample::#how));
         draft
     }
 
@@ -37,7 +36,7 @@ impl Context<'_> {
         let mut scaled = [Dim::Unknown; 2];
         for ((place, size), scale) in scaled.iter_mut().zip(sizes).zip(scale) {
             *place = match size {
-                Dim::Known(n) => n.checked_mul(scale).filter(|n| *n <= SIZE).map_or(Dim::Unknown, Dim::Known),
+                Dim::Known(n) => Dim::Known(n.saturating_mul(scale)),
                 Dim::Symbol(_) if scale == 1 => size,
                 Dim::Symbol(_) => {
                     if !std::mem::replace(&mut failed, true) {
@@ -79,18 +78,18 @@ impl Context<'_> {
                     "{}: a size of {size} can be reflected by {} pixels at most, not {most}\n  trace: {}",
                     self.name(),
                     size - 1,
-                    self.trace
+                    self.trace()
                 );
                 self.args.fault("amount", errors, message);
                 return draft;
             }
         }
-        let [oh, ow] = self.moved([height, width], sides, errors, |size, by| size.checked_add(by));
+        let [oh, ow] = self.moved([height, width], sides, errors, |size, by| Some(size.saturating_add(by)));
         draft.shape = Shape::Map([channels, oh, ow]);
         draft.spread = [oh, ow];
         let pad = pad_tokens(sides);
-        draft.op = quote!(Resample(::convnet::graph::Resample::Pad {
-            pad: #pad, fill: ::convnet::graph::Fill::#fill,
+        draft.op = quote!(Resample(::__convnet::graph::Resample::Pad {
+            pad: #pad, fill: ::__convnet::graph::Fill::#fill,
         }));
         draft
     }
@@ -106,7 +105,7 @@ impl Context<'_> {
                 let message = format!(
                     "{}: nothing is left of a size of {size} without {before} + {after} pixels\n  trace: {}",
                     self.name(),
-                    self.trace
+                    self.trace()
                 );
                 self.args.fault("amount", errors, message);
                 return draft;
@@ -116,7 +115,7 @@ impl Context<'_> {
         draft.spread = [oh, ow];
         let [(top, _), (left, _)] = sides;
         let (top, left) = (literal(top), literal(left));
-        draft.op = quote!(Resample(::convnet::graph::Resample::Crop { top: #top, left: #left }));
+        draft.op = quote!(Resample(::__convnet::graph::Resample::Crop { top: #top, left: #left }));
         draft
     }
 
@@ -133,7 +132,7 @@ impl Context<'_> {
         for ((place, size), (before, after)) in moved.iter_mut().zip(sizes).zip(sides) {
             let by = before.saturating_add(after);
             *place = match size {
-                Dim::Known(n) => change(n, by).filter(|n| *n <= SIZE).map_or(Dim::Unknown, Dim::Known),
+                Dim::Known(n) => change(n, by).map_or(Dim::Unknown, Dim::Known),
                 Dim::Symbol(_) if by == 0 => size,
                 Dim::Symbol(_) => {
                     if !std::mem::replace(&mut failed, true) {
@@ -154,7 +153,7 @@ impl Context<'_> {
         draft.shape = Shape::Map([Dim::Unknown, height, width]);
         let Some([before, after]) = self.args.pair("amount", None, 0, errors) else { return draft };
         let [outs, _] =
-            self.moved([channels, Dim::Unknown], [(before, after), (0, 0)], errors, |n, by| n.checked_add(by));
+            self.moved([channels, Dim::Unknown], [(before, after), (0, 0)], errors, |n, by| Some(n.saturating_add(by)));
         draft.shape = Shape::Map([outs, height, width]);
         let before = literal(before);
         draft.op = quote!(ChannelPad { before: #before });
@@ -184,7 +183,7 @@ impl Context<'_> {
                     "{}: {c} channels cannot be shuffled into squares of {factor} x {factor} pixels: {c} % {square} = {}\n  trace: {}",
                     self.name(),
                     c % square,
-                    self.trace
+                    self.trace()
                 );
                 self.args.fault("factor", errors, message);
                 Dim::Unknown

@@ -46,7 +46,7 @@ impl Context<'_> {
                         stride[i],
                         more[i],
                         pad[i],
-                        self.trace
+                        self.trace()
                     );
                     self.args.fault("pad", errors, message);
                 }
@@ -89,7 +89,7 @@ impl Context<'_> {
         draft.spread = [oh, ow];
         let pad = pad_tokens(pad.map(|side| (side, side)));
         let (kernel, stride, dilation, groups) = (pair(kernel), pair(stride), pair(dilation), literal(groups));
-        draft.op = quote!(ConvTranspose(::convnet::graph::ConvTranspose {
+        draft.op = quote!(ConvTranspose(::__convnet::graph::ConvTranspose {
             kernel: #kernel, stride: #stride, pad: #pad, dilation: #dilation, groups: #groups, bias: #bias,
         }));
         draft

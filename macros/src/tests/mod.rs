@@ -3,7 +3,10 @@
 //! In a fixture the expected shape stands under its layer, as in `//^ 6x28x28`.
 
 mod costs;
+mod fragments;
+mod limits;
 mod mutations;
+mod names;
 mod shapes;
 mod wording;
 
@@ -17,8 +20,12 @@ use std::str::FromStr;
 fn checked(source: &str) -> (Option<Graph>, Vec<String>) {
     let tokens = TokenStream::from_str(source).unwrap();
     let mut errors = Errors::default();
-    let call = parse::call(tokens, &mut errors);
-    let graph = call.networks.first().map(|network| check::network(network, &call.blocks, &mut errors));
+    let mut graphs = Vec::new();
+    if let Some(tokens) = parse::prepared(tokens, &mut errors) {
+        let call = parse::call(tokens, &mut errors);
+        graphs = check::call(&call, &mut errors);
+    }
+    let graph = (!graphs.is_empty()).then(|| graphs.swap_remove(0));
     (graph, errors.all().iter().map(ToString::to_string).collect())
 }
 

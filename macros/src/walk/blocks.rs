@@ -1,6 +1,6 @@
 //! Blocks and repeats: the same statements with other numbers.
 
-use super::{Checker, Level, NODES, plain_unknown};
+use super::{Checker, Level, plain_unknown};
 use crate::ast::{Block, Layer, Repeat};
 use crate::check::size;
 use crate::cost::Dim;
@@ -15,10 +15,10 @@ impl<'a> Checker<'a, '_> {
         if self.depth >= 16 {
             // The instances on the way here say nothing that the block's own name does not.
             self.errors.bare(&layer.word, format!("`{}` contains itself", block.name));
-            self.node(plain_unknown(path, self.at.node));
+            self.limits.stopped = true;
             return None;
         }
-        let Some(values) = self.arguments(layer, block) else {
+        let Some(values) = self.arguments(layer, block).filter(|_| !self.dry) else {
             self.node(plain_unknown(path, self.at.node));
             return None;
         };
@@ -26,9 +26,12 @@ impl<'a> Checker<'a, '_> {
         let shown = format!("{}({})", block.name, shown.collect::<Vec<_>>().join(", "));
         self.errors.enter(format!("`{path}`, made by `{shown}`"));
         let outer = std::mem::replace(&mut self.locals, values);
+        let called = self.called;
+        self.called = called.or(Some(&layer.word));
         self.depth += 1;
         let members = self.inner(&block.body, path);
         self.depth -= 1;
+        self.called = called;
         self.locals = outer;
         self.errors.leave();
         Some(members)
@@ -39,10 +42,14 @@ impl<'a> Checker<'a, '_> {
         let names: Vec<String> = block.params.iter().map(|param| param.name.to_string()).collect();
         let mut values: Vec<Option<Dim>> = vec![None; names.len()];
         let outer = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &outer, largest: SIZE };
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &outer, largest: SIZE };
         let mut next = 0;
         let mut complete = true;
         for arg in &layer.args {
+            // One error tells of all values that are too many.
+            if arg.name.is_none() && next > names.len() {
+                continue;
+            }
             let index = match &arg.name {
                 Some(name) => names.iter().position(|known| name == known),
                 None => {
@@ -73,8 +80,12 @@ impl<'a> Checker<'a, '_> {
                 (Some(value), _) => value,
                 // A default may refer to the parameters before it.
                 (None, Some(default)) => {
-                    let scope =
-                        Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &bound, largest: SIZE };
+                    let scope = Scope {
+                        symbols: &self.network.symbols,
+                        shape: Some(self.shape()),
+                        locals: &bound,
+                        largest: SIZE,
+                    };
                     evaluate(default, &scope, self.errors)
                 }
                 (None, None) => {
@@ -88,16 +99,25 @@ impl<'a> Checker<'a, '_> {
         complete.then_some(bound)
     }
 
-    pub(super) fn repeat(&mut self, repeat: &'a Repeat, level: &mut Level<'a>) {
+    pub(super) fn repeat(&mut self, repeat: &'a Repeat, level: &mut Level) {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
-        let Some(count) = number(&repeat.count, &scope, self.errors).known() else { return };
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let count = number(&repeat.count, &scope, self.errors).known();
         if repeat.body.is_empty() {
             self.errors.on(&repeat.word, "there is nothing to repeat");
             return;
         }
-        for _ in 0..count.min(NODES as u64) {
+        let count = if self.dry { 1 } else { count.unwrap_or(0) };
+        if !self.repeats(count, &repeat.count) {
+            return;
+        }
+        self.limits.repeats.push((count, &repeat.count));
+        for _ in 0..count {
+            if self.limits.stopped {
+                break;
+            }
             self.body(&repeat.body, level);
         }
+        self.limits.repeats.pop();
     }
 }

@@ -11,20 +11,20 @@ use quote::quote;
 
 impl<'a> Checker<'a, '_> {
     /// Walks a branch from `start` and returns where it ends.
-    pub(super) fn branch(&mut self, body: &'a [Statement], start: At, level: &mut Level<'a>) -> At {
+    pub(super) fn branch(&mut self, body: &'a [Statement], start: At, level: &mut Level) -> At {
         self.at = start;
         self.body(body, level);
         self.at
     }
 
-    pub(super) fn residual(&mut self, residual: &'a Residual, level: &mut Level<'a>) {
+    pub(super) fn residual(&mut self, residual: &'a Residual, level: &mut Level) {
         let start = self.at;
         if residual.body.is_empty() {
             self.errors.on(&residual.word, "this residual has no layers");
             return;
         }
         let taken = residual.shortcut.as_ref().filter(|shortcut| match &shortcut.condition {
-            Some(expr) => self.condition(expr) == Some(true),
+            Some(expr) => self.condition(expr) == Some(true) || self.dry,
             None => true,
         });
         let main = self.branch(&residual.body, start, level);
@@ -57,7 +57,7 @@ impl<'a> Checker<'a, '_> {
         self.merge(level, "add", quote!(Add), vec![main.node, other.node], shape);
     }
 
-    pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level<'a>) {
+    pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
         let start = self.at;
         let mut ends = Vec::new();
         for branch in &concat.branches {
@@ -82,6 +82,7 @@ impl<'a> Checker<'a, '_> {
         }
         let shapes: Vec<Shape> = ends.iter().filter_map(|end| self.nodes.get(*end)).map(|node| node.shape).collect();
         let shape = self.joined(concat, &ends, &shapes);
+        let shape = self.bounded(shape, "`concat`", |checker, message| checker.errors.on(&concat.word, message));
         self.merge(level, "concat", quote!(Concat), ends, shape);
     }
 
@@ -99,7 +100,7 @@ impl<'a> Checker<'a, '_> {
                 self.errors.on(&concat.word, message);
                 return Shape::Unknown;
             };
-            channels += c;
+            channels = channels.saturating_add(c);
             let (first, first_end) = *extent.get_or_insert(((h, w, is_map), *end));
             if first != (h, w, is_map) {
                 let (a, b) = (self.trace_from(first_end), self.trace_from(*end));
@@ -120,7 +121,7 @@ impl<'a> Checker<'a, '_> {
     /// The node where branches meet; it sees what the one that sees most does.
     pub(super) fn merge(
         &mut self,
-        level: &Level<'a>,
+        level: &Level,
         word: &'static str,
         op: TokenStream,
         inputs: Vec<usize>,
@@ -143,7 +144,7 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn squeeze_excite(&mut self, layer: &Layer, path: String) -> Option<MemberKind> {
         let locals = self.locals.clone();
         let (start, shape) = (self.at, self.shape());
-        let scope = Scope { symbols: &self.network.symbols, shape, locals: &locals, largest: SIZE };
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(shape), locals: &locals, largest: SIZE };
         let word = catalog::find("squeeze_excite")?;
         let args = Args::new(layer, word, &scope, self.errors);
         let reduction = args.count("reduction", 1, self.errors).filter(|_| args.complete);

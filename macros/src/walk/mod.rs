@@ -7,18 +7,24 @@
 
 mod blocks;
 mod branches;
+mod limits;
 mod outside;
+mod unreached;
 
-use crate::ast::{Block, Layer, Network, Statement};
+use crate::ast::{Block, If, Layer, Name, Network, Sequence, Statement};
 use crate::catalog;
 use crate::check::show;
 use crate::cost::{Count, Dim};
 use crate::graph::{self, Member, MemberKind, Node, Shape};
 use crate::layers;
 use crate::report::{Errors, did_you_mean};
+use crate::trace::trace;
 use crate::values::{Args, SIZE, Scope, condition};
+use limits::Limits;
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
+
+pub use unreached::unreached;
 
 /// A network in the making.
 pub struct Checker<'a, 'e> {
@@ -32,6 +38,11 @@ pub struct Checker<'a, 'e> {
     locals: Vec<(String, Dim)>,
     /// Blocks that are being filled in.
     depth: usize,
+    /// The outermost of them, where it is asked for.
+    called: Option<&'a Ident>,
+    limits: Limits<'a>,
+    /// No size is known and every branch is taken once: see [`unreached`].
+    dry: bool,
 }
 
 /// The value that the next layer reads.
@@ -44,20 +55,18 @@ struct At {
 
 /// The members of one level of the module tree.
 #[derive(Default)]
-struct Level<'a> {
+struct Level {
     path: String,
     members: Vec<Member>,
-    names: Vec<&'a Ident>,
+    /// Keys and fields that are taken.
+    taken: Vec<[String; 2]>,
 }
-
-/// More nodes than this are a mistake in a count.
-const NODES: usize = 20_000;
 
 impl<'a, 'e> Checker<'a, 'e> {
     pub fn new(network: &'a Network, blocks: &'a [Block], errors: &'e mut Errors) -> Self {
         let at = At { node: 0, spread: [Dim::Known(1); 2] };
-        let (nodes, heads, locals) = (Vec::new(), Vec::new(), Vec::new());
-        Checker { network, blocks, errors, nodes, heads, at, locals, depth: 0 }
+        let (nodes, heads, locals, limits) = (Vec::new(), Vec::new(), Vec::new(), Limits::default());
+        Checker { network, blocks, errors, nodes, heads, at, locals, depth: 0, called: None, limits, dry: false }
     }
 
     pub fn input(&mut self, shape: Shape) {
@@ -86,34 +95,40 @@ impl<'a, 'e> Checker<'a, 'e> {
     pub fn root(&mut self, body: &'a [Statement]) -> Vec<Member> {
         let mut level = Level::default();
         self.body(body, &mut level);
+        if self.limits.stopped {
+            // What there is says nothing, and emitting it would take the compiler long.
+            self.nodes.truncate(1);
+            self.heads.clear();
+            self.at.node = 0;
+            return Vec::new();
+        }
         level.members
     }
 
-    fn body(&mut self, body: &'a [Statement], level: &mut Level<'a>) {
+    /// Whether all statements were walked.
+    pub fn is_whole(&self) -> bool {
+        !self.limits.stopped
+    }
+
+    fn body(&mut self, body: &'a [Statement], level: &mut Level) {
         for statement in body {
             self.statement(statement, level);
         }
     }
 
-    fn statement(&mut self, statement: &'a Statement, level: &mut Level<'a>) {
-        if self.nodes.len() > NODES {
-            if self.nodes.len() == NODES + 1 {
-                self.errors.on(&self.network.name, format!("more than {NODES} layers; is a `repeat` too large?"));
-                self.node(plain_unknown("...".into(), self.at.node));
-            }
+    fn statement(&mut self, statement: &'a Statement, level: &mut Level) {
+        if !self.step() {
             return;
         }
         match statement {
-            Statement::Layer(layer) => self.named(layer.name.as_ref(), level, |checker, path| checker.one(layer, path)),
-            Statement::Sequence(sequence) => {
-                self.named(Some(&sequence.name), level, |checker, path| Some(checker.inner(&sequence.body, path)))
+            Statement::Layer(layer) => {
+                self.named(layer.name.as_ref(), &layer.word, level, |checker, path| checker.one(layer, path))
+            }
+            Statement::Sequence(Sequence { name, body }) => {
+                self.named(Some(name), name, level, |checker, path| Some(checker.inner(body, path)))
             }
             Statement::Repeat(repeat) => self.repeat(repeat, level),
-            Statement::If(choice) => match self.condition(&choice.condition) {
-                Some(true) => self.body(&choice.then, level),
-                Some(false) => self.body(&choice.otherwise, level),
-                None => {}
-            },
+            Statement::If(choice) => self.choice(choice, level),
             Statement::Residual(residual) => self.residual(residual, level),
             Statement::Concat(concat) => self.concat(concat, level),
             Statement::Group(group) => {
@@ -138,25 +153,29 @@ impl<'a, 'e> Checker<'a, 'e> {
         MemberKind::Sequence(level.members, self.at.node)
     }
 
-    /// Adds a member with its name, or its index where it has none.
+    /// Adds a member with its name, or its index where it has none; `place` is where it is written.
     fn named(
         &mut self,
-        name: Option<&'a Ident>,
-        level: &mut Level<'a>,
+        name: Option<&'a Name>,
+        place: impl ToTokens,
+        level: &mut Level,
         make: impl FnOnce(&mut Self, String) -> Option<MemberKind>,
     ) {
-        let mut clash = false;
-        if let Some(name) = name {
-            clash = level.names.contains(&name);
-            if clash {
-                self.errors.on(name, format!("`{name}` is used twice; parameters need names of their own"));
-            }
-            level.names.push(name);
+        let key = name.map_or_else(|| level.members.len().to_string(), |name| name.key.clone());
+        let field = name.map_or_else(String::new, |name| name.field.to_string());
+        // Two without names have numbers of their own; without sizes the numbers are not known.
+        let clash = level.taken.iter().any(|[other, other_field]| {
+            let (named, other_named) = (name.is_some(), !other_field.is_empty());
+            let counts = if self.dry { named && other_named } else { named || other_named };
+            counts && (*other == key || (named && *other_field == field))
+        });
+        if clash {
+            self.errors.on(place, format!("`{key}` is used twice; parameters need names of their own"));
         }
-        let key = name.map_or_else(|| level.members.len().to_string(), ToString::to_string);
         let path = if level.path.is_empty() { key.clone() } else { format!("{}.{key}", level.path) };
+        level.taken.push([key.clone(), field]);
         if let Some(kind) = make(self, path).filter(|_| !clash) {
-            level.members.push(Member { key, name: name.cloned(), kind });
+            level.members.push(Member { key, name: name.map(|name| name.field.clone()), kind });
         }
     }
 
@@ -164,8 +183,17 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     fn condition(&mut self, expr: &syn::Expr) -> Option<bool> {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
         condition(expr, &scope, self.errors)
+    }
+
+    fn choice(&mut self, choice: &'a If, level: &mut Level) {
+        match self.condition(&choice.condition) {
+            _ if self.dry => self.either(choice, level),
+            Some(true) => self.body(&choice.then, level),
+            Some(false) => self.body(&choice.otherwise, level),
+            None => {}
+        }
     }
 
     /// A layer or an instance of a block.
@@ -196,12 +224,15 @@ impl<'a, 'e> Checker<'a, 'e> {
         };
         let shape = self.shape();
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape, locals: &locals, largest: SIZE };
-        let trace = self.trace();
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(shape), locals: &locals, largest: SIZE };
         let args = Args::new(layer, word, &scope, self.errors);
-        let (network, spread) = (self.network, self.at.spread);
-        let context = layers::Context { layer, args: &args, shape, network, locals: &locals, trace, spread };
+        let (network, spread, way) = (self.network, self.at.spread, (self.nodes.as_slice(), self.at.node));
+        let context = layers::Context { layer, args: &args, shape, network, locals: &locals, way, spread };
         let draft = layers::draft(word.name, &context, self.errors);
+        let what = layer.name.as_ref().map_or_else(|| format!("`{}`", layer.word), |name| format!("`{name}`"));
+        let shape = self.bounded(draft.shape, &what, |checker, message| {
+            args.fault(layers::enlarges(word.name), checker.errors, message);
+        });
         let (mut field, mut jump) = match self.nodes.get(self.at.node) {
             Some(node) => (node.receptive_field.clone(), node.jump),
             None => Default::default(),
@@ -215,19 +246,21 @@ impl<'a, 'e> Checker<'a, 'e> {
             jump[dimension] = (stretched / draft.up[dimension].max(1)).max(1);
         }
         self.at.spread = draft.spread;
-        Some(self.node(Node {
+        let node = Node {
             name: path.to_string(),
             word: Some(layer.word.clone()),
             op: draft.op,
             label: draft.label,
             inputs: vec![self.at.node],
-            shape: draft.shape,
+            shape,
             params: draft.params,
             macs: draft.macs,
             receptive_field: field,
             jump,
             module: draft.module,
-        }))
+        };
+        self.count(&node);
+        Some(self.node(node))
     }
 
     fn unknown_word(&mut self, layer: &Layer) {
@@ -246,27 +279,7 @@ impl<'a, 'e> Checker<'a, 'e> {
     }
 
     fn trace_from(&self, end: usize) -> String {
-        let mut path = vec![end];
-        while let Some(before) = path.last().and_then(|id| self.nodes.get(*id)).and_then(|node| node.inputs.first()) {
-            path.push(*before);
-        }
-        let mut steps: Vec<String> = Vec::new();
-        let mut last = None;
-        for node in path.iter().rev().filter_map(|id| self.nodes.get(*id)) {
-            if last != Some(node.shape) {
-                let word = node.word.as_ref().map_or_else(|| node.label.clone(), ToString::to_string);
-                // An index says nothing to someone who looks for the line.
-                let unnamed =
-                    node.name.rsplit('.').next().is_some_and(|key| key.starts_with(|c: char| c.is_ascii_digit()));
-                let name = if unnamed { word } else { node.name.clone() };
-                steps.push(format!("{name} {}", self.show(node.shape)));
-            }
-            last = Some(node.shape);
-        }
-        let skipped = steps.len().saturating_sub(4);
-        let dots = if skipped > 0 { "... -> " } else { "" };
-        let shown: Vec<String> = steps.into_iter().skip(skipped).collect();
-        format!("{dots}{}", shown.join(" -> "))
+        trace(&self.nodes, end, self.network)
     }
 }
 

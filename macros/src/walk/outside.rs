@@ -9,12 +9,12 @@ use quote::quote;
 
 impl<'a> Checker<'a, '_> {
     /// An auxiliary output: walked from the current value, which stays the current one.
-    pub(super) fn head(&mut self, head: &'a Head, level: &mut Level<'a>) {
+    pub(super) fn head(&mut self, head: &'a Head, level: &mut Level) {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
-        let declared = check::shape(&head.shape, &head.name, &scope, self.errors);
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let declared = check::shape(&head.shape, &head.name.field, &scope, self.errors);
         let start = self.at;
-        self.named(Some(&head.name), level, |checker, path| {
+        self.named(Some(&head.name), &head.name, level, |checker, path| {
             let members = match &head.body {
                 HeadBody::One(layer) => checker.one(layer, path.clone()),
                 HeadBody::Sequence(body) => Some(checker.inner(body, path.clone())),
@@ -33,11 +33,11 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A module from outside, which has the shape that is declared.
-    pub(super) fn custom(&mut self, custom: &'a Custom, level: &mut Level<'a>) {
+    pub(super) fn custom(&mut self, custom: &'a Custom, level: &mut Level) {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: self.shape(), locals: &locals, largest: SIZE };
-        let shape = check::shape(&custom.shape, &custom.name, &scope, self.errors);
-        self.named(Some(&custom.name), level, |checker, path| {
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let shape = check::shape(&custom.shape, &custom.name.field, &scope, self.errors);
+        self.named(Some(&custom.name), &custom.name, level, |checker, path| {
             let index = checker.nodes.iter().filter(|node| node.is_custom()).count();
             let index = proc_macro2::Literal::usize_unsuffixed(index);
             let from = checker.nodes.get(checker.at.node);

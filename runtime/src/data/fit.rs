@@ -21,19 +21,22 @@ pub enum Fit {
     Crop,
 }
 
-const NAMES: [(&str, Fit); 4] = [("auto", Fit::Auto), ("pad", Fit::Pad), ("resize", Fit::Resize), ("crop", Fit::Crop)];
+impl Fit {
+    pub(crate) const NAMES: [(&str, Fit); 4] =
+        [("auto", Fit::Auto), ("pad", Fit::Pad), ("resize", Fit::Resize), ("crop", Fit::Crop)];
+}
 
 impl FromStr for Fit {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        word("fit", &NAMES, text)
+        word("fit", &Fit::NAMES, text)
     }
 }
 
 impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(NAMES.iter().find(|(_, fit)| fit == self).map_or("", |(name, _)| name))
+        f.write_str(Fit::NAMES.iter().find(|(_, fit)| fit == self).map_or("", |(name, _)| name))
     }
 }
 
@@ -196,7 +199,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for (name, fit) in NAMES {
+        for (name, fit) in Fit::NAMES {
             assert_eq!(name.parse::<Fit>().unwrap(), fit);
             assert_eq!(fit.to_string(), name);
         }

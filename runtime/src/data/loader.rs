@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,11 +28,15 @@ pub enum OnBad {
     Skip,
 }
 
+impl OnBad {
+    pub(crate) const NAMES: [(&str, OnBad); 2] = [("stop", OnBad::Stop), ("skip", OnBad::Skip)];
+}
+
 impl FromStr for OnBad {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        word("on_bad", &[("stop", OnBad::Stop), ("skip", OnBad::Skip)], text)
+        word("on_bad", &OnBad::NAMES, text)
     }
 }
 
@@ -54,7 +59,7 @@ pub struct LoaderOptions {
     pub batch: usize,
     /// Which pictures an epoch has.
     pub sampling: Sampling,
-    /// Of the order and of all that is random.
+    /// Random seed of the order and of the augmentation.
     pub seed: u64,
     /// Leaves out a last batch that is not full, unless it is the only one.
     pub drop_last: bool,
@@ -63,7 +68,7 @@ pub struct LoaderOptions {
     /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for pictures in memory to which nothing is
     /// done, else by the number of cores.
     pub workers: Option<usize>,
-    /// Of how many ranks this is which: each makes its own part of every batch.
+    /// The number of this rank, counted from 0, and how many ranks there are: each makes its own part of every batch.
     pub rank: [usize; 2],
 }
 
@@ -145,7 +150,8 @@ impl Loader {
                 }
             }
         }
-        Batches { inner: self.0.clone(), order, epoch, first, next: first, last, workers, waited: Duration::ZERO }
+        let (inner, waited) = (self.0.clone(), Duration::ZERO);
+        Batches { inner, order, epoch, first, next: first, last, workers, waited, stop: Arc::default() }
     }
 
     /// The pictures in which dark and bright have changed places, because the preparation says so.
@@ -263,9 +269,25 @@ pub struct Batches {
     last: usize,
     workers: Vec<(Arc<Queue>, JoinHandle<()>)>,
     waited: Duration,
+    stop: Arc<AtomicBool>,
 }
 
 impl Batches {
+    /// Waits for no batch any more once `stop` is true: what is not ready is then an error.
+    pub fn stop_when(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
+    }
+
+    /// Whether they have been told to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Does without the rest, and without waiting for threads that may wait for a file themselves. They end after that.
+    pub fn leave(mut self) {
+        self.workers.drain(..).for_each(|(queue, _)| queue.close());
+    }
+
     /// How long the caller has waited for batches.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -287,7 +309,7 @@ impl Iterator for Batches {
             n => {
                 let (queue, thread) = &self.workers[(number - self.first) % n];
                 let gone = || DataError::Panic { index: number, message: "a thread of the loader has ended".into() };
-                queue.pop(|| thread.is_finished()).unwrap_or_else(|| Err(gone()))
+                queue.pop(|| thread.is_finished() || self.stop.load(Ordering::Relaxed)).unwrap_or_else(|| Err(gone()))
             }
         };
         self.waited += start.elapsed();

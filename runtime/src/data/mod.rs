@@ -45,6 +45,7 @@ pub use preparation::{Invert, Preparation};
 pub use sheet::samples;
 pub use subset::Subset;
 
+use crate::wording::{did_you_mean, either};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -163,12 +164,19 @@ impl Pictures {
 
 /// What a word stands for, among those that there are.
 fn word<T: Copy>(what: &str, all: &[(&str, T)], text: &str) -> Result<T, DataError> {
-    let names = || all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| DataError::Option {
-        what: what.into(),
-        found: format!("nothing is called `{text}`"),
-        expected: format!("there are {}", names()),
+    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        unknown(what, text, &names)
     })
+}
+
+/// The error about a word that is none of those that there are.
+fn unknown(what: &str, text: &str, names: &[&str]) -> DataError {
+    DataError::Option {
+        what: what.into(),
+        found: format!("there is no `{text}`"),
+        expected: format!("it must be {}{}", either(names), did_you_mean(text, names)),
+    }
 }
 
 /// What picture `i` is called in errors: its file or, where it has none, its number.

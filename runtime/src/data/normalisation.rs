@@ -23,17 +23,20 @@ const NAMED: [(&str, &[f32], &[f32]); 6] = [
 ];
 
 impl Normalisation {
+    /// What an option of this name may say: `auto`, or the name of a dataset.
+    pub(crate) fn names() -> Vec<&'static str> {
+        std::iter::once("auto").chain(NAMED.map(|(name, ..)| name)).collect()
+    }
+
     /// That of a dataset with a name, for so many channels; grey ones serve all channels.
     ///
     /// # Errors
     /// When there is none of that name, or it is for another number of channels.
     pub fn named(name: &str, channels: usize) -> Result<Self, DataError> {
-        let names = NAMED.map(|(name, ..)| name).join(", ");
         let error =
             |found: String, expected: String| DataError::Option { what: "normalisation".into(), found, expected };
         let found = NAMED.iter().find(|(known, ..)| *known == name);
-        let (_, mean, std) =
-            found.ok_or_else(|| error(format!("nothing is called `{name}`"), format!("there are auto, {names}")))?;
+        let (_, mean, std) = found.ok_or_else(|| super::unknown("normalisation", name, &Self::names()))?;
         let spread = |values: &[f32]| match values {
             [one] => Some(vec![*one; channels]),
             _ => (values.len() == channels).then(|| values.to_vec()),
@@ -84,7 +87,7 @@ pub struct Statistics {
 const SAMPLE: usize = 10_000;
 
 impl Statistics {
-    /// Of pictures with so many channels; grey ones count for each.
+    /// The statistics of pictures with so many channels; grey ones count for each.
     ///
     /// # Errors
     /// When a picture cannot be read, unless `skip`s say that such are left out, or when there is none.

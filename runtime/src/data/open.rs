@@ -112,7 +112,7 @@ impl Opened {
     }
 }
 
-/// Opens a dataset; without a path, MNIST is the copy that comes with the crate, and Fashion-MNIST that of Debian's package.
+/// Opens a dataset; without a path, MNIST is the copy that the feature `mnist` compiles in, and Fashion-MNIST that of Debian's package.
 /// Where a folder holds no dataset itself, the folders below it are looked into. A dataset in one piece is split by `seed`: a
 /// fifth of each class becomes the test set.
 ///

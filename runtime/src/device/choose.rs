@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::engine;
+use crate::wording::{counted, did_you_mean};
 use dfdx::prelude::*;
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +23,7 @@ pub enum DeviceChoice {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
     /// The text names no device.
-    #[error("unknown device `{0}`; expected auto, cpu, cuda or cuda:N (for example cuda:1)")]
+    #[error("unknown device `{0}`; expected auto, cpu, cuda or cuda:N (for example cuda:1){hint}", hint = did_you_mean(.0, &["auto", "cpu", "cuda"]))]
     Unknown(String),
     /// The program was built without CUDA.
     #[error(
@@ -31,7 +32,9 @@ pub enum DeviceError {
     )]
     NotCompiled(DeviceChoice),
     /// CUDA is compiled in, but the device does not answer.
-    #[error("{device} does not answer: {problem}; check `nvidia-smi`, or use --device cpu")]
+    #[error(
+        "{device} does not answer: {problem}; `nvidia-smi` lists the devices that there are, and --device cpu needs none"
+    )]
     Absent {
         /// The device.
         device: DeviceChoice,
@@ -101,9 +104,12 @@ impl DeviceChoice {
 #[cfg(feature = "cuda")]
 fn cuda<T: OnDevice>(number: usize, seed: u64, task: T) -> Result<T::Output, (T, DeviceError)> {
     let device = DeviceChoice::Cuda(number);
-    match Cuda::try_build(number, seed) {
+    let built = super::cuda::answers(number)
+        .and_then(|()| Cuda::try_build(number, seed).map_err(|error| format!("{error:?}")))
+        .and_then(|cuda| super::cuda::works(&cuda).map(|()| cuda));
+    match built {
         Ok(cuda) => Ok(task.run(cuda, device)),
-        Err(error) => Err((task, DeviceError::Absent { device, problem: format!("{error:?}") })),
+        Err(problem) => Err((task, DeviceError::Absent { device, problem })),
     }
 }
 
@@ -136,7 +142,7 @@ impl OnDevice for Probe {
 pub fn available() -> Vec<DeviceInfo> {
     let cpu = DeviceInfo {
         name: "cpu".into(),
-        description: format!("{} threads, {} kernels", engine::threads(), engine::Isa::detect().name()),
+        description: format!("{}, {} kernels", counted(engine::threads(), "thread"), engine::Isa::detect().name()),
         problem: None,
     };
     let cuda = DeviceInfo {

@@ -1,35 +1,74 @@
 //! CUDA runs on `portable`: the model code is the same on both devices.
+//!
+//! cudarc 0.9, which dfdx 0.13 is bound to, unwraps what a driver answers when a device is made: without a GPU, or with another
+//! number than there are, it panics. So the driver is asked before ([`answers`]). What comes later can panic, too: dfdx compiles two
+//! of its kernels when they are first used, from headers where they were when the program was built. [`works`] finds that out.
 
 use crate::backend::Backend;
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass, State};
 use crate::portable;
+use cudarc::driver::result::{self, DriverError};
+use cudarc::driver::sys::CUresult;
 use dfdx::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Whether the driver is there and has a device of this number, and what it says if not.
+pub fn answers(number: usize) -> Result<(), String> {
+    ask(number).map_err(|error| match error.error_string() {
+        Ok(text) => text.to_string_lossy().into_owned(),
+        // Not `{error:?}`, which unwraps what has just failed.
+        Err(_) => format!("the driver's error {}", error.0 as u32),
+    })
+}
+
+fn ask(number: usize) -> Result<(), DriverError> {
+    result::init()?;
+    let number = i32::try_from(number).map_err(|_| DriverError(CUresult::CUDA_ERROR_INVALID_DEVICE))?;
+    result::device::get(number).map(drop)
+}
+
+/// Whether kernels run on a device, those included that are compiled when they are first used.
+pub fn works(device: &Cuda) -> Result<(), String> {
+    let sum = || -> Result<f32, CudaError> {
+        let x: Tensor<(usize, usize), f32, Cuda> = device.try_tensor_from_vec(vec![1.0, 2.0, 3.0, 4.0], (2, 2))?;
+        let joined = (x.clone(), x).try_concat_along(Axis::<0>)?.try_permute::<_, Axes2<1, 0>>()?;
+        Ok(joined.try_contiguous()?.try_reshape_like(&(8,))?.try_sum::<Rank0, _>()?.as_vec()[0])
+    };
+    match catch_unwind(AssertUnwindSafe(sum)) {
+        Ok(Ok(20.0)) => Ok(()),
+        Ok(Ok(sum)) => Err(format!("it adds up to {sum} what is 20")),
+        Ok(Err(error)) => Err(format!("{error:?}")),
+        Err(_) => Err("a kernel could not be loaded or compiled: the CUDA toolkit and the folder in which this program was built \
+                       have to be where they were then"
+            .into()),
+    }
+}
 
 impl Backend<f32> for Cuda {
     fn run<T: NetTape<f32, Self>>(
         graph: &'static Graph,
-        _: &State,
+        state: &State,
         part: &Part,
         params: Vec<Map<f32, Self>>,
         inputs: Vec<Map<f32, Self>>,
         tape: T,
         pass: Pass,
     ) -> Result<Outcome<f32, Self, T>, Self::Err> {
-        portable::run(graph, part, params, inputs, tape, pass)
+        portable::run_with(graph, Some(&state.kept.get()), part, params, inputs, tape, pass)
     }
 }
 
 impl Backend<f64> for Cuda {
     fn run<T: NetTape<f64, Self>>(
         graph: &'static Graph,
-        _: &State,
+        state: &State,
         part: &Part,
         params: Vec<Map<f64, Self>>,
         inputs: Vec<Map<f64, Self>>,
         tape: T,
         pass: Pass,
     ) -> Result<Outcome<f64, Self, T>, Self::Err> {
-        portable::run(graph, part, params, inputs, tape, pass)
+        portable::run_with(graph, Some(&state.kept.get()), part, params, inputs, tape, pass)
     }
 }

@@ -19,7 +19,7 @@ impl Kind {
     pub(super) const ALL: [Kind; 7] =
         [Kind::Conv, Kind::Pool, Kind::Norm, Kind::Activation, Kind::Linear, Kind::Merge, Kind::Other];
 
-    /// Of an operation.
+    /// The label of an operation.
     pub(super) fn of(op: &Op) -> Self {
         match op {
             Op::Conv(_) | Op::ConvTranspose(_) => Kind::Conv,

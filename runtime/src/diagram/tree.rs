@@ -9,6 +9,7 @@ use super::draft::{Draft, Module, fuse, grow, resolve};
 use super::label::{self, Kind};
 use super::text::amount;
 use crate::graph::{Graph, Node, Op, Shape, grouped};
+use crate::wording::noun;
 use std::collections::BTreeSet;
 
 /// Everything that is drawn.
@@ -193,7 +194,12 @@ impl Source<'_> {
             range: (times > 1 && differ).then(|| label::range(&shapes)),
             times,
             children: Vec::new(),
-            detail: format!("{full}{count}: {} parameters, {} MACs", grouped(params), grouped(macs)),
+            detail: format!(
+                "{full}{count}: {} {}, {} MACs",
+                grouped(params),
+                noun(params as usize, "parameter"),
+                grouped(macs)
+            ),
             auxiliary: from < to && nodes().all(|node| node.auxiliary),
         }
     }
@@ -201,7 +207,7 @@ impl Source<'_> {
 
 fn subtitle(graph: &Graph) -> String {
     let (params, macs) = (graph.param_count() as u64, graph.mac_count());
-    let mut text = format!("{} parameters · {} MACs", amount(params), amount(macs));
+    let mut text = format!("{} {} · {} MACs", amount(params), noun(params as usize, "parameter"), amount(macs));
     if let (Some(input), Some(output)) = (graph.nodes.first(), graph.nodes.get(graph.output)) {
         text += &format!(" · {} → {}", input.shape, output.shape);
     }
@@ -211,7 +217,7 @@ fn subtitle(graph: &Graph) -> String {
 fn detail(node: &Node) -> String {
     let mut text = format!("{}: {} {}", node.name, label::label(node), node.shape);
     if node.params > 0 {
-        text += &format!(", {} parameters", grouped(node.params as u64));
+        text += &format!(", {} {}", grouped(node.params as u64), noun(node.params, "parameter"));
     }
     if node.macs > 0 {
         text += &format!(", {} MACs", grouped(node.macs));

@@ -295,9 +295,10 @@ fn backward(
     Ok(())
 }
 
-/// The new running statistics of one normalisation: PyTorch's rule, with the unbiased variance.
+/// The new running statistics of one normalisation: PyTorch's rule, with the unbiased variance. The old ones, where there was
+/// one value for each channel, which says nothing about a variance.
 fn fold(statistics: &Statistics, memory: &[f32]) -> [(usize, Vec<f32>); 2] {
-    let momentum = statistics.momentum as f32;
+    let momentum = if statistics.count > 1 { statistics.momentum as f32 } else { 0.0 };
     let unbiased = statistics.count as f32 / statistics.count.saturating_sub(1).max(1) as f32;
     let new = |param: usize, old: &Range<usize>, batch: &Range<usize>, factor: f32| {
         let pairs = memory[old.clone()].iter().zip(&memory[batch.clone()]);

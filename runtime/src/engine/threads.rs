@@ -5,12 +5,12 @@
 //! step, which costs a fraction of one. The work of a step is shared out by fixed rules from the shapes alone, so that
 //! results do not depend on the number of threads.
 
-use super::kernels::{Crew, FlushDenormals, pause};
+use super::kernels::{Crew, FlushDenormals, Patience};
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Workers that run the same function at the same time.
 pub struct Team {
@@ -61,11 +61,12 @@ impl Team {
     /// Runs `body` on every worker, of which the caller is one, and waits for all of them. A panic in one ends the others at
     /// their next barrier and goes on in the caller.
     pub(super) fn run(&self, body: impl Fn(&Worker<'_>) + Sync) {
-        let barrier = Barrier::new(self.size());
+        let barrier = Barrier::new(self.size(), self.crew.crowded);
         let panics = self.crew.run(&|index| {
             let worker = Worker { index, barrier: &barrier };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&worker))) {
                 barrier.broken.store(true, Ordering::SeqCst);
+                barrier.wake();
                 resume_unwind(panic);
             }
         });
@@ -77,7 +78,7 @@ impl Team {
 
     /// Runs `body` on the caller alone: for what is done before the others are awake.
     pub(super) fn run_alone(body: impl Fn(&Worker<'_>)) {
-        let barrier = Barrier::new(1);
+        let barrier = Barrier::new(1, false);
         let _flush = FlushDenormals::start();
         body(&Worker { index: 0, barrier: &barrier });
     }
@@ -109,17 +110,23 @@ impl Worker<'_> {
 
 struct BrokenBarrier;
 
+/// Where workers wait for each other: they spin, then yield, then sleep.
 struct Barrier {
     size: usize,
+    crowded: bool,
     arrived: AtomicUsize,
     round: AtomicUsize,
     broken: AtomicBool,
+    sleepers: AtomicUsize,
+    bed: Mutex<()>,
+    alarm: Condvar,
 }
 
 impl Barrier {
-    fn new(size: usize) -> Self {
+    fn new(size: usize, crowded: bool) -> Self {
         let zero = || AtomicUsize::new(0);
-        Barrier { size, arrived: zero(), round: zero(), broken: AtomicBool::new(false) }
+        let (broken, bed, alarm) = (AtomicBool::new(false), Mutex::new(()), Condvar::new());
+        Barrier { size, crowded, arrived: zero(), round: zero(), broken, sleepers: zero(), bed, alarm }
     }
 
     fn wait(&self) {
@@ -129,16 +136,42 @@ impl Barrier {
         let round = self.round.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.store(0, Ordering::Release);
-            self.round.store(round + 1, Ordering::Release);
+            // In one order with the counts of sleepers: whoever has not seen the new round is seen here.
+            self.round.store(round + 1, Ordering::SeqCst);
+            if self.sleepers.load(Ordering::SeqCst) > 0 {
+                self.wake();
+            }
             return;
         }
-        let mut spins = 0;
-        while self.round.load(Ordering::Acquire) == round {
-            if self.broken.load(Ordering::Relaxed) {
-                resume_unwind(Box::new(BrokenBarrier));
+        let mut patience = Patience::new(self.crowded);
+        while self.holds(round) {
+            if !patience.turn() {
+                self.sleep(round);
             }
-            pause(&mut spins);
         }
+        if self.broken.load(Ordering::SeqCst) && self.round.load(Ordering::SeqCst) == round {
+            resume_unwind(Box::new(BrokenBarrier));
+        }
+    }
+
+    /// Whether those who came in `round` still have to wait.
+    fn holds(&self, round: usize) -> bool {
+        self.round.load(Ordering::SeqCst) == round && !self.broken.load(Ordering::SeqCst)
+    }
+
+    fn sleep(&self, round: usize) {
+        let mut bed = lock(&self.bed);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while self.holds(round) {
+            bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Sleepers look again. They either are asleep, or hold the bed's lock and have not looked yet.
+    fn wake(&self) {
+        drop(lock(&self.bed));
+        self.alarm.notify_all();
     }
 }
 
@@ -165,6 +198,40 @@ mod tests {
             });
             assert!(done.iter().all(|n| n.load(Ordering::SeqCst) == 100));
         }
+    }
+
+    #[test]
+    fn whoever_waits_long_sleeps_and_is_woken() {
+        for threads in [2, 3, 16] {
+            let team = Team::new(threads).unwrap();
+            let done = AtomicUsize::new(0);
+            team.run(|worker| {
+                for round in 0..8 {
+                    if worker.index == round % threads {
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        done.fetch_add(1, Ordering::SeqCst);
+                    }
+                    worker.wait();
+                    assert_eq!(done.load(Ordering::SeqCst), round + 1);
+                    worker.wait();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_wakes_those_who_sleep() {
+        let team = Team::new(4).unwrap();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            team.run(|worker| {
+                if worker.index == 2 {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                    panic!("too late");
+                }
+                worker.wait();
+            });
+        }));
+        assert_eq!(result.unwrap_err().downcast_ref::<&str>(), Some(&"too late"));
     }
 
     #[test]

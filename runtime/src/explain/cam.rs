@@ -5,7 +5,7 @@ use super::{ExplainError, Given, Subject, Unit, Volume};
 use crate::graph::{Part, Shape};
 
 /// The channels of a layer, each weighted by the mean gradient of the unit at it, added up and rectified: `[1, H, W]` of the
-/// layer. [`Volume::resized`] brings it to the picture's size.
+/// layer. [`super::grid::Grid::spread`] brings it to the picture's size.
 ///
 /// # Errors
 /// [`ExplainError::Method`] when the layer gives no feature map, or the unit is not computed from it; when the picture is not

@@ -1,6 +1,7 @@
 //! Which channel stands for what: network dissection (Bau et al., 2017) with concepts that the user brings, as pictures in which
 //! something is marked, or simply as pictures of it.
 
+use super::grid::Grid;
 use super::saliency::positive;
 use super::{ExplainError, Progress, Subject, Volume};
 use crate::graph::{Graph, Shape};
@@ -55,7 +56,6 @@ pub fn dissect(
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Score>>, ExplainError> {
     let graph = subject.graph();
-    let input = graph.input().chw();
     check(graph, concepts)?;
     let marked: Vec<(usize, &Marked)> =
         concepts.iter().enumerate().flat_map(|(i, concept)| concept.pictures.iter().map(move |m| (i, m))).collect();
@@ -65,14 +65,15 @@ pub fn dissect(
         activations.extend(subject.values(&[(0, &pixels)], &[layer])?.remove(0));
         progress(activations.len() / graph.nodes[layer].shape.len(), marked.len());
     }
-    let shape @ [channels, height, width] = graph.nodes[layer].shape.chw();
+    let [channels, height, width] = graph.nodes[layer].shape.chw();
     let plane = height * width;
     let of = |picture: usize, c: usize| &activations[(picture * channels + c) * plane..][..plane];
+    let grid = Grid::new(graph, layer);
     let is_map = matches!(graph.nodes[layer].shape, Shape::Map(_)) && plane > 1;
     let channel = |c: usize| {
         let peaks: Vec<f32> =
             (0..marked.len()).map(|i| of(i, c).iter().copied().fold(f32::NEG_INFINITY, f32::max)).collect();
-        let overlap = if is_map { overlaps(concepts.len(), &marked, input, shape, &|i| of(i, c)) } else { Vec::new() };
+        let overlap = if is_map { overlaps(concepts.len(), &marked, &grid, &|i| of(i, c)) } else { Vec::new() };
         let score = |concept: usize| {
             let split = |own: bool| {
                 let is = |(i, (of, _)): (usize, &(usize, &Marked))| ((*of == concept) == own).then(|| peaks[i]);
@@ -113,8 +114,7 @@ fn check(graph: &Graph, concepts: &[Concept]) -> Result<(), ExplainError> {
 fn overlaps<'a>(
     concepts: usize,
     marked: &[(usize, &Marked)],
-    [_, height, width]: [usize; 3],
-    [_, h, w]: [usize; 3],
+    grid: &Grid,
     of: &dyn Fn(usize) -> &'a [f32],
 ) -> Vec<Option<f64>> {
     let mut all: Vec<f32> = (0..marked.len()).flat_map(|i| of(i).iter().copied()).collect();
@@ -122,12 +122,13 @@ fn overlaps<'a>(
     let threshold = *all.select_nth_unstable_by(at, f32::total_cmp).1;
     // Of many equal values all count or, where these are a silent channel's zeros, none.
     let silent = all.iter().copied().fold(f32::INFINITY, f32::min);
+    let [h, w] = [0, 1].map(|d| grid.centres[d].len());
     let (mut both, mut either) = (vec![0_u64; concepts], vec![0_u64; concepts]);
     let mut any = vec![false; concepts];
     for (i, (own, Marked { mask, .. })) in marked.iter().enumerate() {
         let Some(mask) = mask else { continue };
         any[*own] = true;
-        let large = Volume::new([1, h, w], of(i).to_vec()).resized([height, width]);
+        let large = grid.spread(&Volume::new([1, h, w], of(i).to_vec()));
         let strong = |pixel: usize| large.values[pixel] >= threshold && large.values[pixel] > silent;
         let (mut hits, mut of_own, mut of_mask) = (0, 0, 0);
         for (pixel, inside) in mask.iter().enumerate() {

@@ -17,7 +17,7 @@ pub struct Invert {
     pub l2: f32,
     /// Weight of the penalty on the mean square of differences between neighbours.
     pub tv: f32,
-    /// Of the noise that it begins with.
+    /// Random seed of the noise that it begins with.
     pub seed: u64,
 }
 

@@ -26,7 +26,7 @@ pub struct Maximise {
     pub blur_every: usize,
     /// By how many pixels it moves, at most, each way.
     pub jitter: usize,
-    /// Of all that is random.
+    /// Random seed of the noise and the jitter.
     pub seed: u64,
 }
 

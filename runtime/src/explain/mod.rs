@@ -14,6 +14,7 @@ pub mod cam;
 pub mod concepts;
 mod descent;
 pub mod field;
+pub mod grid;
 pub mod invariance;
 pub mod invert;
 pub mod kernel;

@@ -29,7 +29,7 @@ pub struct Neighbour {
 }
 
 impl Index {
-    /// Of the values of a layer for all pictures, as Krizhevsky et al. (2012, section 6.1) compare them. Node 0, the input, compares
+    /// An index of the values of a layer for all pictures, as Krizhevsky et al. (2012, section 6.1) compare them. Node 0, the input, compares
     /// pixels.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 pub struct Tcav {
     /// Probes of the concept, and as many of chance.
     pub repeats: usize,
-    /// Of the random draws.
+    /// Random seed of the draws.
     pub seed: u64,
 }
 

@@ -30,7 +30,7 @@ pub struct SmoothGrad {
     pub samples: usize,
     /// Standard deviation of the noise, as a share of the picture's range (the paper recommends 0.1 to 0.2).
     pub noise: f32,
-    /// Of the random numbers.
+    /// Random seed of the noise.
     pub seed: u64,
 }
 

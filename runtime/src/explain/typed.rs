@@ -3,6 +3,7 @@
 //! Each is a line or two around the function of the same name, which says what it computes and what can go wrong.
 
 use super::backprop::{Rule, reconstruct};
+use super::grid::Grid;
 use super::invert::{Invert, Inverted};
 use super::maximise::{Maximise, Maximised};
 use super::occlusion::Occlusion;
@@ -142,8 +143,8 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         picture: &Picture<Self, D>,
     ) -> Result<Heat<Self, D>, ExplainError> {
         asked(self, of, channel, Place::Everywhere, picture, |lens, unit, picture| {
-            let [_, height, width] = Self::GRAPH.input().chw();
-            Ok(cam::grad_cam(lens, layer.tap().node(), unit, picture)?.resized([height, width]))
+            let node = layer.tap().node();
+            Ok(Grid::new(Self::GRAPH, node).spread(&cam::grad_cam(lens, node, unit, picture)?))
         })
     }
 

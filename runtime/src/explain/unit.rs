@@ -98,8 +98,7 @@ pub fn layer(graph: &Graph, name: &str) -> Result<usize, ExplainError> {
         return Ok(id);
     }
     let layers: Vec<&'static str> = layers(graph).map(|(_, node)| node.name).collect();
-    let similar = layers.iter().map(|layer| (strsim::jaro_winkler(layer, name), *layer));
-    let hint = similar.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, layer)| layer);
+    let hint = crate::wording::nearest(name, &layers);
     Err(ExplainError::Layer { network: graph.name, name: name.into(), hint, layers })
 }
 

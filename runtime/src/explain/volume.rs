@@ -82,12 +82,17 @@ impl Volume {
         Volume { shape: [1, self.shape[1], self.shape[2]], values: (0..len).map(sum).collect() }
     }
 
-    /// In another size, by bilinear interpolation as PyTorch's (`align_corners = False`).
+    /// In another size, by bilinear interpolation as PyTorch's (`align_corners = False`). A feature map is brought to the picture's
+    /// size by [`super::grid::Grid::spread`], which knows where its cells lie.
     pub fn resized(&self, [height, width]: [usize; 2]) -> Volume {
-        let [channels, h, w] = self.shape;
-        let [rows, columns] = [between(h, height), between(w, width)];
-        let mut values = Vec::with_capacity(channels * height * width);
-        for c in 0..channels {
+        let [_, h, w] = self.shape;
+        self.between([between(h, height), between(w, width)])
+    }
+
+    /// Another volume, each of whose rows and columns lies between two of this one, so far from the first.
+    pub(super) fn between(&self, [rows, columns]: [Vec<(usize, usize, f32)>; 2]) -> Volume {
+        let mut values = Vec::with_capacity(self.shape[0] * rows.len() * columns.len());
+        for c in 0..self.shape[0] {
             for (top, bottom, down) in &rows {
                 for (left, right, along) in &columns {
                     let line = |y: usize| self.at(c, y, *left) * (1.0 - along) + self.at(c, y, *right) * along;
@@ -95,7 +100,7 @@ impl Volume {
                 }
             }
         }
-        Volume { shape: [channels, height, width], values }
+        Volume { shape: [self.shape[0], rows.len(), columns.len()], values }
     }
 
     /// How alike two volumes are: Pearson's correlation, 0 if one of them is constant.

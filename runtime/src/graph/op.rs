@@ -58,7 +58,8 @@ pub enum Op {
         bias: bool,
     },
     /// Batch normalisation over `N, H, W` (Ioffe and Szegedy, 2015). Parameters: weight, bias, running_mean,
-    /// running_var, each `[C]`.
+    /// running_var, each `[C]`. In training it needs two values for each channel: of one, it makes the bias, and keeps its
+    /// running statistics.
     BatchNorm {
         /// Added to the variance.
         eps: f64,

@@ -1,6 +1,7 @@
 //! The table of a network: layers, shapes, parameters, MACs, receptive field.
 
 use super::{Graph, Op};
+use crate::wording::{counted, noun};
 use std::fmt;
 
 /// Prints a [`Graph`] as a table. Made by [`Graph::summary`].
@@ -73,9 +74,10 @@ impl fmt::Display for Summary<'_> {
         let ([h, w], [down, across]) = (graph.receptive_field(), graph.jump());
         writeln!(
             f,
-            "{}: {} parameters, {} MACs, receptive field {h}x{w} every {down}x{across} pixels",
+            "{}: {} {}, {} MACs, receptive field {h}x{w} every {down}x{across} pixels",
             graph.name,
             grouped(graph.param_count() as u64),
+            noun(graph.param_count(), "parameter"),
             grouped(graph.mac_count())
         )?;
         let auxiliary: usize = graph.nodes.iter().filter(|node| node.auxiliary).map(|node| node.params).sum();
@@ -86,8 +88,8 @@ impl fmt::Display for Summary<'_> {
         }
         write!(
             f,
-            "activations of {batch} {}: {} at most at once, {} if all are kept for a backward pass",
-            if batch == 1 { "picture" } else { "pictures" },
+            "activations of {}: {} at most at once, {} if all are kept for a backward pass",
+            counted(batch, "picture"),
             bytes(batch * graph.peak_activations),
             bytes(batch * graph.activation_count())
         )

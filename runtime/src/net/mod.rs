@@ -5,17 +5,19 @@
 //! dimensions ([`Map`]), because the macro has already checked them. dfdx's `reshape_like` gives a tensor another shape
 //! under the same identity, so gradients still arrive at the typed tensors.
 
+mod kept;
 mod params;
 mod stages;
 mod tap;
 
-pub use params::{NamedTensor, first_nan, named_shapes, named_tensors, params, set_named_tensors, set_params};
+pub use params::{NamedTensor, named_shapes, named_tensors, params, set_named_tensors, set_params};
 pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
 
 use crate::backend::Backend;
 use crate::engine;
 use crate::graph::{Graph, Part};
 use dfdx::prelude::*;
+use kept::Slot;
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
 use stages::Stages;
@@ -40,6 +42,8 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
     type Input: Features;
     /// Shape of one image's output.
     type Output: Features;
+    /// The tree of its taps, which `taps()` gives: a field for each layer, under the layer's name.
+    type Taps: Copy;
 
     /// Its nodes, parameters and costs.
     const GRAPH: &'static Graph;
@@ -68,12 +72,17 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
 
 /// What executors keep between calls. A clone starts empty.
 #[derive(Default)]
-pub struct State(pub(crate) engine::Cache);
+pub struct State {
+    /// Plans and memory of the engine.
+    pub(crate) engine: engine::Cache,
+    /// What another executor keeps.
+    pub(crate) kept: Slot,
+}
 
 impl State {
     /// The same plans and memory, for a call that holds the network mutably.
     fn share(&self) -> Self {
-        State(self.0.clone())
+        State { engine: self.engine.clone(), kept: self.kept.clone() }
     }
 }
 

@@ -79,12 +79,6 @@ pub fn named_tensors<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N)
     shared(net).into_iter().map(copy).collect()
 }
 
-/// The name of the first tensor of a module that holds a value that is not a number.
-pub fn first_nan<N: TensorCollection<E, D>, E: Real, D: Device<E>>(net: &N) -> Option<String> {
-    let has_nan = |shared: &Shared<E, D>| shared.tensor.as_vec().iter().any(|x| x.is_nan());
-    shared(net).into_iter().find(has_nan).map(|shared| shared.name)
-}
-
 /// Name and shape of all tensors of a module.
 pub fn named_shapes<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<(String, Vec<usize>)> {
     shared(net).into_iter().map(|Shared { name, shape, .. }| (name, shape)).collect()

@@ -21,7 +21,7 @@ pub struct Ema<N, D> {
 }
 
 impl<N: TensorCollection<f32, D>, D: Backend<f32>> Ema<N, D> {
-    /// Of networks like this one. The first updates decay faster, so that the beginning is soon forgotten: by
+    /// An average of networks like this one. The first updates decay faster, so that the beginning is soon forgotten: by
     /// `(1 + n) / (10 + n)` where that is less than `decay`.
     pub fn new(net: &N, decay: f64) -> Self {
         let names = named_shapes(net);

@@ -1,5 +1,6 @@
 //! The formulas of the optimisers, as PyTorch has them, on plain numbers.
 
+use crate::wording::did_you_mean;
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,7 +41,7 @@ pub enum Method {
 
 /// A text that names no method.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no optimizer is called `{0}`; there are sgd, adam, adamw and rmsprop")]
+#[error("no optimizer is called `{0}`; there are {names}{hint}", names = Method::NAMES.join(", "), hint = did_you_mean(.0, &Method::NAMES))]
 pub struct UnknownMethod(String);
 
 impl FromStr for Method {
@@ -71,6 +72,9 @@ impl fmt::Display for Method {
 }
 
 impl Method {
+    /// The names of all methods.
+    pub const NAMES: [&'static str; 4] = ["sgd", "adam", "adamw", "rmsprop"];
+
     /// Names of what is remembered for each number of a parameter.
     pub(super) fn slots(&self) -> &'static [&'static str] {
         match self {

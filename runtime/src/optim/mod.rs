@@ -127,7 +127,7 @@ pub enum RestoreError {
 pub struct Optimizer<N, D> {
     method: Method,
     steps: u64,
-    /// Of all tensors of the network, in the order of a walk; buffers have no slots.
+    /// The state of all tensors of the network, in the order of a walk; buffers have no slots.
     params: Vec<Known>,
     network: PhantomData<fn(&mut N, D)>,
 }

@@ -1,6 +1,6 @@
 //! Convolution: choose the rows that each tap of the kernel sees, then multiply matrices.
 
-use super::rows::{choose, window};
+use super::rows::{Choice, Rows, choose, window};
 use super::{Context, Flat};
 use crate::graph::{Conv, ConvTranspose};
 use crate::net::{NetTape, Real};
@@ -14,18 +14,30 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         let groups = if conv.links.is_some() { 1 } else { conv.groups };
         let (group_ins, group_outs) = (self.input[0] / groups, outs / groups);
         let taps = group_ins * conv.kernel[0] * conv.kernel[1];
-        let (weight, weight_tape) = self.weight::<T>(conv, outs, taps)?.split_tape();
+        // Of each group the pixels that its taps see, and its kernels; or the places of the table's weights.
+        let seen = |group: usize| self.seen(conv, group * group_ins..(group + 1) * group_ins);
+        let kernels = |group: usize| (group * group_outs..(group + 1) * group_outs).map(Some).collect();
+        let chosen = self.chosen(x.device(), || {
+            let mut rows: Vec<_> = (0..groups).map(seen).collect();
+            match conv.links {
+                Some(links) => rows.push(linked(conv, links, outs, taps)),
+                None if groups > 1 => rows.extend((0..groups).map(kernels)),
+                None => {}
+            }
+            Choice { rows, ..Choice::default() }
+        })?;
+        let (seen, others) = chosen.rows.split_at(groups);
+        let links = others.first().filter(|_| conv.links.is_some());
+        let (weight, weight_tape) = self.weight::<T>(links, outs, taps)?.split_tape();
         let (x, tape) = x.split_tape();
         let mut tape = tape.merge(weight_tape);
         let mut parts: Option<Flat<E, D>> = None;
         for group in 0..groups {
-            let seen = self.seen(conv, group * group_ins..(group + 1) * group_ins);
             // `[taps * pixels, N]` is `[taps, pixels * N]`.
-            let columns = choose(x.clone().put_tape(tape), seen)?;
+            let columns = choose(x.clone().put_tape(tape), &seen[group])?;
             let (columns, rest) = columns.try_reshape_like(&(taps, height * width * batch))?.split_tape();
             let weight = weight.clone().put_tape(rest);
-            let rows = (group * group_outs..(group + 1) * group_outs).map(Some).collect();
-            let kernels = if groups == 1 { weight } else { choose(weight, rows)? };
+            let kernels = if groups == 1 { weight } else { choose(weight, &others[group])? };
             let (part, rest) = kernels.try_matmul(columns)?.split_tape();
             tape = rest;
             parts = Some(match parts {
@@ -47,24 +59,17 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.by_channel(y)
     }
 
-    /// The weight as a matrix `[out, taps]` of one group.
-    fn weight<T: NetTape<E, D>>(&self, conv: &Conv, outs: usize, taps: usize) -> Result<Flat<E, D, T>, D::Err> {
+    /// The weight as a matrix `[out, taps]` of one group; `links` are the places of those that a connection table has.
+    fn weight<T: NetTape<E, D>>(
+        &self,
+        links: Option<&Rows<D>>,
+        outs: usize,
+        taps: usize,
+    ) -> Result<Flat<E, D, T>, D::Err> {
         let weight = self.params[0].retaped::<T>();
-        let Some(links) = conv.links else { return weight.try_reshape_like(&(outs, taps)) };
-        // Zeros where the table has no link.
-        let area = conv.kernel[0] * conv.kernel[1];
-        let mut next = 0;
-        let mut index = vec![None; outs * taps];
-        for (out, ins) in links.iter().enumerate() {
-            for channel in *ins {
-                let start = out * taps + channel * area;
-                for (place, entry) in index[start..start + area].iter_mut().enumerate() {
-                    *entry = Some(next + place);
-                }
-                next += area;
-            }
-        }
-        choose(weight.try_reshape_like(&(next, 1))?, index)?.try_reshape_like(&(outs, taps))
+        let Some(links) = links else { return weight.try_reshape_like(&(outs, taps)) };
+        let len = weight.shape().0 * weight.shape().1 * weight.shape().2 * weight.shape().3;
+        choose(weight.try_reshape_like(&(len, 1))?, links)?.try_reshape_like(&(outs, taps))
     }
 
     /// For each tap (channel, ky, kx) of a group and each output pixel: the row of the input that it reads.
@@ -109,15 +114,22 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         let (x, tape) = x.split_tape();
         let mut tape = tape.merge(weight_tape);
         let mut parts: Option<Flat<E, D>> = None;
+        // Of each group its pixels and its kernels, and then what falls onto each output pixel, by tap.
+        let chosen = self.chosen(x.device(), || {
+            let channels = |group: usize| group * group_ins..(group + 1) * group_ins;
+            let pixels = |group: usize| channels(group).flat_map(|c| (c * area..(c + 1) * area).map(Some)).collect();
+            let groups = (0..conv.groups).flat_map(|group| [pixels(group), channels(group).map(Some).collect()]);
+            let fallen = self.fallen(conv, [group_outs, height, width]);
+            Choice { rows: groups.chain(fallen).collect(), ..Choice::default() }
+        })?;
+        let (groups, fallen) = chosen.rows.split_at(2 * conv.groups);
         for group in 0..conv.groups {
-            let channels = group * group_ins..(group + 1) * group_ins;
-            let rows = channels.clone().flat_map(|c| (c * area..(c + 1) * area).map(Some)).collect();
-            let (pixels, rest) = choose(x.clone().put_tape(tape), rows)?.split_tape();
-            let kernels = choose(weight.clone().put_tape(rest), channels.map(Some).collect())?;
+            let (pixels, rest) = choose(x.clone().put_tape(tape), &groups[2 * group])?.split_tape();
+            let kernels = choose(weight.clone().put_tape(rest), &groups[2 * group + 1])?;
             let kernels = kernels.try_permute::<_, Axes2<1, 0>>()?;
             let spread = kernels.try_matmul(pixels.try_reshape_like(&(group_ins, area * batch))?)?;
             let spread = spread.try_reshape_like(&(group_outs * kernel * area, batch))?;
-            let (part, rest) = self.gathered(conv, [group_outs, height, width], spread)?.split_tape();
+            let (part, rest) = gathered(fallen, group_outs * height * width, spread)?.split_tape();
             tape = rest;
             parts = Some(match parts {
                 None => part,
@@ -139,13 +151,9 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.by_channel(y)
     }
 
-    /// The output of a transposed convolution from `spread`, whose rows are (output channel, ky, kx, input y, input x).
-    fn gathered<T: NetTape<E, D>>(
-        &self,
-        conv: &ConvTranspose,
-        [outs, height, width]: [usize; 3],
-        spread: Flat<E, D, T>,
-    ) -> Result<Flat<E, D, T>, D::Err> {
+    /// For each tap of a transposed convolution, the row that falls onto each output element; rows are (output channel, ky, kx,
+    /// input y, input x).
+    fn fallen(&self, conv: &ConvTranspose, [outs, height, width]: [usize; 3]) -> Vec<Vec<Option<usize>>> {
         let [_, in_height, in_width] = self.input;
         // The input coordinate that reaches output `o` through tap `k`.
         let source = |dimension: usize, o: usize, k: usize, before: usize, input: usize| {
@@ -153,9 +161,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             let i = reach / conv.stride[dimension];
             (reach.is_multiple_of(conv.stride[dimension]) && i < input).then_some(i)
         };
-        let (spread, mut tape) = spread.split_tape();
-        let batch = spread.shape().1;
-        let mut sum: Flat<E, D> = spread.device().try_zeros_like(&(outs * height * width, batch))?;
+        let mut fallen = Vec::new();
         for ky in 0..conv.kernel[0] {
             for kx in 0..conv.kernel[1] {
                 let mut rows = Vec::with_capacity(outs * height * width);
@@ -169,10 +175,41 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
                         }
                     }
                 }
-                let (next, rest) = choose(spread.clone().put_tape(tape), rows)?.try_add(sum)?.split_tape();
-                (sum, tape) = (next, rest);
+                fallen.push(rows);
             }
         }
-        Ok(sum.put_tape(tape))
+        fallen
     }
+}
+
+/// The sum of what falls onto each of `len` output elements.
+fn gathered<E: Real, D: Device<E>, T: NetTape<E, D>>(
+    fallen: &[Rows<D>],
+    len: usize,
+    spread: Flat<E, D, T>,
+) -> Result<Flat<E, D, T>, D::Err> {
+    let (spread, mut tape) = spread.split_tape();
+    let mut sum: Flat<E, D> = spread.device().try_zeros_like(&(len, spread.shape().1))?;
+    for rows in fallen {
+        let (next, rest) = choose(spread.clone().put_tape(tape), rows)?.try_add(sum)?.split_tape();
+        (sum, tape) = (next, rest);
+    }
+    Ok(sum.put_tape(tape))
+}
+
+/// The places `[out, taps]` of a connection table's weights, with zeros where it has no link.
+fn linked(conv: &Conv, links: &[&[usize]], outs: usize, taps: usize) -> Vec<Option<usize>> {
+    let area = conv.kernel[0] * conv.kernel[1];
+    let mut next = 0;
+    let mut index = vec![None; outs * taps];
+    for (out, ins) in links.iter().enumerate() {
+        for channel in *ins {
+            let start = out * taps + channel * area;
+            for (place, entry) in index[start..start + area].iter_mut().enumerate() {
+                *entry = Some(next + place);
+            }
+            next += area;
+        }
+    }
+    index
 }

@@ -16,6 +16,10 @@ use crate::graph::{Graph, Node, Op, Part};
 use crate::layers::dropout::keep;
 use crate::net::{Map, NetTape, Outcome, Pass, Real};
 use dfdx::prelude::*;
+use rows::{Choice, Chosen, choose};
+use std::rc::Rc;
+
+pub use rows::Lists;
 
 /// A batch of values `[features, N]`.
 type Flat<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
@@ -26,6 +30,22 @@ type Flat<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 /// When the device runs out of memory.
 pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
     graph: &'static Graph,
+    part: &Part,
+    params: Vec<Map<E, D>>,
+    inputs: Vec<Map<E, D>>,
+    tape: T,
+    pass: Pass,
+) -> Result<Outcome<E, D, T>, D::Err> {
+    run_with(graph, None, part, params, inputs, tape, pass)
+}
+
+/// The same, with the `lists` of this graph that earlier passes have left.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
+    graph: &'static Graph,
+    lists: Option<&Lists<D>>,
     part: &Part,
     params: Vec<Map<E, D>>,
     inputs: Vec<Map<E, D>>,
@@ -49,7 +69,7 @@ pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
         let x = value(node.inputs[0]).put_tape(tape);
         let own = &params[node.first_param..node.first_param + node.op.n_params()];
         let input = graph.nodes[node.inputs[0]].shape.chw();
-        let context = Context { node, id, input, params: own, pass };
+        let context = Context { node, id, input, params: own, pass, lists };
         let others = node.inputs.get(1..).unwrap_or_default();
         let others = others.iter().map(|other| (value(*other), *other == node.inputs[0]));
         let y = match node.op {
@@ -82,13 +102,14 @@ pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
 }
 
 /// What an operation knows beside its input.
-struct Context<'a, E: Dtype, D: Storage<E>> {
+struct Context<'a, E: Dtype, D: Storage<E> + Storage<usize>> {
     node: &'a Node,
     id: usize,
     /// `[C, H, W]` of the input.
     input: [usize; 3],
     params: &'a [Map<E, D>],
     pass: Pass,
+    lists: Option<&'a Lists<D>>,
 }
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {
@@ -119,6 +140,15 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             Op::Prelu { .. } => self.prelu(x),
             Op::Softmax => self.by_channel(self.by_channel_log_softmax(x)?.try_exp()?),
             Op::LogSoftmax => self.by_channel(self.by_channel_log_softmax(x)?),
+        }
+    }
+
+    /// What this node chooses: what is kept, or what `count` finds.
+    fn chosen(&self, device: &D, count: impl FnOnce() -> Choice) -> Result<Rc<Chosen<D>>, D::Err> {
+        let count = || Chosen::new(count(), device);
+        match self.lists {
+            Some(lists) => lists.of(self.id, count),
+            None => count().map(Rc::new),
         }
     }
 
@@ -173,8 +203,9 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     fn scale<T: NetTape<E, D>>(&self, x: Flat<E, D, T>, factors: Flat<E, D>) -> Result<Flat<E, D, T>, D::Err> {
         let area = self.input[1] * self.input[2];
         let (x, tape) = x.split_tape();
-        let spread = rows::choose(factors.put_tape(tape), (0..x.shape().0).map(|i| Some(i / area)).collect())?;
-        spread.try_mul(x)
+        let count = || Choice::one((0..x.shape().0).map(|i| Some(i / area)).collect());
+        let chosen = self.chosen(x.device(), count)?;
+        choose(factors.put_tape(tape), &chosen.rows[0])?.try_mul(x)
     }
 
     fn dropout<T: NetTape<E, D>>(&self, p: f64, channels: bool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {

@@ -1,6 +1,6 @@
 //! Batch, group and local response normalisation.
 
-use super::rows::choose;
+use super::rows::{Choice, choose};
 use super::{Context, Flat, number};
 use crate::graph::Affine;
 use crate::net::{Map, NetTape, Real};
@@ -33,8 +33,10 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.by_channel(scaled.try_add(self.spread::<T>(1, shape)?)?)
     }
 
-    /// PyTorch's rule for running statistics, with the unbiased variance of `count` elements.
+    /// PyTorch's rule for running statistics, with the unbiased variance of `count` elements. They stay as they are where that
+    /// is one, which says nothing about a variance.
     fn fold(&self, momentum: f64, mean: Vec<E>, var: Vec<E>, count: usize, running: &mut Vec<(usize, Vec<E>)>) {
+        let momentum = if count > 1 { momentum } else { 0.0 };
         let unbiased = number(count as f64 / count.saturating_sub(1).max(1) as f64);
         for (which, batch, factor) in [(2, mean, E::one()), (3, var, unbiased)] {
             let old = self.params[which].as_vec();
@@ -88,11 +90,13 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             let channel = |c: usize| (c + offset).checked_sub(size / 2).filter(|channel| *channel < channels);
             (0..channels * area).map(|i| channel(i / area).map(|c| c * area + i % area)).collect()
         };
+        let count = || Choice { rows: (0..size).map(shifted).collect(), ..Choice::default() };
+        let chosen = self.chosen(x.device(), count)?;
         let (squares, tape) = x.with_empty_tape().try_square()?.split_tape();
-        let mut sum = choose(squares.clone().put_tape(tape), shifted(0))?;
-        for offset in 1..size {
+        let mut sum = choose(squares.clone().put_tape(tape), &chosen.rows[0])?;
+        for rows in &chosen.rows[1..] {
             let (held, tape) = sum.split_tape();
-            sum = choose(squares.clone().put_tape(tape), shifted(offset))?.try_add(held)?;
+            sum = choose(squares.clone().put_tape(tape), rows)?.try_add(held)?;
         }
         let base = sum.try_mul(number::<E>(alpha / size as f64))?.try_add(number::<E>(k))?;
         x.try_mul(base.try_powf(-beta)?)

@@ -3,7 +3,7 @@
 //! Each tap of the window becomes a matrix of its own. A maximum is a running comparison of these, so that the first of
 //! several equal elements is chosen and takes the whole gradient, as in PyTorch; dfdx's own `max` gives it to all of them.
 
-use super::rows::{choose, window};
+use super::rows::{Choice, Chosen, choose, window};
 use super::{Context, Flat, number};
 use crate::graph::{AvgDivisor, Pool, PoolKind};
 use crate::net::{NetTape, Real};
@@ -14,12 +14,31 @@ type Windows = Vec<Vec<usize>>;
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {
     pub(super) fn pool<T: NetTape<E, D>>(&self, pool: &Pool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let chosen = self.chosen(x.device(), || match pool.kind {
+            PoolKind::Avg(divisor) => {
+                let windows = self.pool_windows(pool);
+                let areas = self.pool_areas(pool, divisor, &windows);
+                sums(&windows, areas)
+            }
+            _ => repeated(&self.pool_windows(pool)),
+        })?;
+        match pool.kind {
+            PoolKind::Avg(_) => average(&chosen, x),
+            _ => extremum(pool.kind, &chosen, x),
+        }
+    }
+
+    fn pool_windows(&self, pool: &Pool) -> Windows {
         let before = [pool.pad.top, pool.pad.left];
-        let windows = self.windows(|dimension, o, input| {
+        self.windows(|dimension, o, input| {
             let taps = window(o, pool.kernel[dimension], pool.stride[dimension], 1, before[dimension], input);
             taps.into_iter().flatten().collect()
-        });
-        let PoolKind::Avg(divisor) = pool.kind else { return extremum(pool.kind, &windows, x) };
+        })
+    }
+
+    /// What the sum of each window is divided by.
+    fn pool_areas(&self, pool: &Pool, divisor: AvgDivisor, windows: &Windows) -> Vec<f64> {
+        let before = [pool.pad.top, pool.pad.left];
         let [_, in_height, in_width] = self.input;
         let [_, height, width] = self.node.shape.chw();
         // How much of a window lies inside the padded input.
@@ -27,7 +46,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             let start = o * pool.stride[dimension];
             (start + pool.kernel[dimension]).min(input + before[dimension] + after) - start
         };
-        let areas: Vec<f64> = (0..windows.len())
+        (0..windows.len())
             .map(|i| match divisor {
                 AvgDivisor::WithoutPad => windows[i].len() as f64,
                 AvgDivisor::WithPad => {
@@ -35,24 +54,28 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
                     (padded(0, y, in_height, pool.pad.bottom) * padded(1, x, in_width, pool.pad.right)) as f64
                 }
             })
-            .collect();
-        average(&windows, &areas, x)
+            .collect()
     }
 
     pub(super) fn adaptive_avg_pool<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
         let [_, height, width] = self.node.shape.chw();
         let outputs = [height, width];
-        let windows = self.windows(|dimension, o, input| {
-            let output = outputs[dimension];
-            (o * input / output..((o + 1) * input).div_ceil(output)).collect()
-        });
-        let areas: Vec<f64> = windows.iter().map(|window| window.len() as f64).collect();
-        average(&windows, &areas, x)
+        let count = || {
+            let windows = self.windows(|dimension, o, input| {
+                let output = outputs[dimension];
+                (o * input / output..((o + 1) * input).div_ceil(output)).collect()
+            });
+            sums(&windows, windows.iter().map(|window| window.len() as f64).collect())
+        };
+        average(&*self.chosen(x.device(), count)?, x)
     }
 
     pub(super) fn subsample<T: NetTape<E, D>>(&self, size: usize, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
-        let windows = self.windows(|_, o, _| (o * size..(o + 1) * size).collect());
-        let sums = self.channels(average(&windows, &vec![1.0; windows.len()], x)?)?;
+        let count = || {
+            let windows = self.windows(|_, o, _| (o * size..(o + 1) * size).collect());
+            sums(&windows, vec![1.0; windows.len()])
+        };
+        let sums = self.channels(average(&*self.chosen(x.device(), count)?, x)?)?;
         let shape = *sums.shape();
         let y = sums.try_mul(self.spread::<T>(0, shape)?)?.try_add(self.spread::<T>(1, shape)?)?;
         self.by_channel(y)
@@ -65,12 +88,14 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         x: Flat<E, D, T>,
     ) -> Result<Flat<E, D, T>, D::Err> {
         let area = self.input[1] * self.input[2];
-        let windows: Windows = (0..self.node.shape.len())
-            .map(|i| (0..size).map(|tap| (i / area * size + tap) * area + i % area).collect())
-            .collect();
+        let window = |i: usize| (0..size).map(|tap| (i / area * size + tap) * area + i % area).collect();
+        let windows = || (0..self.node.shape.len()).map(window).collect::<Windows>();
         match kind {
-            PoolKind::Avg(_) => average(&windows, &vec![size as f64; windows.len()], x),
-            _ => extremum(kind, &windows, x),
+            PoolKind::Avg(_) => {
+                let count = || sums(&windows(), vec![size as f64; self.node.shape.len()]);
+                average(&*self.chosen(x.device(), count)?, x)
+            }
+            _ => extremum(kind, &*self.chosen(x.device(), || repeated(&windows()))?, x),
         }
     }
 
@@ -93,20 +118,31 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     }
 }
 
+/// A list for each tap of windows that are to be compared. One that is cut short repeats its first element, which changes nothing.
+fn repeated(windows: &Windows) -> Choice {
+    let tap = |k: usize| windows.iter().map(|window| window.get(k).or(window.first()).copied()).collect();
+    let taps = windows.iter().map(Vec::len).max().unwrap_or(0);
+    Choice { rows: (0..taps).map(tap).collect(), factors: Vec::new() }
+}
+
+/// A list for each tap of windows that are to be added up, and what the sums are divided by.
+fn sums(windows: &Windows, areas: Vec<f64>) -> Choice {
+    let tap = |k: usize| windows.iter().map(|window| window.get(k).copied()).collect();
+    let taps = windows.iter().map(Vec::len).max().unwrap_or(0);
+    Choice { rows: (0..taps).map(tap).collect(), factors: areas }
+}
+
 /// The largest or smallest of each window; a NaN wins.
 fn extremum<E: Real, D: Device<E>, T: NetTape<E, D>>(
     kind: PoolKind,
-    windows: &Windows,
+    taps: &Chosen<D>,
     x: Flat<E, D, T>,
 ) -> Result<Flat<E, D, T>, D::Err> {
-    // A window that is cut short repeats its first element, which changes nothing.
-    let tap = |k: usize| windows.iter().map(|window| window.get(k).or(window.first()).copied()).collect();
-    let taps = windows.iter().map(Vec::len).max().unwrap_or(0);
     let (x, tape) = x.split_tape();
-    let mut best = choose(x.clone().put_tape(tape), tap(0))?;
-    for k in 1..taps {
+    let mut best = choose(x.clone().put_tape(tape), &taps.rows[0])?;
+    for rows in &taps.rows[1..] {
         let (held, tape) = best.split_tape();
-        let next = choose(x.clone().put_tape(tape), tap(k))?;
+        let next = choose(x.clone().put_tape(tape), rows)?;
         let (next, tape) = next.split_tape();
         let beats = match kind {
             PoolKind::Max => next.try_gt(&held)?,
@@ -120,20 +156,17 @@ fn extremum<E: Real, D: Device<E>, T: NetTape<E, D>>(
 
 /// The sum of each window over its area.
 fn average<E: Real, D: Device<E>, T: NetTape<E, D>>(
-    windows: &Windows,
-    areas: &[f64],
+    taps: &Chosen<D>,
     x: Flat<E, D, T>,
 ) -> Result<Flat<E, D, T>, D::Err> {
-    let tap = |k: usize| windows.iter().map(|window| window.get(k).copied()).collect();
-    let taps = windows.iter().map(Vec::len).max().unwrap_or(0);
     let (x, tape) = x.split_tape();
-    let mut sum = choose(x.clone().put_tape(tape), tap(0))?;
-    for k in 1..taps {
+    let mut sum = choose(x.clone().put_tape(tape), &taps.rows[0])?;
+    for rows in &taps.rows[1..] {
         let (held, tape) = sum.split_tape();
-        let next = choose(x.clone().put_tape(tape), tap(k))?;
+        let next = choose(x.clone().put_tape(tape), rows)?;
         sum = next.try_add(held)?;
     }
-    let scales: Vec<E> = areas.iter().map(|area| number(1.0 / area.max(1.0))).collect();
+    let scales: Vec<E> = taps.factors.iter().map(|area| number(1.0 / area.max(1.0))).collect();
     let shape = *sum.shape();
     let scales = sum.device().try_tensor_from_vec(scales, (shape.0,))?;
     sum.try_mul(scales.try_broadcast_like::<_, Axis<1>>(&shape)?)

@@ -1,6 +1,6 @@
 //! Layers that move pixels, each a choice of rows.
 
-use super::rows::choose;
+use super::rows::{Choice, choose};
 use super::{Context, Flat, number};
 use crate::graph::Resample;
 use crate::net::{NetTape, Real};
@@ -8,6 +8,26 @@ use dfdx::prelude::*;
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {
     pub(super) fn resample<T: NetTape<E, D>>(&self, how: Resample, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let chosen = self.chosen(x.device(), || self.sources(how))?;
+        let (x, mut tape) = x.split_tape();
+        let (device, shape) = (x.device().clone(), (self.node.shape.len(), x.shape().1));
+        let (outside, weights) = chosen.factors.split_at(shape.0);
+        let column = |numbers: &[f64]| {
+            let numbers = numbers.iter().map(|x| number(*x)).collect::<Vec<E>>();
+            device.try_tensor_from_vec(numbers, (shape.0,))?.try_broadcast_like::<_, Axis<1>>(&shape)
+        };
+        let mut sum: Flat<E, D> = column(outside)?;
+        for (rows, weights) in chosen.rows.iter().zip(weights.chunks_exact(shape.0)) {
+            let term = choose(x.clone().put_tape(tape), rows)?.try_mul(column(weights)?)?;
+            let (next, rest) = term.try_add(sum)?.split_tape();
+            (sum, tape) = (next, rest);
+        }
+        Ok(sum.put_tape(tape))
+    }
+
+    /// For each tap, the row that each output element reads. The factors are what elements without taps are, and then the
+    /// weights of each tap.
+    fn sources(&self, how: Resample) -> Choice {
         let [_, in_height, in_width] = self.input;
         let [channels, height, width] = self.node.shape.chw();
         let (ys, xs) = (how.taps(0, in_height, height), how.taps(1, in_width, width));
@@ -21,21 +41,23 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
                 }
             }
         }
-        let (x, mut tape) = x.split_tape();
-        let (device, shape) = (x.device().clone(), (sources.len(), x.shape().1));
-        let outside = sources.iter().map(|taps| if taps.is_empty() { number(how.outside()) } else { E::zero() });
-        let outside = device.try_tensor_from_vec(outside.collect::<Vec<E>>(), (shape.0,))?;
-        let mut sum: Flat<E, D> = outside.try_broadcast_like::<_, Axis<1>>(&shape)?;
+        let mut choice = Choice::default();
+        choice.factors.extend(sources.iter().map(|taps| if taps.is_empty() { how.outside() } else { 0.0 }));
         for tap in 0..sources.iter().map(Vec::len).max().unwrap_or(0) {
-            let chosen = sources.iter().map(|taps| taps.get(tap).map(|(row, _)| *row)).collect();
-            let weights = sources.iter().map(|taps| taps.get(tap).map_or(E::zero(), |(_, weight)| number(*weight)));
-            let weights = device.try_tensor_from_vec(weights.collect::<Vec<E>>(), (shape.0,))?;
-            let term = choose(x.clone().put_tape(tape), chosen)?;
-            let term = term.try_mul(weights.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
-            let (next, rest) = term.try_add(sum)?.split_tape();
-            (sum, tape) = (next, rest);
+            choice.rows.push(sources.iter().map(|taps| taps.get(tap).map(|(row, _)| *row)).collect());
+            choice.factors.extend(sources.iter().map(|taps| taps.get(tap).map_or(0.0, |(_, weight)| *weight)));
         }
-        Ok(sum.put_tape(tape))
+        choice
+    }
+
+    /// One choice of rows, and nothing else.
+    fn picked<T: NetTape<E, D>>(
+        &self,
+        x: Flat<E, D, T>,
+        rows: impl FnOnce() -> Vec<Option<usize>>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let chosen = self.chosen(x.device(), || Choice::one(rows()))?;
+        choose(x, &chosen.rows[0])
     }
 
     pub(super) fn channel_pad<T: NetTape<E, D>>(
@@ -45,7 +67,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     ) -> Result<Flat<E, D, T>, D::Err> {
         let (area, features) = (self.input[1] * self.input[2], x.shape().0);
         let source = |i: usize| i.checked_sub(before * area).filter(|row| *row < features);
-        choose(x, (0..self.node.shape.len()).map(source).collect())
+        self.picked(x, || (0..self.node.shape.len()).map(source).collect())
     }
 
     pub(super) fn channel_shuffle<T: NetTape<E, D>>(
@@ -56,7 +78,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         let [channels, height, width] = self.input;
         let (area, size) = (height * width, channels / groups);
         let source = |c: usize| c % groups * size + c / groups;
-        choose(x, (0..channels * area).map(|i| Some(source(i / area) * area + i % area)).collect())
+        self.picked(x, || (0..channels * area).map(|i| Some(source(i / area) * area + i % area)).collect())
     }
 
     pub(super) fn pixel_shuffle<T: NetTape<E, D>>(
@@ -66,15 +88,17 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     ) -> Result<Flat<E, D, T>, D::Err> {
         let [_, in_height, in_width] = self.input;
         let [channels, height, width] = self.node.shape.chw();
-        let mut index = Vec::with_capacity(channels * height * width);
-        for c in 0..channels {
-            for y in 0..height {
-                for x in 0..width {
-                    let channel = (c * factor + y % factor) * factor + x % factor;
-                    index.push(Some((channel * in_height + y / factor) * in_width + x / factor));
+        self.picked(x, || {
+            let mut index = Vec::with_capacity(channels * height * width);
+            for c in 0..channels {
+                for y in 0..height {
+                    for x in 0..width {
+                        let channel = (c * factor + y % factor) * factor + x % factor;
+                        index.push(Some((channel * in_height + y / factor) * in_width + x / factor));
+                    }
                 }
             }
-        }
-        choose(x, index)
+            index
+        })
     }
 }

@@ -1,8 +1,10 @@
 //! What a method has found, ready to be shown: pictures, tables, curves and the numbers behind them; and the page that holds
 //! several.
 
-use super::chart::{Curve, chart, short};
-use super::style::{STYLE, escape};
+use super::chart::{Curve, chart};
+use super::paint::Scale;
+use super::style::{STYLE, escape, scrolled};
+use super::ticks::{Unit, short};
 use super::{ReportError, failed};
 use crate::atomic_file;
 use crate::explain::Volume;
@@ -46,6 +48,8 @@ pub struct Figure {
     pub image: RgbImage,
     /// Whether a row of pictures begins with it.
     pub first: bool,
+    /// What its colours stand for, where it is a map.
+    pub scale: Option<Scale>,
 }
 
 /// A table.
@@ -89,12 +93,20 @@ impl Finding {
 
     /// Adds a picture without numbers of its own.
     pub fn figure(&mut self, name: &str, caption: String, image: RgbImage) {
-        self.figures.push(Figure { name: name.into(), caption, image, first: self.figures.is_empty() });
+        let first = self.figures.is_empty();
+        self.figures.push(Figure { name: name.into(), caption, image, first, scale: None });
     }
 
     /// Adds a picture with which a row begins.
     pub fn first(&mut self, name: &str, caption: String, image: RgbImage) {
-        self.figures.push(Figure { name: name.into(), caption, image, first: true });
+        self.figures.push(Figure { name: name.into(), caption, image, first: true, scale: None });
+    }
+
+    /// Says what the colours of the last picture stand for: a bar with numbers is drawn below it.
+    pub fn scale(&mut self, scale: Scale) {
+        if let Some(figure) = self.figures.last_mut() {
+            figure.scale = Some(scale);
+        }
     }
 
     /// Writes each picture as `METHOD-NAME.png` and all numbers as `METHOD.npz`; gives the files.
@@ -129,43 +141,70 @@ impl Finding {
         for note in &self.notes {
             let _ = write!(html, "<p class=\"note\"><b>Note:</b> {}</p>", escape(note));
         }
+        html += "<div class=\"rows\">";
         for row in self.figures.chunk_by(|_, next| !next.first) {
-            html += "<div class=\"figures\">";
-            for Figure { caption, image, .. } in row {
-                let (uri, caption) = (STANDARD.encode(png(image)), escape(caption));
-                let _ = write!(
-                    html,
-                    "<figure><img src=\"data:image/png;base64,{uri}\" alt=\"{caption}\" width=\"{}\" height=\"{}\">\
-                     <figcaption>{caption}</figcaption></figure>",
-                    image.width(),
-                    image.height()
-                );
-            }
-            html += "</div>";
+            html += &format!("<div class=\"figures\">{}</div>", row.iter().map(Figure::html).collect::<String>());
         }
+        html += "</div>";
         for Chart { title, x_name, curves } in &self.charts {
             let curves: Vec<Curve<'_>> = curves
                 .iter()
                 .zip(CLASSES.iter().cycle())
                 .map(|((name, points), class)| Curve { name, class, points: points.clone() })
                 .collect();
-            let svg = chart(title, x_name, &curves, short);
+            let svg = chart(title, x_name, &curves, Unit::Plain);
             let _ = write!(html, "<h3>{}</h3>{svg}", escape(title));
         }
-        for Table { caption, head, rows } in &self.tables {
-            let _ = write!(html, "<table><caption>{}</caption><tr>", escape(caption));
-            head.iter().for_each(|name| html += &format!("<th scope=\"col\">{}</th>", escape(name)));
-            html += "</tr>";
-            for row in rows {
-                let cell = |(i, text): (usize, &String)| match i {
-                    0 => format!("<th scope=\"row\">{}</th>", escape(text)),
-                    _ => format!("<td>{}</td>", escape(text)),
-                };
-                html += &format!("<tr>{}</tr>", row.iter().enumerate().map(cell).collect::<String>());
-            }
-            html += "</table>";
-        }
+        self.tables.iter().for_each(|table| html += &table.html());
         html + "</section>"
+    }
+}
+
+impl Figure {
+    fn html(&self) -> String {
+        let (uri, caption) = (STANDARD.encode(png(&self.image)), escape(&self.caption));
+        format!(
+            "<figure><img src=\"data:image/png;base64,{uri}\" alt=\"{caption}\" width=\"{}\" height=\"{}\">\
+             <figcaption>{}{caption}</figcaption></figure>",
+            self.image.width(),
+            self.image.height(),
+            self.scale.as_ref().map_or_else(String::new, bar)
+        )
+    }
+}
+
+/// Colours of a bar, from end to end.
+const STOPS: usize = 9;
+
+/// A bar of a scale's colours between its numbers.
+fn bar(scale: &Scale) -> String {
+    let [low, high] = scale.ends();
+    let colour = |i: usize| {
+        let [r, g, b] = scale.colour(low + (high - low) * i as f32 / (STOPS - 1) as f32);
+        format!("#{r:02x}{g:02x}{b:02x}")
+    };
+    let stops: Vec<String> = (0..STOPS).map(colour).collect();
+    // A few outliers may lie beyond the ends.
+    let beyond = |sign: &str| if scale.largest > scale.most { format!("{sign} ") } else { String::new() };
+    let ends = [(low, beyond(if scale.signed { "≤" } else { "" })), (high, beyond("≥"))];
+    let [low, high] = ends.map(|(x, sign)| format!("{}{}", sign.trim_start(), short(f64::from(x))));
+    format!(
+        "<span class=\"bar\"><span>{low}</span><i style=\"background:linear-gradient(to right,{})\"></i><span>{high}</span></span>",
+        stops.join(",")
+    )
+}
+
+impl Table {
+    fn html(&self) -> String {
+        let head: String = self.head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+        let cell = |(i, text): (usize, &String)| match i {
+            0 => format!("<th scope=\"row\">{}</th>", escape(text)),
+            _ => format!("<td>{}</td>", escape(text)),
+        };
+        let row = |row: &Vec<String>| format!("<tr>{}</tr>", row.iter().enumerate().map(cell).collect::<String>());
+        let rows: String = self.rows.iter().map(row).collect();
+        let table = scrolled(&self.caption, &format!("<table><tr>{head}</tr>{rows}</table>"));
+        format!("<p class=\"tell\">{}</p>{table}", escape(&self.caption))
     }
 }
 
@@ -178,7 +217,7 @@ pub fn page(title: &str, lead: &str, findings: &[Finding]) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body>\
-         <a class=\"skip\" href=\"#findings\">Skip to the findings</a><main><h1>{title}</h1><p>{}</p>\
+         <a class=\"skip\" href=\"#findings\">Skip to the findings</a><main class=\"wide\"><h1>{title}</h1><p>{}</p>\
          <nav aria-label=\"Findings\"><ul>{links}</ul></nav><div id=\"findings\">{sections}</div></main></body></html>\n",
         escape(lead)
     )
@@ -213,6 +252,23 @@ mod tests {
         assert!(
             page.contains("&lt;b&gt;") && page.contains("alt=\"first &quot;map&quot;\"") && !page.contains("<b>\"")
         );
+    }
+
+    #[test]
+    fn maps_have_a_bar_with_the_numbers_of_their_colours() {
+        let map = Volume::new([1, 1, 2], vec![-0.25, 0.5]);
+        let mut finding = Finding::new("gradient", "", "");
+        finding.map("map", "red and blue".into(), Scale::signed(&map).paint(&map), &map);
+        assert!(!page("", "", std::slice::from_ref(&finding)).contains("class=\"bar\""));
+        finding.scale(Scale::signed(&map));
+        let html = page("", "", &[finding]);
+        let (_, bar) = html.split_once("<span class=\"bar\">").unwrap();
+        assert!(bar.starts_with("<span>-0.5</span>") && bar.contains("</i><span>0.5</span>"), "{bar}");
+        // From blue over white to red.
+        let [r, g, b] = Scale::signed(&map).colour(0.5);
+        assert!(bar.contains(&format!("#{r:02x}{g:02x}{b:02x}\"></i>")), "{bar}");
+        let clipped = Scale { signed: false, most: 1.0, largest: 3.0 };
+        assert!(super::bar(&clipped).contains("<span>0</span>") && super::bar(&clipped).contains("<span>≥ 1</span>"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod log;
 mod page;
 pub mod paint;
 mod style;
+mod ticks;
 
 pub use environment::environment;
 pub use events::TensorBoard;

@@ -1,12 +1,14 @@
 //! `report.html`: one page with everything about a run, that needs nothing beside it: no script, no font, no picture from
 //! elsewhere.
 
-use super::chart::{Curve, chart, short};
+use super::chart::{Curve, chart};
 use super::log::Line;
-use super::style::{STYLE, escape};
+use super::style::{STYLE, escape, scrolled};
+use super::ticks::{Unit, short};
 use super::{ReportError, environment, failed};
 use crate::atomic_file;
 use crate::data::{Dataset, Picture};
+use crate::graph::grouped;
 use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Mistake, Run};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +57,8 @@ impl Page {
 
     fn mistakes(&self, evaluation: &Evaluation, classes: &[String]) -> String {
         if evaluation.mistakes.is_empty() {
-            return "<section><h2>Worst mistakes</h2><p>None: every test picture was told right.</p></section>".into();
+            return "<section><h2>Worst mistakes</h2><p>None: every test image was classified correctly.</p></section>"
+                .into();
         }
         let mut list = String::from("<section><h2>Worst mistakes</h2><ul class=\"pictures\">");
         for Mistake { index, label, prediction, probabilities: [right, wrong] } in &evaluation.mistakes {
@@ -98,11 +101,12 @@ fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
         ("epochs", format!("{} of {}", run.progress.history.len(), run.config.epochs)),
         ("steps", run.progress.step.to_string()),
         ("time", last.map_or("–".into(), |epoch| format!("{:.0} s", epoch.seconds))),
-        ("parameters", run.graph.param_count().to_string()),
-        ("pictures", format!("{} + {}", run.pictures[0], run.pictures[1])),
+        ("parameters", grouped(run.graph.param_count() as u64)),
+        ("training images", run.pictures[0].to_string()),
+        ("test images", run.pictures[1].to_string()),
     ];
     if let Some(evaluation) = evaluation.filter(|_| run.classes.len() > 5) {
-        facts.insert(1, ("among five", percent(evaluation.top5())));
+        facts.insert(1, ("top-5 accuracy", percent(evaluation.top5())));
     }
     let facts: Vec<String> = facts
         .iter()
@@ -127,7 +131,7 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
     let charts = [
         (
             "Loss by epoch",
-            chart("Loss by epoch, in training and test", "epoch", &both(|e| e.loss, |e| e.test_loss), short),
+            chart("Loss by epoch, in training and test", "epoch", &both(|e| e.loss, |e| e.test_loss), Unit::Plain),
         ),
         (
             "Accuracy by epoch",
@@ -135,7 +139,7 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
                 "Accuracy by epoch, in training and test",
                 "epoch",
                 &both(|e| e.accuracy, |e| e.test_accuracy),
-                percent,
+                Unit::Percent,
             ),
         ),
         (
@@ -144,7 +148,7 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
                 "Training loss by step",
                 "step",
                 &[Curve { name: "training", class: "a", points: steps(loss) }],
-                short,
+                Unit::Plain,
             ),
         ),
         (
@@ -153,14 +157,14 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
                 "Learning rate by step",
                 "step",
                 &[Curve { name: "learning rate", class: "c", points: steps(lr) }],
-                short,
+                Unit::Plain,
             ),
         ),
     ];
     let section = |(title, chart): &(&str, String)| format!("<section><h2>{title}</h2>{chart}</section>");
     let charts: Vec<String> = charts.iter().map(section).collect();
     let mut table = String::from(
-        "<section><details><summary>All epochs as a table</summary><table><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th>\
+        "<table><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th>\
          <th scope=\"col\">accuracy</th><th scope=\"col\">test loss</th><th scope=\"col\">test accuracy</th><th scope=\"col\">learning \
          rate</th><th scope=\"col\">seconds</th></tr>",
     );
@@ -172,7 +176,11 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
              <td>{lr}</td><td>{seconds:.1}</td></tr>"
         );
     }
-    format!("<div class=\"two\">{}</div>{table}</table></details></section>", charts.concat())
+    let table = scrolled("All epochs", &(table + "</table>"));
+    format!(
+        "<div class=\"two\">{}</div><section><details><summary>All epochs as a table</summary>{table}</details></section>",
+        charts.concat()
+    )
 }
 
 /// Classes that a matrix has room for.
@@ -182,10 +190,7 @@ fn matrix(evaluation: &Evaluation, classes: &[String]) -> String {
     if classes.len() > MATRIX {
         return confused(evaluation, classes);
     }
-    let mut table = String::from(
-        "<section><h2>Confusion</h2><table class=\"matrix\"><caption>Rows: what a picture is. Columns: what the network says.\
-         </caption><tr><td></td>",
-    );
+    let mut table = String::from("<table class=\"matrix\"><tr><td></td>");
     for class in classes {
         let _ = write!(table, "<th scope=\"col\">{}</th>", escape(class));
     }
@@ -203,7 +208,10 @@ fn matrix(evaluation: &Evaluation, classes: &[String]) -> String {
         }
         table += "</tr>";
     }
-    table + "</table></section>"
+    format!(
+        "<section><h2>Confusion</h2><p class=\"quiet\">Rows: the class of an image. Columns: the class that the network predicts.</p>{}</section>",
+        scrolled("Confusion", &(table + "</table>"))
+    )
 }
 
 /// The pairs of classes that are taken for each other most often.
@@ -216,7 +224,7 @@ fn confused(evaluation: &Evaluation, classes: &[String]) -> String {
     let mut pairs: Vec<_> = pairs.filter(|(n, i, j)| *n > 0 && i != j).collect();
     pairs.sort_by_key(|(n, i, j)| (std::cmp::Reverse(*n), *i, *j));
     let mut table = String::from(
-        "<section><h2>Most confused</h2><table><tr><th scope=\"col\">is</th><th scope=\"col\">said</th><th scope=\"col\">times</th></tr>",
+        "<table><tr><th scope=\"col\">is</th><th scope=\"col\">said</th><th scope=\"col\">times</th></tr>",
     );
     for (n, i, j) in pairs.into_iter().take(40) {
         let _ = write!(
@@ -226,13 +234,13 @@ fn confused(evaluation: &Evaluation, classes: &[String]) -> String {
             escape(&classes[j])
         );
     }
-    table + "</table></section>"
+    format!("<section><h2>Most confused</h2>{}</section>", scrolled("Most confused", &(table + "</table>")))
 }
 
 fn scores(evaluation: &Evaluation, classes: &[String]) -> String {
     let mut table = String::from(
-        "<section><h2>Classes</h2><table><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th><th scope=\"col\">recall</th>\
-         <th scope=\"col\">F1</th><th scope=\"col\">pictures</th></tr>",
+        "<table><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th><th scope=\"col\">recall</th>\
+         <th scope=\"col\">F1</th><th scope=\"col\">images</th></tr>",
     );
     for (class, score) in classes.iter().zip(evaluation.scores()) {
         let _ = write!(
@@ -245,7 +253,7 @@ fn scores(evaluation: &Evaluation, classes: &[String]) -> String {
             score.support
         );
     }
-    table + "</table></section>"
+    format!("<section><h2>Classes</h2>{}</section>", scrolled("Classes", &(table + "</table>")))
 }
 
 fn options(run: &Run<'_>) -> Vec<(String, String)> {

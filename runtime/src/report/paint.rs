@@ -3,8 +3,8 @@
 use crate::data::Normalisation;
 use crate::explain::Volume;
 use crate::explain::field::Field;
+use colorgrad::Gradient;
 use colorgrad::preset::{inferno, rd_bu};
-use colorgrad::{BasisGradient, Gradient};
 use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
 
@@ -41,17 +41,60 @@ fn coloured(volume: &Volume, share: impl Fn(usize, f32) -> f32) -> RgbImage {
     })
 }
 
-/// A map whose sign matters, `[1, H, W]`: red is positive, blue negative, white zero. The largest absolute value has the full
-/// colour.
-pub fn signed(map: &Volume) -> RgbImage {
-    let most = extreme(map);
-    scaled(map, &rd_bu(), |x| 0.5 - 0.5 * x / most)
+/// What the colours of a map stand for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// Whether the sign matters: red is positive, blue negative, white zero. Else black is zero or less, bright yellow the most.
+    pub signed: bool,
+    /// The absolute value that has the full colour.
+    pub most: f32,
+    /// The largest absolute value that there is; it may be larger than `most`, and has the same colour then.
+    pub largest: f32,
 }
 
-/// A map of strengths, `[1, H, W]`: black is zero or less, bright yellow the most.
+impl Scale {
+    /// For numbers whose sign matters; of several channels, one scale for all of them.
+    pub fn signed(map: &Volume) -> Self {
+        let largest = map.values.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        Scale { signed: true, most: extreme(map), largest }
+    }
+
+    /// For strengths, of which negative ones count as none.
+    pub fn strength(map: &Volume) -> Self {
+        Scale { signed: false, ..Scale::signed(map) }
+    }
+
+    /// A map `[1, H, W]` in these colours.
+    pub fn paint(&self, map: &Volume) -> RgbImage {
+        let [_, height, width] = map.shape;
+        RgbImage::from_fn(width as u32, height as u32, |x, y| Rgb(self.colour(map.at(0, y as usize, x as usize))))
+    }
+
+    /// The least and the greatest number that has a colour of its own.
+    pub fn ends(&self) -> [f32; 2] {
+        [if self.signed { -self.most } else { 0.0 }, self.most]
+    }
+
+    /// The colour of a number.
+    pub fn colour(&self, x: f32) -> [u8; 3] {
+        let share = x / self.most;
+        let [r, g, b, _] = match self.signed {
+            true => rd_bu().at((0.5 - 0.5 * share).clamp(0.0, 1.0)),
+            false => inferno().at(share.clamp(0.0, 1.0)),
+        }
+        .to_rgba8();
+        [r, g, b]
+    }
+}
+
+/// A map whose sign matters, `[1, H, W]`, in the colours of its own [`Scale::signed`].
+pub fn signed(map: &Volume) -> RgbImage {
+    Scale::signed(map).paint(map)
+}
+
+/// A map of strengths, `[1, H, W]`, in the colours of its own [`Scale::strength`].
 pub fn strength(map: &Volume) -> RgbImage {
-    let most = extreme(map);
-    scaled(map, &inferno(), |x| x / most)
+    Scale::strength(map).paint(map)
 }
 
 /// The largest absolute value that is not an outlier: a single bright pixel would leave everything else in the dark.
@@ -62,14 +105,6 @@ fn extreme(map: &Volume) -> f32 {
     // Where most is zero, the percentile says nothing.
     let most = if at(0.995) > 0.0 { at(0.995) } else { at(1.0) };
     most.max(f32::MIN_POSITIVE)
-}
-
-fn scaled(map: &Volume, colours: &BasisGradient, share: impl Fn(f32) -> f32) -> RgbImage {
-    let [_, height, width] = map.shape;
-    RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        let [r, g, b, _] = colours.at(share(map.at(0, y as usize, x as usize)).clamp(0.0, 1.0)).to_rgba8();
-        Rgb([r, g, b])
-    })
 }
 
 /// Strengths over a picture of the same size: the picture in grey, brighter and warmer where the map is strong.
@@ -142,6 +177,23 @@ mod tests {
         assert!(zero.iter().all(|x| *x > 235), "{zero:?}");
         let heat = strength(&Volume::new([1, 1, 2], vec![0.0, 5.0]));
         assert!(heat.get_pixel(0, 0).0.iter().all(|x| *x < 20) && heat.get_pixel(1, 0).0[0] > 200);
+    }
+
+    #[test]
+    fn the_ends_of_a_scale_have_the_colours_of_their_numbers() {
+        let map = Volume::new([1, 1, 4], vec![-4.0, 0.0, 1.0, 2.0]);
+        for (scale, ends) in [(Scale::signed(&map), [-4.0, 4.0]), (Scale::strength(&map), [0.0, 4.0])] {
+            assert_eq!((scale.ends(), scale.largest), (ends, 4.0));
+            let painted = scale.paint(&map);
+            for (x, value) in (0..).zip(&map.values) {
+                assert_eq!(painted.get_pixel(x, 0).0, scale.colour(*value));
+            }
+        }
+        // A single bright pixel is beyond the scale, which says so.
+        let mut values = vec![1.0; 1000];
+        values[3] = 50.0;
+        let scale = Scale::strength(&Volume::new([1, 25, 40], values));
+        assert_eq!((scale.most, scale.largest), (1.0, 50.0));
     }
 
     #[test]

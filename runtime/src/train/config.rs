@@ -1,54 +1,98 @@
-//! The options of a training run.
-//!
-//! [`OPTIONS`] is the one list of them: keys of a TOML file, flags of the program and their help come from it, and a test
-//! holds it against the fields of [`Config`]. Values are checked here, before anything is read or computed.
+//! The options of a training run. Values are checked here, before anything is read or computed; [`OPTIONS`] lists them.
 
+use super::options::OPTIONS;
 use super::schedule::{Course, Schedule};
+use crate::data::augment::Augment;
+use crate::data::fit::Fit;
+use crate::data::{DataError, Normalisation, OnBad};
+use crate::optim::Method;
+use crate::wording::{did_you_mean, either};
 use serde::{Deserialize, Serialize};
 
-/// The options of a training run. All have defaults, which train LeNet-5 on MNIST to 99 % in seconds.
+/// The options of a training run. All have defaults, which train LeNet-5 on MNIST to 99 % in seconds. Each field is also a key of
+/// a TOML file and a flag of the program ([`OPTIONS`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[allow(missing_docs)] // `OPTIONS` explains them, for the help of the program too.
 pub struct Config {
+    /// Passes over the training set. Default: 8; at least 1.
     pub epochs: usize,
+    /// Images in a batch. Default: 64; from 1 to 1048576.
     pub batch: usize,
+    /// Batches whose gradients are added up for one step. Default: 1; at least 1.
     pub accumulate: usize,
+    /// The optimiser: `sgd`, `adam`, `adamw` or `rmsprop`. Default: `sgd`.
     pub optimizer: String,
+    /// The learning rate at its highest. Default: 0.03; above 0.
     pub lr: f64,
+    /// The share of the last step that goes on, for `sgd` and `rmsprop`. Default: 0.9; from 0 to below 1.
     pub momentum: f64,
+    /// Whether `sgd` takes Nesterov's momentum. Default: false.
     pub nesterov: bool,
+    /// Decay of the first and the second moment of `adam` and `adamw` for each step. Default: [0.9, 0.999]; two numbers from 0 to
+    /// below 1.
     pub betas: Vec<f64>,
+    /// Decay of the mean square of `rmsprop` for each step. Default: 0.99; from 0 to below 1.
     pub alpha: f64,
+    /// Added to the denominator by `adam`, `adamw` and `rmsprop`. Default: none, which means 1e-8; above 0.
     pub eps: Option<f64>,
+    /// Weight decay: an L2 penalty on the weights, with `adamw` decoupled from the gradient. Default: 0.0005; from 0 on.
     pub weight_decay: f64,
+    /// Whether biases and the parameters of normalisations decay too. Default: false.
     pub decay_all: bool,
+    /// How the learning rate changes: `constant`, `cosine`, `step`, `one-cycle` or `plateau` ([`Schedule`]). Default: `cosine`.
     pub schedule: String,
+    /// Epochs over which the learning rate rises from nothing, before the schedule begins. Default: 0; from 0 to below `epochs`.
     pub warmup: f64,
+    /// Epochs between two drops of the schedule `step`. Default: none, which means a third of the run after the warm-up; above 0.
     pub step_every: Option<f64>,
+    /// What a drop of `step` and `plateau` multiplies the learning rate by. Default: 0.1; above 0 and below 1.
     pub factor: f64,
+    /// Epochs without a lower test loss before `plateau` drops the learning rate. Default: 3; at least 1.
     pub patience: usize,
+    /// The largest norm of the whole gradient; a longer one is scaled down to it. Default: none, no clipping; above 0.
     pub clip_norm: Option<f64>,
+    /// The largest absolute value of an element of the gradient. Default: none, no clipping; above 0.
     pub clip_value: Option<f64>,
+    /// The share of a label that is spread evenly over all classes (Szegedy et al., 2015). Default: 0; from 0 to below 1.
     pub label_smoothing: f64,
+    /// The weight of an image in the loss, for each class, in the order of the classes. Default: [], all weigh the same; from 0 on.
     pub class_weights: Vec<f64>,
+    /// What is done about classes of unequal size: `none`, `loss` (images of small classes weigh more) or `sampling` (they are drawn
+    /// more often). Default: `none`.
     pub balance: String,
+    /// The weight of each auxiliary head's loss, in the order of the heads. Default: [], which means [`HEAD_WEIGHT`] for each; from 0
+    /// on.
     pub head_weights: Vec<f64>,
+    /// Decay of an exponential moving average of the weights for each step; the average is evaluated and saved instead of the weights.
+    /// Default: none, no average; from 0 to below 1.
     pub ema: Option<f64>,
+    /// Epochs without a lower test loss after which training ends. Default: none, all epochs; at least 1.
     pub early_stop: Option<usize>,
+    /// Parameters that keep their values: names of layers or parameters, in which `*` stands for anything. Default: [], none.
     pub freeze: Vec<String>,
+    /// The random seed of weights, order, augmentation and dropout. Default: 1; any whole number from 0 on.
     pub seed: u64,
+    /// What is done to training images at random, in order ([`crate::data::augment::WORDS`]): `crop(pad = 2)`, `mixup(0.2)`. Default: [],
+    /// nothing.
     pub augment: Vec<String>,
+    /// How images of another size become the network's: `auto`, `pad`, `resize` or `crop` ([`Fit`]). Default: `auto`.
     pub fit: String,
+    /// The mean and standard deviation that pixels are normalised by: `auto` (computed from the training set), `none`, or those of
+    /// `mnist`, `fashion-mnist`, `cifar10`, `cifar100` or `imagenet`. Default: `auto`.
     pub normalisation: String,
+    /// What happens when an image cannot be read: `stop`, the run ends, or `skip`, the image is left out. Default: `stop`.
     pub on_bad: String,
+    /// Threads that read images; with 0 the training thread reads them itself. Default: none, as many as are needed; from 0 on.
     pub workers: Option<usize>,
+    /// Whether the last batch of an epoch is left out where it is not full. Default: false.
     pub drop_last: bool,
+    /// Steps between two checkpoints; 0 means one after each epoch. Default: 0; from 0 on.
     pub checkpoint_every: usize,
+    /// Checkpoints that are kept, beside that of the best epoch. Default: 2; at least 1.
     pub keep: usize,
 }
 
-/// What the loss of an auxiliary head counts (Szegedy et al., 2014, section 5).
+/// The weight of an auxiliary head's loss, unless `head_weights` says otherwise (Szegedy et al., 2014, section 5).
 pub const HEAD_WEIGHT: f64 = 0.3;
 
 impl Default for Config {
@@ -93,117 +137,47 @@ impl Default for Config {
     }
 }
 
-/// What values an option takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueKind {
-    /// A whole number from 0 on.
-    Integer,
-    /// A number.
-    Number,
-    /// A word.
-    Text,
-    /// True or false.
-    Switch,
-    /// Numbers.
-    Numbers,
-    /// Words.
-    Texts,
-}
-
-/// An option, for a help text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OptionInfo {
-    /// Its key in a file, with `_`; the program's flag has `-` instead.
-    pub key: &'static str,
-    /// What values it takes.
-    pub kind: ValueKind,
-    /// What it does.
-    pub help: &'static str,
-    /// Whether a run that goes on after an interruption may have another value.
-    pub free: bool,
-}
-
-const fn option(key: &'static str, kind: ValueKind, help: &'static str) -> OptionInfo {
-    OptionInfo { key, kind, help, free: false }
-}
-
-const fn free(key: &'static str, kind: ValueKind, help: &'static str) -> OptionInfo {
-    OptionInfo { key, kind, help, free: true }
-}
-
-/// All options, in the order of a help text.
-pub const OPTIONS: &[OptionInfo] = &[
-    option("epochs", ValueKind::Integer, "Passes over the training set"),
-    option("batch", ValueKind::Integer, "Pictures in a step"),
-    option("accumulate", ValueKind::Integer, "Batches whose gradients are added up for one step"),
-    option("optimizer", ValueKind::Text, "sgd, adam, adamw or rmsprop"),
-    option("lr", ValueKind::Number, "Learning rate at its highest"),
-    option("momentum", ValueKind::Number, "Momentum of sgd and rmsprop"),
-    option("nesterov", ValueKind::Switch, "Nesterov's momentum (sgd)"),
-    option("betas", ValueKind::Numbers, "Decay of the two moments (adam, adamw)"),
-    option("alpha", ValueKind::Number, "Decay of the mean square (rmsprop)"),
-    option("eps", ValueKind::Number, "Added to a denominator [default: 1e-8]"),
-    option("weight_decay", ValueKind::Number, "L2 penalty; decoupled with adamw"),
-    option("decay_all", ValueKind::Switch, "Decay biases and the parameters of normalisation too"),
-    option("schedule", ValueKind::Text, "How the learning rate changes: constant, cosine, step, one-cycle or plateau"),
-    option("warmup", ValueKind::Number, "Epochs over which the learning rate rises from nothing"),
-    option("step_every", ValueKind::Number, "Epochs between two drops (step) [default: a third of the run]"),
-    option("factor", ValueKind::Number, "What a drop multiplies the learning rate by (step, plateau)"),
-    option("patience", ValueKind::Integer, "Epochs without improvement before a drop (plateau)"),
-    option("clip_norm", ValueKind::Number, "Longest gradient, as the norm of all of it"),
-    option("clip_value", ValueKind::Number, "Largest number in a gradient"),
-    option(
-        "label_smoothing",
-        ValueKind::Number,
-        "Share of a label that is spread over all classes (Szegedy et al., 2015)",
-    ),
-    option("class_weights", ValueKind::Numbers, "What the loss of a picture counts, by class"),
-    option("balance", ValueKind::Text, "Against classes of unequal size: none, loss (weights) or sampling"),
-    option("head_weights", ValueKind::Numbers, "What the loss of each auxiliary head counts [default: 0.3 each]"),
-    option(
-        "ema",
-        ValueKind::Number,
-        "Decay of an average of the weights, which is evaluated and saved instead (0.999, say)",
-    ),
-    option("early_stop", ValueKind::Integer, "Epochs without improvement after which training ends"),
-    option("freeze", ValueKind::Texts, "Parameters that keep their values: names with *, such as features.*"),
-    option(
-        "seed",
-        ValueKind::Integer,
-        "Of weights, order, augmentation and dropout; the same seed gives the same network",
-    ),
-    option(
-        "augment",
-        ValueKind::Texts,
-        "What is done to training pictures, in order: crop(pad = 2), flip, rotate(10), cutout(8), mixup(0.2) ...",
-    ),
-    option("fit", ValueKind::Text, "How pictures of another size become the network's: auto, pad, resize or crop"),
-    option(
-        "normalisation",
-        ValueKind::Text,
-        "Of pixels: auto (computed), none, mnist, fashion-mnist, cifar10, cifar100 or imagenet",
-    ),
-    option("on_bad", ValueKind::Text, "What a picture that cannot be read does: stop or skip"),
-    free(
-        "workers",
-        ValueKind::Integer,
-        "Threads that read pictures; 0: none beside the training itself [default: by need]",
-    ),
-    option("drop_last", ValueKind::Switch, "Leave out an epoch's last batch where it is not full"),
-    free("checkpoint_every", ValueKind::Integer, "Steps between checkpoints; 0: one an epoch"),
-    free("keep", ValueKind::Integer, "Checkpoints that are kept beside the best"),
-];
-
 /// An option without a meaning.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{option} is {found}; it must be {expected}")]
-pub struct ConfigError {
-    /// Which option.
-    pub option: String,
-    /// Its value.
-    pub found: String,
-    /// What it may be.
-    pub expected: String,
+pub enum ConfigError {
+    /// A value that is not among those that the option may have.
+    #[error("{option} is {found}; it must be {expected}")]
+    Value {
+        /// Which option.
+        option: String,
+        /// Its value.
+        found: String,
+        /// What it may be, and what was most likely meant.
+        expected: String,
+    },
+    /// A value that cannot be read.
+    #[error("{option} is {found}: {problem}")]
+    Form {
+        /// Which option.
+        option: String,
+        /// Its value.
+        found: String,
+        /// What is wrong with it, and what there is.
+        problem: String,
+    },
+}
+
+impl ConfigError {
+    pub(super) fn value(option: &str, found: String, expected: &str) -> Self {
+        ConfigError::Value { option: option.into(), found, expected: expected.into() }
+    }
+
+    /// A word that is none of `names`.
+    pub(super) fn word(option: &str, found: &str, names: &[&str]) -> Self {
+        Self::value(option, format!("`{found}`"), &format!("{}{}", either(names), did_you_mean(found, names)))
+    }
+
+    /// The key of the option.
+    pub fn option(&self) -> &str {
+        match self {
+            ConfigError::Value { option, .. } | ConfigError::Form { option, .. } => option,
+        }
+    }
 }
 
 impl Config {
@@ -249,11 +223,36 @@ impl Config {
         need(self.warmup < end, "warmup", self.warmup.to_string(), "less than the number of epochs")?;
         self.head_weights.iter().try_for_each(|weight| from_zero("head_weights", *weight))?;
         self.class_weights.iter().try_for_each(|weight| from_zero("class_weights", *weight))?;
-        self.schedule.parse::<Schedule>()?;
-        let known = ["none", "loss", "sampling"].contains(&self.balance.as_str());
-        need(known, "balance", format!("`{}`", self.balance), "none, loss or sampling")?;
+        self.words()?;
         let both = self.balance == "loss" && !self.class_weights.is_empty();
         need(!both, "balance", "`loss` beside class_weights".into(), "none, or class_weights empty")
+    }
+
+    /// Checks the options that are words, so that a run does not end with one of them after its pictures were read.
+    fn words(&self) -> Result<(), ConfigError> {
+        let normalisations = Normalisation::names();
+        for (option, found, names) in [
+            ("optimizer", &self.optimizer, &Method::NAMES[..]),
+            ("balance", &self.balance, &["none", "loss", "sampling"]),
+            ("fit", &self.fit, &Fit::NAMES.map(|(name, _)| name)),
+            ("normalisation", &self.normalisation, &normalisations),
+            ("on_bad", &self.on_bad, &OnBad::NAMES.map(|(name, _)| name)),
+        ] {
+            if !names.contains(&found.as_str()) {
+                return Err(ConfigError::word(option, found, names));
+            }
+        }
+        self.schedule.parse::<Schedule>()?;
+        for text in &self.augment {
+            text.parse::<Augment>().map_err(|error| {
+                let problem = match error {
+                    DataError::Option { found, expected, .. } => format!("{found}; {expected}"),
+                    other => other.to_string(),
+                };
+                ConfigError::Form { option: "augment".into(), found: format!("`{text}`"), problem }
+            })?;
+        }
+        Ok(())
     }
 
     /// The weight of each of `heads` auxiliary heads.
@@ -264,11 +263,10 @@ impl Config {
         match self.head_weights.len() {
             0 => Ok(vec![HEAD_WEIGHT; heads]),
             given if given == heads => Ok(self.head_weights.clone()),
-            given => Err(ConfigError {
-                option: "the number of head_weights".into(),
-                found: given.to_string(),
-                expected: format!("{heads}, one for each auxiliary head of the network, or none"),
-            }),
+            given => {
+                let expected = format!("{heads}, one for each auxiliary head of the network, or none");
+                Err(ConfigError::value("the number of head_weights", given.to_string(), &expected))
+            }
         }
     }
 
@@ -330,39 +328,78 @@ impl Config {
 }
 
 fn need(ok: bool, option: &str, found: String, expected: &str) -> Result<(), ConfigError> {
-    if ok { Ok(()) } else { Err(ConfigError { option: option.into(), found, expected: expected.into() }) }
+    if ok { Ok(()) } else { Err(ConfigError::value(option, found, expected)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Each field's comment says the default that it has.
     #[test]
-    fn the_list_has_every_option_and_no_other() {
-        let all = Config {
-            eps: Some(1.0),
-            step_every: Some(1.0),
-            clip_norm: Some(1.0),
-            clip_value: Some(1.0),
-            ..Config::default()
-        };
-        let all = Config { ema: Some(0.5), early_stop: Some(1), workers: Some(1), ..all };
-        let value = serde_json::to_value(&all).unwrap();
-        let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut listed: Vec<&str> = OPTIONS.iter().map(|option| option.key).collect();
-        keys.sort_unstable();
-        listed.sort_unstable();
-        assert_eq!(keys, listed);
+    fn every_option_is_documented_with_its_default() {
+        let source = include_str!("config.rs");
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
         for option in OPTIONS {
-            let value = &value[option.key];
-            let fits = match option.kind {
-                ValueKind::Integer => value.is_u64(),
-                ValueKind::Number => value.is_f64(),
-                ValueKind::Text => value.is_string(),
-                ValueKind::Switch => value.is_boolean(),
-                ValueKind::Numbers | ValueKind::Texts => value.is_array(),
+            let (before, _) = source.split_once(&format!("    pub {}: ", option.key)).unwrap();
+            let doc: Vec<&str> = before.lines().rev().take_while(|line| line.trim().starts_with("///")).collect();
+            let doc: String = doc.into_iter().rev().map(|line| line.trim().trim_start_matches("///")).collect();
+            let default = match defaults.get(option.key) {
+                None => "none".to_string(),
+                Some(toml::Value::String(text)) => format!("`{text}`"),
+                Some(toml::Value::Float(x)) => x.to_string(),
+                Some(value) => value.to_string(),
             };
-            assert!(fits, "{} is listed as {:?}", option.key, option.kind);
+            assert!(doc.contains(&format!("Default: {default}")), "{}: {doc}, not {default}", option.key);
+        }
+    }
+
+    #[test]
+    fn words_that_are_none_are_named_with_the_option_and_what_there_is() {
+        let config = Config::default;
+        for (bad, expected) in [
+            (
+                Config { optimizer: "adma".into(), ..config() },
+                "optimizer is `adma`; it must be sgd, adam, adamw or rmsprop; did you mean `adam`?",
+            ),
+            (
+                Config { schedule: "cos".into(), ..config() },
+                "schedule is `cos`; it must be constant, cosine, step, one-cycle or plateau; did you mean `cosine`?",
+            ),
+            (
+                Config { balance: "sample".into(), ..config() },
+                "balance is `sample`; it must be none, loss or sampling; did you mean `sampling`?",
+            ),
+            (
+                Config { fit: "padd".into(), ..config() },
+                "fit is `padd`; it must be auto, pad, resize or crop; did you mean `pad`?",
+            ),
+            (
+                Config { normalisation: "nist".into(), ..config() },
+                "normalisation is `nist`; it must be auto, none, mnist, fashion-mnist, cifar10, cifar100 or imagenet; did you mean \
+                 `mnist`?",
+            ),
+            (
+                Config { on_bad: "ski".into(), ..config() },
+                "on_bad is `ski`; it must be stop or skip; did you mean `skip`?",
+            ),
+            (
+                Config { augment: vec!["flop".into()], ..config() },
+                "augment is `flop`: there is no `flop`; it must be crop, flip, resized_crop, rotate, color, pca, erase, cutout, mixup \
+                 or cutmix; did you mean `flip`?",
+            ),
+            (
+                Config { augment: vec!["rotate(200)".into()], ..config() },
+                "augment is `rotate(200)`: degrees is 200; it must be from 0 to 180",
+            ),
+            (
+                Config { optimizer: "lion".into(), ..config() },
+                "optimizer is `lion`; it must be sgd, adam, adamw or rmsprop",
+            ),
+        ] {
+            let error = bad.check().unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert!(expected.starts_with(error.option()));
         }
     }
 

@@ -6,7 +6,7 @@ use super::{Learner, TrainError};
 use crate::data::augment::Augment;
 use crate::data::{Batch, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::distributed::Communicator;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node, Op};
 use crate::layers::dropout::mix;
 use std::sync::Arc;
 
@@ -108,6 +108,33 @@ pub(super) fn fits(graph: &'static Graph, data: &dyn Dataset, which: &'static st
     Ok(())
 }
 
+/// Checks that each batch normalisation gets more than one value for each channel from so many images. PyTorch refuses that in
+/// training, too.
+pub(super) fn has_variance(graph: &'static Graph, images: usize) -> Result<(), TrainError> {
+    let alone = |node: &&Node| {
+        matches!(node.op, Op::BatchNorm { .. }) && images * node.shape.chw()[1..].iter().product::<usize>() < 2
+    };
+    match graph.nodes.iter().find(alone) {
+        Some(Node { name: layer, .. }) => Err(TrainError::OneValue { layer, images, of: None }),
+        None => Ok(()),
+    }
+}
+
+/// The same of the batches of an epoch, before it begins.
+pub(super) fn have_variance(graph: &'static Graph, all: usize, config: &Config) -> Result<(), TrainError> {
+    let (whole, rest) = (config.batch.min(all), all % config.batch.max(1));
+    let last = if config.drop_last || rest == 0 { whole } else { rest };
+    for images in [whole, last] {
+        has_variance(graph, images).map_err(|error| match error {
+            TrainError::OneValue { layer, images, .. } => {
+                TrainError::OneValue { layer, images, of: Some([all, config.batch]) }
+            }
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
 /// Pictures of each class.
 pub(super) fn counts(data: &dyn Dataset) -> Vec<usize> {
     let mut counts = vec![0; data.classes().len()];
@@ -122,7 +149,7 @@ pub(super) fn weight(batch: &Batch, weights: &[f64]) -> f64 {
 }
 
 /// What the loss compares a batch's logits with, `[N, classes]`: its targets, smoothed, and each row times what its class
-/// counts. Weights are divided by `mean`, theirs over the batch, as in PyTorch.
+/// counts. Weights are divided by `mean`, theirs over all images of the step, as in PyTorch over a batch.
 pub(super) fn targets(batch: &mut Batch, weights: &[f64], mean: f64, smoothing: f64) -> Vec<f32> {
     let mut targets = std::mem::take(&mut batch.targets);
     let classes = targets.len() / batch.labels.len().max(1);

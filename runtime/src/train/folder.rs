@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config.toml                     all options, as they were in force
+//! lock                            locked by the process that is at work in it
 //! checkpoints/step-000000938.safetensors     the last ones; see [`super::snapshot`]
 //! best.safetensors                the weights of the best epoch
 //! last.safetensors                the weights of the last one
@@ -11,6 +12,7 @@
 use super::config::Config;
 use super::snapshot::{self, Snapshot, SnapshotError};
 use crate::atomic_file;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// The folder of a run.
@@ -30,6 +32,26 @@ pub struct Found {
     pub damaged: Vec<SnapshotError>,
 }
 
+/// A folder's lock. It is the system's, so it goes with the process however that ends; the file `lock` stays and means nothing.
+#[derive(Debug)]
+pub struct Lock {
+    /// Nothing where the file system has no locks.
+    file: Option<File>,
+}
+
+impl Lock {
+    /// Whether the folder is really locked: some network file systems have no locks.
+    pub fn holds(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+/// Whether a file has the name of one that is being written: `last.safetensors.4711.tmp`.
+fn is_temporary(path: &Path) -> bool {
+    let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".tmp"));
+    stem.and_then(|stem| stem.rsplit_once('.')).is_some_and(|(_, process)| process.parse::<u32>().is_ok())
+}
+
 impl Folder {
     /// Opens a folder, making it if need be.
     ///
@@ -39,17 +61,35 @@ impl Folder {
         let checkpoints = path.join("checkpoints");
         let write = |source| SnapshotError::Write { path: checkpoints.clone(), source };
         std::fs::create_dir_all(&checkpoints).map_err(write)?;
-        // What a crash has left of a file that was being written.
-        for entry in std::fs::read_dir(&checkpoints).map_err(write)?.flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "tmp") {
-                // Should it stay, it is in nobody's way.
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
         // Better to learn now than after an epoch that nothing can be kept here.
         let probe = checkpoints.join("probe");
         atomic_file::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(write)?;
         Ok(Folder { path: path.to_owned() })
+    }
+
+    /// Keeps other processes from working in the folder, and tidies up what a crash has left in it.
+    ///
+    /// # Errors
+    /// When another process is at work in it, or the file `lock` cannot be made.
+    pub fn lock(&self) -> Result<Lock, SnapshotError> {
+        let path = self.file("lock");
+        let write = |source| SnapshotError::Write { path: path.clone(), source };
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(write)?;
+        let file = match file.try_lock() {
+            Ok(()) => Some(file),
+            Err(TryLockError::WouldBlock) => return Err(SnapshotError::Busy { path: self.path.clone() }),
+            // Of a file system without locks.
+            Err(TryLockError::Error(_)) => None,
+        };
+        for folder in [self.path.clone(), self.path.join("checkpoints")] {
+            for entry in std::fs::read_dir(&folder).map_err(write)?.flatten() {
+                if is_temporary(&entry.path()) {
+                    // Should it stay, it is in nobody's way.
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            }
+        }
+        Ok(Lock { file })
     }
 
     /// Where it is.

@@ -3,6 +3,7 @@
 //! [`Learner`] is the line between what is compiled for each network (this file) and what is compiled once (everything else
 //! in this folder). Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
+use super::feed::has_variance;
 use super::rules::Rules;
 use super::{TrainError, loss};
 use crate::backend::Backend;
@@ -126,6 +127,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
 
     fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
         let (x, images) = self.batch(pixels)?;
+        has_variance(N::GRAPH, images)?;
         let classes = N::GRAPH.output_shape().len();
         let targets = self.device.try_tensor_from_vec(targets, (images, classes)).map_err(failed)?;
         let gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);

@@ -58,9 +58,9 @@ const MISTAKES: usize = 24;
 /// How a class did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClassScore {
-    /// Of the pictures that were said to be of it, the share that is.
+    /// The share of the images predicted to be of this class that are of it; from 0 to 1.
     pub precision: f64,
-    /// Of its pictures, the share that was found.
+    /// The share of the images of this class that were predicted to be; from 0 to 1.
     pub recall: f64,
     /// The harmonic mean of both.
     pub f1: f64,

@@ -14,6 +14,7 @@ mod feed;
 mod folder;
 mod learner;
 mod metrics;
+mod options;
 mod probe;
 mod rules;
 mod schedule;
@@ -21,10 +22,11 @@ pub mod snapshot;
 mod trainer;
 
 pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
-pub use config::{Config, ConfigError, HEAD_WEIGHT, OPTIONS, OptionInfo, ValueKind};
-pub use folder::{Folder, Found};
+pub use config::{Config, ConfigError, HEAD_WEIGHT};
+pub use folder::{Folder, Found, Lock};
 pub use learner::{Bound, Learner, PassReport};
 pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction, best};
+pub use options::{OPTIONS, OptionInfo, ValueKind};
 pub use probe::{Trial, find_lr, overfit};
 pub use rules::Rules;
 pub use schedule::{Course, Schedule};
@@ -34,6 +36,7 @@ use crate::backend::Backend;
 use crate::data::{DataError, Dataset, OnBad, Pipeline};
 use crate::distributed::Alone;
 use crate::net::{NetTape, Network, Outputs, Real};
+use crate::wording::counted;
 use dfdx::prelude::*;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,8 +50,8 @@ pub enum TrainError {
     /// The data cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The data has another number of classes than the network tells apart.
-    #[error("the {which} set has {found} classes, but {network} tells {expected} apart")]
+    /// The data has another number of classes than the network has outputs.
+    #[error("the {which} set has {}, but {network} has {} outputs", counted(*found, "class"), expected)]
     Classes {
         /// Name of the network.
         network: &'static str,
@@ -59,7 +62,7 @@ pub enum TrainError {
         /// Classes of the data.
         found: usize,
     },
-    /// An auxiliary head that does not tell the classes apart.
+    /// An auxiliary head that does not have an output for each class.
     #[error(
         "the head `{head}` of {network} does not give one number for each of the {classes} classes; write the training loop out (see `net::forward_mut`)"
     )]
@@ -70,6 +73,20 @@ pub enum TrainError {
         head: &'static str,
         /// What the network's output has.
         classes: usize,
+    },
+    /// A batch with one value for each channel of a batch normalisation, which has no variance.
+    #[error(
+        "`{layer}` is a batch normalisation, and a batch of {images} image gives it one value for each channel, which has no variance{}; \
+         use another batch size, or drop_last",
+        of.map_or_else(String::new, |[all, batch]| format!(" ({all} training images in batches of {batch})"))
+    )]
+    OneValue {
+        /// Name of the layer.
+        layer: &'static str,
+        /// Images in the batch.
+        images: usize,
+        /// Where the last batch of an epoch is the one: all images, and those of a whole batch.
+        of: Option<[usize; 2]>,
     },
     /// There is nothing to learn from.
     #[error("the {0} set is empty")]

@@ -3,6 +3,7 @@
 use super::config::{Config, ConfigError};
 use crate::graph::{Graph, Param};
 use crate::optim::{Method, ParamInfo, ParamOptions, UnknownMethod};
+use crate::wording::did_you_mean;
 
 /// How a network is to learn.
 #[derive(Debug, Clone)]
@@ -34,11 +35,7 @@ impl Rules {
 
 /// The optimiser that the options ask for.
 fn method(config: &Config) -> Result<Method, ConfigError> {
-    let error = |error: UnknownMethod| ConfigError {
-        option: "optimizer".into(),
-        found: format!("`{}`", config.optimizer),
-        expected: error.to_string(),
-    };
+    let error = |_: UnknownMethod| ConfigError::word("optimizer", &config.optimizer, &Method::NAMES);
     let betas = [config.betas[0], config.betas[1]];
     let eps = config.eps.unwrap_or(1e-8);
     Ok(match config.optimizer.parse().map_err(error)? {
@@ -53,9 +50,7 @@ fn method(config: &Config) -> Result<Method, ConfigError> {
 fn param_options(config: &Config, graph: &Graph) -> Result<Vec<ParamOptions>, ConfigError> {
     for pattern in &config.freeze {
         if !graph.params.iter().any(|param| matches(pattern, param.name)) {
-            let names: Vec<&str> = graph.params.iter().map(|param| param.name).take(6).collect();
-            let expected = format!("a pattern that some parameter has, such as {} ...", names.join(", "));
-            return Err(ConfigError { option: "freeze".into(), found: format!("`{pattern}`"), expected });
+            return Err(unmatched(pattern, graph));
         }
     }
     let options = |param: &Param| {
@@ -67,6 +62,18 @@ fn param_options(config: &Config, graph: &Graph) -> Result<Vec<ParamOptions>, Co
         }
     };
     Ok(graph.params.iter().map(options).collect())
+}
+
+/// The error about a pattern that no parameter matches.
+fn unmatched(pattern: &str, graph: &Graph) -> ConfigError {
+    let names: Vec<&str> = graph.params.iter().map(|param| param.name).collect();
+    // A layer's name is a pattern as well.
+    let layers: Vec<&str> = names.iter().filter_map(|name| name.rsplit_once('.').map(|(layer, _)| layer)).collect();
+    let hint = did_you_mean(pattern, &[&layers[..], &names[..]].concat());
+    let some = names.iter().take(6).copied().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 6 { " ..." } else { "" };
+    let expected = format!("a pattern that a parameter of {} matches: {some}{more}{hint}", graph.name);
+    ConfigError::value("freeze", format!("`{pattern}`"), &expected)
 }
 
 /// Whether a name is as a pattern says, in which `*` stands for anything. The name of a layer stands for all its parameters.

@@ -37,11 +37,8 @@ impl FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let found = NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|(_, schedule)| *schedule).ok_or_else(|| ConfigError {
-            option: "schedule".into(),
-            found: format!("`{text}`"),
-            expected: "constant, cosine, step, one-cycle or plateau".into(),
-        })
+        let names = NAMES.map(|(name, _)| name);
+        found.map(|(_, schedule)| *schedule).ok_or_else(|| ConfigError::word("schedule", text, &names))
     }
 }
 

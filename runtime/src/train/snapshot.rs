@@ -23,7 +23,7 @@ pub struct Progress {
     pub step: u64,
     /// Pictures of the epoch that have been seen.
     pub seen: usize,
-    /// How many of them were told right.
+    /// How many of them were classified correctly.
     pub correct: usize,
     /// The sum of their losses.
     pub loss: f64,
@@ -63,6 +63,7 @@ pub struct Snapshot {
 
 /// Why a snapshot could not be written or read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SnapshotError {
     /// The file could not be written; older ones are untouched.
     #[error("cannot write {}: {source}; the checkpoints that are there are unchanged", path.display())]
@@ -79,6 +80,18 @@ pub enum SnapshotError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// Another process is at work in the folder of the run.
+    #[error("another process is training in {}; wait for it, end it, or train in another folder", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A new run was to begin in the folder of another one.
+    #[error("{} holds a run already; go on with it (`resume`), or name another folder", path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
     },
     /// The file is no snapshot, or damaged.
     #[error("{}: {problem}", path.display())]
@@ -123,7 +136,8 @@ pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
 /// # Errors
 /// When it cannot be read, is no snapshot, or has been changed by a single bit.
 pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
-    let bytes = std::fs::read(path).map_err(|source| SnapshotError::Read { path: path.to_owned(), source })?;
+    let bytes =
+        crate::regular_file::read(path).map_err(|source| SnapshotError::Read { path: path.to_owned(), source })?;
     decode(&bytes).map_err(|problem| SnapshotError::Damaged { path: path.to_owned(), problem })
 }
 

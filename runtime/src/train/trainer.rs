@@ -6,12 +6,12 @@
 
 use super::callback::{Callback, EarlyStop, Event, Flow, Run, StepInfo, drops};
 use super::config::Config;
-use super::folder::Folder;
+use super::folder::{Folder, Lock};
 use super::learner::{Bound, Learner};
 use super::metrics::{Epoch, Evaluation, count_correct};
 use super::rules::Rules;
 use super::schedule::Course;
-use super::snapshot::{self, Identity, Progress, Snapshot};
+use super::snapshot::{self, Identity, Progress, Snapshot, SnapshotError};
 use super::{TrainError, feed};
 use crate::backend::Backend;
 use crate::checkpoint::{self, Metadata};
@@ -20,7 +20,8 @@ use crate::distributed::{Alone, Communicator};
 use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
-use std::path::PathBuf;
+use crate::wording::counted;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -94,7 +95,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Keeps checkpoints in this folder.
+    /// Keeps checkpoints in this folder, which no other process may train in at the same time, and which may hold another run's
+    /// checkpoints only if this one goes on with them ([`Trainer::resume`]).
     #[must_use]
     pub fn folder(mut self, path: impl Into<PathBuf>) -> Self {
         self.folder = Some(path.into());
@@ -137,7 +139,8 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Finishes its step, saves and ends the run as soon as `stop` is true.
+    /// Finishes its step, saves and ends the run as soon as `stop` is true. A step whose images are still being waited for is not
+    /// waited for longer.
     #[must_use]
     pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
@@ -173,9 +176,12 @@ impl<'a> Trainer<'a> {
     fn begin(self, data: &Split) -> Result<(Session<'a>, bool), TrainError> {
         let Trainer { mut learner, config, folder, record, about, resume, stop, mut callbacks, ranks } = self;
         config.check()?;
+        // First of all that takes time: nothing is computed for a folder that cannot be used.
+        let folder = folder.map(|path| Kept::open(&path, resume)).transpose()?;
         let graph = learner.graph();
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
+        feed::have_variance(graph, data.train.len(), &config)?;
         let counts = feed::counts(data.train.as_ref());
         learner.begin(Rules::new(&config, graph)?)?;
         let loaders = feed::loaders(graph, &data.train, &data.test, &config, [ranks.rank(), ranks.size()])?;
@@ -189,7 +195,6 @@ impl<'a> Trainer<'a> {
             train: data.train.len(),
             test: data.test.len(),
         };
-        let folder = folder.map(|path| Folder::open(&path)).transpose()?;
         let session = Session {
             course: config.course(steps)?,
             loss_weights: config.loss_weights(&counts)?,
@@ -214,6 +219,24 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The folder of a run, which is this process's alone as long as it trains.
+struct Kept {
+    folder: Folder,
+    lock: Lock,
+}
+
+impl Kept {
+    fn open(path: &Path, resume: bool) -> Result<Self, TrainError> {
+        let folder = Folder::open(path)?;
+        let lock = folder.lock()?;
+        // Its checkpoints would be taken for those of the new run.
+        if !resume && !folder.checkpoints()?.is_empty() {
+            return Err(SnapshotError::Taken { path: path.to_owned() }.into());
+        }
+        Ok(Kept { folder, lock })
+    }
+}
+
 /// A run while it goes on.
 struct Session<'a> {
     learner: Box<dyn Learner + 'a>,
@@ -222,14 +245,14 @@ struct Session<'a> {
     about: Metadata,
     course: Course,
     loss_weights: Vec<f64>,
-    folder: Option<Folder>,
+    folder: Option<Kept>,
     identity: Identity,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     ranks: &'a dyn Communicator,
     stop: Arc<AtomicBool>,
     train: Loader,
     test: Loader,
-    /// Of an epoch.
+    /// Steps in an epoch.
     steps: u64,
     progress: Progress,
     resumed: bool,
@@ -241,7 +264,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Goes back to the newest checkpoint that is whole; says what a user should know.
     fn resume(&mut self) -> Result<Vec<String>, TrainError> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let Some(Kept { folder, .. }) = &self.folder else { return Ok(Vec::new()) };
         let Some(found) = folder.latest()? else {
             return Ok(vec![format!("{} has no checkpoint: starting anew", folder.path().display())]);
         };
@@ -282,10 +305,14 @@ impl Session<'_> {
         let mut notes = if resume { self.resume()? } else { Vec::new() };
         self.join()?;
         if self.ranks.size() > 1 {
-            notes.push(format!("{} processes, each with its part of every batch", self.ranks.size()));
+            notes.push(format!("{}, each with its part of every batch", counted(self.ranks.size(), "process")));
         }
-        if let Some(folder) = &self.folder {
+        if let Some(Kept { folder, lock }) = &self.folder {
             folder.write_config(&self.config, &self.record)?;
+            if !lock.holds() {
+                let path = folder.path().display();
+                notes.push(format!("the file system of {path} has no locks: see that one process alone trains there"));
+            }
         }
         self.tell(Event::Start)?;
         for note in &notes {
@@ -314,6 +341,11 @@ impl Session<'_> {
         Ok(summary)
     }
 
+    fn interrupted(&self) -> TrainError {
+        let folder = self.folder.as_ref().map(|kept| kept.folder.path().to_owned());
+        TrainError::Interrupted { step: self.progress.step, folder }
+    }
+
     fn seconds(&self) -> f64 {
         self.before + self.since.elapsed().as_secs_f64()
     }
@@ -321,9 +353,20 @@ impl Session<'_> {
     /// The rest of an epoch, from wherever the progress is. Gives how the network did at its end, if it came to that.
     fn epoch(&mut self) -> Result<Option<Evaluation>, TrainError> {
         let mut batches = self.train.epoch(self.progress.epoch, self.progress.batch);
+        // Several ranks decide together, after a step.
+        if self.ranks.size() == 1 {
+            batches.stop_when(self.stop.clone());
+        }
         loop {
             let (start, before) = (Instant::now(), batches.waited());
-            let group = batches.by_ref().take(self.config.accumulate).collect::<Result<Vec<Batch>, _>>()?;
+            let group = batches.by_ref().take(self.config.accumulate).collect::<Result<Vec<Batch>, _>>();
+            if group.is_err() && batches.is_stopped() {
+                // It waited for images that may never come; nothing of the last step is lost.
+                batches.leave();
+                self.save()?;
+                return Err(self.interrupted());
+            }
+            let group = group?;
             if group.is_empty() {
                 break;
             }
@@ -338,8 +381,7 @@ impl Session<'_> {
                 self.save()?;
             }
             if interrupted {
-                let folder = self.folder.as_ref().map(|folder| folder.path().to_owned());
-                return Err(TrainError::Interrupted { step: self.progress.step, folder });
+                return Err(self.interrupted());
             }
             if self.progress.over {
                 return Ok(None);
@@ -359,6 +401,8 @@ impl Session<'_> {
         let part = |batch: &Batch| [batch.labels.len() as f64, feed::weight(batch, &self.loss_weights)];
         let whole = self.ranks.total(&group.iter().flat_map(part).collect::<Vec<f64>>());
         let pictures = whole.iter().step_by(2).sum::<f64>() as usize;
+        // Weighted means of batches do not make the weighted mean of a step, so weights are divided by that of all of them.
+        let mean = whole.iter().skip(1).step_by(2).sum::<f64>() / pictures.max(1) as f64;
         if pictures == 0 {
             // None of them could be read.
             self.progress.batch += batches;
@@ -367,12 +411,7 @@ impl Session<'_> {
         let (mut sum, mut correct) = (0.0, 0);
         let (rank, ranks) = (self.ranks.rank(), self.ranks.size());
         for (i, mut batch) in group.into_iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
-            let targets = feed::targets(
-                &mut batch,
-                &self.loss_weights,
-                whole[2 * i + 1] / whole[2 * i],
-                self.config.label_smoothing,
-            );
+            let targets = feed::targets(&mut batch, &self.loss_weights, mean, self.config.label_smoothing);
             let share = batch.labels.len() as f32 / pictures as f32;
             let seed = feed::dropout_seed(self.config.seed, step, i * ranks + rank);
             let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
@@ -449,7 +488,7 @@ impl Session<'_> {
             seconds: self.seconds(),
         };
         let best = self.progress.history.iter().all(|epoch| epoch.test_accuracy < done.test_accuracy);
-        if let (Some(folder), Some(mut weights)) = (&self.folder, weights) {
+        if let (Some(Kept { folder, .. }), Some(mut weights)) = (&self.folder, weights) {
             weights.metadata = self.metadata(Some(&done));
             for (name, wanted) in [("last.safetensors", true), ("best.safetensors", best)] {
                 if wanted {
@@ -483,7 +522,7 @@ impl Session<'_> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         self.progress.seconds = self.seconds();
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(Kept { folder, .. }) = &self.folder else { return Ok(()) };
         let path = folder.save(&self.snapshot(), self.config.keep)?;
         self.tell(Event::Saved(&path)).map(|_| ())
     }
@@ -502,7 +541,7 @@ impl Session<'_> {
             steps: self.steps,
             progress: &self.progress,
             resumed: self.resumed,
-            folder: self.folder.as_ref().map(Folder::path),
+            folder: self.folder.as_ref().map(|kept| kept.folder.path()),
             learner: self.learner.as_ref(),
         };
         let mut flow = Flow::Continue;
@@ -517,8 +556,11 @@ impl Session<'_> {
 
 /// In what two runs differ.
 fn differing(of_file: &Identity, here: &Identity) -> String {
-    let list = |identity: &Identity| format!("{} classes: {}", identity.classes.len(), identity.classes.join(", "));
-    let pictures = |identity: &Identity| format!("{} and {} pictures", identity.train, identity.test);
+    let list =
+        |identity: &Identity| format!("{}: {}", counted(identity.classes.len(), "class"), identity.classes.join(", "));
+    let pictures = |identity: &Identity| {
+        format!("{} and {}", counted(identity.train, "training image"), counted(identity.test, "test image"))
+    };
     let difference = |a: String, b: String| format!("it is of a run with {a}, not {b}");
     if of_file.network != here.network {
         return difference(format!("the network {}", of_file.network), here.network.clone());

@@ -10,12 +10,18 @@
 //! file's own size does not account for, and elements keep their bits: a tensor is bytes with a type until someone asks for
 //! numbers.
 
+mod archive;
 mod npz;
 mod pickle;
+mod rebuild;
 mod safetensors;
+mod sniff;
 mod storage;
 mod torch;
 
+use crate::regular_file;
+use sniff::Container;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -137,10 +143,37 @@ impl Format {
             _ => Err(WeightsError::Name),
         }
     }
+
+    /// The format to write a file of this name in: NumPy's for `.npz`, else safetensors, unless the name promises what is not
+    /// written.
+    ///
+    /// # Errors
+    /// When the end of the name stands for another format, such as `.pth` or `.onnx`.
+    pub fn to_write(path: &Path) -> Result<Self, WeightsError> {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
+        match extension.as_str() {
+            "npz" => Ok(Format::Npz),
+            "pt" | "pth" | "ckpt" => Err(WeightsError::Unsupported(NO_PYTORCH.into())),
+            end if OTHERS.contains(&end) => Err(WeightsError::Unsupported(format!(
+                "its name promises a .{end} file, but weights are written as .safetensors or .npz"
+            ))),
+            _ => Ok(Format::Safetensors),
+        }
+    }
 }
+
+const NO_PYTORCH: &str =
+    "PyTorch files are read, not written; write .safetensors (safetensors.torch.load_file reads it) or .npz";
+
+/// Ends of names that stand for something else than a file of weights that is written here.
+const OTHERS: [&str; 22] = [
+    "pkl", "pickle", "bin", "onnx", "h5", "hdf5", "keras", "pb", "tflite", "npy", "gguf", "zip", "mlmodel", "msgpack",
+    "json", "jsonl", "toml", "csv", "txt", "html", "png", "cnn",
+];
 
 /// Why a weight file could not be read or made. The file's name is the caller's to add.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WeightsError {
     /// The name does not say which format is meant.
     #[error("the name has to end in .safetensors or .npz, so that the format is known")]
@@ -149,7 +182,7 @@ pub enum WeightsError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// The content is of no known format.
-    #[error("not a weight file: expected safetensors, PyTorch (.pt, .pth) or NumPy (.npz), but it starts with {0}")]
+    #[error("not a weight file: expected safetensors, PyTorch (.pt, .pth) or NumPy (.npz), but it {0}")]
     Unknown(String),
     /// The file is damaged, or was made to do harm.
     #[error("not a valid {format} file: {problem}")]
@@ -168,36 +201,52 @@ fn invalid(format: &'static str, problem: impl Into<String>) -> WeightsError {
     WeightsError::Invalid { format, problem: problem.into() }
 }
 
-/// The names of an archive's members.
-fn member_names<R: std::io::Read + std::io::Seek>(archive: &zip::ZipArchive<R>) -> Result<Vec<String>, WeightsError> {
-    let damaged = |error: zip::result::ZipError| invalid("zip", format!("a member's name is damaged ({error})"));
-    archive.file_names().map(|name| name.map(|name| name.into_owned()).map_err(damaged)).collect()
+/// One of several state dicts in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate<'a> {
+    /// Where it is: the keys that lead to it with dots between them, `state_dict_ema` say; empty if it is the file's top.
+    pub place: String,
+    /// Its own keys.
+    pub keys: Vec<Cow<'a, str>>,
 }
+
+/// What says by its number which of several state dicts is wanted.
+pub type Choose<'a> = dyn FnMut(&[Candidate<'_>]) -> Result<usize, WeightsError> + 'a;
 
 /// Reads a weight file of any format.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, or holds no tensors.
+/// When it cannot be read, is no regular file, is damaged, or holds no tensors.
 pub fn read(path: &Path) -> Result<StateDict, WeightsError> {
-    parse(&std::fs::read(path)?)
+    parse(&regular_file::read(path)?)
 }
 
-/// Reads the content of a weight file.
+/// Reads the content of a weight file. Where it holds several state dicts, it is the one with the most tensors, and of equally
+/// large ones that at the top or with a usual name.
 ///
 /// # Errors
 /// When it is damaged, or holds no tensors.
 pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
-    match bytes {
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => match npz::is_npz(bytes)? {
-            true => npz::parse(bytes),
-            false => torch::parse_zip(bytes),
-        },
-        [0x80, 2..=5, ..] => torch::parse_legacy(bytes),
-        // A header's length and its brace.
-        [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::parse(bytes),
-        _ if bytes.len() < 9 => Err(invalid("safetensors", safetensors::too_short(bytes.len()))),
-        [a, b, c, d, ..] => Err(WeightsError::Unknown(format!("the bytes {a:02x} {b:02x} {c:02x} {d:02x}"))),
-        _ => Err(WeightsError::Unknown("nothing".into())),
+    parse_choosing(bytes, &mut |candidates| Ok(largest(candidates)))
+}
+
+/// The state dict with the most tensors; the first of equals.
+pub(crate) fn largest(candidates: &[Candidate<'_>]) -> usize {
+    let most = candidates.iter().map(|candidate| candidate.keys.len()).max();
+    candidates.iter().position(|candidate| Some(candidate.keys.len()) == most).unwrap_or(0)
+}
+
+/// [`parse`], but `choose` says which one (by its number) is read where a file holds several state dicts, such as the weights
+/// and their moving average. It is not asked where there is one.
+///
+/// # Errors
+/// As [`parse`], and those of `choose`.
+pub fn parse_choosing(bytes: &[u8], choose: &mut Choose<'_>) -> Result<StateDict, WeightsError> {
+    match sniff::container(bytes)? {
+        Container::Zip if npz::is_npz(bytes)? => npz::parse(bytes),
+        Container::Zip => torch::open_zip(bytes)?.read(choose),
+        Container::Pickle => torch::open_legacy(bytes)?.read(choose),
+        Container::Safetensors => safetensors::parse(bytes),
     }
 }
 
@@ -209,9 +258,6 @@ pub fn encode(dict: &StateDict, format: Format) -> Result<Vec<u8>, WeightsError>
     match format {
         Format::Safetensors => safetensors::encode(dict),
         Format::Npz => npz::encode(dict),
-        Format::PyTorch => Err(WeightsError::Unsupported(
-            "PyTorch files are read, not written; write .safetensors (safetensors.torch.load_file reads it) or .npz"
-                .into(),
-        )),
+        Format::PyTorch => Err(WeightsError::Unsupported(NO_PYTORCH.into())),
     }
 }

@@ -3,10 +3,11 @@
 //! A `.npy` file is a short Python literal that tells type, order and shape, and the elements behind it. The literal is read
 //! as text, never evaluated.
 
+use super::archive::{self, EXPANSION};
 use super::storage::{View, product};
-use super::{Entry, Kind, StateDict, WeightsError, invalid, member_names};
+use super::{Entry, Kind, StateDict, WeightsError, invalid};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -16,37 +17,31 @@ fn bad(problem: impl Into<String>) -> WeightsError {
     invalid(FORMAT, problem)
 }
 
-fn archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, WeightsError> {
+fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, WeightsError> {
     ZipArchive::new(Cursor::new(bytes)).map_err(|error| invalid("zip", format!("it may have been cut short ({error})")))
 }
 
 /// Whether a zip archive is one of NumPy's.
 pub fn is_npz(bytes: &[u8]) -> Result<bool, WeightsError> {
-    let names = member_names(&archive(bytes)?)?;
+    let names = archive::names(&open(bytes)?)?;
     Ok(!names.is_empty() && names.iter().all(|name| name.ends_with(".npy")))
 }
 
-/// How many times the file's length all tensors together may take: deflate can claim a thousand times.
-const EXPANSION: usize = 64;
-
 pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
-    let mut archive = archive(bytes)?;
-    let names = member_names(&archive)?;
+    let mut archive = open(bytes)?;
+    let names = archive::names(&archive)?;
     let mut budget = bytes.len().saturating_mul(EXPANSION).saturating_add(1 << 20);
     let mut entries = Vec::new();
     for name in names {
         let key = name.strip_suffix(".npy").unwrap_or(&name).to_string();
         let damaged = |error: &dyn std::fmt::Display| bad(format!("`{key}`: {error}"));
         let file = archive.by_name(&name).map_err(|error| damaged(&error))?;
-        let size = file.size();
-        if usize::try_from(size).map_or(true, |size| size > budget) {
+        let size = usize::try_from(file.size()).unwrap_or(usize::MAX);
+        let Some(left) = budget.checked_sub(size) else {
             return Err(damaged(&format!("it claims {size} bytes, far more than the file accounts for")));
-        }
-        let mut content = Vec::new();
-        // No more than is there, whatever the archive claims.
-        file.take(budget as u64 + 1).read_to_end(&mut content).map_err(|error| damaged(&error))?;
-        let left = budget.checked_sub(content.len());
-        budget = left.ok_or_else(|| damaged(&"it expands to far more than the file accounts for"))?;
+        };
+        budget = left;
+        let content = archive::content(file, size, false).map_err(|problem| damaged(&problem))?;
         entries.push(npy(key.clone(), &content).map_err(|problem| damaged(&problem))?);
     }
     Ok(StateDict { entries, metadata: BTreeMap::new() })
@@ -75,7 +70,8 @@ fn npy(name: String, content: &[u8]) -> Result<Entry, String> {
         let (this, before) = if fortran { (i, i - 1) } else { (shape.len() - 1 - i, shape.len() - i) };
         strides[this] = strides[before] * shape[before].max(1);
     }
-    let view = View { storage: data, size: kind.size(), offset: 0, shape: &shape, strides: &strides };
+    let view =
+        View { storage: data, size: kind.size(), offset: 0, shape: &shape, strides: &strides, budget: data.len() };
     let bytes = view.contiguous()?;
     Ok(Entry { name, shape, kind, bytes })
 }

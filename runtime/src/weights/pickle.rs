@@ -15,7 +15,8 @@ pub type Id = usize;
 pub enum Object {
     None,
     Int(i64),
-    /// A number or truth value that nothing here needs.
+    Bool(bool),
+    /// A number that nothing here needs.
     Number,
     Text(String),
     Bytes,
@@ -58,6 +59,22 @@ impl Pickle {
     pub fn int(&self, id: Id) -> Option<i64> {
         match self.get(id) {
             Object::Int(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// A truth value.
+    pub fn truth(&self, id: Id) -> Option<bool> {
+        match self.get(id) {
+            Object::Bool(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    /// The name and arguments of a call.
+    pub fn call(&self, id: Id) -> Option<(&str, &[Id])> {
+        match self.get(id) {
+            Object::Call { function, arguments, .. } => Some((self.global(*function)?, self.tuple(*arguments)?)),
             _ => None,
         }
     }
@@ -225,7 +242,8 @@ impl<'a> Machine<'a> {
 
     fn int(&mut self, text: &str) -> Result<(), String> {
         let object = match text {
-            "00" | "01" => Object::Number,
+            "00" => Object::Bool(false),
+            "01" => Object::Bool(true),
             text => text.trim_end_matches('L').parse().map_or(Object::Number, Object::Int),
         };
         self.push(object)
@@ -278,7 +296,7 @@ impl<'a> Machine<'a> {
             0x94 => self.remember(self.memo.len() as u64),
             // Numbers and constants.
             b'N' => self.push(Object::None),
-            0x88 | 0x89 => self.push(Object::Number),
+            0x88 | 0x89 => self.push(Object::Bool(opcode == 0x88)),
             b'I' | b'L' => {
                 let line = self.line()?;
                 self.int(line.trim())

@@ -12,6 +12,8 @@ pub struct View<'a> {
     pub shape: &'a [usize],
     /// The distance between neighbours along each dimension.
     pub strides: &'a [usize],
+    /// How many bytes the tensor may have.
+    pub budget: usize,
 }
 
 /// The number of elements of a shape, if it fits.
@@ -40,11 +42,18 @@ impl View<'_> {
         let reach = self.shape.iter().zip(self.strides).try_fold(self.offset, |reach, (size, stride)| {
             (size - 1).checked_mul(*stride).and_then(|steps| reach.checked_add(steps))
         });
-        // A tensor that repeats elements (an expanded one) could claim to be of any size.
-        if reach.is_none_or(|last| last >= available) || count > available {
+        if reach.is_none_or(|last| last >= available) {
             return Err(format!(
                 "shape {:?}, strides {:?} and offset {} reach beyond the {available} elements that are there",
                 self.shape, self.strides, self.offset
+            ));
+        }
+        // A tensor that repeats elements (an expanded one, with strides of 0) could claim to be of any size.
+        if count.checked_mul(self.size).is_none_or(|bytes| bytes > self.budget) {
+            return Err(format!(
+                "shape {:?} and strides {:?} repeat {available} elements to more bytes than the {} that are left for \
+                 a file of this length",
+                self.shape, self.strides, self.budget
             ));
         }
         let mut bytes = Vec::with_capacity(count * self.size);

@@ -1,50 +1,61 @@
 //! PyTorch's files: a pickle that names tensors, and their storages beside it (as members of a zip archive since PyTorch 1.6,
 //! one after the other before).
 //!
-//! A tensor is a call of `torch._utils._rebuild_tensor_v2` with a storage, an offset, a shape and strides; that call and the
-//! few around it are all that is understood. Archives are read as PyTorch writes them, without compression.
+//! Which calls of the pickle mean a tensor is in [`super::rebuild`]. Archives are read as PyTorch writes them, without
+//! compression.
 
 use super::pickle::{self, Id, Object, Pickle};
-use super::storage::View;
-use super::{Entry, Kind, StateDict, WeightsError, invalid, member_names};
-use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use super::rebuild::{self, Storages};
+use super::{Candidate, Choose, Entry, StateDict, WeightsError, archive, invalid};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 use zip::{CompressionMethod, ZipArchive};
 
 const FORMAT: &str = "PyTorch";
 
-fn bad(problem: impl Into<String>) -> WeightsError {
+pub(super) fn bad(problem: impl Into<String>) -> WeightsError {
     invalid(FORMAT, problem)
 }
 
-/// The storages of a file, by key.
-type Storages = BTreeMap<String, Vec<u8>>;
+/// A file of PyTorch whose tensors have not been put together yet.
+pub struct File {
+    pickle: Pickle,
+    storages: Storages,
+    /// Bytes of the file.
+    len: usize,
+}
 
-pub fn parse_zip(bytes: &[u8]) -> Result<StateDict, WeightsError> {
+pub fn open_zip(bytes: &[u8]) -> Result<File, WeightsError> {
     let mut archive =
         ZipArchive::new(Cursor::new(bytes)).map_err(|error| bad(format!("its archive is damaged: {error}")))?;
-    let names = member_names(&archive)?;
+    let names = archive::names(&archive)?;
     let Some(prefix) = names.iter().find_map(|name| name.strip_suffix("data.pkl")).map(String::from) else {
         let first = names.first().map_or("nothing".into(), |name| format!("`{name}`"));
         return Err(bad(format!("its archive has no `data.pkl`, which lists the tensors; it starts with {first}")));
     };
     let mut budget = bytes.len();
+    let mut storages = Storages::default();
     if let Some(order) = names.iter().find(|name| **name == format!("{prefix}byteorder")) {
         let order = member(&mut archive, order, &mut budget)?;
-        if order != b"little" {
-            return Err(bad(format!("its byte order is {:?}; only little is read", String::from_utf8_lossy(&order))));
-        }
+        storages.big_endian = match &order[..] {
+            b"little" => false,
+            b"big" => true,
+            other => {
+                let problem = format!("its byte order is {:?}, not little or big", String::from_utf8_lossy(other));
+                return Err(bad(problem));
+            }
+        };
     }
     let pickle = member(&mut archive, &format!("{prefix}data.pkl"), &mut budget)?;
     let pickle = pickle::parse(&pickle).map_err(bad)?;
     let folder = format!("{prefix}data/");
-    let mut storages = Storages::new();
     for name in &names {
         if let Some(key) = name.strip_prefix(&folder).filter(|key| !key.is_empty()) {
-            storages.insert(key.into(), member(&mut archive, name, &mut budget)?);
+            storages.by_key.insert(key.into(), member(&mut archive, name, &mut budget)?);
         }
     }
-    state_dict(&pickle, &storages, bytes.len())
+    Ok(File { pickle, storages, len: bytes.len() })
 }
 
 /// A member of the archive. All together may not be longer than the file, as they are where no two overlap.
@@ -59,18 +70,14 @@ fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, budget: &mut usiz
         return Err(bad(format!("`{name}` in its archive claims {size} bytes, more than there are")));
     };
     *budget = left;
-    let mut bytes = Vec::with_capacity(size);
-    file.take(size as u64).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
-    if bytes.len() != size {
-        return Err(bad(format!("`{name}` in its archive ends after {} of {size} bytes", bytes.len())));
-    }
-    Ok(bytes)
+    // PyTorch may be told to write no checksums; they are 0 then.
+    archive::content(file, size, true).map_err(|problem| damaged(&problem))
 }
 
 /// PyTorch's magic number, 0x1950a86a20f9469cfc6c, as the pickle reader tells it.
 const MAGIC: &str = "1950a86a20f9469cfc6c";
 
-pub fn parse_legacy(bytes: &[u8]) -> Result<StateDict, WeightsError> {
+pub fn open_legacy(bytes: &[u8]) -> Result<File, WeightsError> {
     let mut at = 0;
     let mut next = || {
         let found = pickle::parse(bytes.get(at..).unwrap_or_default()).map_err(bad)?;
@@ -84,14 +91,14 @@ pub fn parse_legacy(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     // The protocol's number and the sizes of the writer's integers.
     let (_, _) = (next()?, next()?);
     let (pickle, keys) = (next()?, next()?);
-    let kinds = storage_kinds(&pickle)?;
-    let mut storages = Storages::new();
+    let sizes = element_sizes(&pickle)?;
+    let mut storages = Storages::default();
     let keys_listed = keys.tuple(keys.root).ok_or_else(|| bad("the list of storages is missing"))?;
     for key in keys_listed {
         let key = keys.text(*key).ok_or_else(|| bad("the key of a storage is no text"))?;
         let header = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
         let count = header.map(|count| u64::from_le_bytes(*count));
-        let size = kinds.get(key).map_or(1, |kind| kind.size()) as u64;
+        let size = sizes.get(key).copied().unwrap_or(1) as u64;
         let end = count.and_then(|n| n.checked_mul(size)).and_then(|len| usize::try_from(len).ok());
         let range = end.and_then(|len| Some(at + 8..(at + 8).checked_add(len)?));
         let Some(data) = range.clone().and_then(|range| bytes.get(range)) else {
@@ -101,139 +108,119 @@ pub fn parse_legacy(bytes: &[u8]) -> Result<StateDict, WeightsError> {
                 count.unwrap_or(0)
             )));
         };
-        storages.insert(key.into(), data.to_vec());
+        storages.by_key.insert(key.into(), data.to_vec());
         at += 8 + data.len();
     }
-    state_dict(&pickle, &storages, bytes.len())
+    Ok(File { pickle, storages, len: bytes.len() })
 }
 
-/// The type of each storage that the pickle refers to.
-fn storage_kinds(pickle: &Pickle) -> Result<BTreeMap<String, Kind>, WeightsError> {
-    let mut kinds = BTreeMap::new();
-    for object in &pickle.objects {
-        if let Object::Persistent(reference) = object {
-            let (key, kind) = storage(pickle, *reference)?;
-            kinds.insert(key.to_string(), kind);
-        }
-    }
-    Ok(kinds)
-}
-
-/// Key and type of the storage that `("storage", torch.FloatStorage, key, device, count)` refers to.
-fn storage(pickle: &Pickle, reference: Id) -> Result<(&str, Kind), WeightsError> {
-    let parts = pickle.tuple(reference).unwrap_or_default();
-    let (Some(class), Some(key)) = (parts.get(1), parts.get(2)) else {
-        return Err(bad("a reference to a storage is incomplete"));
-    };
-    let class = pickle.global(*class).unwrap_or("something else");
-    let kind = match class.rsplit('.').next().unwrap_or_default() {
-        "HalfStorage" => Kind::F16,
-        "BFloat16Storage" => Kind::BF16,
-        "FloatStorage" => Kind::F32,
-        "DoubleStorage" => Kind::F64,
-        "CharStorage" => Kind::I8,
-        "ShortStorage" => Kind::I16,
-        "IntStorage" => Kind::I32,
-        "LongStorage" => Kind::I64,
-        "ByteStorage" => Kind::U8,
-        "BoolStorage" => Kind::Bool,
-        _ => return Err(bad(format!("a tensor has its elements in `{class}`, which is not read"))),
-    };
-    // An older form has a view of another storage here, which newer readers do not follow either.
-    if parts.get(5).is_some_and(|view| !matches!(pickle.get(*view), Object::None)) {
-        return Err(bad("a storage is a view of another one, a form of PyTorch before 0.4"));
-    }
-    let key = pickle.text(*key).ok_or_else(|| bad("the key of a storage is no text"))?;
-    Ok((key, kind))
-}
-
-/// Names under which a checkpoint keeps its state dict.
-const NESTED: &[&str] = &["state_dict", "model_state_dict", "model", "net", "params"];
-
-fn state_dict(pickle: &Pickle, storages: &Storages, file_len: usize) -> Result<StateDict, WeightsError> {
-    let top = pickle.items(pickle.root).ok_or_else(|| match pickle.get(pickle.root) {
-        Object::Call { function, .. } => {
-            let name = pickle.global(*function).unwrap_or("something");
-            bad(format!(
-                "it calls `{name}`, and only state dicts are read: save `model.state_dict()` instead of the model"
-            ))
-        }
-        _ => bad("it holds no state dict"),
-    })?;
-    let named = |items: &[(Id, Id)], name: &str| {
-        items.iter().find(|(key, _)| pickle.text(*key) == Some(name)).and_then(|(_, value)| pickle.items(*value))
-    };
-    let holds_tensors = |items: &[(Id, Id)]| items.iter().any(|(_, value)| is_tensor(pickle, *value));
-    let nested = NESTED.iter().filter_map(|name| named(top, name)).find(|items| holds_tensors(items));
-    let items = if holds_tensors(top) { top } else { nested.unwrap_or(top) };
-    // Tensors may share storages; a file that repeats one without end is refused.
-    let mut budget = file_len.saturating_mul(8).saturating_add(1 << 20);
-    let mut entries: Vec<Entry> = Vec::new();
-    for (key, value) in items {
-        let Some(name) = pickle.text(*key) else { continue };
-        if !is_tensor(pickle, *value) {
-            continue;
-        }
-        let entry = tensor(pickle, *value, name, storages)?;
-        budget = budget
-            .checked_sub(entry.bytes.len())
-            .ok_or_else(|| bad("its tensors repeat the same elements over and over"))?;
-        match entries.iter_mut().find(|known| known.name == entry.name) {
-            Some(known) => *known = entry,
-            None => entries.push(entry),
-        }
-    }
-    if entries.is_empty() {
-        let keys: Vec<&str> = top.iter().filter_map(|(key, _)| pickle.text(*key)).take(8).collect();
-        let keys = if keys.is_empty() { "nothing".into() } else { keys.join(", ") };
-        return Err(bad(format!("it holds no tensors; at the top there is {keys}")));
-    }
-    // What `DataParallel` puts before each name.
-    if entries.iter().all(|entry| entry.name.starts_with("module.")) {
-        entries.iter_mut().for_each(|entry| entry.name = entry.name.replacen("module.", "", 1));
-    }
-    Ok(StateDict { entries, metadata: BTreeMap::new() })
-}
-
-/// The name and arguments of a call.
-fn call(pickle: &Pickle, id: Id) -> Option<(&str, &[Id])> {
-    match pickle.get(id) {
-        Object::Call { function, arguments, .. } => Some((pickle.global(*function)?, pickle.tuple(*arguments)?)),
+/// The size of the elements of each storage that the pickle refers to.
+fn element_sizes(pickle: &Pickle) -> Result<BTreeMap<&str, usize>, WeightsError> {
+    let references = pickle.objects.iter().filter_map(|object| match object {
+        Object::Persistent(reference) => Some(*reference),
         _ => None,
-    }
+    });
+    references
+        .map(|reference| rebuild::storage(pickle, reference).map(|(key, elements)| (key, elements.size())))
+        .collect()
 }
 
-/// Whether it is made as tensors are, those that are not read included: they have to be errors, not missing.
-fn is_tensor(pickle: &Pickle, id: Id) -> bool {
-    const MAKERS: [&str; 2] = ["torch._utils._rebuild_", "torch._tensor._rebuild_"];
-    call(pickle, id).is_some_and(|(name, _)| MAKERS.iter().any(|maker| name.starts_with(maker)))
+/// Names under which a checkpoint keeps its state dict, the likely ones first.
+const USUAL: [&str; 5] = ["state_dict", "model_state_dict", "model", "net", "params"];
+
+/// How deep dicts are looked for in dicts.
+const DEPTH: usize = 4;
+/// How many state dicts of a file are offered, and how long a key may be that leads to one: more is no checkpoint of anybody's.
+const MOST: usize = 64;
+const LONGEST: usize = 256;
+
+/// A key, which is a text or a number, and what it stands for.
+type Member<'a> = (Cow<'a, str>, Id);
+
+/// A state dict before it is read: what can be said about it, and the objects of its keys.
+struct Found<'a> {
+    candidate: Candidate<'a>,
+    tensors: Vec<Id>,
 }
 
-fn tensor(pickle: &Pickle, id: Id, name: &str, storages: &Storages) -> Result<Entry, WeightsError> {
-    let bad = |problem: String| bad(format!("`{name}`: {problem}"));
-    let (mut function, mut arguments) = call(pickle, id).ok_or_else(|| bad("it is no tensor".into()))?;
-    // A parameter holds its tensor; a parameter of a parameter does not exist.
-    if function.starts_with("torch._utils._rebuild_parameter") {
-        let inner = arguments.first().and_then(|inner| call(pickle, *inner));
-        (function, arguments) = inner.ok_or_else(|| bad("a parameter without a tensor".into()))?;
+impl File {
+    /// Reads one of the file's state dicts.
+    pub fn read(&self, choose: &mut Choose<'_>) -> Result<StateDict, WeightsError> {
+        let (candidates, mut tensors): (Vec<_>, Vec<_>) =
+            self.state_dicts()?.into_iter().map(|found| (found.candidate, found.tensors)).unzip();
+        let chosen = if candidates.len() > 1 { choose(&candidates)?.min(candidates.len() - 1) } else { 0 };
+        let mut budget = self.len.saturating_mul(archive::EXPANSION).saturating_add(1 << 20);
+        let mut entries: Vec<Entry> = Vec::new();
+        for (name, id) in candidates[chosen].keys.iter().zip(tensors.swap_remove(chosen)) {
+            let entry = rebuild::tensor(&self.pickle, id, name, &self.storages, budget)?;
+            budget = budget.saturating_sub(entry.bytes.len());
+            entries.push(entry);
+        }
+        Ok(StateDict { entries, metadata: BTreeMap::new() })
     }
-    if !matches!(function, "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor") {
-        return Err(bad(format!("it is made by `{function}`; only dense tensors are read")));
+
+    /// All dicts and lists with tensors in them, the likely ones first. Each is looked at once, however often it is referred to.
+    fn state_dicts(&self) -> Result<Vec<Found<'_>>, WeightsError> {
+        let pickle = &self.pickle;
+        if let (Object::Call { function, .. }, None) = (pickle.get(pickle.root), self.members(pickle.root)) {
+            let name = pickle.global(*function).unwrap_or("something");
+            return Err(bad(format!(
+                "it calls `{name}`, and only state dicts are read: save `model.state_dict()` instead of the model"
+            )));
+        }
+        let (mut found, mut level, mut seen) = (Vec::new(), vec![(String::new(), pickle.root)], BTreeSet::new());
+        for _ in 0..DEPTH {
+            let mut below = Vec::new();
+            for (place, id) in level {
+                let (mut keys, mut tensors, mut known) = (Vec::new(), Vec::new(), BTreeMap::new());
+                for (key, id) in seen.insert(id).then(|| self.members(id)).flatten().unwrap_or_default() {
+                    if rebuild::is_tensor(pickle, id) {
+                        // A key that comes twice has its last value, as in Python.
+                        match known.insert(key.clone(), tensors.len()).and_then(|at: usize| tensors.get_mut(at)) {
+                            Some(before) => *before = id,
+                            None => {
+                                keys.push(key);
+                                tensors.push(id);
+                            }
+                        }
+                    } else if place.len() + key.len() < LONGEST {
+                        let dot = if place.is_empty() { "" } else { "." };
+                        below.push((format!("{place}{dot}{key}"), id));
+                    }
+                }
+                if !tensors.is_empty() && found.len() < MOST {
+                    found.push(Found { candidate: Candidate { place, keys }, tensors });
+                }
+            }
+            level = below;
+        }
+        if found.is_empty() {
+            return Err(bad(self.without_tensors()));
+        }
+        let rank = |place: &str| USUAL.iter().position(|name| *name == place).unwrap_or(USUAL.len());
+        found.sort_by_key(|found| (!found.candidate.place.is_empty(), rank(&found.candidate.place)));
+        Ok(found)
     }
-    let [reference, offset, shape, strides, ..] = arguments else {
-        return Err(bad("its description is incomplete".into()));
-    };
-    let Object::Persistent(reference) = pickle.get(*reference) else {
-        return Err(bad("its storage is missing".into()));
-    };
-    let (key, kind) = storage(pickle, *reference)?;
-    let count = |id: Id| pickle.int(id).and_then(|n| usize::try_from(n).ok());
-    let counts = |id: Id| pickle.tuple(id)?.iter().map(|n| count(*n)).collect::<Option<Vec<usize>>>();
-    let (Some(offset), Some(shape), Some(strides)) = (count(*offset), counts(*shape), counts(*strides)) else {
-        return Err(bad("its offset, shape or strides are no whole numbers from 0 on".into()));
-    };
-    let storage = storages.get(key).ok_or_else(|| bad(format!("its storage `{key}` is not in the file")))?;
-    let view = View { storage, size: kind.size(), offset, shape: &shape, strides: &strides };
-    let bytes = view.contiguous().map_err(bad)?;
-    Ok(Entry { name: name.into(), shape, kind, bytes })
+
+    fn without_tensors(&self) -> String {
+        let Some(items) = self.pickle.items(self.pickle.root) else { return "it holds no state dict".into() };
+        let keys: Vec<&str> = items.iter().filter_map(|(key, _)| self.pickle.text(*key)).take(8).collect();
+        let keys = if keys.is_empty() { "nothing".into() } else { keys.join(", ") };
+        format!("it holds no tensors; at the top there is {keys}")
+    }
+
+    /// The members of a dict with their keys, or of a list with their numbers.
+    fn members(&self, id: Id) -> Option<Vec<Member<'_>>> {
+        let key = |key: Id| {
+            let number = || self.pickle.int(key).map(|n| Cow::Owned(n.to_string()));
+            self.pickle.text(key).map(Cow::Borrowed).or_else(number)
+        };
+        match self.pickle.items(id) {
+            Some(items) => Some(items.iter().filter_map(|(name, value)| Some((key(*name)?, *value))).collect()),
+            None => {
+                let items = self.pickle.tuple(id)?;
+                Some(items.iter().enumerate().map(|(i, value)| (Cow::Owned(i.to_string()), *value)).collect())
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use convnet::net::{Map, forward, forward_mut};
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
 use convnet::train::{HEAD_WEIGHT, loss};
+use convnet::wording::counted;
 use convnet_models::Model;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,23 +19,23 @@ use std::time::Instant;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet bench lenet5 --mode train --batch 64 --json")]
 pub struct Arguments {
-    /// Which network
+    /// The network; `convnet models` lists them
     #[arg(default_value = "lenet5")]
     model: String,
-    /// train: forward, loss, backward and an update by SGD with momentum; infer: a frozen network's forward pass; forward:
-    /// evaluation of a network whose parameters may have changed
+    /// What to time: train, a training step (forward, loss, backward and an update by SGD with momentum); infer, the forward pass of
+    /// a frozen network; forward, the forward pass of a network whose parameters may have changed
     #[arg(long, default_value = "infer")]
     mode: Mode,
-    /// Pictures at once
+    /// Images in a batch
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65536))]
     batch: u32,
-    /// Rounds that are timed; the median is reported
+    /// Number of timed rounds, whose median is reported
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeats: u32,
-    /// Freeze with the weights of linear layers in half precision (infer, batches up to 4)
+    /// Keep the weights of linear layers in half precision (with --mode infer and batches up to 4)
     #[arg(long)]
     half: bool,
-    /// Show where the time goes, by kind of step (CPU only)
+    /// Show how long each kind of layer takes (on the CPU only)
     #[arg(long)]
     profile: bool,
     /// Print the result as JSON
@@ -80,7 +81,7 @@ struct Report {
     share_of_peak: Option<f64>,
     /// How far logits move by half precision, as a share of the largest one.
     half_error: Option<f32>,
-    /// Of the whole process; only Linux tells.
+    /// The peak memory of the whole process, in KiB; known on Linux only.
     peak_rss_kb: Option<u64>,
 }
 
@@ -151,7 +152,7 @@ impl Task for Bench {
             batch,
             device: on.to_string(),
             threads: convnet::engine::threads(),
-            precision: options.precision,
+            precision: options.precision.unwrap_or_default(),
             isa: convnet::engine::Isa::detect().name(),
             rounds: rounds.len(),
             calls_per_round: calls,
@@ -167,19 +168,20 @@ impl Task for Bench {
         if json {
             return common::print_json(&report);
         }
-        let Report { model, threads, min_ms, max_ms, pictures_per_second, share_of_peak, .. } = &report;
+        let threads = counted(report.threads, "thread");
+        let Report { model, min_ms, max_ms, pictures_per_second, share_of_peak, .. } = &report;
         let what = match mode {
             Mode::Train => "train step",
             Mode::Infer => "inference",
             Mode::Forward => "evaluation",
         };
-        let share =
-            share_of_peak.map_or_else(String::new, |share| format!(", {:.0} % of {peak:.0} GFLOP/s", share * 100.0));
+        let share = share_of_peak
+            .map_or_else(String::new, |share| format!(", {:.0} % of the machine's {peak:.0} GFLOP/s", share * 100.0));
         let error =
             half_error.map_or_else(String::new, |error| format!(", logits moved by {error:.1e} of the largest"));
         print(&format!(
-            "{model} {what} batch {batch} on {on}, {threads} threads: median {median_ms:.3} ms ({min_ms:.3} to {max_ms:.3}), \
-             {pictures_per_second:.0} pictures/s{share}{error}"
+            "{model} {what} batch {batch} on {on}, {threads}: median {median_ms:.3} ms ({min_ms:.3} to {max_ms:.3}), \
+             {pictures_per_second:.0} images/s{share}{error}"
         ))?;
         print_stages(&stages, peak)
     }

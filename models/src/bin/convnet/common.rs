@@ -4,8 +4,9 @@ use convnet::backend::Backend;
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
 use convnet::distributed::{self, Communicator};
+use convnet::wording::counted;
 use convnet_models::{Model, UnknownModel, WithModel, with_model};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io::{self, Write};
 use std::marker::PhantomData;
@@ -17,21 +18,22 @@ pub type Outcome = Result<(), Box<dyn Error>>;
 /// Options about where to run.
 #[derive(clap::Args, Clone)]
 pub struct RunOn {
-    /// auto, cpu, cuda or cuda:N; auto takes CUDA where it is compiled in and present
-    #[arg(long, default_value = "auto")]
-    pub device: DeviceChoice,
+    /// auto, cpu, cuda or cuda:N; auto takes CUDA where it is compiled in and present [default: auto]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
     /// Threads on the CPU; 0 means one for each core. Results do not depend on it
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
-    threads: u16,
-    /// fast: by the fastest algorithms; exact: convolutions as plain sums, without Winograd's transforms
-    #[arg(long, default_value = "fast")]
-    pub precision: Precision,
+    pub threads: u16,
+    /// fast: by the fastest algorithms; exact: convolutions as plain sums, without Winograd's transforms [default: fast]
+    #[arg(long)]
+    pub precision: Option<Precision>,
 }
 
 /// How exactly convolutions are computed on the CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    #[default]
     Fast,
     Exact,
 }
@@ -43,20 +45,26 @@ impl RunOn {
         if self.threads == 0 {
             self.threads = place.threads as u16;
         }
-        if self.device == DeviceChoice::Auto {
-            self.device = DeviceChoice::own(place.local_rank);
+        if self.device() == DeviceChoice::Auto {
+            self.device = Some(DeviceChoice::own(place.local_rank));
         }
         self
     }
 
+    /// The device that is asked for.
+    pub fn device(&self) -> DeviceChoice {
+        self.device.unwrap_or(DeviceChoice::Auto)
+    }
+
     /// Sets the number of threads and the precision.
     pub fn prepare(&self) -> Result<(), Box<dyn Error>> {
-        convnet::engine::set_precision(match self.precision {
+        convnet::engine::set_precision(match self.precision.unwrap_or_default() {
             Precision::Fast => convnet::engine::Precision::Fast,
             Precision::Exact => convnet::engine::Precision::Exact,
         });
         let threads = usize::from(self.threads);
-        convnet::engine::set_threads(threads).map_err(|error| format!("cannot start {threads} threads: {error}").into())
+        convnet::engine::set_threads(threads)
+            .map_err(|error| format!("cannot start {}: {error}", counted(threads, "thread")).into())
     }
 }
 
@@ -69,7 +77,7 @@ pub trait Task {
 /// Does `task` with the network called `model` on the device that `on` asks for, whose random numbers start from `seed`.
 pub fn run(model: &str, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
     on.prepare()?;
-    with_model(model, Chosen { device: on.device, seed, task }).map_err(|error| misplaced(model, &error))?
+    with_model(model, Chosen { device: on.device(), seed, task }).map_err(|error| misplaced(model, &error))?
 }
 
 /// That no network has that name and, if it is a file's, that files are named otherwise.

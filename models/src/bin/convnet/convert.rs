@@ -1,24 +1,28 @@
 //! `convnet convert`
 
-use crate::common::{self, Outcome, print};
-use convnet::checkpoint::{self, CheckpointError};
-use convnet::weights::{Format, StateDict};
+use crate::common::{self, Outcome, print, say};
+use crate::load::Loading;
+use crate::place;
+use convnet::checkpoint::{self, CheckpointError, Fitted, LoadOptions};
+use convnet::wording::counted;
 use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  convnet convert resnet18.pth resnet18.safetensors --model resnet18\n  \
                         convnet convert weights.safetensors weights.npz")]
 pub struct Arguments {
-    /// Weights as PyTorch (.pt, .pth), safetensors or NumPy (.npz) keep them
+    /// A weights file of PyTorch (.pt, .pth), safetensors or NumPy (.npz)
     from: PathBuf,
     /// The file to write; its name ends in .safetensors or .npz
     to: PathBuf,
-    /// Refuse what is not exactly this network's
+    /// Refuse a file whose tensors are not exactly those of this network
     #[arg(long)]
     model: Option<String>,
+    #[command(flatten)]
+    loading: Loading,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -35,12 +39,18 @@ struct Report {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let Arguments { from, to, model, json } = arguments;
-    let format = Format::of_path(&to).map_err(|error| format!("{}: {error}", to.display()))?;
-    let mut dict = checkpoint::read(&from)?;
-    if let Some(model) = model {
-        dict = with_model(&model, Fitted { from: from.clone(), dict })??;
-    }
+    let Arguments { from, to, model, loading, json } = arguments;
+    let format = place::weights_format(&to)?;
+    place::check(&to)?;
+    let options = loading.options();
+    let Fitted { dict, notes, .. } = match model {
+        Some(model) => with_model(&model, Exactly { from: &from, options })??,
+        None if loading.allow_extra => {
+            return Err("--allow-extra means nothing without --model: all tensors of the file are converted".into());
+        }
+        None => checkpoint::read_with(&from, &options)?,
+    };
+    notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
     checkpoint::write(&dict, &to, format)?;
     let mut types = BTreeMap::new();
     dict.entries.iter().for_each(|entry| *types.entry(entry.kind.to_string()).or_insert(0) += 1);
@@ -52,26 +62,26 @@ pub fn run(arguments: Arguments) -> Outcome {
     }
     let types = report.types.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ");
     Ok(print(&format!(
-        "{}: {} tensors ({types}), {} numbers, from {}",
+        "{}: {} ({types}), {}, from {}",
         report.to.display(),
-        report.tensors,
-        report.elements,
+        counted(report.tensors, "tensor"),
+        counted(report.elements, "number"),
         report.from.display()
     ))?)
 }
 
 /// Leaves what belongs to a network, in its order, with every bit that it has.
-struct Fitted {
-    from: PathBuf,
-    dict: StateDict,
+struct Exactly<'a> {
+    from: &'a Path,
+    options: LoadOptions,
 }
 
-impl WithModel for Fitted {
-    type Output = Result<StateDict, CheckpointError>;
+impl WithModel for Exactly<'_> {
+    type Output = Result<Fitted, CheckpointError>;
 
     fn run<N: Model>(self, _: &'static str) -> Self::Output {
-        let mut dict = checkpoint::fitted(N::GRAPH, self.dict, &self.from)?;
-        dict.metadata.insert("network".into(), N::GRAPH.name.into());
-        Ok(dict)
+        let mut fitted = checkpoint::fitted(N::GRAPH, self.from, &self.options)?;
+        fitted.dict.metadata.insert("network".into(), N::GRAPH.name.into());
+        Ok(fitted)
     }
 }

@@ -7,6 +7,7 @@ use convnet::data::{Dataset, Normalisation, Pipeline, in_common, samples};
 use convnet::explain::Volume;
 use convnet::report::{paint, png};
 use convnet::train::Config;
+use convnet::wording::counted;
 use convnet_models::Model;
 use std::path::PathBuf;
 
@@ -25,30 +26,30 @@ enum Command {
         #[command(flatten)]
         source: Source,
     },
-    /// Write a sheet of pictures as a network would see them in training
+    /// Write a sheet of images as a network would see them in training
     Preview(Preview),
 }
 
 #[derive(clap::Args)]
 struct Preview {
-    /// For which network
+    /// The network whose input size and channels the images get
     #[arg(default_value = "lenet5")]
     model: String,
     #[command(flatten)]
     source: Source,
-    /// What is done to pictures, as for `train`
+    /// What to do to images at random, as in `convnet train`: 'crop(pad = 2), flip, mixup(0.2)'
     #[arg(long)]
     augment: Vec<String>,
-    /// How pictures of another size become the network's: auto, pad, resize or crop
+    /// How images of another size become the network's: auto, pad, resize or crop
     #[arg(long, default_value = "auto")]
     fit: String,
-    /// Rows: pictures
+    /// Number of rows, one for each image
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pictures: u16,
-    /// Columns: draws, beside the picture as it is
+    /// Number of random draws in a row, after the image as it is
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     draws: u16,
-    /// Of all that is random
+    /// Random seed of the augmentation, and of the split where the data are in one piece
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Where to put the sheet
@@ -82,8 +83,8 @@ fn info(source: &Source) -> Outcome {
                 Some(path) => path.display().to_string(),
                 None => format!("image {i}"),
             });
-            let counted = format!("{} of the {} images of the {name} set", common.len(), part.len());
-            say(&format!("note: {counted} are the same as one of the training set, such as {first} and {other}"))?;
+            let share = format!("{} of the {} of the {name} set", common.len(), counted(part.len(), "image"));
+            say(&format!("note: {share} are the same as one of the training set, such as {first} and {other}"))?;
         }
     }
     Ok(())
@@ -93,7 +94,7 @@ fn info(source: &Source) -> Outcome {
 fn describe(name: &str, part: &dyn Dataset) -> Outcome {
     let mut counts = vec![0; part.classes().len()];
     (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
-    print(&format!("{name}: {} images", part.len()))?;
+    print(&format!("{name}: {} in {}", counted(part.len(), "image"), counted(part.classes().len(), "class")))?;
     match part.picture(0) {
         Ok(first) => {
             let [channels, height, width] = first.shape;
@@ -127,6 +128,23 @@ impl convnet_models::WithModel for Preview {
         let sheet = paint::sheet(&photos, usize::from(self.draws) + 1);
         let written = convnet::atomic_file::write(&self.out, &png(&sheet));
         written.map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;
-        Ok(print(&self.out.display().to_string())?)
+        let mixes = pipeline.augment.iter().any(Augment::mixes);
+        print(&format!(
+            "{}: {} in rows, each as it is and in {} with seed {}{}",
+            self.out.display(),
+            counted(pictures.len(), "image"),
+            counted(self.draws.into(), "random draw"),
+            self.seed,
+            match (mixes, pictures.len()) {
+                (false, _) => "",
+                (true, 1) => "; an image by itself has no other to be mixed with",
+                (true, _) =>
+                    "; images are mixed with others of their column, as they are with others of their batch in training",
+            }
+        ))?;
+        if pipeline.augment.is_empty() {
+            say("note: without --augment all draws are the image as it is")?;
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet diagram resnet152 --out pictures")]
 pub struct Arguments {
-    /// Which network
+    /// The network; `convnet models` lists them
     #[arg(default_value = "lenet5")]
     model: String,
     /// The folder to write MODEL.svg and MODEL.mmd (Mermaid) into

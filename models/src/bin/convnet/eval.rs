@@ -1,6 +1,7 @@
 //! `convnet eval`
 
 use crate::common::{self, Outcome, RunOn, Task, print};
+use crate::load::Loading;
 use crate::source::Source;
 use crate::train::report;
 use crate::trained::{Labelling, Preparing, Trained};
@@ -20,6 +21,8 @@ pub struct Arguments {
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    loading: Loading,
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
@@ -57,7 +60,8 @@ impl Task for Eval {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
         let Eval(arguments) = self;
         let mut net = common::build::<N, D>(name, &device)?;
-        let trained = Trained::load::<N, D>(name, &mut net, arguments.weights.as_deref(), arguments.preparing)?;
+        let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
+        let trained = Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
         let evaluation = evaluate(&mut net, &device, &test, trained.preparation.into())?;
         if arguments.json {

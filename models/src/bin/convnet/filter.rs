@@ -14,18 +14,18 @@ use std::path::PathBuf;
     convnet filter photo.jpg --kernel \"0 1 0; 1 -4 1; 0 1 0\" --out edges.png"
 )]
 pub struct Arguments {
-    /// PNG or JPEG
+    /// The image, a PNG or JPEG file
     image: PathBuf,
-    /// Rows between semicolons, or a name: edge-vertical, edge-horizontal, sobel-x, sobel-y, laplace, blur, mean, sharpen, emboss
+    /// The filter: rows of numbers between semicolons, or a name: edge-vertical, edge-horizontal, sobel-x, sobel-y, laplace, blur, mean, sharpen, emboss
     #[arg(long, allow_hyphen_values = true)]
     kernel: String,
-    /// Filter red, green and blue each by itself, and show the result as a picture
+    /// Filter red, green and blue each by itself, and write a colour image
     #[arg(long)]
     colour: bool,
-    /// Put zeros around the picture, so that the result has its size
+    /// Put zeros around the image, so that the result has its size
     #[arg(long)]
     pad: bool,
-    /// Where to put the result
+    /// The PNG file to write
     #[arg(long, default_value = "filtered.png")]
     out: PathBuf,
 }

@@ -15,9 +15,11 @@ mod eval;
 mod explain;
 mod filter;
 mod golden;
+mod load;
 mod models;
 mod options;
 mod parity;
+mod place;
 mod predict;
 mod progress;
 mod source;
@@ -31,7 +33,11 @@ use std::process::ExitCode;
 
 /// Train, evaluate and run convolutional networks.
 #[derive(Parser)]
-#[command(version, about, after_help = "Start with `convnet train`: it trains LeNet-5 on the MNIST digits it carries.")]
+#[command(
+    name = "convnet",
+    version,
+    after_help = "Start with `convnet train`: it trains LeNet-5 on the MNIST digits it carries."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -43,25 +49,25 @@ enum Command {
     Train(train::Arguments),
     /// Measure a trained network on a test set
     Eval(eval::Arguments),
-    /// Tell what is on pictures
+    /// Name the most probable classes of images
     Predict(predict::Arguments),
     /// See what a network has learned
     Explain(Box<explain::Arguments>),
-    /// Apply a filter made by hand to a picture
+    /// Apply a filter made by hand to an image
     Filter(filter::Arguments),
-    /// Look at a dataset, and at what augmentation makes of it
+    /// Count the images of a dataset, or show what augmentation makes of them
     Data(data::Arguments),
-    /// List the networks that there are
+    /// List the networks of the zoo
     Models(models::Arguments),
     /// Show the layers of a network with shapes, parameters and costs
     Summary(summary::Arguments),
     /// Draw a network, as SVG and as Mermaid
     Diagram(diagram::Arguments),
-    /// Turn a weight file into one of another format
+    /// Convert a weights file to another format
     Convert(convert::Arguments),
     /// List the devices that networks can run on
     Devices(devices::Arguments),
-    /// Time a network
+    /// Measure how fast a network runs
     Bench(bench::Arguments),
     /// Compare a network with golden values computed by PyTorch
     Parity(parity::Arguments),

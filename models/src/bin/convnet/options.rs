@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use convnet::train::{Config, OPTIONS, OptionInfo, ValueKind};
+use convnet::wording::did_you_mean;
 use std::error::Error;
 use std::path::Path;
 use toml::{Table, Value};
@@ -97,7 +98,8 @@ pub fn pieces(text: &str) -> Vec<String> {
 
 /// What a TOML file says: options of training, and the others, whose keys are `known`.
 pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error>> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let text = convnet::regular_file::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let all: Table = text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
     let (mut training, mut others) = (Table::new(), Table::new());
     for (key, value) in all {
@@ -106,10 +108,8 @@ pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error
         } else if known.contains(&key.as_str()) {
             others.insert(key, value);
         } else {
-            let names = OPTIONS.iter().map(|option| option.key).chain(known.iter().copied());
-            let likeness = |name: &&str| strsim::jaro_winkler(&key, name);
-            let best = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.7);
-            let hint = best.map_or_else(String::new, |best| format!("; did you mean `{best}`?"));
+            let names: Vec<&str> = OPTIONS.iter().map(|option| option.key).chain(known.iter().copied()).collect();
+            let hint = did_you_mean(&key, &names);
             return Err(format!("{}: no option is called `{key}`{hint}", path.display()).into());
         }
     }
@@ -119,18 +119,60 @@ pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error
 /// The options: those of the file, and over them those given as flags.
 pub fn config(file: Table, given: &Given, from: Option<&Path>) -> Result<Config, Box<dyn Error>> {
     let mut table = file;
-    // A whole number is a number, too.
-    for option in OPTIONS.iter().filter(|option| option.kind == ValueKind::Number) {
-        if let Some(Value::Integer(n)) = table.get(option.key) {
-            let number = Value::Float(*n as f64);
-            table.insert(option.key.into(), number);
+    table.extend(given.0.clone());
+    // A fault is that of the flag or of the file, whichever the value came from.
+    let place = |key: &str| match from {
+        _ if given.0.contains_key(key) => "--".to_string(),
+        Some(path) => format!("{}: ", path.display()),
+        None => String::new(),
+    };
+    for option in OPTIONS {
+        let Some(value) = table.get_mut(option.key) else { continue };
+        // A whole number is a number, too.
+        if let (ValueKind::Number, Value::Integer(n)) = (option.kind, &*value) {
+            *value = Value::Float(*n as f64);
+        }
+        let expected = expected(option.kind);
+        if !fits(option.kind, value) {
+            return Err(format!("{}{} is {value}; it must be {expected}", place(option.key), option.key).into());
         }
     }
-    table.extend(given.0.clone());
-    let from = from.map_or_else(String::new, |path| format!("{}: ", path.display()));
-    let config: Config = table.try_into().map_err(|error| format!("{from}{error}"))?;
-    config.check()?;
+    // What each value is was looked at above, so that this fails only for what no user can bring about.
+    let config: Config = table.try_into()?;
+    config.check().map_err(|error| {
+        let (place, text) = (place(error.option()), error.to_string());
+        // A flag is written with `-`.
+        match (place.as_str(), text.strip_prefix(error.option())) {
+            ("--", Some(rest)) => format!("--{}{rest}", error.option().replace('_', "-")),
+            ("--", None) => text,
+            _ => place + &text,
+        }
+    })?;
     Ok(config)
+}
+
+/// Whether a value is of a kind.
+fn fits(kind: ValueKind, value: &Value) -> bool {
+    let number = |value: &Value| value.is_float() || value.is_integer();
+    match kind {
+        ValueKind::Integer => value.as_integer().is_some_and(|n| n >= 0),
+        ValueKind::Number => number(value),
+        ValueKind::Text => value.is_str(),
+        ValueKind::Switch => value.is_bool(),
+        ValueKind::Numbers => value.as_array().is_some_and(|list| list.iter().all(number)),
+        ValueKind::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_str)),
+    }
+}
+
+fn expected(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Integer => "a whole number from 0 on",
+        ValueKind::Number => "a number",
+        ValueKind::Text => "a word in quotation marks",
+        ValueKind::Switch => "true or false",
+        ValueKind::Numbers => "numbers in square brackets, as in [0.9, 0.999]",
+        ValueKind::Texts => "words in square brackets, as in [\"flip\", \"rotate(10)\"]",
+    }
 }
 
 #[cfg(test)]
@@ -142,5 +184,42 @@ mod tests {
         assert_eq!(pieces("crop(pad = 2), color(0.1, 0.2),flip"), ["crop(pad = 2)", "color(0.1, 0.2)", "flip"]);
         assert_eq!(pieces("flip)"), ["flip)"]);
         assert!(pieces("").is_empty());
+    }
+
+    fn flags(text: &str) -> Given {
+        Given(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_fault_is_told_with_the_place_that_it_came_from() {
+        let said = |file: &str, given: &str| {
+            let from = (!file.is_empty()).then(|| Path::new("run.toml"));
+            config(file.parse().unwrap(), &flags(given), from).map(|_| ()).unwrap_err().to_string()
+        };
+        let there_are = "it must be sgd, adam, adamw or rmsprop; did you mean `adam`?";
+        assert_eq!(said("optimizer = 'adma'", ""), format!("run.toml: optimizer is `adma`; {there_are}"));
+        assert_eq!(said("", "optimizer = 'adma'"), format!("--optimizer is `adma`; {there_are}"));
+        assert_eq!(said("lr = 1", "optimizer = 'adma'"), format!("--optimizer is `adma`; {there_are}"));
+        // The flag goes before the file, but the fault is the file's.
+        assert_eq!(said("lr = 0", "epochs = 3"), "run.toml: lr is 0; it must be a number above 0");
+        assert_eq!(said("", "weight_decay = -1.0"), "--weight-decay is -1; it must be a number from 0 on");
+        for (file, expected) in [
+            ("lr = 'high'", "run.toml: lr is \"high\"; it must be a number"),
+            ("epochs = 1.5", "run.toml: epochs is 1.5; it must be a whole number from 0 on"),
+            ("epochs = -1", "run.toml: epochs is -1; it must be a whole number from 0 on"),
+            ("fit = 3", "run.toml: fit is 3; it must be a word in quotation marks"),
+            ("nesterov = 'yes'", "run.toml: nesterov is \"yes\"; it must be true or false"),
+            ("betas = 0.9", "run.toml: betas is 0.9; it must be numbers in square brackets, as in [0.9, 0.999]"),
+            (
+                "augment = 'flip'",
+                "run.toml: augment is \"flip\"; it must be words in square brackets, as in [\"flip\", \"rotate(10)\"]",
+            ),
+            ("augment = ['flop']", "run.toml: augment is `flop`: there is no `flop`; it must be crop, flip"),
+        ] {
+            let said = said(file, "");
+            assert!(said.starts_with(expected), "{said}");
+        }
+        // Whole numbers are numbers in lists, too.
+        assert!(config("betas = [0, 0.5]\nlr = 1".parse().unwrap(), &Given::default(), None).is_ok());
     }
 }

@@ -9,6 +9,7 @@ use convnet::graph::{Graph, Part};
 use convnet::net::{Map, Outputs, Pass, Real, State};
 use convnet::portable;
 use convnet::train::{HEAD_WEIGHT, loss};
+use convnet::wording::counted;
 use convnet_models::{Model, WithModel, with_model};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ const NUDGES: u64 = 8;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet parity tests/golden/lenet5.json")]
 pub struct Arguments {
-    /// Golden files
+    /// Files with golden values, made by tests/golden/golden.py
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// What to compare: engine, portable, or portable in double precision
@@ -92,7 +93,12 @@ pub fn run(arguments: Arguments) -> Outcome {
     let failed = comparisons.iter().filter(|comparison| !comparison.passed).count();
     match failed + unreadable {
         0 => Ok(()),
-        _ => Err(format!("{failed} comparisons failed, {unreadable} files could not be compared").into()),
+        _ => Err(format!(
+            "{} failed, {} could not be compared",
+            counted(failed, "comparison"),
+            counted(unreadable, "file")
+        )
+        .into()),
     }
 }
 

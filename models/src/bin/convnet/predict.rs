@@ -1,6 +1,7 @@
 //! `convnet predict`
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::load::Loading;
 use crate::trained::{Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::data::decode;
@@ -20,6 +21,8 @@ pub struct Arguments {
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    loading: Loading,
     /// How many classes to show
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
@@ -88,7 +91,8 @@ impl Task for Predict {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
         let Predict { arguments, images } = self;
         let mut net = common::build::<N, D>(name, &device)?;
-        let trained = Trained::load::<N, D>(name, &mut net, arguments.weights.as_deref(), arguments.preparing)?;
+        let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
+        let trained = Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?;
         let mut answers = Vec::new();
         let mut failed = 0;
         for image in images {

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Which network
+    /// The network; `convnet models` lists them
     #[arg(default_value = "lenet5")]
     model: String,
-    /// Pictures at once, for the memory that activations need
+    /// Images in a batch, for the memory that the activations take
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65536))]
     batch: u32,
     /// Print the layers as JSON

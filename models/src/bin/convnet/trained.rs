@@ -1,12 +1,12 @@
 //! A trained network: its weights, and what their file says about images, classes and the data that it has seen.
 
 use crate::common::{self, say};
+use crate::load::Loading;
 use crate::source::{self, Source};
 use convnet::backend::Backend;
-use convnet::checkpoint::{self, CheckpointError, Metadata};
+use convnet::checkpoint::{CheckpointError, Metadata};
 use convnet::data::{Classes, DataError, Dataset, Invert, Opened, Preparation, Relabelled};
 use convnet::graph::Graph;
-use convnet::net;
 use convnet::train::Config;
 use convnet_models::Model;
 use std::error::Error;
@@ -97,17 +97,18 @@ impl Trained {
         name: &str,
         net: &mut N::On<D>,
         weights: Option<&Path>,
+        loading: &Loading,
         preparing: Preparing,
     ) -> Result<Self, Box<dyn Error>> {
         let given = weights.is_some();
         let weights = weights.map_or_else(|| common::default_weights(name), Path::to_owned);
-        let loaded = checkpoint::load::<_, f32, D>(net, &weights);
-        let about = loaded.map_err(|error| if given { error.to_string() } else { hinted(&error, name) })?;
-        if let Some(tensor) = net::first_nan::<_, f32, D>(net) {
-            let weights = weights.display();
-            return Err(format!("{weights}: the weights hold values that are not numbers, first in {tensor}").into());
+        let loaded = loading.load::<N, D>(net, &weights);
+        let loaded = loaded.map_err(|error| if given { error } else { hinted(error, name).into() })?;
+        if let Some(tensor) = loaded.not_finite.first() {
+            let what = "the weights hold values that are not finite numbers (NaN or infinite)";
+            return Err(format!("{}: {what}, first in {tensor}", weights.display()).into());
         }
-        Trained::new(N::GRAPH, weights, about, preparing)
+        Trained::new(N::GRAPH, weights, loaded.metadata, preparing)
     }
 
     /// What the metadata of a weight file says; says what it leaves open.
@@ -191,9 +192,9 @@ impl Trained {
 }
 
 /// The error with a way to get weights, if there are none.
-fn hinted(error: &CheckpointError, name: &str) -> String {
-    match error {
-        CheckpointError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+fn hinted(error: Box<dyn Error>, name: &str) -> String {
+    match error.downcast_ref() {
+        Some(CheckpointError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             format!("{error}: train the network with `convnet train {name}`, or name a file by --weights")
         }
         _ => error.to_string(),

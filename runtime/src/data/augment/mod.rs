@@ -7,6 +7,7 @@ pub mod mix;
 pub mod picture;
 
 use super::DataError;
+use crate::wording::{did_you_mean, either};
 use std::fmt;
 use std::str::FromStr;
 
@@ -105,8 +106,8 @@ impl FromStr for Augment {
         let name = name.trim();
         let Some((_, word, known)) = WORDS.iter().find(|(word, ..)| *word == name) else {
             let names = WORDS.map(|(name, ..)| name);
-            let hint = nearest(name, &names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            return Err(error(format!("nothing is called `{name}`{hint}"), format!("there are {}", names.join(", "))));
+            let hint = did_you_mean(name, &names);
+            return Err(error(format!("there is no `{name}`"), format!("it must be {}{hint}", either(&names))));
         };
         let keys: Vec<&str> = known.iter().map(|(key, ..)| *key).collect();
         let takes = || format!("{name} takes {}", keys.join(", "));
@@ -144,12 +145,6 @@ impl FromStr for Augment {
     }
 }
 
-/// The name most like a word, if any is.
-fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
-    let likeness = |name: &&str| strsim::jaro_winkler(word, name);
-    names.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.7)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +173,7 @@ mod tests {
             ("crop(1, 2)", "one of them"),
             ("resized_crop(0.9, 0.1)", "must be less"),
             ("cutout(NaN)", "from 1"),
-            ("", "there are crop"),
+            ("", "it must be crop, flip"),
         ] {
             let error = text.parse::<Augment>().unwrap_err().to_string();
             assert!(error.contains(hint), "{text}: {error}");

@@ -76,12 +76,12 @@ impl Columns {
                     }
                 }
                 Across::Softmax => {
-                    let log_sum = log_sum_exp(&x);
-                    (0..x.len()).for_each(|c| y[c] = (x[c] - log_sum).exp());
+                    let (max, log_sum) = log_sum_exp(&x);
+                    (0..x.len()).for_each(|c| y[c] = (x[c] - max - log_sum).exp());
                 }
                 Across::LogSoftmax => {
-                    let log_sum = log_sum_exp(&x);
-                    (0..x.len()).for_each(|c| y[c] = x[c] - log_sum);
+                    let (max, log_sum) = log_sum_exp(&x);
+                    (0..x.len()).for_each(|c| y[c] = x[c] - max - log_sum);
                 }
                 Across::Pool { kind, size } => {
                     for (y, group) in y.iter_mut().zip(x.chunks_exact(size)) {
@@ -175,13 +175,13 @@ fn lrn_base(x: &[f32], c: usize, size: usize, alpha: f32, k: f32) -> f32 {
     k + alpha * squares / size as f32
 }
 
-fn log_sum_exp(x: &[f32]) -> f32 {
+/// The logarithm of the sum of exponentials, in two parts to be subtracted one after the other: beside a maximum of 1e4, their
+/// sum would have lost the digits of the second.
+fn log_sum_exp(x: &[f32]) -> (f32, f32) {
     let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     // All minus infinity, or plus infinity among them: subtracting would give NaN where the sum alone is right.
-    if !max.is_finite() {
-        return x.iter().map(|x| x.exp()).sum::<f32>().ln();
-    }
-    max + x.iter().map(|x| (x - max).exp()).sum::<f32>().ln()
+    let max = if max.is_finite() { max } else { 0.0 };
+    (max, x.iter().map(|x| (x - max).exp()).sum::<f32>().ln())
 }
 
 /// The first largest (or smallest) element; a NaN wins.

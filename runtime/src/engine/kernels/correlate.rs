@@ -300,7 +300,7 @@ impl Correlate {
                             run: self.tasks.run,
                         };
                         // SAFETY: the caller's promises; `check` has bounded every address of the tile.
-                        unsafe { S::tile(&tile, group.len, width, self.source_stride[2]) }
+                        unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
                     }
                 }
             }

@@ -16,6 +16,8 @@ type Job = dyn Fn(usize) + Sync;
 
 /// The threads beside the caller.
 pub struct Crew {
+    /// Whether there are more threads than cores, so that one that spins keeps another from its work.
+    pub crowded: bool,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     // Two functions at once would wait for each other's threads for ever.
@@ -38,8 +40,11 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above; the pointer is to a function that is `Sync`, and outlives the round since the caller waits for its end.
 unsafe impl Send for Shared {}
 
-/// Turns of a waiting loop before a thread goes to sleep: some tens of microseconds.
+/// Turns of a waiting loop before a thread without work goes to sleep: some tens of microseconds.
 const SPINS: u32 = 20_000;
+
+/// Bytes of stack for each thread, of which only what is used takes memory. A kernel without optimisation needs 0.4 MB.
+const STACK: usize = 4 << 20;
 
 impl Crew {
     /// Starts `threads` threads less one, for the caller.
@@ -54,11 +59,13 @@ impl Crew {
             stop: AtomicBool::new(false),
             panics: Mutex::new(Vec::new()),
         });
-        let mut crew = Crew { shared: shared.clone(), threads: Vec::new(), busy: Mutex::new(()) };
+        let crowded = std::thread::available_parallelism().is_ok_and(|cores| threads > cores.get());
+        let mut crew = Crew { crowded, shared: shared.clone(), threads: Vec::new(), busy: Mutex::new(()) };
+        let spins = if crowded { 0 } else { SPINS };
         for index in 1..threads {
             let shared = shared.clone();
-            let builder = std::thread::Builder::new().name(format!("convnet-{index}"));
-            crew.threads.push(builder.spawn(move || work(&shared, index))?);
+            let builder = std::thread::Builder::new().name(format!("convnet-{index}")).stack_size(STACK);
+            crew.threads.push(builder.spawn(move || work(&shared, index, spins))?);
         }
         Ok(crew)
     }
@@ -82,9 +89,9 @@ impl Crew {
             thread.thread().unpark();
         }
         attempt(&self.shared, f, 0);
-        let mut spins = 0;
+        let mut patience = Patience::new(self.crowded);
         while self.shared.left.load(Ordering::Acquire) > 0 {
-            pause(&mut spins);
+            patience.turn();
         }
         std::mem::take(&mut *lock(&self.shared.panics))
     }
@@ -102,14 +109,14 @@ impl Drop for Crew {
 }
 
 /// The life of a thread.
-fn work(shared: &Shared, index: usize) {
+fn work(shared: &Shared, index: usize, most_spins: u32) {
     let mut seen = 0;
     let mut spins = 0;
     while !shared.stop.load(Ordering::Acquire) {
         let round = shared.round.load(Ordering::Acquire);
         if round == seen {
             spins += 1;
-            if spins < SPINS {
+            if spins < most_spins {
                 std::hint::spin_loop()
             } else {
                 std::thread::park()
@@ -133,10 +140,34 @@ fn attempt(shared: &Shared, f: &(dyn Fn(usize) + Sync), index: usize) {
     }
 }
 
-/// One turn of a loop that waits for another thread, which may need this core to get there.
-pub fn pause(spins: &mut u32) {
-    *spins += 1;
-    if *spins < 5_000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+/// How long a thread that waits for another has been waiting: it spins, then lets others have the core, which may be what the
+/// other one needs, and in the end should sleep.
+pub struct Patience {
+    turns: u32,
+    crowded: bool,
+}
+
+/// Turns of spinning where each thread has a core: some tens of microseconds, more than the next step is away.
+const SPINNING: u32 = 5_000;
+/// Turns of yielding: about a millisecond where nobody else wants the core.
+const YIELDING: u32 = 2_000;
+
+impl Patience {
+    /// Without spinning, where threads are more than cores.
+    pub fn new(crowded: bool) -> Self {
+        Patience { turns: if crowded { SPINNING } else { 0 }, crowded }
+    }
+
+    /// Waits a little; false if it is time to sleep.
+    pub fn turn(&mut self) -> bool {
+        self.turns = self.turns.saturating_add(1);
+        match self.turns {
+            ..SPINNING => std::hint::spin_loop(),
+            _ => std::thread::yield_now(),
+        }
+        let yielding = if self.crowded { YIELDING / 20 } else { YIELDING };
+        self.turns < SPINNING + yielding
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -26,13 +26,14 @@ mod shuffle;
 mod simd;
 mod tile;
 mod weight_grad;
+mod weight_tile;
 mod window;
 mod winograd;
 
 pub use column::{Across, Columns};
 pub use conv_pool::{BEYOND, ConvPool, WIDEST_KERNEL};
 pub use correlate::{Block, Correlate};
-pub use crew::{Crew, pause};
+pub use crew::{Crew, Patience};
 pub use denormals::FlushDenormals;
 pub use gather::Gather;
 pub use group_norm::GroupNorm;
@@ -45,7 +46,7 @@ pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
 pub use repack::{Clear, Repack};
 pub use scale::{Scale, ScaleGrad};
 pub use shuffle::{Order, Shuffle};
-pub use simd::{Isa, Simd};
+pub use simd::{Isa, Kernel, Simd};
 pub use weight_grad::{BiasGrad, WeightGrad};
 pub use window::{SubsampleGrad, Window, Windows};
 pub use winograd::{Winograd, WinogradGrad, WinogradPack};
@@ -255,33 +256,25 @@ impl Step {
             return;
         }
         // SAFETY: `Program::new` has found the instruction set and checked the bounds; stages keep tasks apart.
-        unsafe {
-            match isa {
-                Isa::Portable => self.run::<simd::Scalar8>(mem, outside, scratch, tasks),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => run_avx2(self, mem, outside, scratch, tasks),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => run_avx512(self, mem, outside, scratch, tasks),
-                #[cfg(target_arch = "aarch64")]
-                Isa::Neon => self.run::<simd::Neon>(mem, outside, scratch, tasks),
-                _ => unreachable!("Isa::available lists only what the target has"),
-            }
-        }
+        unsafe { isa.enter(Share { step: self, mem, outside, scratch, tasks }) }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn run_avx2(step: &Step, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
-    // SAFETY: passed on from the caller.
-    unsafe { step.run::<simd::Avx2>(mem, outside, scratch, tasks) }
+/// A worker's share of a step.
+struct Share<'a, 'o> {
+    step: &'a Step,
+    mem: Mem<'a>,
+    outside: Outside<'o>,
+    scratch: Mem<'a>,
+    tasks: Range<usize>,
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma,f16c")]
-unsafe fn run_avx512(step: &Step, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
-    // SAFETY: passed on from the caller.
-    unsafe { step.run::<simd::Avx512>(mem, outside, scratch, tasks) }
+impl Kernel for Share<'_, '_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.step.run::<S>(self.mem, self.outside, self.scratch, self.tasks) }
+    }
 }
 
 /// Steps that have been checked against an instruction set and the length of an arena.

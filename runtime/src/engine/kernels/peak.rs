@@ -1,6 +1,6 @@
 //! How fast this machine multiplies and adds when nothing else is in its way: what a kernel's speed is a share of.
 
-use super::{Isa, Simd, simd};
+use super::{Isa, Kernel, Simd};
 use crate::engine::threads::Team;
 use std::hint::black_box;
 use std::time::Instant;
@@ -16,18 +16,7 @@ pub fn peak(isa: Isa, team: &Team) -> f64 {
         let start = Instant::now();
         team.run(|_| {
             // SAFETY: `isa` is one that this processor has, by the assertion below.
-            unsafe {
-                match isa {
-                    Isa::Portable => rounds::<simd::Scalar8>(),
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => rounds_avx2(),
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => rounds_avx512(),
-                    #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => rounds::<simd::Neon>(),
-                    _ => unreachable!("Isa::available lists only what the target has"),
-                }
-            }
+            unsafe { isa.enter(Rounds) }
         });
         let work = ROUNDS * SUMS * isa.lanes() * team.size();
         work as f64 / start.elapsed().as_secs_f64()
@@ -36,36 +25,26 @@ pub fn peak(isa: Isa, team: &Team) -> f64 {
     (0..7).map(|_| measure()).fold(0.0, f64::max)
 }
 
-#[inline(always)]
-unsafe fn rounds<S: Simd>() {
-    let (factor, term) = (black_box(0.999_f32), black_box(1e-3_f32));
-    // SAFETY: the addresses are those of two numbers, and of `LANES` of them.
-    unsafe {
-        let (factor, term) = (S::splat(&factor), S::splat(&term));
-        let mut sums = [S::zero(); SUMS];
-        for _ in 0..ROUNDS {
-            for sum in &mut sums {
-                *sum = S::fma(*sum, factor, term);
+struct Rounds;
+
+impl Kernel for Rounds {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (factor, term) = (black_box(0.999_f32), black_box(1e-3_f32));
+        // SAFETY: the addresses are those of two numbers, and of `LANES` of them.
+        unsafe {
+            let (factor, term) = (S::splat(&factor), S::splat(&term));
+            let mut sums = [S::zero(); SUMS];
+            for _ in 0..ROUNDS {
+                for sum in &mut sums {
+                    *sum = S::fma(*sum, factor, term);
+                }
+            }
+            let mut out = [0.0_f32; 16];
+            for sum in sums {
+                S::store(out.as_mut_ptr(), sum);
+                black_box(&out);
             }
         }
-        let mut out = [0.0_f32; 16];
-        for sum in sums {
-            S::store(out.as_mut_ptr(), sum);
-            black_box(&out);
-        }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn rounds_avx2() {
-    // SAFETY: passed on from the caller.
-    unsafe { rounds::<simd::Avx2>() }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma,f16c")]
-unsafe fn rounds_avx512() {
-    // SAFETY: passed on from the caller.
-    unsafe { rounds::<simd::Avx512>() }
 }

@@ -4,7 +4,7 @@
 //! gives a multiplication with addition for each pair of both; so tiles of several blocks keep two multipliers busy with two
 //! loads a cycle. Sums run over the taps in order, whatever the shape of the tile: it does not change a bit of the result.
 
-use super::{Isa, Simd};
+use super::{Isa, Kernel, Simd};
 
 /// Most blocks of a group.
 const GROUP: usize = 4;
@@ -79,69 +79,119 @@ pub const fn widest(widest: [usize; 4], blocks: usize, far: bool, run: usize) ->
     if width < most { width } else { most }
 }
 
+/// How far apart the pixels of a tile are. A constant where it can be one, so that addresses need no registers.
+mod step {
+    pub const ANY: u8 = 0;
+    pub const ONE: u8 = 1;
+    pub const LANES: u8 = 2;
+}
+
+/// `N` blocks of `WIDTH` pixels.
+struct Sums<'a, const N: usize, const WIDTH: usize, const STEP: u8>(&'a Tile<'a>, usize);
+
+/// One block of `WIDTH` pixels, whose taps come in runs of `RUN`.
+struct Runs<'a, const RUN: usize, const WIDTH: usize, const STEP: u8>(&'a Tile<'a>, usize);
+
+/// Some pixels, a step apart, of a depthwise layer.
+struct Channels<'a>(&'a Tile<'a>, [usize; 2]);
+
+/// A step as a number.
+#[inline(always)]
+fn distance<S: Simd, const STEP: u8>(any: usize) -> usize {
+    match STEP {
+        step::ONE => 1,
+        step::LANES => S::LANES,
+        _ => any,
+    }
+}
+
+impl<const N: usize, const WIDTH: usize, const STEP: u8> Kernel for Sums<'_, N, WIDTH, STEP> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.sums::<S, N, WIDTH>(distance::<S, STEP>(self.1)) }
+    }
+}
+
+impl<const RUN: usize, const WIDTH: usize, const STEP: u8> Kernel for Runs<'_, RUN, WIDTH, STEP> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.runs::<S, RUN, WIDTH>(distance::<S, STEP>(self.1)) }
+    }
+}
+
+impl Kernel for Channels<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let [width, step] = self.1;
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.channels::<S>(width, step) }
+    }
+}
+
 impl Tile<'_> {
-    /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks. Code for one instruction set: each has it
-    /// once, as [`Simd::tile`].
+    /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks. Each shape of a tile is a function of its
+    /// own: without optimisation, one function of all shapes would need two megabytes of stack.
     ///
     /// # Safety
-    /// The instruction set of `S` is switched on in the caller. All of source, weights, biases and outputs that taps, blocks
-    /// and pixels reach are there; the outputs are the caller's.
-    #[inline(always)]
+    /// The instruction set of `S` is there. All of source, weights, biases and outputs that taps, blocks and pixels reach are
+    /// there; the outputs are the caller's.
+    #[inline(never)]
     pub unsafe fn run<S: Simd>(&self, blocks: usize, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
             if self.depthwise {
-                return self.channels::<S>(width, step);
+                return S::enter(Channels(self, [width, step]));
             }
             match blocks {
-                1 if self.run > 1 && step == S::LANES => self.run_of::<S>(width, S::LANES),
-                1 if self.run > 1 && step == 1 => self.run_of::<S>(width, 1),
+                1 if self.run > 1 && step == S::LANES => self.run_of::<S, { step::LANES }>(width, step),
+                1 if self.run > 1 && step == 1 => self.run_of::<S, { step::ONE }>(width, step),
                 1 => self.blocks::<S, 1>(width, step),
                 2 => self.blocks::<S, 2>(width, step),
                 3 => self.blocks::<S, 3>(width, step),
                 4 => self.blocks::<S, 4>(width, step),
-                5 => self.sums::<S, 5, 1>(step),
-                6 => self.sums::<S, 6, 1>(step),
-                7 => self.sums::<S, 7, 1>(step),
-                _ => self.sums::<S, 8, 1>(step),
+                5 => S::enter(Sums::<5, 1, { step::ANY }>(self, step)),
+                6 => S::enter(Sums::<6, 1, { step::ANY }>(self, step)),
+                7 => S::enter(Sums::<7, 1, { step::ANY }>(self, step)),
+                _ => S::enter(Sums::<8, 1, { step::ANY }>(self, step)),
             }
         }
     }
 
-    /// The step is a constant at each call but the last, so that addresses need no registers.
     #[inline(always)]
     unsafe fn blocks<S: Simd, const N: usize>(&self, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
             if step == S::LANES {
-                self.width::<S, N>(width, S::LANES);
+                self.width::<S, N, { step::LANES }>(width, step);
             } else if step == 1 {
-                self.width::<S, N>(width, 1);
+                self.width::<S, N, { step::ONE }>(width, step);
             } else {
-                self.width::<S, N>(width, step);
+                self.width::<S, N, { step::ANY }>(width, step);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn width<S: Simd, const N: usize>(&self, width: usize, step: usize) {
+    unsafe fn width<S: Simd, const N: usize, const STEP: u8>(&self, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
             match width {
-                1 => self.sums::<S, N, 1>(step),
-                2 => self.sums::<S, N, 2>(step),
-                3 => self.sums::<S, N, 3>(step),
-                4 => self.sums::<S, N, 4>(step),
-                5 => self.sums::<S, N, 5>(step),
-                6 => self.sums::<S, N, 6>(step),
-                7 => self.sums::<S, N, 7>(step),
-                8 => self.sums::<S, N, 8>(step),
-                9 => self.sums::<S, N, 9>(step),
-                10 => self.sums::<S, N, 10>(step),
-                11 => self.sums::<S, N, 11>(step),
-                12 => self.sums::<S, N, 12>(step),
-                13 => self.sums::<S, N, 13>(step),
-                _ => self.sums::<S, N, 14>(step),
+                1 => S::enter(Sums::<N, 1, STEP>(self, step)),
+                2 => S::enter(Sums::<N, 2, STEP>(self, step)),
+                3 => S::enter(Sums::<N, 3, STEP>(self, step)),
+                4 => S::enter(Sums::<N, 4, STEP>(self, step)),
+                5 => S::enter(Sums::<N, 5, STEP>(self, step)),
+                6 => S::enter(Sums::<N, 6, STEP>(self, step)),
+                7 => S::enter(Sums::<N, 7, STEP>(self, step)),
+                8 => S::enter(Sums::<N, 8, STEP>(self, step)),
+                9 => S::enter(Sums::<N, 9, STEP>(self, step)),
+                10 => S::enter(Sums::<N, 10, STEP>(self, step)),
+                11 => S::enter(Sums::<N, 11, STEP>(self, step)),
+                12 => S::enter(Sums::<N, 12, STEP>(self, step)),
+                13 => S::enter(Sums::<N, 13, STEP>(self, step)),
+                _ => S::enter(Sums::<N, 14, STEP>(self, step)),
             }
         }
     }
@@ -189,35 +239,35 @@ impl Tile<'_> {
     }
 
     #[inline(always)]
-    unsafe fn run_of<S: Simd>(&self, width: usize, step: usize) {
+    unsafe fn run_of<S: Simd, const STEP: u8>(&self, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
             match self.run {
-                3 => self.run_width::<S, 3>(width, step),
-                _ => self.run_width::<S, 5>(width, step),
+                3 => self.run_width::<S, 3, STEP>(width, step),
+                _ => self.run_width::<S, 5, STEP>(width, step),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn run_width<S: Simd, const RUN: usize>(&self, width: usize, step: usize) {
+    unsafe fn run_width<S: Simd, const RUN: usize, const STEP: u8>(&self, width: usize, step: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
             match width {
-                1 => self.runs::<S, RUN, 1>(step),
-                2 => self.runs::<S, RUN, 2>(step),
-                3 => self.runs::<S, RUN, 3>(step),
-                4 => self.runs::<S, RUN, 4>(step),
-                5 => self.runs::<S, RUN, 5>(step),
-                6 => self.runs::<S, RUN, 6>(step),
-                7 => self.runs::<S, RUN, 7>(step),
-                8 => self.runs::<S, RUN, 8>(step),
-                9 => self.runs::<S, RUN, 9>(step),
-                10 => self.runs::<S, RUN, 10>(step),
-                11 => self.runs::<S, RUN, 11>(step),
-                12 => self.runs::<S, RUN, 12>(step),
-                13 => self.runs::<S, RUN, 13>(step),
-                _ => self.runs::<S, RUN, 14>(step),
+                1 => S::enter(Runs::<RUN, 1, STEP>(self, step)),
+                2 => S::enter(Runs::<RUN, 2, STEP>(self, step)),
+                3 => S::enter(Runs::<RUN, 3, STEP>(self, step)),
+                4 => S::enter(Runs::<RUN, 4, STEP>(self, step)),
+                5 => S::enter(Runs::<RUN, 5, STEP>(self, step)),
+                6 => S::enter(Runs::<RUN, 6, STEP>(self, step)),
+                7 => S::enter(Runs::<RUN, 7, STEP>(self, step)),
+                8 => S::enter(Runs::<RUN, 8, STEP>(self, step)),
+                9 => S::enter(Runs::<RUN, 9, STEP>(self, step)),
+                10 => S::enter(Runs::<RUN, 10, STEP>(self, step)),
+                11 => S::enter(Runs::<RUN, 11, STEP>(self, step)),
+                12 => S::enter(Runs::<RUN, 12, STEP>(self, step)),
+                13 => S::enter(Runs::<RUN, 13, STEP>(self, step)),
+                _ => S::enter(Runs::<RUN, 14, STEP>(self, step)),
             }
         }
     }

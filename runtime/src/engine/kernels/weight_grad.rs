@@ -12,6 +12,7 @@
 use super::Simd;
 use super::correlate::Correlate;
 use super::mem::Mem;
+use super::weight_tile::{Far, Near, Part, Runs};
 use std::ops::Range;
 
 /// Most taps of a tile whose taps lie anywhere: one accumulator and one address register each.
@@ -117,331 +118,54 @@ impl WeightGrad {
         }
     }
 
+    /// Each shape of a tile is a function of its own, as in [`super::tile`].
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, mem: Mem<'_>, rows: Range<usize>, tile: &WeightTile, out: *mut f32, first: bool) {
+        let block = &self.correlate.blocks[tile.block];
+        let last = tile.block + tile.blocks.min(2) - 1;
+        let part = Part {
+            correlate: &self.correlate,
+            mem,
+            rows,
+            taps: &self.correlate.taps[block.first_tap + tile.first_tap..][..tile.taps],
+            blocks: [tile.block, last],
+            kernel_row: tile.kernel_row,
+            out_block: self.block_out[last] - self.block_out[tile.block],
+            out,
+            first,
+        };
         // SAFETY: passed on from the caller.
         unsafe {
             match (tile.run, tile.taps) {
-                (3, 24) if S::LANES == 16 => return self.runs::<S, 3, 8, 1>(mem, rows, tile, out, first),
-                (5, 20) if S::LANES == 16 => return self.runs::<S, 5, 4, 1>(mem, rows, tile, out, first),
-                (3, 12) => return self.runs::<S, 3, 4, 1>(mem, rows, tile, out, first),
-                (5, 10) => return self.runs::<S, 5, 2, 1>(mem, rows, tile, out, first),
-                (3, 3) => return self.runs::<S, 3, 1, 2>(mem, rows, tile, out, first),
-                (5, 5) if S::LANES == 16 => return self.runs::<S, 5, 1, 2>(mem, rows, tile, out, first),
-                (5, 5) => return self.runs::<S, 5, 1, 1>(mem, rows, tile, out, first),
+                (3, 24) if S::LANES == 16 => return S::enter(Runs::<3, 8, 1>(part)),
+                (5, 20) if S::LANES == 16 => return S::enter(Runs::<5, 4, 1>(part)),
+                (3, 12) => return S::enter(Runs::<3, 4, 1>(part)),
+                (5, 10) => return S::enter(Runs::<5, 2, 1>(part)),
+                (3, 3) => return S::enter(Runs::<3, 1, 2>(part)),
+                (5, 5) if S::LANES == 16 => return S::enter(Runs::<5, 1, 2>(part)),
+                (5, 5) => return S::enter(Runs::<5, 1, 1>(part)),
                 _ => {}
             }
             match (tile.near, tile.blocks, tile.taps) {
-                (true, 1, 16) if S::LANES == 16 => self.near::<S, 1, 16>(mem, rows, tile, out, first),
-                (true, 2, 12) if S::LANES == 16 => self.near::<S, 2, 12>(mem, rows, tile, out, first),
-                (true, 3, 8) if S::LANES == 16 => self.near::<S, 3, 8>(mem, rows, tile, out, first),
-                (true, 2, 8) if S::LANES == 16 => self.near::<S, 2, 8>(mem, rows, tile, out, first),
-                (true, 1, 8) => self.near::<S, 1, 8>(mem, rows, tile, out, first),
-                (true, 2, 6) => self.near::<S, 2, 6>(mem, rows, tile, out, first),
-                (true, 2, 4) => self.near::<S, 2, 4>(mem, rows, tile, out, first),
-                (true, _, 4) => self.near::<S, 1, 4>(mem, rows, tile, out, first),
-                (_, _, 1) => self.far_of::<S, 1, 4>(mem, rows, tile, out, first),
-                (_, _, 2) => self.far_of::<S, 2, 4>(mem, rows, tile, out, first),
-                (_, _, 3) => self.far_of::<S, 3, 3>(mem, rows, tile, out, first),
-                (_, _, 4) => self.far_of::<S, 4, 2>(mem, rows, tile, out, first),
-                (_, _, 5) => self.far_of::<S, 5, 2>(mem, rows, tile, out, first),
-                (_, _, 6) => self.far_of::<S, 6, 1>(mem, rows, tile, out, first),
-                (_, _, 7) => self.far_of::<S, 7, 1>(mem, rows, tile, out, first),
-                (_, _, 8) => self.far_of::<S, 8, 1>(mem, rows, tile, out, first),
-                (_, _, 9) => self.far_of::<S, 9, 1>(mem, rows, tile, out, first),
-                _ => self.far_of::<S, 10, 1>(mem, rows, tile, out, first),
+                (true, 1, 16) if S::LANES == 16 => S::enter(Near::<1, 16>(part)),
+                (true, 2, 12) if S::LANES == 16 => S::enter(Near::<2, 12>(part)),
+                (true, 3, 8) if S::LANES == 16 => S::enter(Near::<3, 8>(part)),
+                (true, 2, 8) if S::LANES == 16 => S::enter(Near::<2, 8>(part)),
+                (true, 1, 8) => S::enter(Near::<1, 8>(part)),
+                (true, 2, 6) => S::enter(Near::<2, 6>(part)),
+                (true, 2, 4) => S::enter(Near::<2, 4>(part)),
+                (true, _, 4) => S::enter(Near::<1, 4>(part)),
+                (_, _, 1) => S::enter(Far::<1, 4>(part)),
+                (_, _, 2) => S::enter(Far::<2, 4>(part)),
+                (_, _, 3) => S::enter(Far::<3, 3>(part)),
+                (_, _, 4) => S::enter(Far::<4, 2>(part)),
+                (_, _, 5) => S::enter(Far::<5, 2>(part)),
+                (_, _, 6) => S::enter(Far::<6, 1>(part)),
+                (_, _, 7) => S::enter(Far::<7, 1>(part)),
+                (_, _, 8) => S::enter(Far::<8, 1>(part)),
+                (_, _, 9) => S::enter(Far::<9, 1>(part)),
+                _ => S::enter(Far::<10, 1>(part)),
             }
-        }
-    }
-
-    /// Source and gradient of the rows of `rows` that the tile's row of the kernel reaches.
-    #[inline(always)]
-    fn reached<'a>(&'a self, mem: Mem<'a>, rows: Range<usize>, tile: &WeightTile) -> Reached<'a> {
-        let c = &self.correlate;
-        let block = &c.blocks[tile.block];
-        Reached {
-            mem,
-            correlate: c,
-            image: rows.start / c.extent[1],
-            row: rows.start % c.extent[1],
-            left: rows.len(),
-            kernel_row: c.kernel_rows[tile.kernel_row],
-            places: [c.source + block.source, c.out + block.out],
-        }
-    }
-
-    /// Taps that are neighbours, of several blocks.
-    #[inline(always)]
-    unsafe fn near<S: Simd, const BLOCKS: usize, const TAPS: usize>(
-        &self,
-        mem: Mem<'_>,
-        rows: Range<usize>,
-        tile: &WeightTile,
-        out: *mut f32,
-        first: bool,
-    ) {
-        let c = &self.correlate;
-        let offset = c.taps[c.blocks[tile.block].first_tap + tile.first_tap] as isize;
-        let (x_step, d_step) = (c.source_stride[2], c.out_stride[2]);
-        let last = tile.block + BLOCKS.min(2) - 1;
-        let d_block = c.blocks[last].out - c.blocks[tile.block].out;
-        let out_block = self.block_out[last] - self.block_out[tile.block];
-        // SAFETY: `check` has bounded every source and gradient address; `out` holds the registers of these taps.
-        unsafe {
-            let mut sums = [[S::zero(); TAPS]; BLOCKS];
-            for [source, grad] in self.reached(mem, rows, tile) {
-                let sources = [source.offset(offset), grad];
-                products::<S, BLOCKS, TAPS>(&mut sums, sources, [x_step, d_step], d_block, c.extent[2]);
-            }
-            for (block, sums) in sums.into_iter().enumerate() {
-                for (tap, sum) in sums.into_iter().enumerate() {
-                    let out = out.add(block * out_block + tap * S::LANES);
-                    S::store(out, if first { sum } else { S::add(S::load(out), sum) });
-                }
-            }
-        }
-    }
-
-    /// `SETS` runs of `RUN` taps of one block, for `ROWS` rows at a time: as many sums in flight as keep the multipliers busy.
-    #[inline(always)]
-    unsafe fn runs<S: Simd, const RUN: usize, const SETS: usize, const ROWS: usize>(
-        &self,
-        mem: Mem<'_>,
-        rows: Range<usize>,
-        tile: &WeightTile,
-        out: *mut f32,
-        first: bool,
-    ) {
-        let c = &self.correlate;
-        let taps = &c.taps[c.blocks[tile.block].first_tap + tile.first_tap..];
-        let mut offsets = [0; SETS];
-        for set in 0..SETS {
-            offsets[set] = taps[set * RUN] as isize;
-        }
-        let (steps, cols) = ([c.source_stride[2], c.out_stride[2]], c.extent[2]);
-        // SAFETY: `check` has bounded every source and gradient address; `out` holds the registers of these taps.
-        unsafe {
-            let mut sums = [[[S::zero(); RUN]; SETS]; ROWS];
-            let mut reached = self.reached(mem, rows, tile);
-            while let Some(row) = reached.next() {
-                let mut places = [row; ROWS];
-                let mut found = 1;
-                while let Some(row) = if found < ROWS { reached.next() } else { None } {
-                    places[found] = row;
-                    found += 1;
-                }
-                if found == ROWS {
-                    products_of_runs::<S, RUN, SETS, ROWS>(&mut sums, places, offsets, steps, cols);
-                } else {
-                    let mut one = [sums[0]];
-                    products_of_runs::<S, RUN, SETS, 1>(&mut one, [places[0]], offsets, steps, cols);
-                    sums[0] = one[0];
-                }
-            }
-            for set in 0..SETS {
-                for tap in 0..RUN {
-                    let mut sum = sums[0][set][tap];
-                    for row in 1..ROWS {
-                        sum = S::add(sum, sums[row][set][tap]);
-                    }
-                    let out = out.add((set * RUN + tap) * S::LANES);
-                    S::store(out, if first { sum } else { S::add(S::load(out), sum) });
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn far_of<S: Simd, const TAPS: usize, const PIXELS: usize>(
-        &self,
-        mem: Mem<'_>,
-        rows: Range<usize>,
-        tile: &WeightTile,
-        out: *mut f32,
-        first: bool,
-    ) {
-        // SAFETY: passed on from the caller; a depthwise layer's taps are registers of channels.
-        unsafe {
-            match self.correlate.depthwise {
-                true => self.far::<S, TAPS, PIXELS>(mem, rows, tile, out, first, |p| S::load(p)),
-                false => self.far::<S, TAPS, PIXELS>(mem, rows, tile, out, first, |p| S::splat(p)),
-            }
-        }
-    }
-
-    /// Taps that lie anywhere, of one block, which `read` reads. Several pixels at a time keep enough sums in flight where taps are few.
-    #[inline(always)]
-    unsafe fn far<S: Simd, const TAPS: usize, const PIXELS: usize>(
-        &self,
-        mem: Mem<'_>,
-        rows: Range<usize>,
-        tile: &WeightTile,
-        out: *mut f32,
-        first: bool,
-        read: impl Fn(*const f32) -> S::V,
-    ) {
-        let c = &self.correlate;
-        let offsets = &c.taps[c.blocks[tile.block].first_tap + tile.first_tap..][..TAPS];
-        let (x_step, d_step) = (c.source_stride[2], c.out_stride[2]);
-        // SAFETY: as for `near`.
-        unsafe {
-            let mut sums = [[S::zero(); TAPS]; PIXELS];
-            for [source, mut grad] in self.reached(mem, rows, tile) {
-                let sources: [*const f32; TAPS] = std::array::from_fn(|t| source.offset(offsets[t] as isize));
-                let mut at = 0;
-                for _ in 0..c.extent[2] / PIXELS {
-                    for pixel in 0..PIXELS {
-                        let d = S::load(grad);
-                        for t in 0..TAPS {
-                            sums[pixel][t] = S::fma(d, read(sources[t].add(at)), sums[pixel][t]);
-                        }
-                        grad = grad.wrapping_add(d_step);
-                        at += x_step;
-                    }
-                }
-                for _ in 0..c.extent[2] % PIXELS {
-                    let d = S::load(grad);
-                    for t in 0..TAPS {
-                        sums[0][t] = S::fma(d, read(sources[t].add(at)), sums[0][t]);
-                    }
-                    grad = grad.wrapping_add(d_step);
-                    at += x_step;
-                }
-            }
-            for t in 0..TAPS {
-                let mut sum = sums[0][t];
-                for more in &sums[1..] {
-                    sum = S::add(sum, more[t]);
-                }
-                let out = out.add(t * S::LANES);
-                S::store(out, if first { sum } else { S::add(S::load(out), sum) });
-            }
-        }
-    }
-}
-
-/// An iterator by hand, since the closures of a chain are called, not inlined, where the instruction set is switched on.
-struct Reached<'a> {
-    mem: Mem<'a>,
-    correlate: &'a Correlate,
-    image: usize,
-    row: usize,
-    /// Rows to come.
-    left: usize,
-    /// The source's row for output row 0.
-    kernel_row: isize,
-    /// The first row of source and gradient.
-    places: [usize; 2],
-}
-
-impl Iterator for Reached<'_> {
-    type Item = [*const f32; 2];
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<[*const f32; 2]> {
-        let c = self.correlate;
-        while self.left > 0 {
-            let (n, y) = (self.image, self.row);
-            self.left -= 1;
-            self.row += 1;
-            if self.row == c.extent[1] {
-                (self.image, self.row) = (n + 1, 0);
-            }
-            // A row above the source is a large number, too.
-            if ((y * c.row_step) as isize + self.kernel_row) as usize >= c.source_rows {
-                continue;
-            }
-            let source = self.places[0] + n * c.source_stride[0] + y * c.source_stride[1];
-            let grad = self.places[1] + n * c.out_stride[0] + y * c.out_stride[1];
-            return Some([self.mem.address(source).cast_const(), self.mem.address(grad).cast_const()]);
-        }
-        None
-    }
-}
-
-/// Adds to `sums` the products of `len` pixels: of the register at the second address of each block, `d_block` apart, with
-/// each of `TAPS` neighbouring numbers at the first. Both addresses move on by `steps` a pixel.
-///
-/// # Safety
-/// The instruction set of `S` is switched on in the caller, and all of that is readable.
-#[inline(always)]
-pub unsafe fn products<S: Simd, const BLOCKS: usize, const TAPS: usize>(
-    sums: &mut [[S::V; TAPS]; BLOCKS],
-    [mut source, mut grad]: [*const f32; 2],
-    steps: [usize; 2],
-    d_block: usize,
-    len: usize,
-) {
-    // SAFETY: the caller's promises.
-    unsafe {
-        for _ in 0..len {
-            let mut d = [S::zero(); BLOCKS];
-            for block in 0..BLOCKS {
-                d[block] = S::load(grad.add(block * d_block));
-            }
-            for tap in 0..TAPS {
-                let x = S::splat(source.add(tap));
-                for block in 0..BLOCKS {
-                    sums[block][tap] = S::fma(d[block], x, sums[block][tap]);
-                }
-            }
-            source = source.wrapping_add(steps[0]);
-            grad = grad.wrapping_add(steps[1]);
-        }
-    }
-}
-
-/// Adds to `sums` the products of `cols` pixels of some rows, each with a source and a gradient. The gradients of the last
-/// `RUN` pixels are in registers, so that a pixel of the source is read once for all taps of a run.
-///
-/// # Safety
-/// The instruction set of `S` is switched on in the caller, and all of that is readable.
-#[inline(always)]
-unsafe fn products_of_runs<S: Simd, const RUN: usize, const SETS: usize, const ROWS: usize>(
-    sums: &mut [[[S::V; RUN]; SETS]; ROWS],
-    rows: [[*const f32; 2]; ROWS],
-    offsets: [isize; SETS],
-    [x_step, d_step]: [usize; 2],
-    cols: usize,
-) {
-    // SAFETY: the caller's promises.
-    unsafe {
-        // In front of each pixel, the gradient `tap + 1` pixels before it.
-        let mut recent = [[S::zero(); RUN]; ROWS];
-        let mut x = 0;
-        while x + RUN <= cols {
-            for ahead in 0..RUN {
-                for row in 0..ROWS {
-                    let [source, grad] = rows[row];
-                    // The oldest one is not needed any more.
-                    recent[row][RUN - 1 - ahead] = S::load(grad.wrapping_add((x + ahead) * d_step));
-                    for set in 0..SETS {
-                        let at = source.wrapping_offset(offsets[set]).wrapping_add((x + ahead) * x_step);
-                        let pixel = S::splat(at);
-                        for tap in 0..RUN {
-                            let place = (2 * RUN - 1 - ahead + tap) % RUN;
-                            sums[row][set][tap] = S::fma(recent[row][place], pixel, sums[row][set][tap]);
-                        }
-                    }
-                }
-            }
-            x += RUN;
-        }
-        while x < cols + RUN - 1 {
-            for row in 0..ROWS {
-                let [source, grad] = rows[row];
-                for tap in (1..RUN).rev() {
-                    recent[row][tap] = recent[row][tap - 1];
-                }
-                recent[row][0] = if x < cols { S::load(grad.wrapping_add(x * d_step)) } else { S::zero() };
-                for set in 0..SETS {
-                    let pixel = S::splat(source.wrapping_offset(offsets[set]).wrapping_add(x * x_step));
-                    for tap in 0..RUN {
-                        sums[row][set][tap] = S::fma(recent[row][tap], pixel, sums[row][set][tap]);
-                    }
-                }
-            }
-            x += 1;
         }
     }
 }

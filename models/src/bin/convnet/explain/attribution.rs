@@ -3,10 +3,13 @@
 use super::Method;
 use super::context::{Context, Shown};
 use convnet::explain::backprop::{Rule, reconstruct};
+use convnet::explain::grid::Grid;
 use convnet::explain::occlusion::{Occlusion, occlusion};
 use convnet::explain::saliency::{Path, SmoothGrad, gradient, gradient_times_input, integrated_gradients, smooth_grad};
 use convnet::explain::{Volume, cam};
-use convnet::report::{Finding, paint};
+use convnet::report::Finding;
+use convnet::report::paint::{self, Scale};
+use convnet::wording::counted;
 use std::error::Error;
 
 type Found = Result<Finding, Box<dyn Error>>;
@@ -15,14 +18,17 @@ type Found = Result<Finding, Box<dyn Error>>;
 fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volume, what: &str) {
     let (name, photo) = (&shown.name, context.photo(shown));
     finding.first(name, context.says(shown), paint::legible(&photo));
-    let image = paint::legible(&paint::signed(&map.summed()));
+    let (summed, flat) = (map.summed(), map.flattened());
+    let image = paint::legible(&paint::signed(&summed));
     finding.map(&format!("{name}-signed"), format!("{what}: red speaks for it, blue against it"), image, map);
-    let image = paint::legible(&paint::over(&photo, &map.flattened()));
+    finding.scale(Scale::signed(&summed));
+    let image = paint::legible(&paint::over(&photo, &flat));
     finding.figure(
         &format!("{name}-absolute"),
         format!("{what}: how much each pixel matters, over the picture"),
         image,
     );
+    finding.scale(Scale::strength(&flat));
 }
 
 pub fn gradients(context: &Context<'_>, method: Method) -> Found {
@@ -71,8 +77,9 @@ pub fn gradients(context: &Context<'_>, method: Method) -> Found {
                 if found.gap() > path.tolerance {
                     let gap = 100.0 * found.gap();
                     finding.notes.push(format!(
-                        "{}: after {} steps the shares are {gap:.1} % off the difference",
-                        shown.name, found.steps
+                        "{}: after {} the shares are {gap:.1} % off the difference",
+                        shown.name,
+                        counted(found.steps, "step")
                     ));
                 }
                 found.map
@@ -113,6 +120,9 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
                 _ => paint::signed(&map.summed()),
             };
             finding.map(&format!("{name}-{word}"), format!("{what}, {word}"), paint::legible(&image), &map);
+            if map.shape[0] != 3 {
+                finding.scale(Scale::signed(&map.summed()));
+            }
         }
     }
     Ok(finding)
@@ -125,18 +135,20 @@ pub fn grad_cam(context: &Context<'_>) -> Found {
         "grad-cam",
         "Grad-CAM",
         "Where a layer has seen what speaks for the class (Selvaraju et al., 2016): its channels, weighted by how much the class leans on \
-         each. Coarse, since it has the layer's resolution.",
+         each. Coarse, since it has the layer's resolution: each of its values is drawn where it is centred, and what lies between is interpolated.",
     );
+    let grid = Grid::new(context.graph(), node);
     for shown in &context.pictures {
         let class = context.asked_class()?.unwrap_or(shown.said.0);
         let unit = convnet::explain::Unit::class(context.graph(), class)?;
         let map = cam::grad_cam(context.subject, node, unit, &shown.picture)?;
-        let [_, height, width] = shown.picture.shape;
         let photo = context.photo(shown);
         finding.first(&shown.name, context.says(shown), paint::legible(&photo));
-        let image = paint::legible(&paint::over(&photo, &map.resized([height, width])));
+        let spread = grid.spread(&map);
+        let image = paint::legible(&paint::over(&photo, &spread));
         let caption = format!("class {} at {layer}: bright is where it was seen", context.class(class));
         finding.map(&format!("{}-cam", shown.name), caption, image, &map);
+        finding.scale(Scale::strength(&spread));
     }
     Ok(finding)
 }
@@ -159,8 +171,9 @@ pub fn hidden(context: &Context<'_>) -> Found {
         let map = context
             .watched("occlusion", |progress| occlusion(context.subject, unit, &shown.picture, &options, progress))?;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
-        let caption = format!("{what}, with a square of {patch} pixels every {stride}");
+        let caption = format!("{what}, with a square of {patch}x{patch} pixels every {}", counted(stride, "pixel"));
         finding.map(&format!("{}-occlusion", shown.name), caption, paint::legible(&paint::signed(&map)), &map);
+        finding.scale(Scale::signed(&map));
     }
     Ok(finding)
 }

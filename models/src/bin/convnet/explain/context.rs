@@ -159,7 +159,7 @@ impl Context<'_> {
     /// Calls `work` with something to tell its progress to; a bar is shown once it has taken a second.
     pub fn watched<T>(&self, what: &str, work: impl FnOnce(&mut dyn FnMut(usize, usize)) -> T) -> T {
         let (bar, start) = (ProgressBar::new(0), Instant::now());
-        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}  {eta} left");
+        let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {pos}/{len}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         bar.set_prefix(what.to_string());
         let outcome = work(&mut |done, total| {

@@ -8,7 +8,9 @@ use convnet::explain::maximise::{Maximise, maximise};
 use convnet::explain::responses::{activation, filters, sparsity, strongest_inputs};
 use convnet::explain::{ExplainError, Place, Unit, Volume};
 use convnet::graph::{Op, Shape};
-use convnet::report::{Chart, Finding, Table, paint};
+use convnet::report::paint::{self, Scale};
+use convnet::report::{Chart, Finding, Table};
+use convnet::wording::counted;
 use image::RgbImage;
 use std::error::Error;
 
@@ -17,9 +19,15 @@ type Found = Result<Finding, Box<dyn Error>>;
 /// Maps of a layer that are shown, at most.
 const MAPS: usize = 256;
 
-/// A colour picture of three channels, or the sum of others with its sign.
-fn one(filter: &Volume) -> RgbImage {
-    if filter.shape[0] == 3 { paint::stretched(filter) } else { paint::signed(&filter.summed()) }
+/// A colour picture of three channels, or the sum of others with its sign, in the colours of a scale.
+fn one(filter: &Volume, scale: Scale) -> RgbImage {
+    if filter.shape[0] == 3 { paint::stretched(filter) } else { scale.paint(&filter.summed()) }
+}
+
+/// One scale for several maps of a size, so that they can be compared.
+fn shared(maps: &[Volume]) -> Scale {
+    let values: Vec<f32> = maps.iter().flat_map(|map| map.values.iter().copied()).collect();
+    Scale::signed(&Volume::new([1, 1, values.len()], values))
 }
 
 fn columns(n: usize) -> usize {
@@ -30,7 +38,7 @@ pub fn kernels(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let first = (0..graph.nodes.len()).find(|id| matches!(graph.nodes[*id].op, Op::Conv(_))).unwrap_or(0);
     let node = context.layer_or(first)?;
-    let name = graph.nodes[node].name;
+    let (name, file) = (context.name(node), graph.nodes[node].name);
     let all = filters(context.subject, node)?;
     let mut finding = Finding::new(
         "filters",
@@ -38,16 +46,23 @@ pub fn kernels(context: &Context<'_>) -> Found {
         "The weights of a convolution as pictures. Only those of a first layer, which work on pixels, can be read; deeper ones are told by the \
          pictures that drive them most, a row for each channel, cut to what the neuron sees.",
     );
-    let images: Vec<RgbImage> = all.iter().take(MAPS).map(one).collect();
     let [channels, height, width] = all.first().map_or([0; 3], |filter| filter.shape);
+    let scale = shared(&all.iter().map(Volume::summed).collect::<Vec<_>>());
+    let images: Vec<RgbImage> = all.iter().take(MAPS).map(|filter| one(filter, scale)).collect();
+    let count = counted(all.len(), "filter");
     let caption = match channels {
-        1 => format!("{name}: {} filters of {height}x{width}; red is positive, blue negative", all.len()),
-        3 => format!("{name}: {} filters of {height}x{width} on red, green and blue", all.len()),
-        n => format!("{name}: {} filters of {height}x{width}, summed over their {n} channels", all.len()),
+        1 => format!("{name}: {count} of {height}x{width}; red is positive, blue negative"),
+        3 => format!("{name}: {count} of {height}x{width} on red, green and blue"),
+        n => format!(
+            "{name}: {count} of {height}x{width}, summed over their {n} channels; red is positive, blue negative"
+        ),
     };
-    finding.figure(name, caption, paint::sheet(&images, columns(images.len())));
+    finding.figure(file, caption, paint::sheet(&images, columns(images.len())));
+    if channels != 3 {
+        finding.scale(scale);
+    }
     let values = all.iter().flat_map(|filter| filter.values.iter().copied()).collect();
-    finding.arrays.push((name.into(), Volume::new([all.len() * channels, height, width], values)));
+    finding.arrays.push((file.into(), Volume::new([all.len() * channels, height, width], values)));
     if context.data.is_none() {
         finding.notes.push("no dataset: what drives the filters most is not shown; name one by --data".into());
         return Ok(finding);
@@ -81,25 +96,27 @@ pub fn maps(context: &Context<'_>) -> Found {
         let values = activation(context.subject, node, &shown.picture)?;
         let [channels, height, width] = values.shape;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
+        let scale = Scale::signed(&values);
         let image = match context.graph().nodes[node].shape {
             Shape::Vector(n) => {
                 let side = columns(n * n).min(32);
                 let mut padded = values.values.clone();
                 padded.resize(n.div_ceil(side) * side, 0.0);
-                paint::legible(&paint::signed(&Volume::new([1, n.div_ceil(side), side], padded)))
+                paint::legible(&scale.paint(&Volume::new([1, n.div_ceil(side), side], padded)))
             }
             Shape::Map(_) => {
-                let map = |c: usize| paint::signed(&Volume::new([1, height, width], values.plane(c).to_vec()));
+                let map = |c: usize| scale.paint(&Volume::new([1, height, width], values.plane(c).to_vec()));
                 let images: Vec<RgbImage> = (0..channels.min(MAPS)).map(map).collect();
                 paint::sheet(&images, columns(images.len()))
             }
         };
         finding.map(
             &format!("{}-{name}", shown.name),
-            format!("{}: {channels} channels", context.name(node)),
+            format!("{}: {}", context.name(node), counted(channels, "channel")),
             image,
             &values,
         );
+        finding.scale(scale);
     }
     Ok(finding)
 }
@@ -114,11 +131,10 @@ pub fn silence(context: &Context<'_>) -> Found {
         "The share of each layer's responses that are exactly zero, over many pictures. A layer of rectifiers that is silent for the most part \
          answers to few things; a channel that is always silent is dead weight.",
     );
-    let name = |node: usize| context.graph().nodes[node].name.to_string();
     let points = |of: &dyn Fn(usize) -> f64| (0..found.len()).map(|i| [(i + 1) as f64, 100.0 * of(i)]).collect();
     finding.charts.push(Chart {
-        title: format!("Zero responses over {pictures} pictures, in percent"),
-        x_name: "layer, counted from the input".into(),
+        title: format!("Zero responses over {}, in percent", counted(pictures, "image")),
+        x_name: "depth: the layer's row in the table below".into(),
         curves: vec![
             ("zero responses".into(), points(&|i| found[i].zeros)),
             ("channels that never respond".into(), points(&|i| found[i].dead)),
@@ -126,13 +142,14 @@ pub fn silence(context: &Context<'_>) -> Found {
     });
     let percent = |x: f64| format!("{:.1} %", 100.0 * x);
     finding.tables.push(Table {
-        caption: "Layers in order of depth".into(),
-        head: ["layer", "kind", "shape", "zero", "dead channels"].map(String::from).to_vec(),
-        rows: found
-            .iter()
-            .map(|s| {
+        caption: "Layers in order of depth, under the names that --layer takes".into(),
+        head: ["depth", "layer", "kind", "shape", "zero", "dead channels"].map(String::from).to_vec(),
+        rows: (1..)
+            .zip(&found)
+            .map(|(depth, s)| {
                 let node = &context.graph().nodes[s.node];
-                vec![name(s.node), node.op.word().into(), node.shape.to_string(), percent(s.zeros), percent(s.dead)]
+                let [name, kind] = [node.name, node.op.word()].map(String::from);
+                vec![depth.to_string(), name, kind, node.shape.to_string(), percent(s.zeros), percent(s.dead)]
             })
             .collect(),
     });
@@ -220,7 +237,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
     for shown in shown {
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         for node in &nodes {
-            let name = graph.nodes[*node].name;
+            let (name, file) = (context.name(*node), graph.nodes[*node].name);
             let what = format!("invert {name}");
             let found = context.watched(&what, |progress| {
                 invert(context.subject, *node, &shown.picture, &context.preparation.normalisation, options, progress)
@@ -228,7 +245,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
             let image = paint::legible(&paint::photo(&found.picture, &context.preparation.normalisation));
             let (error, alike) = (100.0 * found.error, found.correlation);
             let caption = format!("from {name}: its values are {error:.1} % off, the pictures correlate by {alike:.2}");
-            finding.map(&format!("{}-{name}", shown.name), caption, image, &found.picture);
+            finding.map(&format!("{}-{file}", shown.name), caption, image, &found.picture);
         }
     }
     Ok(finding)
@@ -285,11 +302,12 @@ pub fn seen(context: &Context<'_>) -> Found {
     }
     let [tall, broad] = found.size;
     let caption = format!(
-        "{name}, channel {channel}: over {} pictures it looks at about {tall:.1}x{broad:.1} pixels; {:.0} % of what it can see has weight",
-        volumes.len(),
+        "{name}, channel {channel}: over {} it looks at about {tall:.1}x{broad:.1} pixels; {:.0} % of what it can see has weight",
+        counted(volumes.len(), "image"),
         100.0 * found.share
     );
     finding.map("effective", caption, paint::outlined(&paint::strength(&found.map), field), &found.map);
+    finding.scale(Scale::strength(&found.map));
     Ok(finding)
 }
 

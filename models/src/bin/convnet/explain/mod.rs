@@ -6,10 +6,12 @@
 mod attribution;
 mod concepts;
 mod context;
+mod folder;
 mod layers;
 mod pictures;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::load::Loading;
 use crate::source::Source;
 use crate::trained::{Labelling, Preparing, Trained};
 use clap::ValueEnum;
@@ -21,7 +23,9 @@ use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Lens, Subject};
 use convnet::report::{Finding, Table, page};
 use convnet::train::{Config, Prediction, Trainer};
+use convnet::wording::counted;
 use convnet_models::Model;
+use folder::Folder;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -31,28 +35,30 @@ use std::path::PathBuf;
     convnet explain deconvnet lenet5 --layer conv2 --channel 3\n  convnet explain dissect lenet5 --layer conv2 --concepts folder"
 )]
 pub struct Arguments {
-    /// What to look at
+    /// The method
     #[arg(value_enum, default_value = "all")]
     method: Method,
-    /// Which network
+    /// The network; `convnet models` lists them
     #[arg(default_value = "lenet5")]
     model: String,
-    /// The trained network [default: MODEL.safetensors]
+    /// The weights file of the trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// A picture, PNG or JPEG; may be given several times [default: some of the test set]
+    #[command(flatten)]
+    loading: Loading,
+    /// An image, PNG or JPEG; may be given several times [default: some of the test set]
     #[arg(long)]
     image: Vec<PathBuf>,
-    /// A picture of the test set, by its number; may be given several times
+    /// An image of the test set, by its number counted from 0; may be given several times
     #[arg(long, value_name = "NUMBER")]
     index: Vec<usize>,
-    /// The layer; `convnet summary MODEL` lists them [default: by method]
+    /// The layer; `convnet summary MODEL` lists them [default: depends on the method]
     #[arg(long)]
     pub layer: Option<String>,
-    /// The channel of the layer [default: the strongest for the picture]
+    /// The channel of the layer, counted from 0 [default: the strongest for the image]
     #[arg(long)]
     pub channel: Option<usize>,
-    /// The neuron of the channel [default: by method]
+    /// The neuron of the channel, by its row and column in the feature map [default: depends on the method]
     #[arg(long, value_name = "ROW,COLUMN", value_parser = position)]
     pub at: Option<[usize; 2]>,
     /// The class, by name or number [default: the most probable one]
@@ -67,25 +73,25 @@ pub struct Arguments {
     labelling: Labelling,
     #[command(flatten)]
     preparing: Preparing,
-    /// Pictures of the test set for methods that look at many
+    /// Number of images of the test set, for methods that look at many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
     pub limit: u32,
-    /// Steps of maximise, invert and integrated [default: by method]
+    /// Steps of maximise, invert and integrated [default: depends on the method]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
-    /// Side of the square that occlusion hides [default: a fourteenth of the picture, at least 4]
+    /// Side of the square that occlusion hides, in pixels [default: a fourteenth of the image, at least 4]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub patch: Option<u32>,
-    /// Pixels between these squares [default: half of one]
+    /// Distance between these squares, in pixels [default: half of their side]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub stride: Option<u32>,
-    /// Of all that is random
+    /// Random seed of the methods that draw random numbers
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Refuse pictures of another size or colour instead of fitting them
+    /// Refuse images of another size or colour instead of fitting them
     #[arg(long)]
     strict: bool,
-    /// Folder for pictures, numbers and index.html
+    /// The folder for images, numbers (.npz) and index.html; what an earlier run has written into it is replaced
     #[arg(long, default_value = "explained")]
     out: PathBuf,
     #[command(flatten)]
@@ -94,43 +100,43 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Method {
-    /// Everything that fits the network, on one page
+    /// All methods that fit the network, on one page
     All,
-    /// The filters of a convolution, and what drives them
+    /// The filters of a convolution, and the images that drive its channels most
     Filters,
-    /// The maps of a layer
+    /// The feature maps of a layer
     Activations,
-    /// How much of each layer stays silent
+    /// The share of zeros in the activations of each layer
     Sparsity,
-    /// Pictures that a layer takes to be alike
+    /// Nearest neighbours of an image in the feature space of a layer
     Neighbours,
-    /// What made a neuron respond, through switches and transposed filters
+    /// What made a neuron respond, projected back by a deconvnet
     Deconvnet,
-    /// The same by guided backpropagation
+    /// What made a neuron respond, by guided backpropagation
     Guided,
-    /// The picture that a class or channel responds to most
+    /// The image that activates a class or a channel most
     Maximise,
-    /// Which pixels an answer depends on
+    /// The gradient of a class with respect to the pixels
     Gradient,
-    /// The gradient times the pixel
+    /// The gradient times the pixels
     GradientInput,
-    /// The gradient, averaged over noise
+    /// SmoothGrad: the mean gradient over noisy copies of the image
     SmoothGrad,
-    /// The gradient, added up on the way from black
+    /// Integrated gradients from a black image
     Integrated,
-    /// Where a layer has seen the class
+    /// Grad-CAM: where a layer has seen the class
     GradCam,
-    /// What hiding a part of the picture takes from the answer
+    /// How much the class loses when a part of the image is hidden
     Occlusion,
-    /// What of a picture is still in a layer
+    /// Code inversion: an image made from the activations of a layer
     Invert,
-    /// Which channel stands for what
+    /// Network dissection: which channel detects which concept
     Dissect,
-    /// Which concepts a class leans on
+    /// TCAV: which concepts a class depends on
     Tcav,
-    /// What a neuron can see, and what it looks at
+    /// The theoretical and the effective receptive field of a neuron
     Field,
-    /// What shifting and turning changes, before and after pooling
+    /// How much shifting and turning the image changes a layer, before and after pooling
     Invariance,
 }
 
@@ -175,9 +181,10 @@ impl Task for Explain {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
         let Explain(arguments) = self;
         let mut net = common::build::<N, D>(name, &device)?;
+        let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let default = common::default_weights(name);
-        let trained = match arguments.weights.is_some() || default.exists() || !pictures::takes_digits(N::GRAPH) {
-            true => Trained::load::<N, D>(name, &mut net, arguments.weights.as_deref(), arguments.preparing)?,
+        let trained = match weights.is_some() || default.exists() || !pictures::takes_digits(N::GRAPH) {
+            true => Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?,
             false => trained_briefly::<N, D>(name, &mut net, &device, default, arguments.preparing)?,
         };
         explain(&arguments, &Lens::new(&net, &device), trained)
@@ -212,8 +219,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Ou
     for note in &notes {
         say(&format!("note: {note}"))?;
     }
-    std::fs::create_dir_all(&arguments.out)
-        .map_err(|error| format!("cannot make the folder {}: {error}", arguments.out.display()))?;
+    let mut folder = Folder::open(&arguments.out)?;
     let chosen = if arguments.method == Method::All { &ALL[..] } else { std::slice::from_ref(&arguments.method) };
     let mut findings = Vec::new();
     for method in chosen {
@@ -229,7 +235,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Ou
         for note in &finding.notes {
             say(&format!("note: {note}"))?;
         }
-        finding.write(&arguments.out)?;
+        folder.add(&finding.write(&arguments.out)?)?;
         if arguments.method == Method::All {
             say(&word(*method))?;
         }
@@ -238,11 +244,15 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Ou
     let said = context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ");
     let notes: String = notes.iter().map(|note| format!(" {note}.")).collect();
     let graph = subject.graph();
-    let lead = format!("{} ({} parameters) on {said}.{notes}", graph.name, graph.param_count());
-    let index = arguments.out.join("index.html");
+    let lead = format!("{} ({}) on {said}.{notes}", graph.name, counted(graph.param_count(), "parameter"));
+    let index = folder.join("index.html");
     let title = format!("What {} has learned", graph.name);
     atomic_file::write(&index, page(&title, &lead, &findings).as_bytes())
         .map_err(|error| format!("cannot write {}: {error}", index.display()))?;
+    folder.add(std::slice::from_ref(&index))?;
+    if let Some(note) = folder.close()? {
+        say(&format!("note: {note}"))?;
+    }
     for finding in &findings {
         finding.tables.iter().filter(|_| arguments.method != Method::All).try_for_each(|table| print(&text(table)))?;
     }

@@ -1,12 +1,11 @@
 //! The vector registers that the convolution kernels are written against, one implementation an instruction set.
 //!
-//! Kernels are generic over [`Simd`] and always inlined into an entry function that switches the instruction set on
-//! (`Step::dispatch` in the module above); the set is found once, at run time.
+//! Kernels are generic over [`Simd`] and always inlined into a function that switches the instruction set on
+//! ([`Simd::enter`]); the set is found once, at run time.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
-use super::tile::Tile;
 #[cfg(target_arch = "aarch64")]
 pub use neon::Neon;
 use std::sync::OnceLock;
@@ -80,6 +79,26 @@ impl Isa {
         }
     }
 
+    /// Runs a kernel for this instruction set.
+    ///
+    /// # Safety
+    /// The processor has it, and the kernel's own conditions hold.
+    pub unsafe fn enter(self, kernel: impl Kernel) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self {
+                Isa::Portable => Scalar8::enter(kernel),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => Avx2::enter(kernel),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => Avx512::enter(kernel),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => Neon::enter(kernel),
+                _ => unreachable!("Isa::available lists only what the target has"),
+            }
+        }
+    }
+
     /// Numbers in a register, which is the number of channels in a block.
     pub fn lanes(self) -> usize {
         match self {
@@ -88,6 +107,16 @@ impl Isa {
             Isa::Avx512 => 16,
         }
     }
+}
+
+/// Code for whichever instruction set, that [`Simd::enter`] compiles for its own. Large kernels are split into several of
+/// them: a function's frame without optimisation has room for all that was inlined into it at once.
+pub trait Kernel {
+    /// Runs it; always inlined into [`Simd::enter`].
+    ///
+    /// # Safety
+    /// The instruction set of `S` is switched on in the caller, and the kernel's own conditions hold.
+    unsafe fn run<S: Simd>(self);
 }
 
 /// A register of [`LANES`](Simd::LANES) single-precision numbers.
@@ -148,11 +177,11 @@ pub trait Simd: Sized {
             })
         }
     }
-    /// Computes `width` pixels, `step` apart in the source, of `blocks` blocks: a function call, not inlined.
+    /// Runs a kernel in a function that is compiled for this instruction set: a call that is never inlined.
     ///
     /// # Safety
-    /// As for [`Tile::run`].
-    unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize);
+    /// The processor has the instruction set, and the kernel's own conditions hold.
+    unsafe fn enter<K: Kernel>(kernel: K);
     /// All lanes `x`.
     #[inline(always)]
     unsafe fn set(x: f32) -> Self::V {
@@ -222,9 +251,10 @@ impl Simd for Scalar8 {
     unsafe fn where_positive(sign: Self::V, x: Self::V) -> Self::V {
         std::array::from_fn(|i| if sign[i] > 0.0 { x[i] } else { 0.0 })
     }
-    unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+    #[inline(never)]
+    unsafe fn enter<K: Kernel>(kernel: K) {
         // SAFETY: passed on from the caller.
-        unsafe { tile.run::<Self>(blocks, width, step) }
+        unsafe { kernel.run::<Self>() }
     }
 }
 
@@ -233,7 +263,7 @@ pub use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Simd, Tile};
+    use super::{Kernel, Simd};
     use std::arch::x86_64::*;
 
     /// 8 lanes, 16 registers.
@@ -318,14 +348,15 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+        unsafe fn enter<K: Kernel>(kernel: K) {
             #[target_feature(enable = "avx2,fma,f16c")]
-            unsafe fn tile_256(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+            #[inline(never)]
+            unsafe fn entered<K: Kernel>(kernel: K) {
                 // SAFETY: passed on from the caller.
-                unsafe { tile.run::<Avx2>(blocks, width, step) }
+                unsafe { kernel.run::<Avx2>() }
             }
             // SAFETY: passed on from the caller.
-            unsafe { tile_256(tile, blocks, width, step) }
+            unsafe { entered(kernel) }
         }
     }
 
@@ -411,14 +442,15 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+        unsafe fn enter<K: Kernel>(kernel: K) {
             #[target_feature(enable = "avx512f,avx2,fma,f16c")]
-            unsafe fn tile_512(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+            #[inline(never)]
+            unsafe fn entered<K: Kernel>(kernel: K) {
                 // SAFETY: passed on from the caller.
-                unsafe { tile.run::<Avx512>(blocks, width, step) }
+                unsafe { kernel.run::<Avx512>() }
             }
             // SAFETY: passed on from the caller.
-            unsafe { tile_512(tile, blocks, width, step) }
+            unsafe { entered(kernel) }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! of two registers, a pixel that is broadcast serves two multiplications, and layouts and tiles of kernels that are made
 //! for blocks of eight hold here too. That there are twice as many registers as AVX2 has makes up for their width.
 
-use super::{Simd, Tile};
+use super::{Kernel, Simd};
 use std::arch::aarch64::*;
 
 /// 8 lanes in two registers each, 32 registers.
@@ -96,9 +96,10 @@ impl Simd for Neon {
         let masked = |sign, x| unsafe { vreinterpretq_f32_u32(vandq_u32(vcgtzq_f32(sign), vreinterpretq_u32_f32(x))) };
         [masked(sign[0], x[0]), masked(sign[1], x[1])]
     }
-    unsafe fn tile(tile: &Tile<'_>, blocks: usize, width: usize, step: usize) {
+    #[inline(never)]
+    unsafe fn enter<K: Kernel>(kernel: K) {
         // SAFETY: passed on from the caller.
-        unsafe { tile.run::<Self>(blocks, width, step) }
+        unsafe { kernel.run::<Self>() }
     }
 }
 

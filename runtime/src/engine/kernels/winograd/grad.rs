@@ -13,7 +13,7 @@
 use super::transforms::{Patches, grad_rows, kernel_rows};
 use crate::engine::kernels::Simd;
 use crate::engine::kernels::mem::{Mem, Outside};
-use crate::engine::kernels::weight_grad::products;
+use crate::engine::kernels::weight_tile::products;
 use crate::engine::layout::Layout;
 use std::ops::Range;
 

@@ -273,7 +273,7 @@ impl Winograd {
                 };
                 // SAFETY: taps and tiles stay in the position's part of V, results in that of M; `check` has bounded the
                 // weights.
-                unsafe { S::tile(&tile, outs, wide, S::LANES) }
+                unsafe { tile.run::<S>(outs, wide, S::LANES) }
             }
         }
     }

@@ -1,0 +1,399 @@
+//! `convnet train`
+
+mod probes;
+mod record;
+mod runs;
+mod signals;
+
+use crate::common::{self, Outcome, RunOn, Task, print, say};
+use crate::load::Loading;
+use crate::options::Given;
+use crate::place;
+use crate::progress::Progress;
+use crate::source::{self, Parts, Source};
+use crate::trained;
+use convnet::atomic_file;
+use convnet::backend::Backend;
+use convnet::checkpoint::{self, Metadata};
+use convnet::data::{Dataset, Split};
+use convnet::device::DeviceChoice;
+use convnet::distributed::{self, Communicator};
+use convnet::regular_file;
+use convnet::report::{JsonLines, Page, TensorBoard};
+use convnet::train::{self, Bound, Config, Evaluation, Event, Flow, Folder, Summary, TrainError, Trainer};
+use convnet::weights::Format;
+use convnet::wording::counted;
+use convnet_models::Model;
+use record::Wanted;
+use serde::Serialize;
+use signals::Stop;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The defaults train LeNet-5 to 99 % in a minute on two cores.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  convnet train\n  convnet train lenet5 --epochs 3 --augment 'crop(pad = 2), rotate(10)'\n  \
+                        convnet train --data my-pictures --optimizer adamw --lr 0.001\n  convnet train --resume\n\nCtrl-C, SIGTERM and SIGHUP (a terminal that goes away; not under nohup) end the run after \
+                        its step, saved, with exit code 130; a second Ctrl-C ends it at once."
+)]
+pub struct Arguments {
+    /// Which network [default: lenet5]
+    model: Option<String>,
+    /// TOML file with any of these options; flags go before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    parts: Parts,
+    /// Folder of the run: checkpoints, log, report [default: runs/MODEL, with a number if that is taken]
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Go on where the run in that folder (or the last of runs/MODEL) has ended
+    #[arg(long)]
+    resume: bool,
+    /// Start from these weights instead of random ones
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Keep random weights where the file has none or some of another shape: a new head
+    #[arg(long, requires = "weights")]
+    allow_missing: bool,
+    #[command(flatten)]
+    loading: Loading,
+    /// Where to put the trained network, as .safetensors or .npz [default: MODEL.safetensors]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Train nothing; try growing learning rates and say which ones work
+    #[arg(long)]
+    find_lr: bool,
+    /// Train nothing; see whether the network can learn one batch by heart
+    #[arg(long, conflicts_with = "find_lr")]
+    overfit: bool,
+    /// Print the final report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but the final report
+    #[arg(long)]
+    quiet: bool,
+    #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
+    on: RunOn,
+}
+
+pub fn run(arguments: Arguments) -> Outcome {
+    let ranks = distributed::start()?;
+    let outcome = one_of(arguments, ranks.as_ref());
+    match &outcome {
+        // All ranks end with these.
+        Err(error) if matches!(error.downcast_ref(), Some(TrainError::Interrupted { .. })) => {}
+        // The first rank has more to do, and more that can fail, than the others, which no longer wait for it then.
+        Err(error) => ranks.fail(&error.to_string()),
+        Ok(()) => {}
+    }
+    outcome
+}
+
+/// One of the processes of a run; most often the only one.
+fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
+    let stop = Stop::listen()?;
+    arguments.quiet |= ranks.rank() > 0;
+    if ranks.size() > 1 && (arguments.find_lr || arguments.overfit) {
+        return Err("--find-lr and --overfit are for one process".into());
+    }
+    let (config, wanted) = match arguments.resume {
+        true => {
+            let folder = runs::last(arguments.run.as_deref(), arguments.model.as_deref())?;
+            let again = record::again(&arguments, &folder, !arguments.quiet)?;
+            arguments.run = Some(folder);
+            again
+        }
+        false => record::of(&arguments)?,
+    };
+    let opened = wanted.source.open(config.seed)?;
+    if !arguments.quiet {
+        source::say_notes(&opened)?;
+    }
+    let about = trained::about_split(&opened, config.seed);
+    let (data, test) = wanted.parts.of(opened, config.seed)?;
+    let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
+    let on = RunOn { device: wanted.device()?, precision: wanted.precision, ..arguments.on.clone() };
+    let on = if ranks.size() > 1 { on.shared(ranks) } else { on };
+    let seed = config.seed;
+    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, about, ranks, stop })
+}
+
+struct Train<'a> {
+    arguments: Arguments,
+    config: Config,
+    wanted: Wanted,
+    data: Split,
+    /// Set aside to the end.
+    test: Option<Arc<dyn Dataset>>,
+    /// What a weights file is to remember of the data.
+    about: Metadata,
+    ranks: &'a dyn Communicator,
+    stop: Stop,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    model: &'static str,
+    device: String,
+    epochs: usize,
+    steps: u64,
+    seed: u64,
+    train_pictures: usize,
+    test_pictures: usize,
+    skipped_pictures: usize,
+    test_accuracy: f64,
+    test_top5: f64,
+    test_loss: f64,
+    seconds: f64,
+    run: PathBuf,
+    weights: PathBuf,
+    /// Whether there was a file at `weights` before.
+    replaced: bool,
+    confusion: Vec<Vec<usize>>,
+}
+
+impl Task for Train<'_> {
+    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
+        let mut net = common::build::<N, D>(name, &device)?;
+        self.start::<N, D>(&mut net)?;
+        let Train { arguments, config, data, ranks, .. } = &self;
+        let probe = arguments.find_lr || arguments.overfit;
+        let place = if probe { None } else { Some(self.place(name, N::GRAPH.name)?) };
+        if !arguments.quiet {
+            let [train, judge] = [&data.train, &data.test].map(|part| part.len());
+            say(&format!(
+                "{name}: {}, {}, {}, {on} ({}), {} of {}",
+                counted(N::GRAPH.param_count(), "parameter"),
+                counted(train, "training image"),
+                counted(judge, "test image"),
+                counted(convnet::engine::threads(), "thread"),
+                counted(config.epochs, "epoch"),
+                counted(train.div_ceil(config.batch * config.accumulate), "step"),
+            ))?;
+        }
+        let Some(place) = place else {
+            let ask = if arguments.find_lr { probes::find_lr } else { probes::overfit };
+            return ask(name, &mut Bound::new(&mut net, device), data, config, arguments.json);
+        };
+        let trainer = self.trainer(name, Trainer::new(&mut net, &device), &place)?;
+        let summary = trainer.train(data)?;
+        if ranks.rank() > 0 {
+            return Ok(());
+        }
+        place.keep()?;
+        let evaluation = match &self.test {
+            Some(test) => train::evaluate(&mut net, &device, test, summary.pipeline.clone())?,
+            None => summary.evaluation.clone(),
+        };
+        self.finish(name, on, &summary, evaluation, place)
+    }
+}
+
+/// Where a run is kept, and where the trained network goes.
+struct Place {
+    folder: PathBuf,
+    out: PathBuf,
+    format: Format,
+    /// Whether there is a file already.
+    replaces: bool,
+}
+
+impl Place {
+    /// Puts the trained network where it is wanted.
+    fn keep(&self) -> Outcome {
+        let last = self.folder.join("last.safetensors");
+        if self.format == Format::Safetensors {
+            let last = regular_file::read(&last).map_err(|error| format!("cannot read {}: {error}", last.display()))?;
+            return Ok(atomic_file::write(&self.out, &last).map_err(|source| place::unwritable(&self.out, source))?);
+        }
+        Ok(checkpoint::write(&checkpoint::read(&last)?, &self.out, self.format)?)
+    }
+}
+
+impl Train<'_> {
+    /// Gives the network the weights that it is to start from.
+    fn start<N: Model, D: Backend<f32>>(&self, net: &mut N::On<D>) -> Outcome {
+        let Train { arguments, wanted, data, ranks, about, .. } = self;
+        // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
+        let first = ranks.rank() == 0;
+        let given = match arguments.run.as_ref().filter(|_| first && arguments.resume) {
+            Some(folder) => !Folder::open(folder)?.checkpoints()?.is_empty(),
+            None => !first,
+        };
+        let Some(file) = wanted.weights.as_ref().filter(|_| !given) else { return Ok(()) };
+        let mut options = wanted.loading().options();
+        options.allow_missing = wanted.allow_missing;
+        let loaded = checkpoint::load_with::<_, f32, D>(net, file, &options)?;
+        let weights = file.display();
+        if let Some(tensor) = loaded.not_finite.first() {
+            return Err(format!(
+                "{weights}: `{tensor}` and {} other tensors hold numbers that are not finite (NaN or infinite), from which \
+                 nothing can be learned",
+                loaded.not_finite.len() - 1
+            )
+            .into());
+        }
+        if !arguments.quiet {
+            loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
+            trained::say_about_start(file, &loaded.metadata, N::GRAPH, data.train.classes(), about)?;
+            if !loaded.missing.is_empty() {
+                say(&format!("not in {weights}, so they start anew: {}", loaded.missing.join(", ")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where everything goes. What cannot be written there is an error now, not after the last epoch.
+    fn place(&self, name: &str, network: &str) -> Result<Place, Box<dyn Error>> {
+        let Train { arguments, wanted, ranks, .. } = self;
+        let out = wanted.out.clone().unwrap_or_else(|| common::default_weights(name));
+        let format = Format::to_write(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+        let (mut replaces, mut notes) = (false, Vec::new());
+        if ranks.rank() == 0 {
+            place::check(&out)?;
+            replaces = runs::replaces(&out, wanted.out.is_some(), network)?;
+            if replaces {
+                notes.push(format!("{} is there and will be replaced at the end", out.display()));
+            }
+            if format == Format::Npz {
+                let out = out.display();
+                notes.push(format!("{out} will have no names of classes and no preprocessing; .safetensors has both"));
+            }
+        }
+        if !arguments.quiet {
+            notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
+        }
+        let folder = match &arguments.run {
+            Some(folder) if ranks.rank() == 0 && !arguments.resume && runs::is_run(folder) => {
+                let folder = folder.display();
+                let message =
+                    format!("{folder} holds a run already; go on with it by --resume, or name another folder");
+                return Err(message.into());
+            }
+            Some(folder) => folder.clone(),
+            // Only the first one keeps anything.
+            None if ranks.rank() > 0 => PathBuf::new(),
+            None => runs::claim(name)?,
+        };
+        Ok(Place { folder, out, format, replaces })
+    }
+
+    /// The trainer with all that listens to it.
+    fn trainer<'b>(&'b self, name: &str, trainer: Trainer<'b>, place: &Place) -> Result<Trainer<'b>, Box<dyn Error>> {
+        let Train { arguments, config, wanted, data, ranks, stop, .. } = self;
+        let folder = &place.folder;
+        let mut trainer = trainer.config(config.clone()).folder(folder).record(wanted.record(name, &place.out)?);
+        trainer = trainer.about(self.about.clone());
+        trainer = trainer.stop_when(stop.asked()).ranks(*ranks);
+        // Callbacks are for the first rank; if another one ended at once, the first could not save.
+        stop.training(ranks.size() > 1);
+        trainer = trainer.callback(move |event: Event<'_>, _: &train::Run<'_>| {
+            match event {
+                Event::Start => stop.training(true),
+                Event::End(_) => stop.training(false),
+                _ => {}
+            }
+            Ok(Flow::Continue)
+        });
+        trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
+        trainer = trainer.callback(TensorBoard::new(folder)).callback(Page::new(folder, data.test.clone()));
+        if arguments.resume {
+            trainer = trainer.resume();
+        }
+        if !arguments.quiet {
+            trainer = trainer.callback(Progress::new());
+        }
+        Ok(trainer)
+    }
+
+    /// Says what has come of it.
+    fn finish(
+        &self,
+        name: &'static str,
+        on: DeviceChoice,
+        summary: &Summary,
+        evaluation: Evaluation,
+        place: Place,
+    ) -> Outcome {
+        let Train { arguments, config, data, .. } = self;
+        let Place { folder, out, replaces, .. } = place;
+        if arguments.json {
+            return common::print_json(&Report {
+                model: name,
+                device: on.to_string(),
+                epochs: summary.history.len(),
+                steps: summary.steps,
+                seed: config.seed,
+                train_pictures: data.train.len(),
+                test_pictures: evaluation.total(),
+                skipped_pictures: summary.skipped,
+                test_accuracy: evaluation.accuracy(),
+                test_top5: evaluation.top5(),
+                test_loss: evaluation.loss,
+                seconds: summary.seconds,
+                run: folder,
+                weights: out,
+                replaced: replaces,
+                confusion: evaluation.confusion,
+            });
+        }
+        print(&report(&evaluation, data.test.classes()))?;
+        if summary.skipped > 0 {
+            print(&format!("left out because they could not be read: {}", counted(summary.skipped, "image")))?;
+        }
+        let (seconds, folder) = (summary.seconds, folder.display());
+        let instead = if replaces { " (in place of the file that was there)" } else { "" };
+        print(&format!("trained in {seconds:.1} s, saved to {}{instead}; the run is in {folder}", out.display()))?;
+        next(name, &out, !arguments.quiet)
+    }
+}
+
+/// Accuracy and the confusion matrix, as a table.
+pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
+    let width = classes.iter().map(String::len).max().unwrap_or(0).clamp(5, 12);
+    let short = |class: &String| class.chars().take(width).collect::<String>();
+    let mut text = format!(
+        "test accuracy {:.2} % ({} of {}), loss {:.4}\n",
+        evaluation.accuracy() * 100.0,
+        evaluation.correct(),
+        evaluation.total(),
+        evaluation.loss
+    );
+    if evaluation.inverted > 0 {
+        let inverted = counted(evaluation.inverted, "image");
+        text += &format!("inverted, dark and bright changing places: {inverted} (see --invert of `convnet eval`)\n");
+    }
+    let cell = |text: String| format!("{text:>width$} ");
+    // More columns than these have room nowhere.
+    if classes.len() <= 20 {
+        text += "\nconfusion matrix (rows: what it is, columns: what the network says)\n";
+        text += &cell(String::new());
+        text.extend(classes.iter().map(|class| cell(short(class))));
+        text += "  found\n";
+        for ((class, row), recall) in classes.iter().zip(&evaluation.confusion).zip(evaluation.recall()) {
+            text += &cell(short(class));
+            text.extend(row.iter().map(|n| cell(if *n == 0 { ".".into() } else { n.to_string() })));
+            text += &format!("{:>5.1} %\n", recall * 100.0);
+        }
+    }
+    text
+}
+
+fn next(name: &str, out: &Path, loud: bool) -> Result<(), Box<dyn Error>> {
+    if loud {
+        let weights = match runs::is_default(out, name) {
+            true => String::new(),
+            false => format!(" --weights {}", out.display()),
+        };
+        say(&format!("next: convnet predict {name}{weights} PICTURE.png"))?;
+    }
+    Ok(())
+}

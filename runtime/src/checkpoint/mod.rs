@@ -1,0 +1,234 @@
+//! A network's parameters and buffers in a weight file, under PyTorch's names.
+//!
+//! Loading is strict and all or nothing: every missing, extra and mis-shaped key is reported at once, and the network keeps
+//! its old values unless everything fits. [`LoadOptions`] permit what a file lacks, for a network with a new head, and what it
+//! has beside the network's own. What wrappers put before all names (`module.`, `_orig_mod.`) comes off, and of several state
+//! dicts in a file the one is taken that fits; [`Loaded::notes`] say so. The file is read, not mapped: a file that shrinks under
+//! a map ends the process.
+
+mod fitting;
+
+pub use fitting::{Fitted, Mismatch};
+
+use crate::atomic_file;
+use crate::backend::Backend;
+use crate::graph::Graph;
+use crate::net::{NamedTensor, Network, Real, named_shapes, named_tensors, set_named_tensors};
+use crate::weights::{self, Entry, Format, StateDict, WeightsError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Why a checkpoint could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file could not be written; an older one is untouched.
+    #[error("cannot write {}: {source}{}", path.display(), hint(source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no weight file, damaged, or of a kind that is not written.
+    #[error("{}: {source}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        source: WeightsError,
+    },
+    /// Nothing in the file belongs to the network.
+    #[error("{} holds nothing of {network}: its first keys are {keys}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Name of the network.
+        network: &'static str,
+        /// Some of the file's keys.
+        keys: String,
+    },
+    /// Keys, shapes or types are not those of the network.
+    #[error("{} does not fit {network}:{}", path.display(), mismatch.lines())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Name of the network.
+        network: &'static str,
+        /// What does not fit.
+        mismatch: Box<Mismatch>,
+    },
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => " (the old file, if any, is unchanged; free some space and try again)",
+        _ => "",
+    }
+}
+
+/// What a weight file says about itself.
+pub type Metadata = BTreeMap<String, String>;
+
+/// Writes the network's parameters and buffers, with `metadata` beside the name of the network, atomically. A name that ends
+/// in `.npz` makes a NumPy archive (without metadata), any other a safetensors file.
+///
+/// # Errors
+/// When the file cannot be written, an older one is then untouched; or when its name promises a file of another kind.
+pub fn save<N: Network<E, D>, E: Real, D: Backend<E>>(
+    net: &N,
+    path: &Path,
+    metadata: &Metadata,
+) -> Result<(), CheckpointError> {
+    let format = Format::to_write(path).map_err(|error| about(path, error))?;
+    let mut dict = state_dict(net);
+    dict.metadata.extend(metadata.clone());
+    dict.metadata.insert("format".into(), "convnet".into());
+    dict.metadata.insert("network".into(), N::GRAPH.name.into());
+    write(&dict, path, format)
+}
+
+/// Writes a weight file atomically.
+///
+/// # Errors
+/// As [`save`].
+pub fn write(dict: &StateDict, path: &Path, format: Format) -> Result<(), CheckpointError> {
+    let bytes =
+        weights::encode(dict, format).map_err(|source| CheckpointError::Format { path: path.to_owned(), source })?;
+    atomic_file::write(path, &bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
+}
+
+/// The network's parameters and buffers, those of custom modules included.
+pub fn state_dict<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> StateDict {
+    let entry = |NamedTensor { name, shape, values }: NamedTensor<E>| match size_of::<E>() {
+        8 => Entry::from_f64(name, &shape, &numbers(&values, |x| x.to_f64().unwrap_or(f64::NAN))),
+        _ => Entry::from_f32(name, &shape, &numbers(&values, |x| x.to_f32().unwrap_or(f32::NAN))),
+    };
+    StateDict { entries: named_tensors(net).into_iter().map(entry).collect(), metadata: Metadata::new() }
+}
+
+fn numbers<E: Copy, F>(values: &[E], convert: impl Fn(E) -> F) -> Vec<F> {
+    values.iter().map(|x| convert(*x)).collect()
+}
+
+/// How far a file may differ from the network that it is loaded into; by default, not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadOptions {
+    /// What the file lacks or has in another shape keeps the values that it has in the network: a new head.
+    pub allow_missing: bool,
+    /// What the file has and the network lacks is left out.
+    pub allow_extra: bool,
+    /// The state dict to take where a file holds several, by the keys that lead to it with dots between them: `state_dict_ema`.
+    /// Otherwise it is the one that fits best.
+    pub state_dict: Option<String>,
+}
+
+/// What loading has led to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// What the file says about itself.
+    pub metadata: Metadata,
+    /// Keys of the network that kept their values, where [`LoadOptions::allow_missing`] permits it.
+    pub missing: Vec<String>,
+    /// Names of tensors that hold a number that is not finite, which no trained network has.
+    pub not_finite: Vec<String>,
+    /// Plain sentences on what a user should know: which state dict was taken, what came off the keys, what was left out.
+    pub notes: Vec<String>,
+}
+
+/// Reads parameters and buffers into the network. Any weight file will do, whatever its name; `num_batches_tracked` is ignored.
+///
+/// # Errors
+/// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
+pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) -> Result<Loaded, CheckpointError> {
+    load_with(net, path, &LoadOptions::default())
+}
+
+/// [`load`] of a file that may differ from the network.
+///
+/// # Errors
+/// As [`load`]; also when no key of the file is the network's, whatever the options are.
+pub fn load_with<N: Network<E, D>, E: Real, D: Backend<E>>(
+    net: &mut N,
+    path: &Path,
+    options: &LoadOptions,
+) -> Result<Loaded, CheckpointError> {
+    let Fitted { dict, missing, notes } = fitting::fit(N::GRAPH.name, &named_shapes(net), path, options)?;
+    assign(net, &dict);
+    let odd = dict.entries.iter().filter(|entry| !is_finite(entry)).map(|entry| entry.name.clone());
+    Ok(Loaded { missing, notes, not_finite: odd.collect(), metadata: dict.metadata })
+}
+
+fn is_finite(entry: &Entry) -> bool {
+    entry.to_f64().is_none_or(|values| values.iter().all(|x| x.is_finite()))
+}
+
+/// Takes the values of a state dict into the network.
+///
+/// # Errors
+/// When keys, shapes or types are not the network's, which is then unchanged.
+pub fn set<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDict) -> Result<(), Mismatch> {
+    let mismatch = fitting::exactly(&named_shapes(net), dict);
+    if !mismatch.is_empty() {
+        return Err(mismatch);
+    }
+    assign(net, dict);
+    Ok(())
+}
+
+/// What of a file belongs to a network without `custom` modules, with every bit that it has, under the network's names and in
+/// its order.
+///
+/// # Errors
+/// As [`load_with`].
+pub fn fitted(graph: &'static Graph, path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
+    let wanted: Vec<_> = graph.params.iter().map(|param| (param.name.to_string(), param.shape.to_vec())).collect();
+    fitting::fit(graph.name, &wanted, path, options)
+}
+
+/// Reads a weight file.
+///
+/// # Errors
+/// When it cannot be read or is damaged.
+pub fn read(path: &Path) -> Result<StateDict, CheckpointError> {
+    weights::read(path).map_err(|error| about(path, error))
+}
+
+/// Reads a weight file for no network in particular: the state dict that the options name, or else the largest, without the
+/// prefixes that PyTorch's wrappers (`module.`, `_orig_mod.`) put before all keys.
+///
+/// # Errors
+/// When it cannot be read, is damaged, or has no state dict of that name.
+pub fn read_with(path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
+    fitting::whole(path, options)
+}
+
+/// The error with the file's name.
+fn about(path: &Path, error: WeightsError) -> CheckpointError {
+    match error {
+        WeightsError::Io(source) => CheckpointError::Read { path: path.to_owned(), source },
+        source => CheckpointError::Format { path: path.to_owned(), source },
+    }
+}
+
+/// Writes what the file has into the network; everything has been compared before.
+fn assign<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDict) {
+    let values = dict.entries.iter().filter_map(|entry| {
+        let values: Vec<E> = match size_of::<E>() {
+            8 => numbers(&entry.to_f64()?, |x| E::from_f64(x).unwrap_or(E::nan())),
+            _ => numbers(&entry.to_f32()?, |x| E::from_f32(x).unwrap_or(E::nan())),
+        };
+        Some((entry.name.clone(), values))
+    });
+    set_named_tensors(net, &values.collect::<Vec<_>>());
+}

@@ -1,0 +1,89 @@
+//! Crates outside of the workspace: what a stranger's own crate finds, whatever it depends on and under whatever name.
+//!
+//! Each case is a folder under `outside/`. It is copied into a temporary folder and built there; all share one target folder,
+//! so that the dependencies are built once.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// Copies a folder; in manifests, `{root}` becomes the folder of the workspace.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            let root = root().to_string_lossy().replace('\\', "/");
+            // Cargo would take a manifest below the workspace for one of its members.
+            let target = if target.ends_with("manifest.toml") { target.with_file_name("Cargo.toml") } else { target };
+            std::fs::write(target, text.replace("{root}", &root)).unwrap();
+        }
+    }
+}
+
+/// Runs `cargo ARGUMENTS --offline` in a copy of `outside/NAME`, with the versions of the workspace's `Cargo.lock`.
+fn outside(name: &str, arguments: &[&str]) -> Output {
+    outside_with(name, arguments, &[])
+}
+
+/// The same with environment variables.
+fn outside_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&root().join("tests/outside").join(name), folder.path());
+    std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    Command::new(env!("CARGO"))
+        .args(arguments)
+        .arg("--offline")
+        .current_dir(folder.path())
+        .envs(variables.iter().copied())
+        .env("CARGO_TARGET_DIR", root().join("target/tests/outside"))
+        .output()
+        .unwrap()
+}
+
+/// The case `name` passes `cargo check` without a warning.
+fn checks(name: &str) {
+    let output = outside(name, &["check"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}:\n{errors}");
+    assert!(!errors.contains("warning:"), "{name}:\n{errors}");
+}
+
+/// `cnn = { package = "convnet" }`, in edition 2021.
+#[test]
+fn the_crate_under_another_name() {
+    checks("renamed");
+}
+
+/// An architecture of the zoo in a crate that depends on the zoo alone.
+#[test]
+fn the_zoo_alone() {
+    checks("models_alone");
+}
+
+/// A crate that exports an architecture, and one that depends on that crate alone.
+#[test]
+fn an_exporting_crate_of_the_users() {
+    checks("chain");
+}
+
+/// A program without optimisation, as `cargo run` makes it outside of this workspace, with every kernel of every instruction set.
+#[test]
+fn a_debug_build_runs() {
+    for (profile, sets) in [("dev", &["avx512", "avx2", "portable"][..]), ("hard", &["avx512"])] {
+        for set in sets {
+            let output = outside_with("debug", &["run", "--profile", profile], &[("CONVNET_ISA", set)]);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{profile}, {set}:\n{errors}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "{profile}, {set}:\n{errors}");
+        }
+    }
+}
