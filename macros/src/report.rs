@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 pub struct Errors {
     list: Vec<syn::Error>,
     places: BTreeSet<String>,
+    /// How many were found, those that had been told already included.
+    found: usize,
     /// Which instance of a block is being checked.
     context: Vec<String>,
 }
@@ -29,9 +31,9 @@ impl Errors {
         self.push(syn::Error::new(span, self.with_context(message)));
     }
 
-    /// How many there are.
+    /// How many were found so far; one that is found again counts again.
     pub fn count(&self) -> usize {
-        self.list.len()
+        self.found
     }
 
     /// Takes over an error of the parser.
@@ -41,6 +43,7 @@ impl Errors {
 
     /// What is repeated is checked each time, but its mistakes are told once.
     fn push(&mut self, error: syn::Error) {
+        self.found += 1;
         if self.places.insert(format!("{:?}", error.span())) {
             self.list.push(error);
         }

@@ -124,7 +124,7 @@ fn a_class_without_images_is_refused_and_told_why() {
     for reason in [
         "`webp` has only files in formats that are not read (10 .webp)",
         "`below` has images only in folders below it",
-        "`text` has 1 files, none of which is an image by its name",
+        "`text` has no image by its name among 1 file",
         "`empty` is empty",
     ] {
         assert!(error.contains(reason), "{error}");
@@ -133,10 +133,7 @@ fn a_class_without_images_is_refused_and_told_why() {
     // What a class has beside images that are read is left out with a note.
     write(f, "a/1.gif", b"GIF89a");
     images(f, "a", &["more"], 1);
-    notes(
-        &opened(f),
-        &["formats that are not read are left out (1 .gif)", "folders below the class `a` are not looked into"],
-    );
+    notes(&opened(f), &["left out, in formats that are not read: 1 .gif", "left out: folders within the class `a`"]);
 }
 
 #[test]
@@ -154,6 +151,14 @@ fn a_class_that_the_test_set_lacks_is_said() {
 }
 
 #[test]
+fn a_class_of_one_image_is_not_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    images(folder.path(), "", &["a", "b"], 5);
+    images(folder.path(), "", &["rare"], 1);
+    notes(&opened(folder.path()), &["the test set has no image of the class `rare`"]);
+}
+
+#[test]
 fn what_systems_leave_behind_is_no_image_and_no_class() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
@@ -165,7 +170,7 @@ fn what_systems_leave_behind_is_no_image_and_no_class() {
     ["a/Thumbs.db", "a/.DS_Store", "b/desktop.ini", ".DS_Store"].iter().for_each(|name| write(f, name, b"x"));
     let parts = opened(f);
     assert_eq!((parts.train.classes(), counts(&parts)), (&["a".to_string(), "b".into()][..], (8, None, 2)));
-    notes(&parts, &["2 hidden files are left out", "`@eaDir`, `__MACOSX`, which systems make for themselves"]);
+    notes(&parts, &["left out: 2 hidden files", "left out: `.ipynb_checkpoints`, `@eaDir`, `__MACOSX`, which systems"]);
 }
 
 #[test]
@@ -192,11 +197,12 @@ fn what_is_no_file_is_left_out_and_never_waited_for() {
     symlink(f.join("nowhere.png"), f.join("a/broken.png")).unwrap();
     symlink(f.join("a/loop.png"), f.join("a/loop.png")).unwrap();
     symlink(f, f.join("a/circle")).unwrap();
+    symlink(f.join("gone"), f.join("c")).unwrap();
     let parts = opened(f);
     assert_eq!(counts(&parts), (8, None, 2));
     notes(
         &parts,
-        &["5 entries that are no files are left out, such as ", "folders below the class `a` are not looked into"],
+        &["left out: 6 entries that can be no image or class, such as ", "left out: folders within the class `a`"],
     );
     for name in ["a/pipe.png", "a/device.png", "a/socket.png"] {
         let error = convnet::data::decode::read(&f.join(name)).unwrap_err().to_string();
@@ -232,13 +238,13 @@ fn files_in_two_parts_are_said() {
     let f = folder.path();
     images(f, "train", &["a", "b"], 2);
     symlink(f.join("train"), f.join("test")).unwrap();
-    notes(&opened(f), &["all 4 images of the test set are in the training set too"]);
+    notes(&opened(f), &["all 4 images of the test set can be found in the training set too"]);
     std::fs::remove_file(f.join("test")).unwrap();
     images(f, "test", &["a", "b"], 3);
     assert_eq!(opened(f).notes, [""; 0]);
     std::fs::hard_link(f.join("train/a/0.png"), f.join("test/a/linked.png")).unwrap();
     symlink(f.join("train/b/1.png"), f.join("test/b/linked.png")).unwrap();
-    notes(&opened(f), &["2 of the 8 images of the test set are in the training set too"]);
+    notes(&opened(f), &["2 of the 8 images of the test set can be found in the training set too"]);
     // Copies are found by what is in them.
     std::fs::remove_file(f.join("test/a/linked.png")).unwrap();
     std::fs::remove_file(f.join("test/b/linked.png")).unwrap();
@@ -277,14 +283,22 @@ fn files_of_digits_are_found_where_archives_put_them() {
     for kind in [Kind::Auto, Kind::FashionMnist] {
         let fashion = open(kind, Some(&f.join("torch")), 1).unwrap();
         assert_eq!(fashion.train.classes()[9], "Ankle boot");
-        notes(&fashion, &["holds a dataset (fashion-mnist) in ", "is taken for Fashion-MNIST by its name"]);
+        notes(&fashion, &["holds a dataset (fashion-mnist) in "]);
+        assert_eq!(fashion.notes.join(" ").contains("is taken for Fashion-MNIST by its name"), kind == Kind::Auto);
     }
     digits(f, |name| format!("torch/MNIST/raw/{name}"));
     assert!(problem(&f.join("torch")).contains("holds several datasets: "), "{}", problem(&f.join("torch")));
     assert_eq!(opened(&f.join("torch/MNIST")).train.classes()[9], "9");
+    for (kind, name) in [(Kind::Mnist, "9"), (Kind::FashionMnist, "Ankle boot")] {
+        assert_eq!(open(kind, Some(&f.join("torch")), 1).unwrap().train.classes()[9], name);
+    }
     // Pictures one level below.
     images(f, "photos/set/train", &["a", "b"], 2);
     images(f, "photos/set/test", &["a", "b"], 1);
+    // Folders within classes are no datasets of their own.
+    images(f, "nested", &["a/more", "b/more"], 1);
+    let error = problem(&f.join("nested"));
+    assert!(error.contains("`a` has images only in folders below it"), "{error}");
     let parts = opened(&f.join("photos"));
     assert_eq!(counts(&parts), (4, None, 2));
     notes(&parts, &["holds a dataset (folder) in "]);
@@ -297,7 +311,8 @@ fn files_of_digits_are_found_where_archives_put_them() {
     write(f, "flat/labels.csv", b"x");
     let error = problem(&f.join("flat"));
     assert!(
-        error.contains("the 1 images that it holds are in no folder") && error.contains("labels.csv lists"),
+        error.contains("it holds 1 image, but not in folders named after classes")
+            && error.contains("labels.csv lists"),
         "{error}"
     );
 }

@@ -173,6 +173,7 @@ fn a_list_names_pictures_and_labels() {
         ("path,label,split\nx/1.png,a,test\n", "no row of the training set"),
         ("path,label\n", "lists no images"),
         ("", "the first line"),
+        ("\u{1}\u{0}x", "tabs, found `\\u{1}\\0x`"),
         ("path,label\nx/1.png\n", "comma-separated values"),
     ] {
         std::fs::write(&list, text).unwrap();
@@ -194,7 +195,7 @@ fn a_list_of_files_that_are_not_there_is_refused_at_once() {
     std::fs::write(&list, format!("path,label\nx/1.png,a\nx,a\n{rows}")).unwrap();
     let error = problem(&list);
     let here = folder.path().join("x");
-    assert!(error.contains("7 of its 8 rows name files that cannot be read"), "{error}");
+    assert!(error.contains("7 of its 8 rows name files that are not there or no files"), "{error}");
     assert!(error.contains(&format!("{} (is no regular file)", here.display())), "{error}");
     assert!(
         error.contains("3.png (No such file") && error.contains("and 4 more") && !error.contains("4.png"),
@@ -235,8 +236,8 @@ fn lists_are_written_in_many_ways() {
     std::fs::write(&list, format!("path,label,class\n{rows}")).unwrap();
     let notes = opened(&list).unwrap().notes.join("\n");
     assert!(notes.contains("the column `label` is used, and `class` is not"), "{notes}");
-    assert!(notes.contains("1 images of the training set are there twice"), "{notes}");
-    assert!(notes.contains("1 images of the training set are in two classes"), "{notes}");
+    assert!(notes.contains("the training set has 1 image named twice"), "{notes}");
+    assert!(notes.contains("the training set has 1 image with two classes"), "{notes}");
 }
 
 #[test]

@@ -88,6 +88,8 @@ fn what_nobody_uses_is_checked_all_the_same() {
         let found = only(&format!("{block} {net}"));
         assert!(found.contains(expected), "{block}: {found}");
     }
+    // What the walk with sizes has told is not told again, nor what follows from it.
+    assert!(only("struct N: [3, 9, 9] -> [3] { flatten; conv(4, 3); linear(3); }").contains("needs a feature map"));
     // Neither what depends on sizes nor what a block says of the network's const generics is a mistake.
     let fine = "block b(out, n = 2) { conv(out * 2, kernel = n, groups = n); repeat n { conv(K, 1); }
         if channels == K { x: squeeze_excite(n); } else { x: flatten; } linear(3); b(out - 1); }";

@@ -170,6 +170,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             counts && (*other == key || (named && *other_field == field))
         });
         if clash {
+            let place = name.map_or_else(|| place.to_token_stream(), ToTokens::to_token_stream);
             self.errors.on(place, format!("`{key}` is used twice; parameters need names of their own"));
         }
         let path = if level.path.is_empty() { key.clone() } else { format!("{}.{key}", level.path) };

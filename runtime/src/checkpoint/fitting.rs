@@ -42,11 +42,14 @@ impl Mismatch {
             }
         };
         list("missing", self.missing.clone());
-        list("not in the network (left out with --allow-extra)", self.extra.clone());
+        list("not in the network", self.extra.clone());
         let shapes = self.shapes.iter().map(|(key, want, got)| format!("{key} (expected {want:?}, found {got:?})"));
         list("wrong shape", shapes.collect());
         let types = self.types.iter().map(|(key, got)| format!("{key} (expected floating-point numbers, found {got})"));
         list("wrong type", types.collect());
+        if !self.extra.is_empty() {
+            text += "\n  (--allow-extra, in the library LoadOptions, leaves out what is not in the network)";
+        }
         text
     }
 }

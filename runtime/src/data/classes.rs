@@ -67,16 +67,6 @@ fn by_number(a: &str, b: &str) -> Ordering {
     order.then_with(|| a.cmp(b))
 }
 
-/// Some names for a sentence: all of a few, else the first ones and how many more there are.
-pub(super) fn some_of<T: AsRef<str>>(names: &[T]) -> String {
-    const SHOWN: usize = 8;
-    let first = names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(SHOWN) {
-        None | Some(0) => first,
-        Some(more) => format!("{first} and {more} more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,7 +46,7 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Picture<'static>, DataErr
     }
     let format = image::guess_format(bytes).ok();
     let Some(format) = format.filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg)) else {
-        let what = intact::other_format(bytes).map_or("is no PNG or JPEG image".into(), |what| {
+        let what = intact::other_format(bytes).map_or("is no PNG or JPEG file".into(), |what| {
             format!("is {what}; images that are read are PNG and JPEG")
         });
         return Err(bad(path, what));
@@ -250,7 +250,7 @@ mod tests {
             (b"\0\0\0\x18ftypheic", "is a HEIC image"),
             (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
             (b"", "is empty"),
-            (b"hello", "is no PNG or JPEG image"),
+            (b"hello", "is no PNG or JPEG file"),
         ] {
             let error = from_bytes(bytes, Path::new("x.jpg")).unwrap_err().to_string();
             assert!(error.starts_with("x.jpg: ") && error.contains(what), "{error}");

@@ -1,6 +1,6 @@
 //! Images that are files, in the parts that a folder or a list may have; and what is looked at in all such parts alike.
 
-use super::classes::some_of;
+use super::phrase::{classes_called, number_of};
 use super::{DataError, Dataset, Picture, decode};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -100,49 +100,27 @@ pub struct FileParts {
 impl FileParts {
     /// Looks at what no part alone shows: classes without images, and files that are in two places.
     pub(super) fn checked(mut self, path: &Path) -> Result<Self, DataError> {
-        let without = self.train.classes_without();
+        let without = classes_without(&self.train);
         if !without.is_empty() {
-            let problem = format!("has no image to train on of {}", counted("class", "classes", &without));
+            let problem = format!("has no image to train on of {}", classes_called(&without));
             return Err(DataError::Nothing { path: path.to_owned(), problem });
         }
         let held_out = [(Part::Validation, &self.validation), (Part::Test, &self.test)];
         let held_out: Vec<(Part, &Files)> =
             held_out.into_iter().filter_map(|(p, files)| Some((p, files.as_ref()?))).collect();
-        let mut notes = Vec::new();
-        for (part, files) in &held_out {
-            let without = files.classes_without();
-            if !without.is_empty() {
-                notes.push(format!(
-                    "{}: {} has no image of {}",
-                    path.display(),
-                    part.text(),
-                    counted("class", "classes", &without)
-                ));
-            }
-        }
         let mut parts = vec![(Part::Train, &self.train)];
         parts.extend(held_out);
-        notes.extend(in_two_places(&parts).into_iter().map(|note| format!("{}: {note}", path.display())));
+        let notes = in_two_places(&parts).into_iter().map(|note| format!("{}: {note}", path.display()));
         self.notes.extend(notes);
         Ok(self)
     }
 }
 
-impl Files {
-    /// The classes that have no image.
-    pub(super) fn classes_without(&self) -> Vec<String> {
-        let mut has = vec![false; self.classes.len()];
-        self.pictures.iter().for_each(|(_, class)| has[*class] = true);
-        self.classes.iter().zip(has).filter(|(_, has)| !has).map(|(class, _)| class.clone()).collect()
-    }
-}
-
-/// Names with a word in front that says what they are.
-pub(super) fn counted(one: &str, many: &str, names: &[String]) -> String {
-    match names.len() {
-        1 => format!("the {one} {}", some_of(names)),
-        n => format!("{n} {many}: {}", some_of(names)),
-    }
+/// The classes of which a dataset has no image.
+pub(super) fn classes_without(data: &dyn Dataset) -> Vec<String> {
+    let mut has = vec![false; data.classes().len()];
+    (0..data.len()).for_each(|i| has[data.label(i)] = true);
+    data.classes().iter().zip(has).filter(|(_, has)| !has).map(|(class, _)| class.clone()).collect()
 }
 
 /// What tells files apart: links to one file have the same.
@@ -176,17 +154,19 @@ fn in_two_places(parts: &[(Part, &Files)]) -> Vec<String> {
         let (text, all) = (part.text(), files.pictures.len());
         for other in shared.iter().map(|(other, _)| *other).collect::<HashSet<_>>() {
             let paths: Vec<_> = shared.iter().filter(|(part, _)| *part == other).map(|(_, path)| *path).collect();
+            let images = number_of(all, "image", "images");
             let how_many =
-                if paths.len() == all { format!("all {all}") } else { format!("{} of the {all}", paths.len()) };
+                if paths.len() == all { format!("all {images}") } else { format!("{} of the {images}", paths.len()) };
             let example = paths[0].display();
             notes.push(format!(
-                "{how_many} images of {text} are in {} too, such as {example}; results on them say little",
+                "{how_many} of {text} can be found in {} too, such as {example}; results on them say little",
                 other.text()
             ));
         }
-        for (paths, what) in [(classes, "are in two classes"), (twice, "are there twice")] {
+        for (paths, what) in [(classes, "with two classes"), (twice, "named twice")] {
             if let Some(example) = paths.first() {
-                notes.push(format!("{} images of {text} {what}, such as {}", paths.len(), example.display()));
+                let images = number_of(paths.len(), "image", "images");
+                notes.push(format!("{text} has {images} {what}, such as {}", example.display()));
             }
         }
     }

@@ -3,10 +3,10 @@
 //! Names are sorted, so that the order of images does not depend on the file system. Images stay on the disk until they are
 //! wanted. Symbolic links are followed; folders below a class are not looked into, so no link can lead in circles.
 
-use super::DataError;
-use super::classes::{self, some_of};
-use super::files::{FileParts, Files, Part, counted};
+use super::files::{FileParts, Files, Part, classes_without};
 use super::listing::{self, Listing};
+use super::phrase::{classes_called, number_of, some_of};
+use super::{DataError, classes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,9 @@ pub fn open(root: &Path) -> Result<FileParts, DataError> {
         let train = classes_in(root, None, &mut notes)?;
         return FileParts { train, validation: None, test: None, notes }.checked(root);
     };
+    for special in &listing.special {
+        notes.push(format!("{}: left out: {special}", root.display()));
+    }
     if !others.is_empty() {
         let names = others.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
         let is = if names.len() == 1 { "is" } else { "are" };
@@ -54,13 +57,13 @@ pub fn open(root: &Path) -> Result<FileParts, DataError> {
     FileParts { train, validation, test, notes }.checked(root)
 }
 
-/// Whether a folder looks like a dataset: it has a folder for training, or one that holds images.
-pub(super) fn found_in(root: &Path) -> bool {
+/// Whether a folder looks like a dataset: it has a folder for training, or at least `classes` folders that hold images.
+pub(super) fn found_in(root: &Path, classes: usize) -> bool {
     let Ok(listing) = listing::list(root) else { return false };
-    listing.folders.iter().any(|path| {
-        let train = path.file_name().and_then(|name| Part::named(&name.to_string_lossy())) == Some(Part::Train);
-        train || listing::list(path).is_ok_and(|class| !class.images.is_empty())
-    })
+    let is_train =
+        |path: &PathBuf| path.file_name().and_then(|name| Part::named(&name.to_string_lossy())) == Some(Part::Train);
+    let has_images = |path: &&PathBuf| listing::list(path).is_ok_and(|class| !class.images.is_empty());
+    listing.folders.iter().any(is_train) || listing.folders.iter().filter(has_images).take(classes).count() == classes
 }
 
 /// The only folder for a part.
@@ -103,7 +106,7 @@ fn held_out(folder: &Path, classes: &[String], notes: &mut Vec<String>) -> Resul
     }
     let what = match flat {
         0 => "holds no images in folders of classes".into(),
-        n => format!("holds {n} images, but not in folders named after classes"),
+        n => format!("holds {}, but not in folders named after classes", number_of(n, "image", "images")),
     };
     notes.push(format!("{} {what}, so it cannot be judged by and is left out", folder.display()));
     Ok(None)
@@ -123,7 +126,10 @@ fn classes_in(folder: &Path, known: Option<&[String]>, notes: &mut Vec<String>) 
     if listing.folders.is_empty() {
         return Err(nothing(match listing.images.len() {
             0 => "has no folders, and each class should be one".into(),
-            n => format!("has {n} images, but no folders; each class should be a folder with its images"),
+            n => format!(
+                "has {}, but no folders; each class should be a folder with its images",
+                number_of(n, "image", "images")
+            ),
         }));
     }
     let mut left_out = LeftOut::default();
@@ -154,7 +160,7 @@ fn classes_in(folder: &Path, known: Option<&[String]>, notes: &mut Vec<String>) 
     // Images of one class from several folders lie together.
     pictures.sort_by_key(|(_, class)| *class);
     let files = Files { classes, pictures };
-    if known.is_none() && !files.classes_without().is_empty() {
+    if known.is_none() && !classes_without(&files).is_empty() {
         return Err(nothing(format!(
             "has folders without an image that can be read, so their classes could not be learnt: {}. Images end in {}; take \
              such folders away, or put images in them",
@@ -181,7 +187,7 @@ fn why_empty(class: &Listing) -> String {
         }
         () if !class.folders.is_empty() => "has images only in folders below it, if at all".into(),
         () if !class.special.is_empty() => format!("has nothing but {}", class.special[0]),
-        () if other > 0 => format!("has {other} files, none of which is an image by its name"),
+        () if other > 0 => format!("has no image by its name among {}", number_of(other, "file", "files")),
         () => "is empty".into(),
     }
 }
@@ -206,6 +212,7 @@ impl LeftOut {
     fn beside(&mut self, listing: &Listing) {
         self.beside = listing.images.len();
         self.system.extend(listing.system.iter().cloned());
+        self.special.extend(listing.special.iter().cloned());
     }
 
     /// What lies within a class.
@@ -221,23 +228,26 @@ impl LeftOut {
     fn notes(&self, folder: &Path, notes: &mut Vec<String>) {
         let mut note = |text: String| notes.push(format!("{}: {text}", folder.display()));
         if self.beside > 0 {
-            note(format!("{} images that lie beside the folders of classes are left out", self.beside));
+            let images = number_of(self.beside, "image", "images");
+            note(format!("left out beside the folders of classes: {images}"));
         }
         if let Some(first) = self.hidden.first() {
-            note(format!("{} hidden files are left out, such as {}", self.hidden.len(), first.display()));
+            let files = number_of(self.hidden.len(), "hidden file", "hidden files");
+            note(format!("left out: {files}, such as {}", first.display()));
         }
         if !self.unread.is_empty() {
             let (found, read) = (formats(&self.unread), listing::endings());
-            note(format!("files in formats that are not read are left out ({found}); images end in {read}"));
+            note(format!("left out, in formats that are not read: {found}; images end in {read}"));
         }
         if let Some(first) = self.special.first() {
-            note(format!("{} entries that are no files are left out, such as {first}", self.special.len()));
+            let entries = number_of(self.special.len(), "entry", "entries");
+            note(format!("left out: {entries} that can be no image or class, such as {first}"));
         }
         if !self.below.is_empty() {
-            note(format!("folders below {} are not looked into", counted("class", "classes", &self.below)));
+            note(format!("left out: folders within {}", classes_called(&self.below)));
         }
         if !self.system.is_empty() {
-            note(format!("{}, which systems make for themselves, is no class", some_of(&self.system)));
+            note(format!("left out: {}, which systems and programs make for themselves", some_of(&self.system)));
         }
     }
 }

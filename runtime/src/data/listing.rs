@@ -27,9 +27,9 @@ pub(super) struct Listing {
     pub hidden: Vec<PathBuf>,
     /// How many files have the ending of an image format that is not read.
     pub unread: BTreeMap<String, usize>,
-    /// Images by their names that are no files: `1.png, which is a named pipe`.
+    /// What is neither file nor folder, or a link that leads nowhere: `1.png, which is no regular file`.
     pub special: Vec<String>,
-    /// Folders that are a system's own, apart from those whose names start with a dot.
+    /// Folders that are a system's own.
     pub system: Vec<String>,
     /// Other files.
     pub other: usize,
@@ -55,8 +55,7 @@ impl Listing {
         let metadata = std::fs::metadata(&path);
         if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
             match () {
-                () if name.starts_with('.') => {}
-                () if SYSTEM.contains(&name.to_lowercase().as_str()) => self.system.push(name),
+                () if name.starts_with('.') || SYSTEM.contains(&name.to_lowercase().as_str()) => self.system.push(name),
                 () => self.folders.push(path),
             }
             return;
@@ -64,11 +63,13 @@ impl Listing {
         match metadata {
             _ if name.starts_with('.') && is_image => self.hidden.push(path),
             _ if name.starts_with('.') => self.other += 1,
-            Ok(metadata) if metadata.is_file() && is_image => self.images.push(path),
-            _ if UNREAD.contains(&ending.as_str()) => *self.unread.entry(ending).or_default() += 1,
-            _ if !is_image => self.other += 1,
-            Ok(_) => self.special.push(format!("{}, which is no regular file", path.display())),
             Err(error) => self.special.push(format!("{}, which cannot be reached ({error})", path.display())),
+            Ok(metadata) if !metadata.is_file() => {
+                self.special.push(format!("{}, which is no regular file", path.display()));
+            }
+            Ok(_) if is_image => self.images.push(path),
+            Ok(_) if UNREAD.contains(&ending.as_str()) => *self.unread.entry(ending).or_default() += 1,
+            Ok(_) => self.other += 1,
         }
     }
 }

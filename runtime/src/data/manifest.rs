@@ -4,9 +4,8 @@
 //! Columns may be called in several ways, in letters of any case, and separated by commas, semicolons or tabs. Paths are
 //! relative to the list's own folder. Classes are the labels that occur, in the order of [`super::classes::sort`].
 
-use super::DataError;
-use super::classes;
 use super::files::{FileParts, Files, Part};
+use super::{DataError, classes};
 use crate::regular_file;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +33,7 @@ const LABEL: [&str; 9] =
 const SPLIT: [&str; 6] = ["split", "set", "subset", "part", "partition", "usage"];
 
 /// What may stand between two fields.
-const SEPARATORS: [(u8, &str); 3] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs")];
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// One line of a list.
 struct Row {
@@ -119,7 +118,7 @@ impl List<'_> {
     /// The columns by the first line, with whichever separator gives it both columns that are needed.
     fn columns(&self) -> Result<Columns, DataError> {
         let mut header = String::new();
-        for (separator, _) in SEPARATORS {
+        for separator in SEPARATORS {
             let titles = self.reader(separator).headers().map_err(|problem| self.broken(&problem))?.clone();
             let titles: Vec<String> = titles.iter().map(str::to_lowercase).collect();
             let find = |names: &[&str]| names.iter().find_map(|name| titles.iter().position(|title| title == name));
@@ -133,12 +132,12 @@ impl List<'_> {
             }
         }
         let expected = format!(
-            "a header with a column `path` (or {}) and a column `label` (or {}), between {}",
+            "a header with a column `path` (or {}) and a column `label` (or {}), separated by commas, semicolons or tabs",
             PATH[1..4].join(", "),
-            LABEL[1..4].join(", "),
-            SEPARATORS.map(|(_, name)| name).join(", ")
+            LABEL[1..4].join(", ")
         );
-        let found = if header.is_empty() { "nothing".into() } else { format!("`{}`", shortened(&header)) };
+        let found =
+            if header.is_empty() { "nothing".into() } else { format!("`{}`", shortened(&header).escape_debug()) };
         Err(self.error(0, "the first line", expected, found))
     }
 
@@ -195,7 +194,7 @@ fn not_there(rows: &[Row]) -> Option<String> {
     let first = bad.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     (!bad.is_empty()).then(|| {
         format!(
-            "{} of its {} rows name files that cannot be read: {first}{more}; paths start from the list's own folder",
+            "{} of its {} rows name files that are not there or no files: {first}{more}; paths start from the list's own folder",
             bad.len(),
             rows.len()
         )

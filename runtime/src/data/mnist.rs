@@ -105,9 +105,11 @@ fn upright(mut data: Pictures) -> Pictures {
 fn find(folder: &Path, prefix: &str, kind: &str, rank: u8, what: &'static str) -> Result<PathBuf, DataError> {
     let spellings = ["-", "."].map(|dot| format!("{prefix}-{kind}{dot}idx{rank}-ubyte"));
     let names: Vec<String> = spellings.iter().flat_map(|name| [name.clone(), format!("{name}.gz")]).collect();
-    // Some archives put each file into a folder of the same name.
-    let places = names.iter().flat_map(|name| [folder.join(name), folder.join(name).join(name)]);
-    let found = places.into_iter().find(|path| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()));
+    // Some archives put each file into a folder of the same name. A folder without it is an error once it is opened.
+    let places: Vec<PathBuf> =
+        names.iter().flat_map(|name| [folder.join(name).join(name), folder.join(name)]).collect();
+    let is_file = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir());
+    let found = places.iter().find(is_file).or_else(|| places.iter().find(|path| path.exists())).cloned();
     found.ok_or(DataError::Missing { folder: folder.to_owned(), what, looked_for: names })
 }
 

@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod mnist;
 mod normalisation;
 mod open;
+mod phrase;
 mod pipeline;
 mod preparation;
 mod quietly;

@@ -1,7 +1,8 @@
 //! A dataset, whatever kind it is.
 
-use super::files::{FileParts, Files};
-use super::{DataError, Dataset, Split, Subset, cifar, classes, folder, listing, manifest, mnist, word};
+use super::files::{FileParts, Files, Part, classes_without};
+use super::phrase::{classes_called, number_of, some_of};
+use super::{DataError, Dataset, Split, Subset, cifar, folder, listing, manifest, mnist, word};
 use crate::regular_file;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -153,6 +154,14 @@ pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataEr
         return Err(nothing(path, problem));
     }
     notes.append(&mut opened.notes);
+    let validation = opened.validation.iter().map(|part| (Part::Validation, part));
+    for (name, part) in [(Part::Train, &opened.train)].into_iter().chain(validation).chain([(Part::Test, &opened.test)])
+    {
+        let without = classes_without(part.as_ref());
+        if !without.is_empty() {
+            notes.push(format!("{}: {} has no image of {}", path.display(), name.text(), classes_called(&without)));
+        }
+    }
     Ok(Opened { notes, ..opened })
 }
 
@@ -181,20 +190,20 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
     for depth in 0..=DEEPEST {
         let mut found = Vec::new();
         for folder in &level {
-            found.extend(kind_of(folder, kind)?.map(|kind| (kind, folder)));
+            found.extend(kind_of(folder, kind, depth)?.map(|kind| (kind, folder)));
         }
-        // Files of one family have the same names; a folder's name tells which one is wanted.
-        if kind == Kind::FashionMnist && found.len() > 1 {
-            found.retain(|(_, folder)| called_fashion(folder));
+        // Files of both have the same names; a folder's name tells which is wanted.
+        if found.len() > 1 && matches!(kind, Kind::Mnist | Kind::FashionMnist) {
+            found.retain(|(_, folder)| called_fashion(folder) == (kind == Kind::FashionMnist));
         }
         match found[..] {
             [] => {}
-            [(kind, folder)] => {
-                let mut place = here(kind, folder);
+            [(found, folder)] => {
+                let mut place = here(found, folder);
                 if depth > 0 {
-                    place.notes.push(format!("{} holds a dataset ({kind}) in {}", path.display(), folder.display()));
+                    place.notes.push(format!("{} holds a dataset ({found}) in {}", path.display(), folder.display()));
                 }
-                if kind == Kind::FashionMnist && called_fashion(folder) {
+                if (kind, found) == (Kind::Auto, Kind::FashionMnist) {
                     let note = "is taken for Fashion-MNIST by its name, since its files are called as MNIST's are";
                     place.notes.push(format!("{} {note}", folder.display()));
                 }
@@ -202,7 +211,7 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
             }
             _ => {
                 let names = found.iter().map(|(_, folder)| folder.display().to_string()).collect::<Vec<_>>();
-                let problem = format!("holds several datasets: {}; name one of them", classes::some_of(&names));
+                let problem = format!("holds several datasets: {}; name one of them", some_of(&names));
                 return Err(nothing(path, problem));
             }
         }
@@ -224,8 +233,9 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
 const DEEPEST: usize = 3;
 const MOST_FOLDERS: usize = 200;
 
-/// What a folder holds, by the names of its files: anything, or what is wanted.
-fn kind_of(folder: &Path, wanted: Kind) -> Result<Option<Kind>, DataError> {
+/// What a folder holds, by the names of its files: anything, or what is wanted. Further down, one folder with images is not
+/// taken for a class.
+fn kind_of(folder: &Path, wanted: Kind, depth: usize) -> Result<Option<Kind>, DataError> {
     let digits = || mnist::found_in(folder);
     let found = |found: bool| Ok(found.then_some(wanted));
     match wanted {
@@ -235,14 +245,16 @@ fn kind_of(folder: &Path, wanted: Kind) -> Result<Option<Kind>, DataError> {
         Kind::Folder | Kind::Manifest => found(true),
         Kind::Auto if digits() => Ok(Some(if called_fashion(folder) { Kind::FashionMnist } else { Kind::Mnist })),
         Kind::Auto if mnist::emnist_in(folder)?.is_some() => Ok(Some(Kind::Emnist)),
-        Kind::Auto => Ok(cifar::found_in(folder).or_else(|| folder::found_in(folder).then_some(Kind::Folder))),
+        Kind::Auto => {
+            Ok(cifar::found_in(folder).or_else(|| folder::found_in(folder, depth.min(1) + 1).then_some(Kind::Folder)))
+        }
     }
 }
 
-/// Whether a folder's full name says that it is Fashion-MNIST's.
+/// Whether the name of a folder, or of one of the two above it, says that it is Fashion-MNIST's.
 fn called_fashion(folder: &Path) -> bool {
     let full = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    full.to_string_lossy().to_lowercase().contains("fashion")
+    full.iter().rev().take(3).any(|name| name.to_string_lossy().to_lowercase().contains("fashion"))
 }
 
 /// Whether a file is a list, by its name.
@@ -270,7 +282,7 @@ fn no_dataset(path: &Path) -> Result<Place, DataError> {
     }
     let images = match listing.images.len() {
         0 => String::new(),
-        n => format!(" (the {n} images that it holds are in no folder named after their class)"),
+        n => format!(" (it holds {}, but not in folders named after classes)", number_of(n, "image", "images")),
     };
     let problem = format!(
         "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \

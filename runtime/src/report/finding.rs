@@ -194,6 +194,9 @@ fn bar(scale: &Scale) -> String {
     )
 }
 
+/// Rows of a table that are shown without being asked for, at most.
+const LONG: usize = 12;
+
 impl Table {
     fn html(&self) -> String {
         let head: String = self.head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
@@ -204,7 +207,12 @@ impl Table {
         let row = |row: &Vec<String>| format!("<tr>{}</tr>", row.iter().enumerate().map(cell).collect::<String>());
         let rows: String = self.rows.iter().map(row).collect();
         let table = scrolled(&self.caption, &format!("<table><tr>{head}</tr>{rows}</table>"));
-        format!("<p class=\"tell\">{}</p>{table}", escape(&self.caption))
+        let caption = escape(&self.caption);
+        // A long table is opened by who wants to read it.
+        match self.rows.len() > LONG {
+            true => format!("<details><summary>{caption} ({} rows)</summary>{table}</details>", self.rows.len()),
+            false => format!("<p class=\"tell\">{caption}</p>{table}"),
+        }
     }
 }
 
@@ -266,7 +274,7 @@ mod tests {
         assert!(bar.starts_with("<span>-0.5</span>") && bar.contains("</i><span>0.5</span>"), "{bar}");
         // From blue over white to red.
         let [r, g, b] = Scale::signed(&map).colour(0.5);
-        assert!(bar.contains(&format!("#{r:02x}{g:02x}{b:02x}\"></i>")), "{bar}");
+        assert!(bar.contains(&format!("#{r:02x}{g:02x}{b:02x})\"></i>")), "{bar}");
         let clipped = Scale { signed: false, most: 1.0, largest: 3.0 };
         assert!(super::bar(&clipped).contains("<span>0</span>") && super::bar(&clipped).contains("<span>≥ 1</span>"));
     }

@@ -163,9 +163,17 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
     ];
     let section = |(title, chart): &(&str, String)| format!("<section><h2>{title}</h2>{chart}</section>");
     let charts: Vec<String> = charts.iter().map(section).collect();
+    let table = epochs(history);
+    format!(
+        "<div class=\"two\">{}</div><section><details><summary>All epochs as a table</summary>{table}</details></section>",
+        charts.concat()
+    )
+}
+
+fn epochs(history: &[Epoch]) -> String {
     let mut table = String::from(
-        "<table><tr><th scope=\"col\">epoch</th><th scope=\"col\">loss</th>\
-         <th scope=\"col\">accuracy</th><th scope=\"col\">test loss</th><th scope=\"col\">test accuracy</th><th scope=\"col\">learning \
+        "<table><tr><th scope=\"col\">epoch</th><th scope=\"col\">training loss</th>\
+         <th scope=\"col\">training accuracy</th><th scope=\"col\">test loss</th><th scope=\"col\">test accuracy</th><th scope=\"col\">learning \
          rate</th><th scope=\"col\">seconds</th></tr>",
     );
     for Epoch { epoch, loss, accuracy, test_loss, test_accuracy, lr, seconds, .. } in history {
@@ -176,11 +184,7 @@ fn curves(history: &[Epoch], lines: &[Line]) -> String {
              <td>{lr}</td><td>{seconds:.1}</td></tr>"
         );
     }
-    let table = scrolled("All epochs", &(table + "</table>"));
-    format!(
-        "<div class=\"two\">{}</div><section><details><summary>All epochs as a table</summary>{table}</details></section>",
-        charts.concat()
-    )
+    scrolled("All epochs", &(table + "</table>"))
 }
 
 /// Classes that a matrix has room for.

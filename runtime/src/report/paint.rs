@@ -101,7 +101,7 @@ pub fn strength(map: &Volume) -> RgbImage {
 fn extreme(map: &Volume) -> f32 {
     let mut sizes: Vec<f32> = map.values.iter().map(|x| x.abs()).collect();
     sizes.sort_by(f32::total_cmp);
-    let at = |share: f64| sizes.get(((sizes.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or(0.0);
+    let at = |share: f64| sizes.get(((sizes.len().max(1) - 1) as f64 * share).ceil() as usize).copied().unwrap_or(0.0);
     // Where most is zero, the percentile says nothing.
     let most = if at(0.995) > 0.0 { at(0.995) } else { at(1.0) };
     most.max(f32::MIN_POSITIVE)

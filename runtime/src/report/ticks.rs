@@ -13,7 +13,7 @@ pub(super) enum Unit {
 pub(super) fn ticks((low, high): (f64, f64), n: usize) -> Vec<f64> {
     let rough = (high - low) / n as f64;
     let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough);
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough * (1.0 - 1e-9));
     let step = step.unwrap_or(10.0 * power);
     // What rounding has moved beyond a tick is not worth another one.
     let (first, last) = ((low / step + 1e-9).floor() as i64, (high / step - 1e-9).ceil() as i64);
@@ -26,7 +26,7 @@ pub(super) fn labels(ticks: &[f64], unit: Unit) -> Vec<String> {
     let values: Vec<f64> = ticks.iter().map(|tick| tick * factor).collect();
     let step = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
     let most = values.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-    let is_whole = |x: f64| (x - x.round()).abs() < 1e-6 * x.abs().max(1.0);
+    let is_whole = |x: f64| x.round() >= 1.0 && (x - x.round()).abs() < 1e-6 * x;
     let decimals = (0..12).find(|d| is_whole(step * 10_f64.powi(*d))).unwrap_or(12) as usize;
     let end = if unit == Unit::Percent { " %" } else { "" };
     let text = |x: &f64| match decimals > 4 || most >= 1e6 {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The browser, with what all calls have in common. Nothing, with a word, where there is none.
 fn browser(page: &Path) -> Option<Command> {
@@ -15,7 +16,10 @@ fn browser(page: &Path) -> Option<Command> {
     };
     let mut command = Command::new(browser);
     command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]);
-    command.arg(format!("--user-data-dir={}", page.with_extension("profile").display()));
+    // A browser that has just ended may still hold its profile.
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let profile = page.with_extension(format!("profile{}", CALLS.fetch_add(1, Ordering::Relaxed)));
+    command.arg(format!("--user-data-dir={}", profile.display()));
     Some(command)
 }
 
@@ -45,8 +49,9 @@ pub fn looks_at(page: &Path) -> Option<[(f64, u32); 2]> {
 /// What a script finds in the page, which stands in a frame of some width: a window cannot be made as narrow as a telephone.
 const MEASURE: &str = r#"
 const frame = document.querySelector("iframe"), doc = frame.contentDocument, root = doc.documentElement;
+const height = root.scrollHeight;
 doc.querySelectorAll("details").forEach(d => d.open = true);
-const found = {height: root.scrollHeight, overflow: root.scrollWidth - root.clientWidth, smallest: 1e9, clipped: [], cut: [], axes: []};
+const found = {height, overflow: root.scrollWidth - root.clientWidth, smallest: 1e9, clipped: [], cut: [], axes: []};
 const walk = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT);
 while (walk.nextNode()) {
   const text = walk.currentNode.textContent.trim(), parent = walk.currentNode.parentElement;
@@ -75,7 +80,7 @@ doc.querySelectorAll(".chart .y, .chart .x").forEach(axis => {
 document.body.textContent = "found" + JSON.stringify(found) + "end";
 "#;
 
-/// What is drawn in a page of so many pixels of width: `height`, `overflow` (pixels that it is too wide), `smallest` (font size in
+/// What is drawn in a page of so many pixels of width: `height` (with closed details), `overflow` (pixels that it is too wide), `smallest` (font size in
 /// pixels), `clipped` and `cut` (texts and boxes that are not seen whole), `axes` (for each, `texts` and whether they lie `apart`).
 pub fn measured(page: &Path, width: u32) -> Option<Value> {
     let escaped = std::fs::read_to_string(page).unwrap().replace('&', "&amp;").replace('"', "&quot;");

@@ -83,8 +83,8 @@ fn info(source: &Source) -> Outcome {
                 Some(path) => path.display().to_string(),
                 None => format!("image {i}"),
             });
-            let share = format!("{} of the {} of the {name} set", common.len(), counted(part.len(), "image"));
-            say(&format!("note: {share} are the same as one of the training set, such as {first} and {other}"))?;
+            let share = format!("{} of {}", common.len(), part.len());
+            say(&format!("note: copies of training images in the {name} set: {share}, such as {first} of {other}"))?;
         }
     }
     Ok(())
@@ -113,7 +113,9 @@ impl convnet_models::WithModel for Preview {
     type Output = Outcome;
 
     fn run<N: Model>(self, _: &'static str) -> Outcome {
-        let data = self.source.open(self.seed)?.train;
+        let opened = self.source.open(self.seed)?;
+        source::say_notes(&opened)?;
+        let data = opened.train;
         let augment = self.augment.iter().flat_map(|text| crate::options::pieces(text));
         let augment = augment.map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
         let shape = N::GRAPH.input().chw();

@@ -101,8 +101,9 @@ impl State {
             format!("accuracy {:.2} %", 100.0 * self.accuracy),
             format!("{:.0} images/s", self.rate),
         ];
-        let bar = *BAR.start() + 4;
-        for part in optional {
+        for (i, part) in optional.into_iter().enumerate() {
+            // The time that is left says more than a bar, the rest less.
+            let bar = if i == 0 { 0 } else { *BAR.start() + 4 };
             if used(&parts) + 2 + part.len() + bar > width {
                 break;
             }
@@ -151,8 +152,8 @@ mod tests {
         for width in 0..=220 {
             assert!(state.line(width).chars().count() <= width, "{width}: {}", state.line(width));
         }
-        assert_eq!(state.line(40), "epoch 3/100  [>       ]    2 %");
-        assert_eq!(state.line(60), "epoch 3/100  [>         ]    2 %  1:02:05 left  loss 0.1234");
+        assert_eq!(state.line(40), "epoch 3/100    2 %  1:02:05 left");
+        assert_eq!(state.line(60), "epoch 3/100  [>          ]    2 %  1:02:05 left  loss 0.1234");
         assert_eq!(
             state.line(200),
             format!(
@@ -165,8 +166,8 @@ mod tests {
     #[test]
     fn the_bar_is_that_of_the_run() {
         let at = |share| State { epoch: [1, 2], share, left: 5.0, loss: 1.0, accuracy: 0.5, rate: 1.0 };
-        assert!(at(0.5).line(100).contains(&format!("[{}>{}]   50 %  0:05 left", "=".repeat(15), " ".repeat(14))));
-        assert!(at(1.0).line(100).contains(&format!("[{}]  100 %", "=".repeat(30))));
+        assert!(at(0.5).line(120).contains(&format!("[{}>{}]   50 %  0:05 left", "=".repeat(15), " ".repeat(14))));
+        assert!(at(1.0).line(120).contains(&format!("[{}]  100 %", "=".repeat(30))));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 #[derive(clap::Args, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Source {
-    /// Folder or CSV file with pictures: MNIST, Fashion-MNIST, EMNIST, CIFAR, a folder for each class, or a list; without it, the
-    /// digits that the program carries
+    /// Folder or CSV list of images: MNIST, Fashion-MNIST, EMNIST, CIFAR, a folder for each class (below train, val and test,
+    /// where there are such parts), or a list; without it, the digits that the program carries
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,

@@ -19,7 +19,6 @@ mod with_prelude {
             gen: adaptive_avg_pool(1);
             flatten;
             r#final: linear(CLASSES);
-            assert receptive_field >= 3;
         }
     }
 

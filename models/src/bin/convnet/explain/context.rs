@@ -133,9 +133,9 @@ impl Context<'_> {
         self.data.as_ref().ok_or_else(|| missing.into())
     }
 
-    /// The first pictures of the test set, as many as were asked for.
+    /// As many pictures of the test set as were asked for.
     pub fn loader(&self) -> Result<Loader, Box<dyn Error>> {
-        let data: Arc<dyn Dataset> = Arc::new(Subset::first(self.test()?.clone(), self.arguments.limit as usize));
+        let data: Arc<dyn Dataset> = Arc::new(Subset::limited(self.test()?.clone(), self.arguments.limit as usize, 0));
         let options = LoaderOptions { batch: 64, sampling: Sampling::InOrder, ..LoaderOptions::default() };
         Ok(Loader::new(data, self.preparation.clone().into(), options))
     }

@@ -66,10 +66,10 @@ pub struct Arguments {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Train nothing; try growing learning rates and say which ones work
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     find_lr: bool,
     /// Train nothing; see whether the network can learn one batch by heart
-    #[arg(long, conflicts_with = "find_lr")]
+    #[arg(long, conflicts_with_all = ["find_lr", "resume"])]
     overfit: bool,
     /// Print the final report as JSON
     #[arg(long)]

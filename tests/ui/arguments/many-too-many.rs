@@ -1,0 +1,7 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [1, 28, 28] -> [10] { conv(4, 3, 1, 1, 1, 1, 1, 1); flatten; linear(10); }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use convnet::prelude::*;
+
+cnn! {
+    block unit(out) { conv(out, kernel = 3); relu; }
+}
+
+fn main() {}

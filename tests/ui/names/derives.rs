@@ -1,0 +1,8 @@
+use convnet::prelude::*;
+
+cnn! {
+    #[derive(Debug, Clone, Copy, Default, PartialEq)]
+    pub struct Net: [1, 28, 28] -> [10] { flatten; linear(10); }
+}
+
+fn main() {}

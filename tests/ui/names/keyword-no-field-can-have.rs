@@ -1,0 +1,7 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [1, 28, 28] -> [10] { self: conv(4, kernel = 3); flatten; linear(10); }
+}
+
+fn main() {}
