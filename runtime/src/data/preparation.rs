@@ -95,14 +95,13 @@ impl Preparation {
         let says = |keys: &[&str]| keys.iter().any(|key| about.contains_key(*key));
         // What others call `size` or `input` is about something else.
         let ours = about.get("format").is_some_and(|format| format == "convnet");
-        if !says(&[MEAN, STD]) && !(ours && says(&[INPUT, FIT, COLOURS, GROUND, SIZE])) {
+        let described = says(&[MEAN, STD]) || ours && says(&[INPUT, FIT, COLOURS, GROUND, SIZE]);
+        if !described {
             return Ok(None);
         }
         let said = Said { about, shape };
-        if let Some(input) = said.text(INPUT) {
-            if serde_json::from_str(input).ok() != Some(shape) {
-                return Err(said.wrong(INPUT, format!("the input of {}, {shape:?}", graph.name)));
-            }
+        if said.text(INPUT).is_some_and(|input| serde_json::from_str(input).ok() != Some(shape)) {
+            return Err(said.wrong(INPUT, format!("the input of {}, {shape:?}", graph.name)));
         }
         let normalisation =
             Normalisation { mean: said.numbers(MEAN, f32::NEG_INFINITY)?, std: said.numbers(STD, 0.0)? };
