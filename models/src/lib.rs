@@ -114,6 +114,11 @@ pub struct UnknownModel {
     names: Vec<&'static str>,
 }
 
+/// Whether a network of the zoo has this name; case, `-` and `_` do not matter.
+pub fn is_known(name: &str) -> bool {
+    CATALOGUE.iter().any(|entry| plain(entry.name) == plain(name))
+}
+
 /// Runs `task` with the network that `name` stands for; case, `-` and `_` do not matter.
 ///
 /// # Errors

@@ -198,7 +198,7 @@ fn pictures_that_cannot_be_read() {
     std::fs::write(f.join("cut.png"), &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(f.join("text.png"), "not a picture").unwrap();
     let error =
-        fails(f, &["predict", "missing.png", "text.png", "cut.png"], 1, &["3 of the pictures could not be read"]);
+        fails(f, &["predict", "missing.png", "text.png", "cut.png"], 1, &["there is no answer for 3 of the images"]);
     for name in ["missing.png: ", "text.png: is no PNG or JPEG file", "cut.png: "] {
         assert!(error.contains(name), "{error}");
     }
@@ -207,7 +207,7 @@ fn pictures_that_cannot_be_read() {
     assert_eq!(output.status.code(), Some(1));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((json[0]["image"].as_str(), json[0]["classes"].as_array().map(Vec::len)), (Some("good.png"), Some(3)));
-    fails(f, &["predict", "lenet5"], 1, &["no picture given"]);
+    fails(f, &["predict", "lenet5"], 1, &["no image given"]);
 }
 
 #[test]

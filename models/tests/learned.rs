@@ -27,7 +27,8 @@ fn a_trained_network_shows_what_it_has_learned() {
     let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
     let summary = Trainer::new(&mut net, &dev).config(config).train(&split).unwrap();
     assert!(summary.evaluation.accuracy() > 0.97);
-    let (lens, graph, normalisation) = (Lens::new(&net, &dev), LeNet5::graph(), summary.pipeline.normalisation.clone());
+    let (lens, graph, normalisation) =
+        (Lens::new(&net, &dev), LeNet5::graph(), summary.pipeline.preparation.normalisation.clone());
 
     // A picture made for a class is of that class, to the network.
     for class in 0..10 {

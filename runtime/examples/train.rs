@@ -4,7 +4,7 @@
 #![allow(missing_docs)]
 
 use convnet::checkpoint;
-use convnet::data::{Split, mnist};
+use convnet::data::{Classes, Preparation, Split, mnist};
 use convnet::prelude::*;
 use convnet::train::{Config, Event, Flow, Run, Trainer, evaluate};
 
@@ -40,9 +40,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} of {} digits", summary.evaluation.correct(), summary.evaluation.total());
 
     let path = std::env::temp_dir().join("small.safetensors");
-    checkpoint::save::<_, f32, Cpu>(&net, &path, &checkpoint::Metadata::new())?;
-    checkpoint::load::<_, f32, Cpu>(&mut net, &path)?;
-    let again = evaluate(&mut net, &dev, &data.test, summary.pipeline)?;
+    checkpoint::save::<_, f32, Cpu>(&net, &path, &summary.metadata)?;
+    // Whoever has the file has all that is needed: how images are prepared (also from files, by `preparation.read`) and the classes.
+    let about = checkpoint::load::<_, f32, Cpu>(&mut net, &path)?.metadata;
+    let preparation = Preparation::of(&about, Small::graph())?.ok_or("the file says nothing about images")?;
+    println!("classes: {}", Classes::of(&about, Small::graph())?.names().join(", "));
+    let again = evaluate(&mut net, &dev, &data.test, preparation.into())?;
     println!("after a round trip through {}: {:.1} %", path.display(), again.accuracy() * 100.0);
     Ok(())
 }

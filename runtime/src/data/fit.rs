@@ -4,6 +4,7 @@ use super::{DataError, Picture, word};
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma};
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 
 /// How a picture of another size becomes the network's.
@@ -33,6 +34,12 @@ impl FromStr for Fit {
     }
 }
 
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Fit::NAMES.iter().find(|(_, fit)| fit == self).map_or("", |(name, _)| name))
+    }
+}
+
 /// The picture in so many channels: a grey one repeated, a coloured one as its brightness (ITU-R 601, as PIL's `L`).
 ///
 /// # Errors
@@ -51,8 +58,7 @@ pub fn coloured(picture: Picture<'_>, channels: usize) -> Result<Picture<'_>, Da
             r.iter().zip(g).zip(b).map(weighted).collect()
         }
         _ => {
-            let problem = format!("has {has} channels, and the network takes {channels}");
-            return Err(DataError::Picture { path: "a picture".into(), problem });
+            return Err(DataError::unnamed(format!("has {has} channels, and the network takes {channels}")));
         }
     };
     Ok(Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) })
@@ -70,15 +76,14 @@ pub fn fitted(picture: Picture<'_>, shape: [usize; 3], fit: Fit) -> Result<Pictu
     Ok(match fit {
         _ if [h, w] == [height, width] => picture,
         _ if h * w == 0 => {
-            return Err(DataError::Picture { path: "a picture".into(), problem: "has no pixels".into() });
+            return Err(DataError::unnamed("has no pixels".into()));
         }
         Fit::Auto | Fit::Pad if fits => padded(&picture, height, width),
         Fit::Resize => resized(&picture, height, width),
         _ => {
             // The side that has to grow more, or shrink less, is the one that fits.
             let scale = (height as f64 / h as f64).max(width as f64 / w as f64);
-            let side = |x: usize, least: usize| ((x as f64 * scale).round() as usize).max(least);
-            let large = resized(&picture, side(h, height), side(w, width));
+            let large = scaled(&picture, scale, [height, width]);
             let [_, h, w] = large.shape;
             cropped(&large, [(h - height) / 2, (w - width) / 2], [height, width])
         }
@@ -109,10 +114,33 @@ pub fn cropped(picture: &Picture<'_>, [top, left]: [usize; 2], [height, width]: 
     Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
 }
 
+/// Pixels of an enlarged picture, at most, unless more are wanted in the end.
+const MOST_SCALED: usize = 1 << 24;
+
+/// The picture `scale` times as large, but no smaller than `least`. Of a long and narrow one it is the middle alone that is enlarged, if
+/// the whole of it would be too much for memory.
+pub(super) fn scaled(picture: &Picture<'_>, scale: f64, least: [usize; 2]) -> Picture<'static> {
+    let [_, h, w] = picture.shape;
+    let most = MOST_SCALED.max(4 * least[0] * least[1]) as f64;
+    let side = |x: usize, least: usize| ((x as f64 * scale).round() as usize).max(least);
+    // The longer side that keeps within `most`.
+    let longest = ((most / scale / h.min(w) as f64 / scale) as usize).max(h.min(w)).max(1);
+    let kept = [h.min(longest), w.min(longest)];
+    let middle = match kept == [h, w] {
+        true => Picture { shape: picture.shape, pixels: Cow::Borrowed(&picture.pixels) },
+        false => cropped(picture, [(h - kept[0]) / 2, (w - kept[1]) / 2], kept),
+    };
+    resized(&middle, side(kept[0], least[0]), side(kept[1], least[1]))
+}
+
 /// The picture in another size, each pixel the mean of what it covers (a triangle filter, as PIL's and torchvision's
 /// antialiased bilinear one).
 pub fn resized(picture: &Picture<'_>, height: usize, width: usize) -> Picture<'static> {
     let [channels, h, w] = picture.shape;
+    // The crate goes by rows first, which of a long row makes as many rows of that length as are wanted.
+    if w.saturating_mul(height) > 4 * (w * h).max(height * width) {
+        return resized(&resized(picture, h, width), height, width);
+    }
     let mut pixels = Vec::with_capacity(channels * height * width);
     for plane in picture.pixels.chunks_exact(h * w) {
         let plane: ImageBuffer<Luma<u8>, &[u8]> = ImageBuffer::from_raw(w as u32, h as u32, plane)
@@ -149,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_of_one_row_costs_no_more_than_another() {
+        // Enlarged as a whole it would have 224 x 134,000,000 pixels.
+        let long: Vec<u8> = (0..600_000).map(|x| if x < 300_000 { 10 } else { 200 }).collect();
+        for shape in [[1, 1, 600_000], [1, 600_000, 1]] {
+            for fit in [Fit::Auto, Fit::Crop, Fit::Resize] {
+                let found = fitted(picture(shape, &long), [1, 224, 224], fit).unwrap();
+                let [first, last] = [found.pixels[0], found.pixels[224 * 224 - 1]];
+                assert!(first.abs_diff(10) <= 1 && last.abs_diff(200) <= 1, "{fit} {shape:?}: {first} {last}");
+            }
+        }
+    }
+
+    #[test]
     fn colours_become_brightness_and_back() {
         assert_eq!(coloured(picture([3, 1, 1], &[255, 0, 0]), 1).unwrap().pixels[0], 76);
         assert_eq!(coloured(picture([1, 1, 1], &[7]), 3).unwrap().pixels.to_vec(), [7, 7, 7]);
@@ -160,6 +201,7 @@ mod tests {
     fn names_are_read_back() {
         for (name, fit) in Fit::NAMES {
             assert_eq!(name.parse::<Fit>().unwrap(), fit);
+            assert_eq!(fit.to_string(), name);
         }
         assert!("stretch".parse::<Fit>().is_err());
     }

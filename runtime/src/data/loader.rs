@@ -4,13 +4,12 @@
 //! takes them in turn: batches come in order, memory is bounded, and nothing depends on how fast anybody is. A single queue
 //! would need a place to put batches in order, and that place would need a bound of its own.
 
-use super::{Batch, DataError, Dataset, Pipeline, augment, word};
+use super::{Batch, DataError, Dataset, Pipeline, augment, name_of, word};
 use crate::layers::dropout::mix;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
@@ -98,6 +97,7 @@ struct Inner {
     options: LoaderOptions,
     workers: usize,
     skipped: Mutex<BTreeMap<usize, String>>,
+    inverted: Mutex<BTreeSet<usize>>,
 }
 
 impl Loader {
@@ -107,7 +107,14 @@ impl Loader {
         let idle = data.in_memory() && pipeline.augment.is_empty();
         let workers = options.workers.unwrap_or(if idle { 0 } else { cores.div_ceil(2).min(8) });
         let options = LoaderOptions { batch: options.batch.max(1), ..options };
-        Loader(Arc::new(Inner { data, pipeline, options, workers, skipped: Mutex::default() }))
+        Loader(Arc::new(Inner {
+            data,
+            pipeline,
+            options,
+            workers,
+            skipped: Mutex::default(),
+            inverted: Mutex::default(),
+        }))
     }
 
     /// What is done to pictures.
@@ -129,7 +136,8 @@ impl Loader {
         let (order, last) = (Arc::new(self.0.order(epoch)), self.batches());
         let mut workers = Vec::new();
         for worker in 0..self.0.workers.min(last.saturating_sub(first)) {
-            let bytes = self.0.options.batch * self.0.pipeline.shape.iter().product::<usize>() * size_of::<f32>();
+            let bytes =
+                self.0.options.batch * self.0.pipeline.preparation.shape.iter().product::<usize>() * size_of::<f32>();
             let queue = Arc::new(Queue::new((AHEAD_BYTES / bytes.max(1)).clamp(AHEAD[0], AHEAD[1])));
             let (inner, order, step, to) = (self.0.clone(), order.clone(), self.0.workers, queue.clone());
             let work = move || inner.work(epoch, &order, (first + worker..last).step_by(step), &to);
@@ -144,6 +152,11 @@ impl Loader {
         }
         let (inner, waited) = (self.0.clone(), Duration::ZERO);
         Batches { inner, order, epoch, first, next: first, last, workers, waited, stop: Arc::default() }
+    }
+
+    /// The pictures in which dark and bright have changed places, because the preparation says so.
+    pub fn inverted(&self) -> BTreeSet<usize> {
+        self.0.inverted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The pictures that were left out because they could not be read, with the reason.
@@ -202,7 +215,7 @@ impl Inner {
         let part = |rank: usize| start + (end - start) * rank / ranks;
         let chosen = part(rank)..part(rank + 1);
         let classes = self.data.classes().len();
-        let len = self.pipeline.shape.iter().product::<usize>();
+        let len = self.pipeline.preparation.shape.iter().product::<usize>();
         let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };
         if self.data.in_memory() {
             // They lie all over memory. Asked for together, they come in half the time that one after the other takes.
@@ -222,8 +235,11 @@ impl Inner {
                 let message = message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
                 Err(DataError::Panic { index: *index, message: message.unwrap_or_default() })
             });
-            match loaded {
-                Ok(()) => {
+            match loaded.map_err(|error| error.about(|| name_of(self.data.as_ref(), *index))) {
+                Ok(inverted) => {
+                    if inverted {
+                        self.inverted.lock().unwrap_or_else(PoisonError::into_inner).insert(*index);
+                    }
                     batch.labels.push(self.data.label(*index));
                     batch.indices.push(*index);
                 }
@@ -238,7 +254,7 @@ impl Inner {
         batch.targets = vec![0.0; batch.labels.len() * classes];
         batch.targets.chunks_exact_mut(classes).zip(&batch.labels).for_each(|(row, label)| row[*label] = 1.0);
         let mut rng = generator(seed, MIX, epoch, number);
-        augment::mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.shape, &mut rng);
+        augment::mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.preparation.shape, &mut rng);
         Ok(batch)
     }
 }

@@ -3,7 +3,9 @@
 //! * [`open()`] finds out what a folder holds: [`idx`] files of the MNIST family ([`mnist`]), [`cifar`], an image [`folder`], a
 //!   [`manifest`]; [`classes`] says how their classes are sorted; [`Subset`] takes a part of any of them;
 //! * [`decode`] turns a picture file into bytes and trusts nothing in it;
-//! * [`Pipeline`] makes what a network takes of a picture: [`fit`], then [`augment`], then [`Normalisation`];
+//! * [`Preparation`] is the one way from a picture to what a network takes: decided in training, kept in weight files, used by all;
+//! * [`Pipeline`] is that with [`augment`] in it, for training;
+//! * [`Classes`] brings the classes of a dataset to those of a trained network;
 //! * [`Loader`] shuffles, and does all that on threads of its own.
 
 pub mod augment;
@@ -17,6 +19,7 @@ pub mod fit;
 pub mod folder;
 pub mod idx;
 mod intact;
+mod labels;
 mod listing;
 mod loader;
 pub mod manifest;
@@ -25,17 +28,21 @@ mod normalisation;
 mod open;
 mod phrase;
 mod pipeline;
+mod preparation;
 mod quietly;
 mod sheet;
 mod subset;
+mod survey;
 
 pub use batch::Batch;
 pub use duplicates::in_common;
 pub use files::{FileParts, Files};
+pub use labels::{Classes, ClassesDiffer, Matching, Relabelled};
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
 pub use normalisation::{Normalisation, Statistics};
 pub use open::{Kind, Opened, open};
 pub use pipeline::Pipeline;
+pub use preparation::{Invert, Preparation};
 pub use sheet::samples;
 pub use subset::Subset;
 
@@ -173,6 +180,37 @@ fn unknown(what: &str, text: &str, names: &[&str]) -> DataError {
     }
 }
 
+/// What picture `i` is called in errors: its file or, where it has none, its number.
+fn name_of(data: &dyn Dataset, i: usize) -> PathBuf {
+    data.file(i).map_or_else(|| format!("image {i} of the data").into(), Path::to_owned)
+}
+
+/// Stands for the path of a picture until somebody who knows it gives it a name.
+const UNNAMED: &str = "an image";
+
+impl DataError {
+    /// About a picture by whoever does not know which one it is.
+    fn unnamed(problem: String) -> Self {
+        DataError::Picture { path: UNNAMED.into(), problem }
+    }
+
+    /// The same about the picture in this file, if the error comes from where it was not known which picture it is.
+    #[must_use]
+    pub fn of(self, path: &Path) -> Self {
+        self.about(|| path.to_owned())
+    }
+
+    /// The same about the picture of this name, if it has none yet.
+    fn about(self, name: impl FnOnce() -> PathBuf) -> Self {
+        match self {
+            DataError::Picture { path, problem } if path.as_os_str() == UNNAMED => {
+                DataError::Picture { path: name(), problem }
+            }
+            other => other,
+        }
+    }
+}
+
 /// Why data could not be read. Each variant says in which file.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -254,6 +292,19 @@ pub enum DataError {
         /// What there is.
         expected: String,
     },
+    /// What a weight file says about its images or classes has no meaning.
+    #[error("the metadata says {key} = `{found}`; expected {expected}")]
+    Metadata {
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        found: String,
+        /// What it might say.
+        expected: String,
+    },
+    /// The classes of the data are not those of the network.
+    #[error(transparent)]
+    Classes(#[from] ClassesDiffer),
     /// Code that reads or changes pictures has panicked.
     #[error("reading picture {index} has panicked: {message}")]
     Panic {

@@ -1,6 +1,8 @@
 //! What is done to pixels last: `(x - mean) / std`, channel by channel.
 
-use super::{DataError, Dataset};
+use super::fit::coloured;
+use super::survey::Survey;
+use super::{DataError, Dataset, name_of};
 
 /// What is subtracted from pixels between 0 and 1, and what the difference is divided by, for each channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,12 +92,21 @@ impl Statistics {
     /// # Errors
     /// When a picture cannot be read, unless `skip`s say that such are left out, or when there is none.
     pub fn of(data: &dyn Dataset, channels: usize, skip: bool) -> Result<Self, DataError> {
+        Self::surveyed(data, channels, skip).map(|(statistics, _)| statistics)
+    }
+
+    /// The same, and what the pictures have in common: each is read once.
+    pub(super) fn surveyed(data: &dyn Dataset, channels: usize, skip: bool) -> Result<(Self, Survey), DataError> {
         let step = if data.in_memory() { 1 } else { data.len().div_ceil(SAMPLE).max(1) };
         let (mut count, mut sums) = (0_u64, vec![0_u64; channels]);
         let mut products = vec![vec![0_u64; channels]; channels];
+        let mut survey = Survey::new();
         for i in (0..data.len()).step_by(step) {
             let picture = match data.picture(i) {
-                Ok(picture) => super::fit::coloured(picture, channels)?,
+                Ok(picture) => {
+                    survey.see(&picture);
+                    coloured(picture, channels).map_err(|error| error.about(|| name_of(data, i)))?
+                }
                 Err(_) if skip => continue,
                 Err(error) => return Err(error),
             };
@@ -121,7 +132,7 @@ impl Statistics {
             product as f64 / count as f64 / 255.0 / 255.0 - mean[a] * mean[b]
         };
         let covariance = (0..channels).map(|a| (0..channels).map(|b| covariance(a, b)).collect()).collect();
-        Ok(Statistics { mean, covariance })
+        Ok((Statistics { mean, covariance }, survey))
     }
 
     /// What brings these pixels to mean 0 and standard deviation 1.

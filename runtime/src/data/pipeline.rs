@@ -1,34 +1,39 @@
-//! From a picture to what a network takes: fitted, augmented, normalised.
+//! What is done to pictures in training: the preparation that is done to all pictures, and in its middle what is left to chance.
 
 use super::augment::picture::{Components, Image, part, place};
 use super::augment::{Augment, Word};
-use super::fit::{Fit, coloured, cropped, fitted, resized};
-use super::{DataError, Dataset, Normalisation, Picture, Statistics};
+use super::fit::{Fit, coloured, cropped, fitted, resized, scaled};
+use super::survey::Survey;
+use super::{DataError, Dataset, Normalisation, Picture, Preparation, Statistics};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 /// What is done to each picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
-    /// `[C, H, W]` of the network's input.
-    pub shape: [usize; 3],
-    /// How pictures of another size get that shape.
-    pub fit: Fit,
+    /// What is done to pictures in any case, in training and afterwards.
+    pub preparation: Preparation,
     /// What is done to them at random, in order.
     pub augment: Vec<Augment>,
-    /// What is done last.
-    pub normalisation: Normalisation,
     /// The principal components of colour, where `pca` asks for them.
     pub components: Components,
+}
+
+impl From<Preparation> for Pipeline {
+    /// The preparation alone, with nothing left to chance.
+    fn from(preparation: Preparation) -> Self {
+        Pipeline { preparation, augment: Vec::new(), components: Vec::new() }
+    }
 }
 
 impl Pipeline {
     /// Fits and normalises, and leaves nothing to chance.
     pub fn plain(shape: [usize; 3], fit: Fit, normalisation: Normalisation) -> Self {
-        Pipeline { shape, fit, augment: Vec::new(), normalisation, components: Vec::new() }
+        Preparation::plain(shape, fit, normalisation).into()
     }
 
-    /// For training on `data`: a `normalisation` by name or, as `auto`, by the pictures' own mean and deviation.
+    /// For training on `data`: a `normalisation` by name or, as `auto`, by the pictures' own mean and deviation. What the pictures have in
+    /// common (all grey, a dark ground, a size) becomes part of the preparation.
     ///
     /// # Errors
     /// When there is no such normalisation, or statistics are needed and pictures cannot be read (unless they are skipped).
@@ -41,9 +46,11 @@ impl Pipeline {
         skip: bool,
     ) -> Result<Self, DataError> {
         let needs_components = augment.iter().any(|augment| augment.word == Word::Pca);
-        let statistics = match needs_components || normalisation == "auto" {
-            true => Some(Statistics::of(data, shape[0], skip)?),
-            false => None,
+        let (statistics, survey) = match needs_components || normalisation == "auto" {
+            true => {
+                Statistics::surveyed(data, shape[0], skip).map(|(statistics, survey)| (Some(statistics), survey))?
+            }
+            false => (None, Survey::of(data)),
         };
         let normalisation = match (&statistics, normalisation) {
             (Some(statistics), "auto") => statistics.normalisation(),
@@ -51,12 +58,12 @@ impl Pipeline {
         };
         let components =
             statistics.filter(|_| needs_components).map_or_else(Vec::new, |statistics| statistics.components());
-        Ok(Pipeline { shape, fit, augment, normalisation, components })
+        Ok(Pipeline { preparation: Preparation::like(&survey, shape, fit, normalisation), augment, components })
     }
 
     /// The same without chance, for pictures to judge by.
     pub fn without_chance(&self) -> Self {
-        Pipeline::plain(self.shape, self.fit, self.normalisation.clone())
+        self.preparation.clone().into()
     }
 
     /// Whether something is done to single pictures at random.
@@ -64,19 +71,18 @@ impl Pipeline {
         self.augment.iter().any(|augment| !augment.mixes())
     }
 
-    /// Puts a picture behind `to`.
+    /// Puts a picture behind `to`; says whether dark and bright have changed places in it.
     ///
     /// # Errors
     /// When its channels cannot become the network's, or it has no pixels.
-    pub fn extend(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng, to: &mut Vec<f32>) -> Result<(), DataError> {
+    pub fn extend(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng, to: &mut Vec<f32>) -> Result<bool, DataError> {
         if !self.draws() {
-            let picture = fitted(picture, self.shape, self.fit)?;
-            self.normalisation.extend(&picture.pixels, to);
-            return Ok(());
+            return self.preparation.extend(picture, to);
         }
-        let image = self.augmented(picture, rng)?;
-        self.normalisation.extend_from(&image.values, to);
-        Ok(())
+        let (picture, inverted) = self.preparation.likened(picture)?;
+        let image = self.drawn(picture, rng)?;
+        self.preparation.normalisation.extend_from(&image.values, to);
+        Ok(inverted)
     }
 
     /// A picture after all that is done to it at random.
@@ -84,7 +90,11 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::extend`].
     pub fn augmented(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        let picture = self.chosen_part(coloured(picture, self.shape[0])?, rng)?;
+        self.drawn(self.preparation.likened(picture)?.0, rng)
+    }
+
+    fn drawn(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
+        let picture = self.chosen_part(coloured(picture, self.preparation.shape[0])?, rng)?;
         let mut image = Image::new(picture.shape, &picture.pixels);
         self.augment.iter().for_each(|augment| image.apply(augment, &self.components, rng));
         Ok(image)
@@ -92,7 +102,8 @@ impl Pipeline {
 
     /// The part of the picture that is used: a random one, where an augmentation says so.
     fn chosen_part<'a>(&self, picture: Picture<'a>, rng: &mut ChaCha8Rng) -> Result<Picture<'a>, DataError> {
-        let [_, height, width] = self.shape;
+        let Preparation { shape, fit, .. } = self.preparation;
+        let [_, height, width] = shape;
         let chooses = |augment: &&Augment| {
             augment.word == Word::ResizedCrop || augment.word == Word::Crop && augment.numbers[1] > 0.0
         };
@@ -106,12 +117,11 @@ impl Pipeline {
             Some(Augment { numbers: [_, from, ..], .. }) if h * w > 0 => {
                 let least = (*from as usize).max(height).max(width);
                 let scale = least as f64 / h.min(w) as f64;
-                let side = |x: usize| ((x as f64 * scale).round() as usize).max(least);
-                let large = resized(&picture, side(h), side(w));
+                let large = scaled(&picture, scale, [least, least]);
                 let at = [rng.gen_range(0..=large.shape[1] - height), rng.gen_range(0..=large.shape[2] - width)];
                 Ok(cropped(&large, at, [height, width]))
             }
-            _ => fitted(picture, self.shape, self.fit),
+            _ => fitted(picture, shape, fit),
         }
     }
 }

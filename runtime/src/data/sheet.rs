@@ -3,7 +3,7 @@
 use super::augment::mix;
 use super::augment::picture::Image;
 use super::loader::{MIX, PICTURE, generator};
-use super::{Batch, DataError, Dataset, Pipeline};
+use super::{Batch, DataError, Dataset, Pipeline, name_of};
 
 /// Each picture as it is without chance, then `draws` times as augmentation makes it: rows of `draws + 1` pictures for
 /// [`crate::report::paint::sheet`]. Augmentations that mix pictures mix those of a column, as if these were a batch.
@@ -21,7 +21,8 @@ pub fn samples(
     let sample = |(index, column): (usize, usize)| {
         let mut rng = generator(seed, PICTURE, column, index);
         let chosen = if column == 0 { &plain } else { pipeline };
-        chosen.augmented(data.picture(index)?, &mut rng)
+        let image = data.picture(index).and_then(|picture| chosen.augmented(picture, &mut rng));
+        image.map_err(|error| error.about(|| name_of(data, index)))
     };
     let places = pictures.iter().flat_map(|index| (0..=draws).map(move |column| (*index, column)));
     let mut sheet = places.map(sample).collect::<Result<Vec<Image>, DataError>>()?;
@@ -47,8 +48,8 @@ fn mix_column(
     targets.chunks_exact_mut(classes.max(1)).zip(&labels).for_each(|(row, label)| row[*label] = 1.0);
     let pixels = sheet.iter().skip(column).step_by(columns).flat_map(|image| image.values.iter().copied()).collect();
     let mut batch = Batch { pixels, targets, labels, indices: pictures.to_vec() };
-    mix::apply(&pipeline.augment, &mut batch, pipeline.shape, &mut generator(seed, MIX, column, 0));
-    let len = pipeline.shape.iter().product::<usize>();
+    mix::apply(&pipeline.augment, &mut batch, pipeline.preparation.shape, &mut generator(seed, MIX, column, 0));
+    let len = pipeline.preparation.shape.iter().product::<usize>();
     let column = sheet.iter_mut().skip(column).step_by(columns);
     column.zip(batch.pixels.chunks_exact(len)).for_each(|(image, pixels)| image.values.copy_from_slice(pixels));
 }

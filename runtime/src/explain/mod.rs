@@ -31,7 +31,7 @@ mod volume;
 
 pub use subject::{Given, Lens, Pulled, Subject};
 pub use typed::Explain;
-pub use unit::{Place, Unit, last_map, layer};
+pub use unit::{Place, Unit, last_map, layer, strongest};
 pub use volume::Volume;
 
 use crate::data::DataError;

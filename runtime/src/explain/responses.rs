@@ -127,6 +127,10 @@ pub fn strongest_inputs(
         for (i, (plane, index)) in values.chunks_exact(height * width).zip((0..).map(|i| i / channels)).enumerate() {
             let place = strongest(plane);
             let own = &mut drivers[i % channels];
+            // A map without a single number has no strongest place.
+            if plane[place].is_nan() {
+                continue;
+            }
             if own.len() == best && own.last().is_some_and(|least| least.value >= plane[place]) {
                 continue;
             }

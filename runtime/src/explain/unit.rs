@@ -77,9 +77,10 @@ impl Unit {
     }
 }
 
-/// Where the largest number is; the first of several.
-pub(super) fn strongest(values: &[f32]) -> usize {
-    (0..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+/// Where the largest number is; the first of several. What is not a number is the largest only where there is nothing else.
+pub fn strongest(values: &[f32]) -> usize {
+    let stronger = |i: usize, best: usize| values[i] > values[best] || values[best].is_nan() && !values[i].is_nan();
+    (0..values.len()).fold(0, |best, i| if stronger(i, best) { i } else { best })
 }
 
 /// Names of the layers that evaluation computes, with their nodes.

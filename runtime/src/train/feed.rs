@@ -8,7 +8,6 @@ use crate::data::{Batch, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampli
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Op};
 use crate::layers::dropout::mix;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Pictures at once when nothing has to be kept for a backward pass.
@@ -70,6 +69,7 @@ pub(super) fn evaluate(
             evaluation.add(&logits, &labels, &indices);
         }
     }
+    evaluation.inverted = ranks.total(&[loader.inverted().len() as f64])[0] as usize;
     Ok(evaluation.finish())
 }
 
@@ -133,12 +133,6 @@ pub(super) fn have_variance(graph: &'static Graph, all: usize, config: &Config) 
         })?;
     }
     Ok(())
-}
-
-/// The shape of the first picture, if that can be read: reading it may fail, or panic, and then the loader will say so.
-pub(super) fn first_shape(data: &dyn Dataset) -> Option<[usize; 3]> {
-    let shape = || data.picture(0).ok().map(|picture| picture.shape);
-    catch_unwind(AssertUnwindSafe(shape)).ok().flatten()
 }
 
 /// Pictures of each class.

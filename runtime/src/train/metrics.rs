@@ -34,6 +34,9 @@ pub struct Evaluation {
     pub among_five: usize,
     /// The wrong predictions with the largest loss, worst first.
     pub mistakes: Vec<Mistake>,
+    /// Pictures in which dark and bright have changed places, because all training pictures had a dark ground; see
+    /// [`crate::data::Invert`].
+    pub inverted: usize,
 }
 
 /// A wrong prediction.
@@ -67,17 +70,18 @@ pub struct ClassScore {
 
 impl Evaluation {
     pub(crate) fn new(classes: usize) -> Self {
-        Evaluation { loss: 0.0, confusion: vec![vec![0; classes]; classes], among_five: 0, mistakes: Vec::new() }
+        let confusion = vec![vec![0; classes]; classes];
+        Evaluation { loss: 0.0, confusion, among_five: 0, mistakes: Vec::new(), inverted: 0 }
     }
 
     pub(crate) fn add(&mut self, logits: &[f32], labels: &[usize], indices: &[usize]) {
         let classes = self.confusion.len();
         for ((row, label), index) in logits.chunks_exact(classes).zip(labels).zip(indices) {
-            let (prediction, scores) = (argmax(row), log_softmax(row));
+            let (prediction, scores) = (best(row).unwrap_or(0), log_softmax(row));
             self.confusion[*label][prediction] += 1;
             self.loss -= f64::from(scores[*label]);
             let better = row.iter().enumerate().filter(|(i, x)| **x > row[*label] || **x == row[*label] && i < label);
-            self.among_five += usize::from(better.count() < 5);
+            self.among_five += usize::from(better.count() < 5 && !row.iter().any(|x| x.is_nan()));
             if prediction != *label {
                 let probabilities = [scores[*label], scores[prediction]].map(f32::exp);
                 self.mistakes.push(Mistake { index: *index, label: *label, prediction, probabilities });
@@ -149,9 +153,11 @@ impl Prediction {
         Prediction { probabilities: log_softmax(logits).into_iter().map(f32::exp).collect() }
     }
 
-    /// The `k` most probable classes, best first, with their probabilities.
+    /// The `k` most probable classes, best first, with their probabilities. One whose probability is not a number is not among them, so
+    /// there are none if the network gives values that are not numbers.
     pub fn top(&self, k: usize) -> Vec<(usize, f32)> {
-        let mut order: Vec<(usize, f32)> = self.probabilities.iter().copied().enumerate().collect();
+        let numbers = self.probabilities.iter().copied().enumerate().filter(|(_, p)| !p.is_nan());
+        let mut order: Vec<(usize, f32)> = numbers.collect();
         order.sort_by(|a, b| b.1.total_cmp(&a.1));
         order.truncate(k);
         order
@@ -161,15 +167,18 @@ impl Prediction {
 pub(crate) fn count_correct(logits: &[f32], labels: &[usize]) -> usize {
     let classes = logits.len() / labels.len().max(1);
     let rows = logits.chunks_exact(classes.max(1)).zip(labels);
-    rows.filter(|(row, label)| argmax(row) == **label).count()
+    rows.filter(|(row, label)| best(row) == Some(**label)).count()
 }
 
-/// The first of the largest.
-fn argmax(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, x) in row.iter().enumerate() {
-        if *x > row[best] {
-            best = i;
+/// The place of the first of the largest logits. None where one of them is not a number: such an answer says nothing.
+pub fn best(logits: &[f32]) -> Option<usize> {
+    let mut best = None;
+    for (i, x) in logits.iter().enumerate() {
+        if x.is_nan() {
+            return None;
+        }
+        if best.is_none_or(|best: usize| *x > logits[best]) {
+            best = Some(i);
         }
     }
     best
@@ -224,6 +233,22 @@ mod tests {
             evaluation.add(&row, &[label], &[label]);
         }
         assert_eq!(evaluation.among_five, 5);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_never_the_best() {
+        const NAN: f32 = f32::NAN;
+        assert_eq!(
+            (best(&[1.0, 3.0, 3.0]), best(&[NAN, 1.0]), best(&[2.0, NAN]), best(&[])),
+            (Some(1), None, None, None)
+        );
+        assert_eq!(Prediction::from_logits(&[NAN, 1.0, 2.0]).top(3), []);
+        let partly = Prediction { probabilities: vec![NAN, 0.25, -NAN, 0.75] };
+        assert_eq!(partly.top(9), [(3, 0.75), (1, 0.25)]);
+        let mut evaluation = Evaluation::new(2);
+        evaluation.add(&[NAN, NAN, 1.0, NAN, 1.0, 0.0], &[0, 0, 0], &[0, 1, 2]);
+        assert_eq!((evaluation.among_five, evaluation.loss.is_nan()), (1, true));
+        assert_eq!(count_correct(&[NAN, NAN, 1.0, NAN, 1.0, 0.0], &[0, 0, 0]), 1);
     }
 
     #[test]

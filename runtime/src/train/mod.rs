@@ -25,7 +25,7 @@ pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInf
 pub use config::{Config, ConfigError, HEAD_WEIGHT};
 pub use folder::{Folder, Found, Lock};
 pub use learner::{Bound, Learner, PassReport};
-pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
+pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction, best};
 pub use options::{OPTIONS, OptionInfo, ValueKind};
 pub use probe::{Trial, find_lr, overfit};
 pub use rules::Rules;
@@ -139,6 +139,9 @@ pub enum TrainError {
     /// A learner was used before [`Learner::begin`].
     #[error("this network has not been told how to learn")]
     NotBegun,
+    /// The network has answered with something else than numbers.
+    #[error("the network gives values that are not numbers; see whether its weights are")]
+    NotNumbers,
     /// A callback objected.
     #[error(transparent)]
     Callback(#[from] CallbackError),
@@ -171,7 +174,7 @@ pub fn loss<E: Real, D: Backend<E>, T: NetTape<E, D>>(
 /// Loss, accuracy, confusion matrix and worst mistakes on a dataset.
 ///
 /// # Errors
-/// When the data does not fit or cannot be read, or the device fails.
+/// When the data does not fit or cannot be read, the network gives values that are not numbers, or the device fails.
 pub fn evaluate<N, D>(
     net: &mut N,
     device: &D,
@@ -184,7 +187,8 @@ where
 {
     feed::fits(N::GRAPH, data.as_ref(), "test")?;
     let learner = Bound::new(net, device.clone());
-    feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)
+    let evaluation = feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)?;
+    if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 
 /// The probability of each class for each picture `[C, H, W]` of `pixels`.

@@ -14,14 +14,13 @@ use super::schedule::Course;
 use super::snapshot::{self, Identity, Progress, Snapshot, SnapshotError};
 use super::{TrainError, feed};
 use crate::backend::Backend;
-use crate::checkpoint;
-use crate::data::{Batch, DataError, Loader, Pipeline, Split};
+use crate::checkpoint::{self, Metadata};
+use crate::data::{Batch, Classes, DataError, Loader, Pipeline, Split};
 use crate::distributed::{Alone, Communicator};
 use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
 use crate::wording::counted;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +47,7 @@ pub struct Trainer<'a> {
     config: Config,
     folder: Option<PathBuf>,
     record: toml::Table,
+    about: Metadata,
     resume: bool,
     stop: Arc<AtomicBool>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
@@ -69,6 +69,9 @@ pub struct Summary {
     pub skipped: usize,
     /// How pictures are to be brought to the network from now on.
     pub pipeline: Pipeline,
+    /// What a weight file of the network should say about itself, for [`checkpoint::save`]: how images are prepared, the names of the
+    /// classes, the seed.
+    pub metadata: Metadata,
 }
 
 impl<'a> Trainer<'a> {
@@ -80,8 +83,9 @@ impl<'a> Trainer<'a> {
     /// For anything that learns.
     pub fn of(learner: impl Learner + 'a) -> Self {
         let (config, stop) = (Config::default(), Arc::default());
-        let (folder, record, callbacks) = (None, toml::Table::new(), Vec::new());
-        Trainer { learner: Box::new(learner), config, folder, record, resume: false, stop, callbacks, ranks: &Alone }
+        let (folder, record, about, callbacks) = (None, toml::Table::new(), Metadata::new(), Vec::new());
+        let learner = Box::new(learner);
+        Trainer { learner, config, folder, record, about, resume: false, stop, callbacks, ranks: &Alone }
     }
 
     /// With these options.
@@ -103,6 +107,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn record(mut self, record: toml::Table) -> Self {
         self.record = record;
+        self
+    }
+
+    /// Says this in weight files, beside what the trainer knows itself.
+    #[must_use]
+    pub fn about(mut self, about: Metadata) -> Self {
+        self.about = about;
         self
     }
 
@@ -163,7 +174,7 @@ impl<'a> Trainer<'a> {
 
     /// All that can be said before the first step.
     fn begin(self, data: &Split) -> Result<(Session<'a>, bool), TrainError> {
-        let Trainer { mut learner, config, folder, record, resume, stop, mut callbacks, ranks } = self;
+        let Trainer { mut learner, config, folder, record, about, resume, stop, mut callbacks, ranks } = self;
         config.check()?;
         // First of all that takes time: nothing is computed for a folder that cannot be used.
         let folder = folder.map(|path| Kept::open(&path, resume)).transpose()?;
@@ -184,7 +195,6 @@ impl<'a> Trainer<'a> {
             train: data.train.len(),
             test: data.test.len(),
         };
-        let picture = feed::first_shape(data.train.as_ref());
         let session = Session {
             course: config.course(steps)?,
             loss_weights: config.loss_weights(&counts)?,
@@ -192,6 +202,7 @@ impl<'a> Trainer<'a> {
             config,
             folder,
             record,
+            about,
             identity,
             callbacks,
             ranks,
@@ -199,7 +210,6 @@ impl<'a> Trainer<'a> {
             train: loaders.train,
             test: loaders.test,
             steps,
-            picture,
             progress: Progress { epoch: 1, ..Progress::default() },
             resumed: false,
             since: Instant::now(),
@@ -232,6 +242,7 @@ struct Session<'a> {
     learner: Box<dyn Learner + 'a>,
     config: Config,
     record: toml::Table,
+    about: Metadata,
     course: Course,
     loss_weights: Vec<f64>,
     folder: Option<Kept>,
@@ -243,8 +254,6 @@ struct Session<'a> {
     test: Loader,
     /// Steps in an epoch.
     steps: u64,
-    /// The shape of the data's first picture.
-    picture: Option<[usize; 3]>,
     progress: Progress,
     resumed: bool,
     since: Instant,
@@ -326,6 +335,7 @@ impl Session<'_> {
             seconds: self.seconds(),
             skipped: self.ranks.total(&[skipped as f64])[0] as usize,
             pipeline: self.test.pipeline().clone(),
+            metadata: self.metadata(self.progress.history.last()),
         };
         self.tell(Event::End(&summary))?;
         Ok(summary)
@@ -479,7 +489,7 @@ impl Session<'_> {
         };
         let best = self.progress.history.iter().all(|epoch| epoch.test_accuracy < done.test_accuracy);
         if let (Some(Kept { folder, .. }), Some(mut weights)) = (&self.folder, weights) {
-            weights.metadata = self.metadata(&done);
+            weights.metadata = self.metadata(Some(&done));
             for (name, wanted) in [("last.safetensors", true), ("best.safetensors", best)] {
                 if wanted {
                     checkpoint::write(&weights, &folder.file(name), Format::Safetensors)?;
@@ -496,22 +506,18 @@ impl Session<'_> {
     }
 
     /// What a weight file says about itself, so that `eval` and `predict` need nothing else.
-    fn metadata(&self, done: &Epoch) -> BTreeMap<String, String> {
-        let normalisation = &self.test.pipeline().normalisation;
-        let numbers = |list: &[f32]| list.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
-        let pair = |key: &str, value: String| (key.to_string(), value);
-        BTreeMap::from([
-            pair("format", "convnet".into()),
-            pair("network", self.identity.network.clone()),
-            pair("epoch", done.epoch.to_string()),
-            pair("seed", self.config.seed.to_string()),
-            pair("test_accuracy", done.test_accuracy.to_string()),
-            pair("mean", numbers(&normalisation.mean)),
-            pair("std", numbers(&normalisation.std)),
-            pair("fit", self.config.fit.clone()),
-            pair("picture", serde_json::to_string(&self.picture).unwrap_or_default()),
-            pair("classes", serde_json::to_string(&self.identity.classes).unwrap_or_default()),
-        ])
+    fn metadata(&self, done: Option<&Epoch>) -> Metadata {
+        let mut about = self.about.clone();
+        about.insert("format".into(), "convnet".into());
+        about.insert("network".into(), self.identity.network.clone());
+        about.insert("seed".into(), self.config.seed.to_string());
+        if let Some(done) = done {
+            about.insert("epoch".into(), done.epoch.to_string());
+            about.insert("test_accuracy".into(), done.test_accuracy.to_string());
+        }
+        self.test.pipeline().preparation.to_metadata(&mut about);
+        Classes::trained_on(&self.identity.classes).to_metadata(&mut about);
+        about
     }
 
     fn save(&mut self) -> Result<(), TrainError> {

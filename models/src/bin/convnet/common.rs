@@ -1,15 +1,11 @@
 //! What several subcommands share: printing, options, data.
 
 use convnet::backend::Backend;
-use convnet::checkpoint::Metadata;
-use convnet::data::fit::Fit;
-use convnet::data::{Normalisation, Pipeline};
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::dfdx::nn::BuildOnDevice;
 use convnet::distributed::{self, Communicator};
-use convnet::graph::Graph;
 use convnet::wording::counted;
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::{Model, UnknownModel, WithModel, with_model};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io::{self, Write};
@@ -81,7 +77,19 @@ pub trait Task {
 /// Does `task` with the network called `model` on the device that `on` asks for, whose random numbers start from `seed`.
 pub fn run(model: &str, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
     on.prepare()?;
-    with_model(model, Chosen { device: on.device(), seed, task })?
+    with_model(model, Chosen { device: on.device(), seed, task }).map_err(|error| misplaced(model, &error))?
+}
+
+/// That no network has that name and, if it is a file's, that files are named otherwise.
+pub fn misplaced(model: &str, error: &UnknownModel) -> String {
+    let kind = match std::fs::metadata(model) {
+        Ok(found) if found.is_dir() => "folder",
+        Ok(_) => "file",
+        Err(_) => return error.to_string(),
+    };
+    format!(
+        "`{model}` is a {kind}, and the name of a network is wanted here; see --help for the options that take files"
+    )
 }
 
 struct Chosen<T> {
@@ -136,35 +144,6 @@ pub fn print_json(value: &impl Serialize) -> Outcome {
 /// Whether an error only says that the reader of our output has gone.
 pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// How pictures become what a network takes, as its weight file says; where it says nothing, as MNIST's do or, in colour,
-/// ImageNet's, which is what torchvision's files were trained with.
-pub fn pipeline(graph: &Graph, about: &Metadata) -> Result<Pipeline, Box<dyn Error>> {
-    let shape = graph.input().chw();
-    let numbers = |key: &str| -> Option<Vec<f32>> {
-        let list: Vec<f32> = about.get(key)?.split(',').map(|x| x.trim().parse().ok()).collect::<Option<_>>()?;
-        match list.len() {
-            1 => Some(vec![list[0]; shape[0]]),
-            n => (n == shape[0]).then_some(list),
-        }
-    };
-    let normalisation = match (numbers("mean"), numbers("std")) {
-        (Some(mean), Some(std)) if std.iter().all(|x| *x > 0.0) => Normalisation { mean, std },
-        _ if shape[0] == 3 => Normalisation::named("imagenet", 3)?,
-        _ => Normalisation::named("mnist", shape[0])?,
-    };
-    let fit = about.get("fit").and_then(|fit| fit.parse().ok()).unwrap_or(Fit::Auto);
-    Ok(Pipeline::plain(shape, fit, normalisation))
-}
-
-/// Names of a network's classes, as its weight file says; numbers where it says nothing.
-pub fn classes(graph: &Graph, about: &Metadata) -> Vec<String> {
-    match about.get("classes") {
-        // Older files have them between commas.
-        Some(names) => serde_json::from_str(names).unwrap_or_else(|_| names.split(',').map(String::from).collect()),
-        None => (0..graph.output_shape().len()).map(|class| class.to_string()).collect(),
-    }
 }
 
 /// Where a network's weights are kept unless the user says otherwise.

@@ -1,11 +1,12 @@
 //! `convnet data`
 
-use crate::common::{Outcome, print, say};
+use crate::common::{Outcome, misplaced, print, say};
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
 use convnet::data::{Dataset, Normalisation, Pipeline, in_common, samples};
 use convnet::explain::Volume;
 use convnet::report::{paint, png};
+use convnet::train::Config;
 use convnet::wording::counted;
 use convnet_models::Model;
 use std::path::PathBuf;
@@ -61,13 +62,13 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Info { source } => info(&source),
         Command::Preview(preview) => {
             let model = preview.model.clone();
-            convnet_models::with_model(&model, preview)?
+            convnet_models::with_model(&model, preview).map_err(|error| misplaced(&model, &error))?
         }
     }
 }
 
 fn info(source: &Source) -> Outcome {
-    let opened = source.open(0)?;
+    let opened = source.open(Config::default().seed)?;
     source::say_notes(&opened)?;
     let validation = opened.validation.iter().map(|part| ("validation", part));
     let parts: Vec<_> =

@@ -1,6 +1,6 @@
 //! `convnet diagram`
 
-use crate::common::{Outcome, print};
+use crate::common::{Outcome, misplaced, print};
 use convnet::atomic_file;
 use convnet::diagram;
 use convnet_models::{Model, WithModel, with_model};
@@ -19,7 +19,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Outcome {
     let model = arguments.model.clone();
-    with_model(&model, Task(arguments))?
+    with_model(&model, Task(arguments)).map_err(|error| misplaced(&model, &error))?
 }
 
 struct Task(Arguments);

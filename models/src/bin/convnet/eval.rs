@@ -2,8 +2,9 @@
 
 use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::load::Loading;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::train::report;
+use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::train::evaluate;
@@ -24,6 +25,10 @@ pub struct Arguments {
     loading: Loading,
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    labelling: Labelling,
+    #[command(flatten)]
+    preparing: Preparing,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +51,7 @@ struct Report {
     accuracy: f64,
     top5: f64,
     loss: f64,
+    inverted: usize,
     recall: Vec<f64>,
     confusion: Vec<Vec<usize>>,
 }
@@ -53,21 +59,20 @@ struct Report {
 impl Task for Eval {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
         let Eval(arguments) = self;
-        let weights = arguments.weights.unwrap_or_else(|| common::default_weights(name));
         let mut net = common::build::<N, D>(name, &device)?;
-        let about = arguments.loading.load::<N, D>(&mut net, &weights)?.metadata;
-        let opened = arguments.source.open(0)?;
-        source::say_notes(&opened)?;
-        let test = opened.test;
-        let evaluation = evaluate(&mut net, &device, &test, common::pipeline(N::GRAPH, &about)?)?;
+        let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
+        let trained = Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?;
+        let test = trained.test(&arguments.source, arguments.labelling)?;
+        let evaluation = evaluate(&mut net, &device, &test, trained.preparation.into())?;
         if arguments.json {
             return common::print_json(&Report {
                 model: name,
-                weights,
+                weights: trained.weights,
                 pictures: evaluation.total(),
                 accuracy: evaluation.accuracy(),
                 top5: evaluation.top5(),
                 loss: evaluation.loss,
+                inverted: evaluation.inverted,
                 recall: evaluation.recall(),
                 confusion: evaluation.confusion,
             });

@@ -25,6 +25,7 @@ mod progress;
 mod source;
 mod summary;
 mod train;
+mod trained;
 
 use clap::{Parser, Subcommand};
 use convnet::train::TrainError;

@@ -20,7 +20,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Outcome {
     let model = arguments.model.clone();
-    with_model(&model, Task(arguments))?
+    with_model(&model, Task(arguments)).map_err(|error| common::misplaced(&model, &error))?
 }
 
 struct Task(Arguments);

@@ -68,7 +68,7 @@ pub fn gradients(context: &Context<'_>, method: Method) -> Found {
                 context.watched("smooth-grad", |progress| smooth_grad(subject, unit, picture, options, progress))?
             }
             _ => {
-                let black = Volume::black(picture.shape, &context.pipeline.normalisation);
+                let black = Volume::black(picture.shape, &context.preparation.normalisation);
                 let steps = context.arguments.steps.map_or(Path::default().steps, |steps| steps as usize);
                 let path = Path { steps, ..Path::default() };
                 let found = context.watched("integrated", |progress| {
@@ -164,7 +164,7 @@ pub fn hidden(context: &Context<'_>) -> Found {
     let patch = context.arguments.patch.map_or((height.min(width) / 14).max(4), |patch| patch as usize);
     let stride = context.arguments.stride.map_or((patch / 2).max(1), |stride| stride as usize);
     // With what pictures have around them: black digits' ground, or grey, which is the mean of photographs.
-    let cover = (0..channels).map(|c| if channels == 1 { context.pipeline.normalisation.range(c)[0] } else { 0.0 });
+    let cover = (0..channels).map(|c| if channels == 1 { context.preparation.normalisation.range(c)[0] } else { 0.0 });
     let options = Occlusion { patch, stride, cover: cover.collect() };
     for shown in &context.pictures {
         let (unit, what) = context.unit(shown)?;

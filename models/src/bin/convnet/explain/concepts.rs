@@ -9,8 +9,6 @@ use convnet::explain::probe::{Tcav, tcav};
 use convnet::explain::{ExplainError, Unit, Volume};
 use convnet::graph::Op;
 use convnet::report::{Finding, Table, paint};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +33,6 @@ pub fn alike(context: &Context<'_>) -> Found {
          together, it takes to be alike.",
     );
     let shape = graph.input().chw();
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
     for shown in &context.pictures {
         let mut images = Vec::new();
         let mut labels = Vec::new();
@@ -45,9 +42,8 @@ pub fn alike(context: &Context<'_>) -> Found {
             let own = (0..index.0.labels.len()).find(same).map(|i| index.0.indices[i]);
             images.push(context.photo(shown));
             for near in index.0.nearest(&features, NEAREST, own) {
-                let mut pixels = Vec::new();
-                context.pipeline.extend(test.picture(near.index)?, &mut rng, &mut pixels)?;
-                images.push(paint::photo(&Volume::new(shape, pixels), &context.pipeline.normalisation));
+                let pixels = context.preparation.pixels(&test.picture(near.index)?)?;
+                images.push(paint::photo(&Volume::new(shape, pixels), &context.preparation.normalisation));
                 labels.push(test.classes()[near.label].clone());
             }
         }
@@ -137,16 +133,13 @@ fn twin(masks: &Path, file: &Path) -> Result<PathBuf, Box<dyn Error>> {
 }
 
 fn picture(context: &Context<'_>, file: &Path) -> Result<Volume, Box<dyn Error>> {
-    let mut pixels = Vec::new();
-    context.pipeline.extend(decode::read(file)?, &mut ChaCha8Rng::seed_from_u64(0), &mut pixels)?;
-    Ok(Volume::new(context.pipeline.shape, pixels))
+    Ok(Volume::new(context.preparation.shape, context.preparation.read(file)?))
 }
 
 /// What is brighter than half, brought to the network's size as its picture is.
 fn mask(context: &Context<'_>, file: &Path) -> Result<Vec<bool>, Box<dyn Error>> {
-    let [_, height, width] = context.pipeline.shape;
-    let mask = fit::fitted(decode::read(file)?, [1, height, width], context.pipeline.fit)?;
-    Ok(mask.pixels.iter().map(|x| *x > 127).collect())
+    let mask = fit::coloured(decode::read(file)?, 1).and_then(|mask| context.preparation.placed(mask));
+    Ok(mask.map_err(|error| error.of(file))?.pixels.iter().map(|x| *x > 127).collect())
 }
 
 pub fn meanings(context: &Context<'_>) -> Found {

@@ -1,8 +1,8 @@
 //! What all methods share: the network, the pictures to look at, the choice of layers and units, a progress bar.
 
 use super::Arguments;
-use convnet::data::{Dataset, Loader, LoaderOptions, Pipeline, Sampling, Split, Subset};
-use convnet::explain::{ExplainError, Place, Subject, Unit, Volume, last_map, layer};
+use convnet::data::{Dataset, Loader, LoaderOptions, Preparation, Sampling, Subset, classes};
+use convnet::explain::{ExplainError, Place, Subject, Unit, Volume, last_map, layer, strongest};
 use convnet::graph::{Graph, Shape};
 use convnet::report::paint;
 use image::RgbImage;
@@ -26,10 +26,10 @@ pub struct Context<'a> {
     pub arguments: &'a Arguments,
     pub subject: &'a dyn Subject,
     pub classes: Vec<String>,
-    pub pipeline: Pipeline,
+    pub preparation: Preparation,
     pub pictures: Vec<Shown>,
-    /// Where there is one that fits the network.
-    pub data: Option<Split>,
+    /// A test set with the network's classes, where there is one.
+    pub data: Option<Arc<dyn Dataset>>,
 }
 
 /// How long something takes before it shows a bar.
@@ -58,7 +58,7 @@ impl Context<'_> {
     /// The class that was asked for, by name or number.
     pub fn asked_class(&self) -> Result<Option<usize>, Box<dyn Error>> {
         let Some(class) = &self.arguments.class else { return Ok(None) };
-        if let Some(index) = self.classes.iter().position(|name| name == class) {
+        if let Some(index) = classes::position(&self.classes, class) {
             return Ok(Some(index));
         }
         match class.parse() {
@@ -89,8 +89,7 @@ impl Context<'_> {
             None => {
                 let values = self.subject.values(&[(0, &shown.picture.values)], &[node])?.remove(0);
                 let [_, height, width] = graph.nodes[node].shape.chw();
-                let best = (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]));
-                best.unwrap_or(0) / (height * width)
+                strongest(&values) / (height * width)
             }
         };
         let unit = Unit::new(graph, node, channel, place)?;
@@ -119,7 +118,7 @@ impl Context<'_> {
 
     /// The picture in its own colours.
     pub fn photo(&self, shown: &Shown) -> RgbImage {
-        paint::photo(&shown.picture, &self.pipeline.normalisation)
+        paint::photo(&shown.picture, &self.preparation.normalisation)
     }
 
     /// What the picture is, in words.
@@ -131,14 +130,14 @@ impl Context<'_> {
     /// The test set.
     pub fn test(&self) -> Result<&Arc<dyn Dataset>, Box<dyn Error>> {
         let missing = "this method looks at many pictures: name a dataset by --data";
-        self.data.as_ref().map(|split| &split.test).ok_or_else(|| missing.into())
+        self.data.as_ref().ok_or_else(|| missing.into())
     }
 
     /// As many pictures of the test set as were asked for.
     pub fn loader(&self) -> Result<Loader, Box<dyn Error>> {
         let data: Arc<dyn Dataset> = Arc::new(Subset::limited(self.test()?.clone(), self.arguments.limit as usize, 0));
         let options = LoaderOptions { batch: 64, sampling: Sampling::InOrder, ..LoaderOptions::default() };
-        Ok(Loader::new(data, self.pipeline.clone(), options))
+        Ok(Loader::new(data, self.preparation.clone().into(), options))
     }
 
     /// Pictures of the test set with their classes, as many as were asked for or `most`.

@@ -76,7 +76,7 @@ pub fn kernels(context: &Context<'_>) -> Found {
         context.watched("filters", |progress| strongest_inputs(context.subject, deep, &loader, 8, progress))?;
     let rows = drivers.iter().take(32).filter(|row| row.len() == drivers[0].len());
     let patches: Vec<RgbImage> = rows
-        .flat_map(|row| row.iter().map(|driver| paint::photo(&driver.patch, &context.pipeline.normalisation)))
+        .flat_map(|row| row.iter().map(|driver| paint::photo(&driver.patch, &context.preparation.normalisation)))
         .collect();
     let caption = format!("{}: a row for each channel, with the pictures that drive it most", context.name(deep));
     finding.figure(&format!("{}-drivers", graph.nodes[deep].name), caption, paint::sheet(&patches, drivers[0].len()));
@@ -186,12 +186,12 @@ pub fn maximised(context: &Context<'_>) -> Found {
         for (i, channel) in chosen.iter().enumerate() {
             let unit = Unit::new(graph, node, *channel, Place::Everywhere)?;
             let mut tick = |done: usize, _: usize| progress(i * steps + done, total);
-            made.push(maximise(context.subject, unit, &context.pipeline.normalisation, options, &mut tick)?);
+            made.push(maximise(context.subject, unit, &context.preparation.normalisation, options, &mut tick)?);
         }
         Ok::<(), ExplainError>(())
     })?;
     for (channel, made) in chosen.into_iter().zip(made) {
-        let image = paint::legible(&paint::photo(&made.picture, &context.pipeline.normalisation));
+        let image = paint::legible(&paint::photo(&made.picture, &context.preparation.normalisation));
         let [before, after] = made.values;
         let (name, caption) = if by_channel {
             let layer = context.name(node);
@@ -221,7 +221,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
         (0..=graph.output).filter(|id| matches!(graph.nodes[*id].op, Op::Conv(_) | Op::Linear { .. })).collect();
     nodes.retain(|id| !graph.nodes[*id].auxiliary);
     // Of large pictures fewer, since each takes a while.
-    let most = if context.pipeline.shape[1] > 64 { 3 } else { 6 };
+    let most = if context.preparation.shape[1] > 64 { 3 } else { 6 };
     let step = nodes.len().div_ceil(most).max(1);
     nodes = match &context.arguments.layer {
         Some(_) => vec![context.layer_or(0)?],
@@ -240,9 +240,9 @@ pub fn inverted(context: &Context<'_>) -> Found {
             let (name, file) = (context.name(*node), graph.nodes[*node].name);
             let what = format!("invert {name}");
             let found = context.watched(&what, |progress| {
-                invert(context.subject, *node, &shown.picture, &context.pipeline.normalisation, options, progress)
+                invert(context.subject, *node, &shown.picture, &context.preparation.normalisation, options, progress)
             })?;
-            let image = paint::legible(&paint::photo(&found.picture, &context.pipeline.normalisation));
+            let image = paint::legible(&paint::photo(&found.picture, &context.preparation.normalisation));
             let (error, alike) = (100.0 * found.error, found.correlation);
             let caption = format!("from {name}: its values are {error:.1} % off, the pictures correlate by {alike:.2}");
             finding.map(&format!("{}-{file}", shown.name), caption, image, &found.picture);
@@ -335,7 +335,7 @@ pub fn moved(context: &Context<'_>) -> Found {
         (Change::Turn, turns, "Change by turning", "degrees"),
     ] {
         let found = context.watched("invariance", |progress| {
-            let normalisation = &context.pipeline.normalisation;
+            let normalisation = &context.preparation.normalisation;
             invariance(context.subject, &nodes, &volumes, normalisation, change, &amounts, progress)
         })?;
         // As many as have colours: the first pools, which see fine detail, and the last.

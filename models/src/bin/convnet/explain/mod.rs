@@ -13,11 +13,11 @@ mod pictures;
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::source::Source;
+use crate::trained::{Labelling, Preparing, Trained};
 use clap::ValueEnum;
 use context::Context;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint::Metadata;
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Lens, Subject};
@@ -27,7 +27,7 @@ use convnet::wording::counted;
 use convnet_models::Model;
 use folder::Folder;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(
@@ -69,6 +69,10 @@ pub struct Arguments {
     pub concepts: Option<PathBuf>,
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    labelling: Labelling,
+    #[command(flatten)]
+    preparing: Preparing,
     /// Number of images of the test set, for methods that look at many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
     pub limit: u32,
@@ -177,12 +181,13 @@ impl Task for Explain {
     fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
         let Explain(arguments) = self;
         let mut net = common::build::<N, D>(name, &device)?;
-        let weights = arguments.weights.clone().unwrap_or_else(|| common::default_weights(name));
-        let about = match arguments.weights.is_some() || weights.exists() {
-            true => arguments.loading.load::<N, D>(&mut net, &weights)?.metadata,
-            false => trained_briefly::<N, D>(name, &mut net, &device, &weights)?,
+        let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
+        let default = common::default_weights(name);
+        let trained = match weights.is_some() || default.exists() || !pictures::takes_digits(N::GRAPH) {
+            true => Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?,
+            false => trained_briefly::<N, D>(name, &mut net, &device, default, arguments.preparing)?,
         };
-        explain(&arguments, &Lens::new(&net, &device), &about)
+        explain(&arguments, &Lens::new(&net, &device), trained)
     }
 }
 
@@ -191,11 +196,9 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     name: &str,
     net: &mut N::On<D>,
     device: &D,
-    weights: &Path,
-) -> Result<Metadata, Box<dyn Error>> {
-    if !pictures::takes_digits(N::GRAPH) {
-        return Err(format!("there is no {}: name the trained network by --weights FILE", weights.display()).into());
-    }
+    weights: PathBuf,
+    preparing: Preparing,
+) -> Result<Trained, Box<dyn Error>> {
     say(&format!(
         "{} is not there: training {name} for two epochs on the digits that the program carries; for a better network run \
          `convnet train {name}` first",
@@ -204,21 +207,15 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
     let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
-    let entry = |key: &str, value: String| (key.to_string(), value);
-    Ok(Metadata::from([
-        entry("mean", "0.1307".into()),
-        entry("std", "0.3081".into()),
-        entry("picture", "[1,28,28]".into()),
-    ]))
+    Trained::new(N::GRAPH, weights, summary.metadata, preparing)
 }
 
-fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Outcome {
-    let graph = subject.graph();
-    let pipeline = common::pipeline(graph, about)?;
-    let classes = common::classes(graph, about);
-    let data = pictures::dataset(arguments, graph)?;
-    let mut context = Context { arguments, subject, classes, pipeline, pictures: Vec::new(), data };
-    let notes = pictures::choose(&mut context, about)?;
+fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Outcome {
+    let data = pictures::dataset(arguments, subject.graph(), &trained)?;
+    let Trained { preparation, classes, .. } = trained;
+    let classes = classes.names().to_vec();
+    let mut context = Context { arguments, subject, classes, preparation, pictures: Vec::new(), data };
+    let notes = pictures::choose(&mut context)?;
     for note in &notes {
         say(&format!("note: {note}"))?;
     }
@@ -246,6 +243,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, about: &Metadata) -> Ou
     }
     let said = context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ");
     let notes: String = notes.iter().map(|note| format!(" {note}.")).collect();
+    let graph = subject.graph();
     let lead = format!("{} ({}) on {said}.{notes}", graph.name, counted(graph.param_count(), "parameter"));
     let index = folder.join("index.html");
     let title = format!("What {} has learned", graph.name);

@@ -2,25 +2,25 @@
 
 use super::context::{Context, Shown};
 use super::{Arguments, softmax};
-use crate::{predict, source};
-use convnet::checkpoint::Metadata;
-use convnet::data::{Split, decode};
-use convnet::explain::{ExplainError, Subject, Volume};
+use crate::common::say;
+use crate::trained::Trained;
+use convnet::data::{Dataset, decode};
+use convnet::explain::{Subject, Volume};
 use convnet::graph::Graph;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use convnet::train::best;
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Pictures of the test set that are shown, unless the user says which.
 const SHOWN: usize = 3;
 
 /// Takes the pictures that were named or, where none were, some of the dataset. Says what had to be done to them.
-pub fn choose(context: &mut Context<'_>, about: &Metadata) -> Result<Vec<String>, Box<dyn Error>> {
+pub fn choose(context: &mut Context<'_>) -> Result<Vec<String>, Box<dyn Error>> {
     let arguments = context.arguments;
     let mut notes = Vec::new();
     for path in &arguments.image {
-        let (picture, note) = read(path, context, about, arguments.strict)?;
+        let (picture, note) = read(path, context, arguments.strict)?;
         notes.extend(note);
         let stem = path.file_stem().map_or("picture".into(), |name| name.to_string_lossy().into_owned());
         // Pictures of one name from several folders get files of their own.
@@ -44,27 +44,32 @@ pub fn takes_digits(graph: &Graph) -> bool {
     channels == 1 && height.min(width) >= 28 && graph.output_shape().len() == 10
 }
 
-/// The dataset that was named or, for networks of digits, the bundled one.
-pub fn dataset(arguments: &Arguments, graph: &Graph) -> Result<Option<Split>, Box<dyn Error>> {
-    match arguments.source.data.is_some() || takes_digits(graph) {
-        true => {
-            let opened = arguments.source.open(0)?;
-            source::say_notes(&opened)?;
-            Ok(Some(opened.into_split()))
+/// The test set of the dataset that was named or, for networks of digits, of the bundled one.
+pub fn dataset(
+    arguments: &Arguments,
+    graph: &Graph,
+    trained: &Trained,
+) -> Result<Option<Arc<dyn Dataset>>, Box<dyn Error>> {
+    let named = arguments.source.data.is_some() || arguments.source.dataset.is_some();
+    let digits = || (0..10).map(|digit| digit.to_string());
+    match takes_digits(graph) && !named {
+        true if trained.classes.names().iter().cloned().ne(digits()) => {
+            let classes = trained.classes.names().join(", ");
+            say(&format!("note: the network tells apart {classes}, not digits; name a dataset of these by --data"))?;
+            Ok(None)
         }
-        false => Ok(None),
+        digits => (named || digits).then(|| trained.test(&arguments.source, arguments.labelling)).transpose(),
     }
 }
 
 /// The pictures of the test set to show: those that were asked for, or one of each of the first classes.
 fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize, Volume)>, Box<dyn Error>> {
-    let Some(data) = &context.data else {
+    let Some(test) = &context.data else {
         return match arguments.index.is_empty() {
             true => Ok(Vec::new()),
             false => Err("--index names pictures of a dataset: name that by --data".into()),
         };
     };
-    let test = &data.test;
     let mut indices = arguments.index.clone();
     if let Some(index) = indices.iter().find(|index| **index >= test.len()) {
         return Err(format!("the test set has {} pictures, so there is no number {index}", test.len()).into());
@@ -81,24 +86,18 @@ fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize
             .take(wanted)
             .collect();
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut read = |index: usize| {
-        let mut pixels = Vec::new();
-        context.pipeline.extend(test.picture(index)?, &mut rng, &mut pixels)?;
-        Ok((index, Volume::new(context.pipeline.shape, pixels)))
+    let read = |index: usize| {
+        let pixels = context.preparation.pixels(&test.picture(index)?)?;
+        Ok((index, Volume::new(context.preparation.shape, pixels)))
     };
-    indices.into_iter().map(&mut read).collect()
+    indices.into_iter().map(read).collect()
 }
 
 /// A picture from a file, and what had to be done to it.
-fn read(
-    path: &Path,
-    context: &Context<'_>,
-    about: &Metadata,
-    strict: bool,
-) -> Result<(Volume, Option<String>), Box<dyn Error>> {
-    let shape = context.pipeline.shape;
-    let found = decode::read(path)?.shape;
+fn read(path: &Path, context: &Context<'_>, strict: bool) -> Result<(Volume, Option<String>), Box<dyn Error>> {
+    let shape = context.preparation.shape;
+    let picture = decode::read(path)?;
+    let found = picture.shape;
     let form =
         |[c, h, w]: [usize; 3]| format!("{h}x{w} in {}", if c == 1 { "grey".into() } else { format!("{c} colours") });
     let differs = found != shape;
@@ -106,23 +105,21 @@ fn read(
         let (found, shape) = (form(found), form(shape));
         return Err(format!("{}: is {found}, and the network takes {shape}", path.display()).into());
     }
-    let trained_on = about.get("picture").and_then(|shape| serde_json::from_str(shape).ok());
-    let (pixels, inverted) = predict::read(path, &context.pipeline, trained_on, predict::Invert::Auto)
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let pixels = context.preparation.pixels(&picture).map_err(|error| error.of(path))?;
     let mut done = Vec::new();
     if differs {
         done.push(format!("is {}, brought to {}", form(found), form(shape)));
     }
-    if inverted {
-        done.push("has a bright ground, inverted".into());
+    if context.preparation.inverts(&picture) {
+        done.push("inverted".into());
     }
     let note = (!done.is_empty()).then(|| format!("{} {}", path.display(), done.join(" and ")));
     Ok((Volume::new(shape, pixels), note))
 }
 
-fn shown(subject: &dyn Subject, name: String, picture: Volume) -> Result<Shown, ExplainError> {
+fn shown(subject: &dyn Subject, name: String, picture: Volume) -> Result<Shown, Box<dyn Error>> {
     let logits = subject.values(&[(0, &picture.values)], &[subject.graph().output])?.remove(0);
     let probabilities = softmax(&logits);
-    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0);
+    let best = best(&logits).ok_or_else(|| format!("{name}: the network gives values that are not numbers"))?;
     Ok(Shown { name, picture, said: (best, probabilities[best]) })
 }

@@ -11,9 +11,10 @@ use crate::options::Given;
 use crate::place;
 use crate::progress::Progress;
 use crate::source::{self, Parts, Source};
+use crate::trained;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint;
+use convnet::checkpoint::{self, Metadata};
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
@@ -115,12 +116,13 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     if !arguments.quiet {
         source::say_notes(&opened)?;
     }
+    let about = trained::about_split(&opened, config.seed);
     let (data, test) = wanted.parts.of(opened, config.seed)?;
     let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
     let on = RunOn { device: wanted.device()?, precision: wanted.precision, ..arguments.on.clone() };
     let on = if ranks.size() > 1 { on.shared(ranks) } else { on };
     let seed = config.seed;
-    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, ranks, stop })
+    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, about, ranks, stop })
 }
 
 struct Train<'a> {
@@ -130,6 +132,8 @@ struct Train<'a> {
     data: Split,
     /// Set aside to the end.
     test: Option<Arc<dyn Dataset>>,
+    /// What a weights file is to remember of the data.
+    about: Metadata,
     ranks: &'a dyn Communicator,
     stop: Stop,
 }
@@ -217,18 +221,18 @@ impl Place {
 impl Train<'_> {
     /// Gives the network the weights that it is to start from.
     fn start<N: Model, D: Backend<f32>>(&self, net: &mut N::On<D>) -> Outcome {
-        let Train { arguments, wanted, ranks, .. } = self;
+        let Train { arguments, wanted, data, ranks, about, .. } = self;
         // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
         let first = ranks.rank() == 0;
         let given = match arguments.run.as_ref().filter(|_| first && arguments.resume) {
             Some(folder) => !Folder::open(folder)?.checkpoints()?.is_empty(),
             None => !first,
         };
-        let Some(weights) = wanted.weights.as_ref().filter(|_| !given) else { return Ok(()) };
+        let Some(file) = wanted.weights.as_ref().filter(|_| !given) else { return Ok(()) };
         let mut options = wanted.loading().options();
         options.allow_missing = wanted.allow_missing;
-        let loaded = checkpoint::load_with::<_, f32, D>(net, weights, &options)?;
-        let weights = weights.display();
+        let loaded = checkpoint::load_with::<_, f32, D>(net, file, &options)?;
+        let weights = file.display();
         if let Some(tensor) = loaded.not_finite.first() {
             return Err(format!(
                 "{weights}: `{tensor}` and {} other tensors hold numbers that are not finite (NaN or infinite), from which \
@@ -239,6 +243,7 @@ impl Train<'_> {
         }
         if !arguments.quiet {
             loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
+            trained::say_about_start(file, &loaded.metadata, N::GRAPH, data.train.classes(), about)?;
             if !loaded.missing.is_empty() {
                 say(&format!("not in {weights}, so they start anew: {}", loaded.missing.join(", ")))?;
             }
@@ -286,6 +291,7 @@ impl Train<'_> {
         let Train { arguments, config, wanted, data, ranks, stop, .. } = self;
         let folder = &place.folder;
         let mut trainer = trainer.config(config.clone()).folder(folder).record(wanted.record(name, &place.out)?);
+        trainer = trainer.about(self.about.clone());
         trainer = trainer.stop_when(stop.asked()).ranks(*ranks);
         // Callbacks are for the first rank; if another one ended at once, the first could not save.
         stop.training(ranks.size() > 1);
@@ -361,6 +367,10 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
         evaluation.total(),
         evaluation.loss
     );
+    if evaluation.inverted > 0 {
+        let inverted = counted(evaluation.inverted, "image");
+        text += &format!("inverted, dark and bright changing places: {inverted} (see --invert of `convnet eval`)\n");
+    }
     let cell = |text: String| format!("{text:>width$} ");
     // More columns than these have room nowhere.
     if classes.len() <= 20 {

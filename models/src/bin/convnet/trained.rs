@@ -1,0 +1,202 @@
+//! A trained network: its weights, and what their file says about images, classes and the data that it has seen.
+
+use crate::common::{self, say};
+use crate::load::Loading;
+use crate::source::{self, Source};
+use convnet::backend::Backend;
+use convnet::checkpoint::{CheckpointError, Metadata};
+use convnet::data::{Classes, DataError, Dataset, Invert, Opened, Preparation, Relabelled};
+use convnet::graph::Graph;
+use convnet::train::Config;
+use convnet_models::Model;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Options about how images are prepared, for commands that look at images with a trained network.
+#[derive(clap::Args, Clone, Copy)]
+pub struct Preparing {
+    /// Turn dark on bright into bright on dark. auto: images with a bright border, if all images in training were grey with a dark one, as
+    /// MNIST's digits are; yes: all images; no: none
+    #[arg(long, default_value = "auto", value_name = "WHEN")]
+    invert: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum When {
+    Auto,
+    Yes,
+    No,
+}
+
+/// Options about labels, for commands that hold the labels of a dataset against a trained network.
+#[derive(clap::Args, Clone, Copy)]
+pub struct Labelling {
+    /// Take the classes of the data for those of the network in their order, whatever their names
+    #[arg(long)]
+    classes_by_order: bool,
+}
+
+/// What is known about a trained network beside its weights.
+pub struct Trained {
+    pub weights: PathBuf,
+    pub preparation: Preparation,
+    pub classes: Classes,
+    about: Metadata,
+}
+
+/// Says how data in one piece was split: by a seed, or not at all; and how many images it had.
+const SPLIT: &str = "split";
+const IMAGES: &str = "split_images";
+const GIVEN: &str = "given";
+
+/// What a weight file is to remember of the data that it was trained on, so that nothing of it is judged by later.
+pub fn about_split(opened: &Opened, seed: u64) -> Metadata {
+    let split = if opened.divided { seed.to_string() } else { GIVEN.into() };
+    [(SPLIT, split), (IMAGES, images(opened).to_string())].map(|(key, value)| (key.into(), value)).into()
+}
+
+fn images(opened: &Opened) -> usize {
+    let validation = opened.validation.as_ref().map_or(0, |part| part.len());
+    opened.train.len() + validation + opened.test.len()
+}
+
+/// Says in what the data of a run differs from what the weights that it starts from were trained on.
+pub fn say_about_start(
+    weights: &Path,
+    of_weights: &Metadata,
+    graph: &Graph,
+    classes: &[String],
+    of_data: &Metadata,
+) -> std::io::Result<()> {
+    let weights = weights.display();
+    // A new head, with classes of its own, has none of the weights' outputs.
+    if let Ok(known) = Classes::of(of_weights, graph) {
+        let differ = |what: String| format!("note: {weights}: {what}; the network learns the data's, output by output");
+        match known.matched(classes) {
+            Ok(matching) => matching
+                .note
+                .iter()
+                .try_for_each(|note| say(&differ(note.replace("; they are matched by name", ""))))?,
+            Err(error) => say(&differ(error.to_string()))?,
+        }
+    }
+    let [before, now] = [of_weights, of_data].map(|about| about.get(SPLIT).filter(|split| *split != GIVEN));
+    match (before, now) {
+        (Some(before), Some(now)) if before != now && of_weights.get(IMAGES) == of_data.get(IMAGES) => say(&format!(
+            "note: {weights} was trained on a split by the random seed {before}, and the data is split by {now} here; if it is the same \
+             data, images that are judged by have been trained on (--seed {before} splits it as before)"
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Trained {
+    /// Reads the weights of `net` from the file that was named, or from the one that `train` writes.
+    pub fn load<N: Model, D: Backend<f32>>(
+        name: &str,
+        net: &mut N::On<D>,
+        weights: Option<&Path>,
+        loading: &Loading,
+        preparing: Preparing,
+    ) -> Result<Self, Box<dyn Error>> {
+        let given = weights.is_some();
+        let weights = weights.map_or_else(|| common::default_weights(name), Path::to_owned);
+        let loaded = loading.load::<N, D>(net, &weights);
+        let loaded = loaded.map_err(|error| if given { error } else { hinted(error, name).into() })?;
+        if let Some(tensor) = loaded.not_finite.first() {
+            let what = "the weights hold values that are not finite numbers (NaN or infinite)";
+            return Err(format!("{}: {what}, first in {tensor}", weights.display()).into());
+        }
+        Trained::new(N::GRAPH, weights, loaded.metadata, preparing)
+    }
+
+    /// What the metadata of a weight file says; says what it leaves open.
+    pub fn new(graph: &Graph, weights: PathBuf, about: Metadata, preparing: Preparing) -> Result<Self, Box<dyn Error>> {
+        let of_file = |error: DataError| format!("{}: {error}", weights.display());
+        let stored = Preparation::of(&about, graph).map_err(of_file)?;
+        if stored.is_none() {
+            let assumption = Preparation::assumption(graph);
+            say(&format!("note: {} does not say how its images were prepared; {assumption}", weights.display()))?;
+        }
+        let mut preparation = stored.unwrap_or_else(|| Preparation::assumed(graph));
+        match preparing.invert {
+            When::Auto => {}
+            When::Yes => preparation.invert = Invert::Always,
+            When::No => preparation.invert = Invert::Never,
+        }
+        let classes = Classes::of(&about, graph).map_err(of_file)?;
+        Ok(Trained { weights, preparation, classes, about })
+    }
+
+    /// The test set of a source. What is in one piece is split as it was in training, so that nothing is judged by that was trained on.
+    pub fn test(&self, source: &Source, labelling: Labelling) -> Result<Arc<dyn Dataset>, Box<dyn Error>> {
+        let split = self.about.get(SPLIT).map(String::as_str);
+        let number = |key: &str| -> Result<Option<u64>, String> {
+            let wrong = |text: &String| {
+                format!("{}: the metadata says {key} = `{text}`; expected a whole number", self.weights.display())
+            };
+            self.about.get(key).map(|text| text.parse().map_err(|_| wrong(text))).transpose()
+        };
+        let known = if matches!(split, Some(split) if split != GIVEN) { number(SPLIT)? } else { None };
+        // Older files have the seed of the run, which was that of the split.
+        let seed = known.or(number("seed").unwrap_or(None)).unwrap_or(Config::default().seed);
+        let opened = source.open(seed)?;
+        source::say_notes(&opened)?;
+        if opened.divided {
+            let had = number(IMAGES)?;
+            self.say_about_split(
+                known.is_some() || split.is_none() && self.about.contains_key("seed"),
+                had,
+                images(&opened),
+                seed,
+            )?;
+        }
+        self.labelled(opened.test, labelling)
+    }
+
+    /// What is known about whether images of data in one piece were trained on.
+    fn say_about_split(&self, known: bool, had: Option<u64>, has: usize, seed: u64) -> std::io::Result<()> {
+        let weights = self.weights.display();
+        let doubt = "images that are judged by may have been trained on";
+        if !known {
+            return say(&format!(
+                "note: {weights} does not say that data in one piece was split in training; it is split by the random seed {seed} here, and {doubt}"
+            ));
+        }
+        match had {
+            Some(had) if had != has as u64 => say(&format!(
+                "note: the data has {has} images, and there were {had} when {weights} was trained; if it is the same data, {doubt}"
+            )),
+            _ => say(&format!(
+                "note: the images that were set aside when {weights} was trained (random seed {seed}) are judged by"
+            )),
+        }
+    }
+
+    /// A dataset with the network's classes in place of its own; says how they were matched, if they are not the same.
+    fn labelled(&self, data: Arc<dyn Dataset>, labelling: Labelling) -> Result<Arc<dyn Dataset>, Box<dyn Error>> {
+        let matching = match labelling.classes_by_order {
+            true => self.classes.by_order(data.classes())?,
+            false => self.classes.matched(data.classes()).map_err(|error| {
+                let weights = self.weights.display();
+                format!("{weights}: {error}; with --classes-by-order the data's are taken in their order")
+            })?,
+        };
+        match &matching.note {
+            Some(note) => say(&format!("note: {note}"))?,
+            None => return Ok(data),
+        }
+        Ok(Arc::new(Relabelled::new(data, &self.classes, &matching)))
+    }
+}
+
+/// The error with a way to get weights, if there are none.
+fn hinted(error: Box<dyn Error>, name: &str) -> String {
+    match error.downcast_ref() {
+        Some(CheckpointError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            format!("{error}: train the network with `convnet train {name}`, or name a file by --weights")
+        }
+        _ => error.to_string(),
+    }
+}

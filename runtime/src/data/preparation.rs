@@ -1,0 +1,306 @@
+//! The one way from an image to what a network takes.
+//!
+//! It is decided in training, from the training images; it is kept in the metadata of weight files; and training, evaluation, prediction and
+//! explanations all go this way, so that they see the same numbers for the same file. What it does to images unlike those of training
+//! (grey instead of colour, inverted, brought to their size first) does nothing to images like those.
+
+use super::fit::{Fit, coloured, fitted};
+use super::survey::Survey;
+use super::{DataError, Normalisation, Picture, decode};
+use crate::checkpoint::Metadata;
+use crate::graph::Graph;
+use std::borrow::Cow;
+use std::path::Path;
+
+/// When dark and bright change places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Invert {
+    /// Never.
+    #[default]
+    Never,
+    /// In an image with a bright border. This is decided only where all training images were grey with a dark border, as MNIST's digits.
+    Bright,
+    /// Always.
+    Always,
+}
+
+/// How an image becomes what a network takes.
+///
+/// ```
+/// use convnet::checkpoint::Metadata;
+/// use convnet::data::{Picture, Preparation};
+/// use convnet::prelude::*;
+///
+/// cnn! { struct Net: [1, 28, 28] -> [10] { flatten; linear(10); } }
+///
+/// // As `checkpoint::load` gives it; `Preparation::read(path)` is the same for a file.
+/// let about: Metadata = [("mean", "0.1307"), ("std", "0.3081")].map(|(k, v)| (k.to_string(), v.to_string())).into();
+/// let preparation = Preparation::of(&about, Net::graph())?.unwrap_or_else(|| Preparation::assumed(Net::graph()));
+/// let pixels = preparation.pixels(&Picture { shape: [3, 60, 40], pixels: vec![0; 7200].into() })?;
+/// assert_eq!(pixels.len(), 28 * 28);
+/// # Ok::<(), convnet::data::DataError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preparation {
+    /// `[C, H, W]` of the network's input.
+    pub shape: [usize; 3],
+    /// Whether images in colour become grey first, because all training images were grey.
+    pub grey: bool,
+    /// When dark and bright change places.
+    pub invert: Invert,
+    /// `[H, W]` of all training images, where they are smaller than the network's input and padded: others are brought to it first, lest
+    /// they fill a frame that the network has only seen empty.
+    pub size: Option<[usize; 2]>,
+    /// How images of another size get that size, and then the network's.
+    pub fit: Fit,
+    /// What is done last.
+    pub normalisation: Normalisation,
+}
+
+/// Keys of a weight file's metadata.
+const INPUT: &str = "input";
+const MEAN: &str = "mean";
+const STD: &str = "std";
+const FIT: &str = "fit";
+const COLOURS: &str = "colours";
+const GROUND: &str = "ground";
+const SIZE: &str = "size";
+
+impl Preparation {
+    /// Fits and normalises.
+    pub fn plain(shape: [usize; 3], fit: Fit, normalisation: Normalisation) -> Self {
+        Preparation { shape, grey: false, invert: Invert::Never, size: None, fit, normalisation }
+    }
+
+    /// For images like those of a training set.
+    pub(super) fn like(survey: &Survey, shape: [usize; 3], fit: Fit, normalisation: Normalisation) -> Self {
+        let [_, height, width] = shape;
+        let padded = |[h, w]: &[usize; 2]| {
+            matches!(fit, Fit::Auto | Fit::Pad) && *h <= height && *w <= width && [*h, *w] != [height, width]
+        };
+        Preparation {
+            grey: survey.grey(),
+            invert: if survey.dark() { Invert::Bright } else { Invert::Never },
+            size: survey.size().filter(padded),
+            ..Preparation::plain(shape, fit, normalisation)
+        }
+    }
+
+    /// What a weight file says in its metadata about the images of `graph`'s network; nothing, if it says nothing, as files of PyTorch.
+    ///
+    /// # Errors
+    /// When what it says has no meaning, or is about another input than the network's; the error names the key.
+    pub fn of(about: &Metadata, graph: &Graph) -> Result<Option<Self>, DataError> {
+        let shape = graph.input().chw();
+        let says = |keys: &[&str]| keys.iter().any(|key| about.contains_key(*key));
+        // What others call `size` or `input` is about something else.
+        let ours = about.get("format").is_some_and(|format| format == "convnet");
+        let described = says(&[MEAN, STD]) || ours && says(&[INPUT, FIT, COLOURS, GROUND, SIZE]);
+        if !described {
+            return Ok(None);
+        }
+        let said = Said { about, shape };
+        if said.text(INPUT).is_some_and(|input| serde_json::from_str(input).ok() != Some(shape)) {
+            return Err(said.wrong(INPUT, format!("the input of {}, {shape:?}", graph.name)));
+        }
+        let normalisation =
+            Normalisation { mean: said.numbers(MEAN, f32::NEG_INFINITY)?, std: said.numbers(STD, 0.0)? };
+        let fit = said.text(FIT).map_or(Ok(Fit::Auto), str::parse);
+        let fit = fit.map_err(|_| said.wrong(FIT, "auto, pad, resize or crop".into()))?;
+        let (grey, dark) = (said.is(COLOURS, "grey")?, said.is(GROUND, "dark")?);
+        let invert = if dark { Invert::Bright } else { Invert::Never };
+        Ok(Some(Preparation { shape, grey, invert, size: said.size()?, fit, normalisation }))
+    }
+
+    /// What most likely holds for a network whose weight file says nothing: in colour ImageNet's mean and deviation, which torchvision's
+    /// files were trained with; else MNIST's, and in grey its dark ground and, for inputs of up to 32x32, its size too.
+    pub fn assumed(graph: &Graph) -> Self {
+        let shape = graph.input().chw();
+        let named = |name| Normalisation::named(name, shape[0]);
+        let (mnist, grey) = (named("mnist"), shape[0] == 1);
+        let normalisation = if shape[0] == 3 { named("imagenet") } else { mnist };
+        // Both are there: one for three channels, the other for any number.
+        let normalisation = normalisation.unwrap_or_else(|_| Normalisation { mean: vec![], std: vec![] });
+        let padded = grey && shape[1..].iter().all(|side| (28..=32).contains(side)) && shape != [1, 28, 28];
+        Preparation {
+            grey,
+            invert: if grey { Invert::Bright } else { Invert::Never },
+            size: padded.then_some([28, 28]),
+            ..Preparation::plain(shape, Fit::Auto, normalisation)
+        }
+    }
+
+    /// What [`Preparation::assumed`] takes for granted, as the end of a sentence.
+    pub fn assumption(graph: &Graph) -> &'static str {
+        match graph.input().chw()[0] {
+            1 => "MNIST's mean, deviation and dark ground are used",
+            3 => "ImageNet's mean and deviation are used",
+            _ => "MNIST's mean and deviation are used",
+        }
+    }
+
+    /// Puts it into the metadata of a weight file, for [`Preparation::of`] to read.
+    pub fn to_metadata(&self, about: &mut Metadata) {
+        let numbers = |list: &[f32]| list.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        let mut put = |key: &str, value: String| about.insert(key.into(), value);
+        put(INPUT, format!("{:?}", self.shape));
+        put(MEAN, numbers(&self.normalisation.mean));
+        put(STD, numbers(&self.normalisation.std));
+        put(FIT, self.fit.to_string());
+        put(COLOURS, if self.grey { "grey" } else { "any" }.into());
+        put(GROUND, if self.invert == Invert::Bright { "dark" } else { "any" }.into());
+        if let Some(size) = self.size {
+            put(SIZE, format!("{size:?}"));
+        }
+    }
+
+    /// The image as the network takes it: `[C, H, W]`, normalised.
+    ///
+    /// # Errors
+    /// When its channels cannot become the network's, or it has no pixels.
+    pub fn pixels(&self, picture: &Picture<'_>) -> Result<Vec<f32>, DataError> {
+        let mut pixels = Vec::with_capacity(self.shape.iter().product());
+        let lent = Picture { shape: picture.shape, pixels: Cow::Borrowed(&picture.pixels) };
+        self.extend(lent, &mut pixels)?;
+        Ok(pixels)
+    }
+
+    /// The image in a PNG or JPEG file as the network takes it: `[C, H, W]`, normalised.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or as for [`Preparation::pixels`]; the error names the file.
+    pub fn read(&self, path: &Path) -> Result<Vec<f32>, DataError> {
+        self.pixels(&decode::read(path)?).map_err(|error| error.of(path))
+    }
+
+    /// Whether dark and bright change places in this image.
+    pub fn inverts(&self, picture: &Picture<'_>) -> bool {
+        match self.invert {
+            Invert::Never => false,
+            Invert::Always => true,
+            Invert::Bright => {
+                let lent = Picture { shape: picture.shape, pixels: Cow::Borrowed(&picture.pixels) };
+                coloured(lent, 1).is_ok_and(|grey| has_bright_ground(&grey))
+            }
+        }
+    }
+
+    /// Puts the image behind `to`; says whether it was inverted.
+    pub(super) fn extend(&self, picture: Picture<'_>, to: &mut Vec<f32>) -> Result<bool, DataError> {
+        let (picture, inverted) = self.likened(picture)?;
+        let picture = fitted(picture, self.shape, self.fit)?;
+        self.normalisation.extend(&picture.pixels, to);
+        Ok(inverted)
+    }
+
+    /// The image as far as it has to become like those of training; says whether it was inverted.
+    pub(super) fn likened<'a>(&self, picture: Picture<'a>) -> Result<(Picture<'a>, bool), DataError> {
+        let mut picture = if self.grey { coloured(picture, 1)? } else { picture };
+        let inverted = self.inverts(&picture);
+        if inverted {
+            picture.pixels.to_mut().iter_mut().for_each(|x| *x = 255 - *x);
+        }
+        Ok((self.sized(picture)?, inverted))
+    }
+
+    /// The image, or a mask of it, in the place that it takes in the network's input: in its own channels, with its own values.
+    ///
+    /// # Errors
+    /// When it has no pixels.
+    pub fn placed<'a>(&self, picture: Picture<'a>) -> Result<Picture<'a>, DataError> {
+        let [_, height, width] = self.shape;
+        let channels = picture.shape[0];
+        fitted(self.sized(picture)?, [channels, height, width], self.fit)
+    }
+
+    fn sized<'a>(&self, picture: Picture<'a>) -> Result<Picture<'a>, DataError> {
+        let channels = picture.shape[0];
+        match self.size {
+            Some([height, width]) => fitted(picture, [channels, height, width], self.fit),
+            None => Ok(picture),
+        }
+    }
+}
+
+/// What a weight file says about images, key by key.
+struct Said<'a> {
+    about: &'a Metadata,
+    /// `[C, H, W]` of the network's input.
+    shape: [usize; 3],
+}
+
+impl Said<'_> {
+    fn text(&self, key: &str) -> Option<&str> {
+        self.about.get(key).map(String::as_str)
+    }
+
+    fn wrong(&self, key: &'static str, expected: String) -> DataError {
+        DataError::Metadata { key, found: self.text(key).unwrap_or_default().into(), expected }
+    }
+
+    /// A finite number above `least` for each channel; one alone serves all.
+    fn numbers(&self, key: &'static str, least: f32) -> Result<Vec<f32>, DataError> {
+        let channels = self.shape[0];
+        let list = self.text(key).unwrap_or_default().split(',').map(|x| x.trim().parse().ok());
+        let list: Option<Vec<f32>> = list.collect::<Option<_>>();
+        match list.filter(|list| list.iter().all(|x| x.is_finite() && *x > least)) {
+            Some(list) if list.len() == 1 => Ok(vec![list[0]; channels]),
+            Some(list) if list.len() == channels => Ok(list),
+            _ => {
+                let above = if least == 0.0 { " above 0" } else { "" };
+                Err(self.wrong(
+                    key,
+                    match channels {
+                        1 => format!("a number{above}"),
+                        _ => format!("one or {channels} numbers{above} between commas"),
+                    },
+                ))
+            }
+        }
+    }
+
+    /// Whether it says `this`, and not `any` or nothing.
+    fn is(&self, key: &'static str, this: &str) -> Result<bool, DataError> {
+        match self.text(key) {
+            Some(word) if word == this => Ok(true),
+            None | Some("any") => Ok(false),
+            Some(_) => Err(self.wrong(key, format!("{this} or any"))),
+        }
+    }
+
+    fn size(&self) -> Result<Option<[usize; 2]>, DataError> {
+        let Some(text) = self.text(SIZE) else { return Ok(None) };
+        let [_, height, width] = self.shape;
+        let size: Option<[usize; 2]> = serde_json::from_str(text).ok();
+        let fits = |[h, w]: &[usize; 2]| (1..=height).contains(h) && (1..=width).contains(w);
+        let wrong = || self.wrong(SIZE, format!("a height and a width within {height}x{width}"));
+        size.filter(fits).map(Some).ok_or_else(wrong)
+    }
+}
+
+/// Whether the border of an image is bright.
+pub(super) fn has_bright_ground(picture: &Picture<'_>) -> bool {
+    border(picture) > 127
+}
+
+/// The mean of an image's outermost pixels, rounded down; 0 if it has none.
+pub(super) fn border(picture: &Picture<'_>) -> u64 {
+    let [_, height, width] = picture.shape;
+    if height * width == 0 {
+        return 0;
+    }
+    let sum = |part: &[u8]| part.iter().map(|x| u64::from(*x)).sum::<u64>();
+    let (mut total, mut count) = (0, 0);
+    for plane in picture.pixels.chunks_exact(height * width) {
+        let mut rows = plane.chunks_exact(width);
+        let ends = [rows.next(), rows.next_back()];
+        for row in ends.into_iter().flatten() {
+            (total, count) = (total + sum(row), count + width as u64);
+        }
+        for row in rows {
+            let sides = if width > 1 { &[row[0], row[width - 1]][..] } else { &row[..1] };
+            (total, count) = (total + sum(sides), count + sides.len() as u64);
+        }
+    }
+    total / count.max(1)
+}
