@@ -38,6 +38,12 @@ fn help_and_facts() {
         assert!(help.contains(word), "{help}");
         assert!(ok(folder.path(), &[word, "--help"]).contains("Usage:"));
     }
+    assert_eq!(ok(folder.path(), &["--version"]), concat!("convnet ", env!("CARGO_PKG_VERSION"), "\n"));
+    // A count of one has a singular, and where there is no terminal each epoch is one line.
+    let output = convnet(folder.path(), &["train", "--epochs", "1", "--limit", "64"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("64 training images, ") && said.contains(", 1 epoch of 1 step\n"), "{said}");
+    assert_eq!(said.matches("epoch 1/1  loss ").count(), 1, "{said}");
     let summary = ok(folder.path(), &["summary"]);
     assert!(summary.contains("LeNet5: 61,706 parameters, 416,520 MACs, receptive field 16x16"), "{summary}");
     let json: serde_json::Value = serde_json::from_str(&ok(folder.path(), &["summary", "lenet5", "--json"])).unwrap();

@@ -76,7 +76,7 @@ impl Callback for Progress {
 struct State {
     /// This one, and all.
     epoch: [usize; 2],
-    /// Of the steps of the run.
+    /// The share of the run's steps that are done, from 0 to 1.
     share: f64,
     /// Seconds until the end of the run.
     left: f64,
