@@ -327,8 +327,18 @@ fn weights_that_are_not_numbers_are_no_answer() {
             fails(f, &[command, &["--weights", "odd.safetensors"]].concat(), 1, &expected);
         }
     }
-    // And where it says nothing, that is said.
+    // As version 0.1 wrote it: on what ground images were is not known.
     let mut dict = original;
+    dict.metadata.retain(|key, _| !["input", "colours", "ground", "size"].contains(&key.as_str()));
+    checkpoint::write(&dict, &f.join("old.safetensors"), Format::Safetensors).unwrap();
+    bar(3, 0, [0, 255]).save(f.join("paper.png")).unwrap();
+    let output = convnet(f, &["predict", "paper.png", "--weights", "old.safetensors"]);
+    let [said, note] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(
+        !said.contains("[inverted]") && note.contains("note: old.safetensors does not say whether"),
+        "{said} {note}"
+    );
+    // And where it says nothing at all, that is said.
     dict.metadata.clear();
     checkpoint::write(&dict, &f.join("bare.safetensors"), Format::Safetensors).unwrap();
     let output = convnet(f, &["predict", "one.png", "--weights", "bare.safetensors"]);

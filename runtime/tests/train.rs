@@ -238,7 +238,7 @@ fn another_run_is_not_continued() {
     assert!(changed.contains("lr was 0.01 and is now 0.5") && !changed.contains("workers"), "{changed}");
     let smaller = Split { train: stripes(60), test: stripes(21) }.shared();
     let fewer = error(config(), &smaller);
-    assert!(fewer.contains("70 and 21 pictures, not 60 and 21 pictures"), "{fewer}");
+    assert!(fewer.contains("70 training images and 21 test images, not 60 training images"), "{fewer}");
 }
 
 /// A dataset that fails for some pictures.

@@ -112,6 +112,11 @@ impl Preparation {
         Ok(Some(Preparation { shape, grey, invert, size: said.size()?, fit, normalisation }))
     }
 
+    /// Whether a weight file says on what ground training images were; those of version 0.1 do not.
+    pub fn says_ground(about: &Metadata) -> bool {
+        about.contains_key(GROUND)
+    }
+
     /// What most likely holds for a network whose weight file says nothing: in colour ImageNet's mean and deviation, which torchvision's
     /// files were trained with; else MNIST's, and in grey its dark ground and, for inputs of up to 32x32, its size too.
     pub fn assumed(graph: &Graph) -> Self {

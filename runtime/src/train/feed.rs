@@ -4,11 +4,14 @@ use super::config::Config;
 use super::metrics::Evaluation;
 use super::{Learner, TrainError};
 use crate::data::augment::Augment;
-use crate::data::{Batch, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
+use crate::data::{Batch, DataError, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Op};
 use crate::layers::dropout::mix;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 /// Pictures at once when nothing has to be kept for a backward pass.
 const EVALUATION_BATCH: usize = 250;
@@ -19,19 +22,22 @@ pub(super) struct Loaders {
     pub test: Loader,
 }
 
-/// The loaders of a run on these datasets, for one of its ranks.
+/// The loaders of a run on these datasets, for one of its ranks. Once `stop` is true, images that do not come are no longer waited for.
 pub(super) fn loaders(
     graph: &Graph,
     train: &Arc<dyn Dataset>,
     test: &Arc<dyn Dataset>,
     config: &Config,
     rank: [usize; 2],
+    stop: &AtomicBool,
 ) -> Result<Loaders, TrainError> {
     let on_bad: OnBad = config.on_bad.parse()?;
     let augment = config.augment.iter().map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
-    let (shape, skip) = (graph.input().chw(), on_bad == OnBad::Skip);
-    let pipeline =
-        Pipeline::training(shape, config.fit.parse()?, augment, &config.normalisation, train.as_ref(), skip)?;
+    let (shape, skip, fit) = (graph.input().chw(), on_bad == OnBad::Skip, config.fit.parse()?);
+    let (data, normalisation) = (train.clone(), config.normalisation.clone());
+    let look = move || Pipeline::training(shape, fit, augment, &normalisation, data.as_ref(), skip);
+    // Several ranks decide together, after a step.
+    let pipeline = if rank[1] == 1 { unless_stopped(look, stop)? } else { look()? };
     let sampling = if config.balance == "sampling" { Sampling::Balanced } else { Sampling::Shuffled };
     let (batch, seed, drop_last, workers) = (config.batch, config.seed, config.drop_last, config.workers);
     let options = LoaderOptions { batch, sampling, seed, drop_last, on_bad, workers, rank };
@@ -40,6 +46,34 @@ pub(super) fn loaders(
         train: Loader::new(train.clone(), pipeline, options),
         test: judging(test, plain, on_bad, workers, rank),
     })
+}
+
+/// How often a run looks whether it has been told to stop, while it waits for images.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What `look` finds in the images, which may wait for a file for ever.
+fn unless_stopped(
+    look: impl FnOnce() -> Result<Pipeline, DataError> + Send + 'static,
+    stop: &AtomicBool,
+) -> Result<Pipeline, TrainError> {
+    let (to, found) = std::sync::mpsc::channel();
+    // Nobody listens any more if the run has been told to stop.
+    let look = move || drop(to.send(look()));
+    let thread = std::thread::Builder::new().name("survey".into()).spawn(look);
+    thread.map_err(|source| DataError::Io { path: "a thread for the training set".into(), source })?;
+    loop {
+        match found.recv_timeout(PATIENCE) {
+            Ok(pipeline) => return Ok(pipeline?),
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                return Err(TrainError::Interrupted { step: 0, folder: None });
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let message = "looking at the training set for its mean".into();
+                return Err(DataError::Panic { index: 0, message }.into());
+            }
+        }
+    }
 }
 
 /// A loader of pictures to judge by.

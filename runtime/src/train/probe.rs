@@ -6,6 +6,7 @@ use super::rules::Rules;
 use super::{TrainError, feed};
 use crate::data::{Batch, Split};
 use crate::optim::Step;
+use std::sync::atomic::AtomicBool;
 
 /// What one step of a trial run has shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +33,7 @@ pub fn find_lr(
     steps: usize,
 ) -> Result<(Vec<Trial>, Option<f64>), TrainError> {
     let before = begin(learner, data, config)?;
-    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, config, [0, 1])?;
+    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, config, [0, 1], &AtomicBool::new(false))?;
     let mut probes: Vec<Trial> = Vec::new();
     let (mut mean, mut best, keep) = (0.0, f64::INFINITY, 0.9_f64);
     let batches = (1..).flat_map(|epoch| loaders.train.epoch(epoch, 0));
@@ -76,7 +77,7 @@ pub fn overfit(
     // Whatever keeps a network from learning by heart is left out.
     let config = Config { augment: Vec::new(), label_smoothing: 0.0, weight_decay: 0.0, ..config.clone() };
     let before = begin(learner, data, &config)?;
-    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, &config, [0, 1])?;
+    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, &config, [0, 1], &AtomicBool::new(false))?;
     let mut probes = Vec::new();
     if let Some(batch) = loaders.train.epoch(1, 0).next().transpose()? {
         for step in 0..steps {

@@ -184,7 +184,8 @@ impl<'a> Trainer<'a> {
         feed::have_variance(graph, data.train.len(), &config)?;
         let counts = feed::counts(data.train.as_ref());
         learner.begin(Rules::new(&config, graph)?)?;
-        let loaders = feed::loaders(graph, &data.train, &data.test, &config, [ranks.rank(), ranks.size()])?;
+        let rank = [ranks.rank(), ranks.size()];
+        let loaders = feed::loaders(graph, &data.train, &data.test, &config, rank, &stop)?;
         let steps = (loaders.train.batches() as u64).div_ceil(config.accumulate as u64);
         if let Some(patience) = config.early_stop {
             callbacks.push(Box::new(EarlyStop { patience }));

@@ -119,6 +119,13 @@ impl Trained {
             let assumption = Preparation::assumption(graph);
             say(&format!("note: {} does not say how its images were prepared; {assumption}", weights.display()))?;
         }
+        let unsaid = stored.is_some() && !Preparation::says_ground(&about);
+        if unsaid && graph.input().chw()[0] == 1 && preparing.invert == When::Auto {
+            let weights = weights.display();
+            say(&format!(
+                "note: {weights} does not say whether its images had a dark ground; none is inverted (--invert yes inverts all)"
+            ))?;
+        }
         let mut preparation = stored.unwrap_or_else(|| Preparation::assumed(graph));
         match preparing.invert {
             When::Auto => {}
