@@ -24,10 +24,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(&folder)
 }
 
-/// Finds out whether [`write`] could write there, and changes nothing: better to know before the work than after it.
+/// Finds out whether [`write()`] could write there, and changes nothing: better to know before the work than after it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn check(path: &Path) -> io::Result<()> {
     let (folder, temporary) = beside(&target(path)?)?;
     if !folder.is_dir() {
