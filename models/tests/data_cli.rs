@@ -34,10 +34,10 @@ fn notes_go_to_standard_error() {
     images(f, "set", 10);
     std::fs::write(f.join("set/3/._0.png"), "AppleDouble").unwrap();
     let [said, notes] = both(f, &["data", "info", "--data", "set"]);
-    assert!(said.starts_with("training: 80 images\n  the first one: 28 x 28, grey\n        8  0\n"), "{said}");
+    assert!(said.starts_with("training: 80 images in 10 classes\n  the first one: 28 x 28, grey\n        8  0\n"), "{said}");
     assert!(notes.contains("note: set: left out: 1 hidden file, such as set/3/._0.png\n"), "{notes}");
     let split = |seed: &str| format!("a fifth of each class, drawn by random seed {seed}, is kept for it\n");
-    assert!(notes.contains(&split("0")), "{notes}");
+    assert!(notes.contains(&split("1")), "{notes}");
     let train = ["train", "--data", "set", "--epochs", "1", "--seed", "7", "--run"];
     let [_, notes] = both(f, &[&train[..], &["one"]].concat());
     assert!(notes.contains(&split("7")), "{notes}");
@@ -54,7 +54,7 @@ fn epochs_are_judged_by_the_validation_set_and_the_network_by_the_test_set() {
     let [said, notes] = both(f, &["train", "--data", "set", "--epochs", "1", "--json", "--limit", "20"]);
     let json: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((json["train_pictures"].as_u64(), json["test_pictures"].as_u64()), (Some(20), Some(30)), "{json}");
-    assert!(notes.contains("20 training and 20 test"), "{notes}");
+    assert!(notes.contains("20 training images, 20 test images"), "{notes}");
     let refused = "the data has a validation set of its own";
     fails(f, &["train", "--data", "set", "--epochs", "1", "--validation", "0.2", "--run", "r"], 1, &[refused]);
     let json: serde_json::Value = serde_json::from_str(&ok(f, &["eval", "--data", "set", "--json"])).unwrap();
