@@ -34,7 +34,10 @@ fn notes_go_to_standard_error() {
     images(f, "set", 10);
     std::fs::write(f.join("set/3/._0.png"), "AppleDouble").unwrap();
     let [said, notes] = both(f, &["data", "info", "--data", "set"]);
-    assert!(said.starts_with("training: 80 images in 10 classes\n  the first one: 28 x 28, grey\n        8  0\n"), "{said}");
+    assert!(
+        said.starts_with("training: 80 images in 10 classes\n  the first one: 28 x 28, grey\n        8  0\n"),
+        "{said}"
+    );
     assert!(notes.contains("note: set: left out: 1 hidden file, such as set/3/._0.png\n"), "{notes}");
     let split = |seed: &str| format!("a fifth of each class, drawn by random seed {seed}, is kept for it\n");
     assert!(notes.contains(&split("1")), "{notes}");

@@ -129,7 +129,9 @@ impl Classes {
         let strange: Vec<String> =
             data.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(name, _)| name.clone()).collect();
         let problem = match self.have_names() || self.given {
-            true => format!("classes of the data that the network does not have, or has several of: {}", some(&strange)),
+            true => {
+                format!("classes of the data that the network does not have, or has several of: {}", some(&strange))
+            }
             false => {
                 format!("the weights do not name their {} classes, and the data has {}", self.names.len(), data.len())
             }
