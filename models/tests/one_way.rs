@@ -265,7 +265,13 @@ fn classes_are_matched_by_their_names() {
     // A class that the network does not know, and the way past that.
     rename("bee", "wasp");
     for command in [&["eval"][..], &["explain", "neighbours"]] {
-        let expected = ["lenet5.safetensors: ", "no class", "wasp", "bee, cat", "--classes-by-order"];
+        let expected = [
+            "lenet5.safetensors: ",
+            "classes of the data that the network does not have",
+            "wasp",
+            "bee, cat",
+            "--classes-by-order",
+        ];
         fails(f, &[command, &["--data", "bars"]].concat(), 1, &expected);
     }
     let (forced, note) = evaluate(&["--classes-by-order"]);
@@ -285,7 +291,7 @@ fn classes_are_matched_by_their_names() {
     assert!(note.contains("8 of the network's 10 classes; they are matched by name"), "{note}");
     assert!(some["accuracy"].as_f64().unwrap() > 0.85 && some["pictures"] == 24, "{some}");
     // Other classes than digits are not held against the digits that the program carries.
-    fails(f, &["eval"], 1, &["no class", "0, 1, 2", "bee, cat"]);
+    fails(f, &["eval"], 1, &["classes of the data that the network does not have", "0, 1, 2", "bee, cat"]);
 }
 
 #[test]

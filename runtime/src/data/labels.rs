@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(matched(&pets, &["caf\u{e9}", "cat", "dog"]), Ok(vec![2, 0, 1]));
         assert_eq!(matched(&pets, &["dog"]), Ok(vec![1]));
         let error = pets.matched(&names(&["cat", "dog", "fox"])).unwrap_err().to_string();
-        assert!(error.contains("name fox; the network") && error.contains("cat, dog, caf"), "{error}");
+        assert!(error.contains("several of: fox; the network") && error.contains("cat, dog, caf"), "{error}");
         assert!(pets.matched(&names(&["a", "b", "c", "d"])).is_err());
         // Two of one name, as ImageNet has: the same list is the same, a part of it cannot be told.
         let cranes = trained(&["crane", "owl", "crane"]);
