@@ -298,7 +298,11 @@ fn an_interrupt_saves_and_a_second_one_ends_at_once() {
     let long = ["train", "lenet5", "--epochs", "500", "--limit", "1280", "--quiet", "--run", "run"];
     let mut child = spawn(f, &long);
     let error = interrupted(&mut child, &f.join("run"), "INT");
-    assert!(error.starts_with("interrupted after step ") && error.contains("go on with --resume"), "{error}");
+    assert!(
+        error.starts_with("interrupted after step ")
+            && error.ends_with("go on with `convnet train --resume --run run`\n"),
+        "{error}"
+    );
     let checkpoints = std::fs::read_dir(f.join("run/checkpoints")).unwrap().count();
     assert!((1..=2).contains(&checkpoints));
     // Another run does not take its place, and other options are not taken for it.

@@ -9,9 +9,9 @@ use super::{WeightsError, invalid, safetensors};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
     Safetensors,
-    /// Of PyTorch since 1.6, or of NumPy.
+    /// A zip archive: PyTorch since 1.6, or NumPy.
     Zip,
-    /// Of PyTorch before.
+    /// A bare pickle: PyTorch before 1.6.
     Pickle,
 }
 

@@ -94,10 +94,14 @@ fn main() -> ExitCode {
         Err(error) if common::is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed too; then there is nobody left to tell.
-            let interrupted = matches!(error.downcast_ref(), Some(TrainError::Interrupted { .. }));
-            let hint = if interrupted { "; go on with --resume" } else { "" };
-            let _ = common::say(&format!("{}{error}{hint}", if interrupted { "" } else { "error: " }));
-            if interrupted { ExitCode::from(130) } else { ExitCode::FAILURE }
+            let Some(TrainError::Interrupted { folder, .. }) = error.downcast_ref() else {
+                let _ = common::say(&format!("error: {error}"));
+                return ExitCode::FAILURE;
+            };
+            let hint =
+                folder.as_ref().map(|run| format!("; go on with `convnet train --resume --run {}`", run.display()));
+            let _ = common::say(&format!("{error}{}", hint.unwrap_or_default()));
+            ExitCode::from(130)
         }
     }
 }

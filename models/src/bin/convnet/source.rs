@@ -1,4 +1,4 @@
-//! Where pictures come from: what `train`, `eval` and `data` have in common.
+//! Where images come from: what `train`, `eval` and `data` have in common.
 
 use crate::common::say;
 use convnet::data::{Dataset, Kind, Opened, Split, Subset, open};
@@ -45,11 +45,11 @@ pub struct Parts {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Judge epochs by this share of the training pictures, not by the test set, which is then measured once, at the end
+    /// Judge epochs by this share of the training images, not by the test set, which is then measured once, at the end
     #[arg(long, value_name = "SHARE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// Use as many training pictures of each class as the smallest one has
+    /// Use as many training images of each class as the smallest one has
     #[arg(long)]
     pub even_classes: bool,
 }

@@ -274,8 +274,9 @@ impl Train<'_> {
         let folder = match &arguments.run {
             Some(folder) if ranks.rank() == 0 && !arguments.resume && runs::is_run(folder) => {
                 let folder = folder.display();
-                let message =
-                    format!("{folder} holds a run already; go on with it by --resume, or name another folder");
+                let message = format!(
+                    "{folder} holds a run already; go on with it by --resume --run {folder}, or name another folder"
+                );
                 return Err(message.into());
             }
             Some(folder) => folder.clone(),
