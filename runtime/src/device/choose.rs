@@ -104,10 +104,7 @@ impl DeviceChoice {
 #[cfg(feature = "cuda")]
 fn cuda<T: OnDevice>(number: usize, seed: u64, task: T) -> Result<T::Output, (T, DeviceError)> {
     let device = DeviceChoice::Cuda(number);
-    let built = super::cuda::answers(number)
-        .and_then(|()| Cuda::try_build(number, seed).map_err(|error| format!("{error:?}")))
-        .and_then(|cuda| super::cuda::works(&cuda).map(|()| cuda));
-    match built {
+    match super::cuda::build(number, seed) {
         Ok(cuda) => Ok(task.run(cuda, device)),
         Err(problem) => Err((task, DeviceError::Absent { device, problem })),
     }

@@ -13,23 +13,33 @@ use cudarc::driver::sys::CUresult;
 use dfdx::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Whether the driver is there and has a device of this number, and what it says if not.
-pub fn answers(number: usize) -> Result<(), String> {
-    ask(number).map_err(|error| match error.error_string() {
-        Ok(text) => text.to_string_lossy().into_owned(),
-        // Not `{error:?}`, which unwraps what has just failed.
-        Err(_) => format!("the driver's error {}", error.0 as u32),
-    })
+/// The device of this number, on which kernels run, or why there is none.
+pub fn build(number: usize, seed: u64) -> Result<Cuda, String> {
+    answers(number).map_err(|error| said(&error))?;
+    let cuda = Cuda::try_build(number, seed).map_err(|error| match error {
+        CudaError::Driver(error) => said(&error),
+        other => format!("{other:?}"),
+    })?;
+    works(&cuda).map(|()| cuda)
 }
 
-fn ask(number: usize) -> Result<(), DriverError> {
+/// What the driver says. Not `{error:?}`, which unwraps the text that a driver may not have.
+fn said(error: &DriverError) -> String {
+    match error.error_string() {
+        Ok(text) => text.to_string_lossy().into_owned(),
+        Err(_) => format!("the driver's error {}", error.0 as u32),
+    }
+}
+
+/// Whether the driver is there and has a device of this number.
+fn answers(number: usize) -> Result<(), DriverError> {
     result::init()?;
     let number = i32::try_from(number).map_err(|_| DriverError(CUresult::CUDA_ERROR_INVALID_DEVICE))?;
     result::device::get(number).map(drop)
 }
 
 /// Whether kernels run on a device, those included that are compiled when they are first used.
-pub fn works(device: &Cuda) -> Result<(), String> {
+fn works(device: &Cuda) -> Result<(), String> {
     let sum = || -> Result<f32, CudaError> {
         let x: Tensor<(usize, usize), f32, Cuda> = device.try_tensor_from_vec(vec![1.0, 2.0, 3.0, 4.0], (2, 2))?;
         let joined = (x.clone(), x).try_concat_along(Axis::<0>)?.try_permute::<_, Axes2<1, 0>>()?;
