@@ -25,7 +25,7 @@ impl Survey {
         Survey { seen: 0, grey: true, dark: true, size: None }
     }
 
-    /// Of a dataset. Images that cannot be read do not count: whoever needs them says so.
+    /// Looks at the images of a dataset. Those that cannot be read do not count: whoever needs them says so.
     pub(super) fn of(data: &dyn Dataset) -> Self {
         let step = if data.in_memory() { 1 } else { data.len().div_ceil(SAMPLE).max(1) };
         let mut survey = Survey::new();
