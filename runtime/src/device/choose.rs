@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// The device that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// CUDA where it is compiled in and present, else the CPU.
+    /// CUDA where it is compiled in and works, else the CPU.
     #[default]
     Auto,
     /// The CPU.

@@ -1,7 +1,7 @@
 //! The engine's threads: a team that walks through a program together.
 //!
 //! A network is some twenty to several hundred small parallel steps. Handing each of them to a work-stealing pool costs
-//! microseconds a step; here every worker runs the whole program and meets the others at a spinning barrier after each
+//! microseconds a step; here every worker runs the whole program and meets the others at a barrier, spinning at first, after each
 //! step, which costs a fraction of one. The work of a step is shared out by fixed rules from the shapes alone, so that
 //! results do not depend on the number of threads.
 

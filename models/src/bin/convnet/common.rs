@@ -18,7 +18,7 @@ pub type Outcome = Result<(), Box<dyn Error>>;
 /// Options about where to run.
 #[derive(clap::Args, Clone)]
 pub struct RunOn {
-    /// auto, cpu, cuda or cuda:N; auto takes CUDA where it is compiled in and present [default: auto]
+    /// auto, cpu, cuda or cuda:N; auto takes CUDA where it is compiled in and works [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
     /// Threads on the CPU; 0 means one for each core. Results do not depend on it
