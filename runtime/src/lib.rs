@@ -29,6 +29,7 @@ pub mod net;
 pub mod optim;
 pub mod portable;
 pub mod predict;
+mod quietly;
 pub mod regular_file;
 pub mod report;
 pub mod train;

@@ -5,8 +5,8 @@
 //! rest; and nothing that a decoder does is a panic. Pictures are turned upright as their EXIF data says. Transparent
 //! pixels become what lies over black; 16 bits become 8; palettes become colours.
 
-use super::quietly::quietly;
 use super::{DataError, Picture, intact};
+use crate::quietly::quietly;
 use crate::regular_file;
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView, ImageDecoder, ImageFormat, ImageReader, Limits};

@@ -29,7 +29,6 @@ mod open;
 mod phrase;
 mod pipeline;
 mod preparation;
-mod quietly;
 mod sheet;
 mod subset;
 mod survey;

@@ -8,10 +8,10 @@ use crate::backend::Backend;
 use crate::graph::{Graph, Part};
 use crate::net::{Map, NetTape, Outcome, Pass, State};
 use crate::portable;
+use crate::quietly::quietly;
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::CUresult;
 use dfdx::prelude::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The device of this number, on which kernels run, or why there is none.
 pub fn build(number: usize, seed: u64) -> Result<Cuda, String> {
@@ -45,7 +45,7 @@ fn works(device: &Cuda) -> Result<(), String> {
         let joined = (x.clone(), x).try_concat_along(Axis::<0>)?.try_permute::<_, Axes2<1, 0>>()?;
         Ok(joined.try_contiguous()?.try_reshape_like(&(8,))?.try_sum::<Rank0, _>()?.as_vec()[0])
     };
-    match catch_unwind(AssertUnwindSafe(sum)) {
+    match quietly(sum) {
         Ok(Ok(20.0)) => Ok(()),
         Ok(Ok(sum)) => Err(format!("it adds up to {sum} what is 20")),
         Ok(Err(error)) => Err(format!("{error:?}")),

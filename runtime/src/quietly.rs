@@ -14,7 +14,7 @@ static HOOK: Once = Once::new();
 
 /// Does some work, and gives back what a panic said if there was one. In a program that aborts when it panics, this cannot
 /// help, so what is known to panic has to be found before.
-pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     // The hook that was there goes on to speak for all other code.
     HOOK.call_once(|| {
         let before = take_hook();
@@ -53,7 +53,7 @@ mod tests {
             return;
         }
         let test = std::env::current_exe().unwrap();
-        let name = "data::quietly::tests::a_panic_is_an_error_and_says_nothing";
+        let name = "quietly::tests::a_panic_is_an_error_and_says_nothing";
         let output = std::process::Command::new(test)
             .args(["--exact", name, "--nocapture"])
             .env(INNER, "1")
