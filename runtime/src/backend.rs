@@ -1,6 +1,6 @@
 //! Which executor a device uses: the engine for `f32` on the CPU, `portable` for everything else.
 
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use crate::net::{Map, NetTape, Outcome, Pass, Real, State};
 use crate::{engine, portable};
 use dfdx::prelude::*;
@@ -13,9 +13,9 @@ pub trait Backend<E: Real>: Device<E> {
     /// # Errors
     /// When the device runs out of memory.
     fn run<T: NetTape<E, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<E, Self>>,
         inputs: Vec<Map<E, Self>>,
         tape: T,
@@ -90,9 +90,9 @@ fn numbers_of_a_copy<E: Dtype, D: Device<E>, S: Shape>(tensor: &mut Tensor<S, E,
 
 impl Backend<f32> for Cpu {
     fn run<T: NetTape<f32, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<f32, Self>>,
         inputs: Vec<Map<f32, Self>>,
         tape: T,
@@ -139,9 +139,9 @@ impl Backend<f32> for Cpu {
 
 impl Backend<f64> for Cpu {
     fn run<T: NetTape<f64, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<f64, Self>>,
         inputs: Vec<Map<f64, Self>>,
         tape: T,

@@ -7,6 +7,7 @@
 //! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 
+pub use convnet_graph::{self as graph, diagram};
 /// The procedural macro behind [`cnn!`].
 #[doc(hidden)]
 pub use convnet_macros::cnn as __cnn;
@@ -19,11 +20,9 @@ pub mod backend;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
-pub mod diagram;
 pub mod distributed;
 pub mod engine;
 pub mod explain;
-pub mod graph;
 pub mod layers;
 pub mod net;
 pub mod optim;
@@ -44,6 +43,12 @@ macro_rules! cnn {
     ($($tokens:tt)*) => {
         $crate::__cnn! { ($crate) $($tokens)* }
     };
+}
+
+/// What generated code names, and nobody else: it may change with any version.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::borrow::Cow;
 }
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.

@@ -9,7 +9,7 @@ use crate::graph::Op;
 use crate::net::{Network, params};
 use dfdx::prelude::Cpu;
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why there is no prediction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ impl<N: Network<f32, Cpu>> Predictor<N> {
         if N::GRAPH.nodes.iter().any(|node| matches!(node.op, Op::Custom(_))) {
             return Err(PredictError::Custom);
         }
-        let session = Session::with(Isa::detect(), N::GRAPH, &params(net), batch, half);
+        let session = Session::with(Isa::detect(), Arc::new(N::GRAPH.clone()), &params(net), batch, half);
         let session = session.map_err(|_| PredictError::Memory { batch })?;
         Ok(Predictor { session: Mutex::new(session), network: PhantomData })
     }

@@ -62,7 +62,7 @@ fn large_layers_give_the_same_bits_on_any_number_of_threads() {
     let (params, x) = common::random::<f32>(GRAPH, IMAGES, 1);
     let images = x.as_vec();
     for isa in Isa::available() {
-        let freeze = || engine::Session::with(isa, GRAPH, &params, BATCH, false).unwrap();
+        let freeze = || engine::Session::with(isa, std::sync::Arc::new(GRAPH.clone()), &params, BATCH, false).unwrap();
         engine::set_threads(1).unwrap();
         profile::start();
         let trained = train(isa, &params, &x);

@@ -27,7 +27,7 @@ pub use session::Session;
 pub use threads::{set_threads, threads};
 pub(crate) use view::dense_mut as numbers_mut;
 
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use crate::net::{Map, NetTape, Outcome, Pass};
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
@@ -58,7 +58,7 @@ struct Instance {
 const KEPT: usize = 4;
 
 impl Cache {
-    fn take(&self, graph: &'static Graph, purpose: Purpose) -> Result<Loan, CpuError> {
+    fn take(&self, graph: &Graph, purpose: Purpose) -> Result<Loan, CpuError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.iter().position(|instance| instance.plan.purpose == purpose);
         let instance = match found {
@@ -118,9 +118,9 @@ impl Arena {
 /// # Errors
 /// When memory runs out.
 pub fn run<T: NetTape<f32, Cpu>>(
-    graph: &'static Graph,
+    graph: &Graph,
     cache: &Cache,
-    part: &Part,
+    part: &Subgraph,
     params: Vec<Map<f32, Cpu>>,
     inputs: Vec<Map<f32, Cpu>>,
     tape: T,
@@ -138,9 +138,9 @@ pub fn run<T: NetTape<f32, Cpu>>(
 /// If this processor does not have `isa`.
 pub fn run_with<T: NetTape<f32, Cpu>>(
     isa: Isa,
-    graph: &'static Graph,
+    graph: &Graph,
     cache: &Cache,
-    part: &Part,
+    part: &Subgraph,
     params: Vec<Map<f32, Cpu>>,
     inputs: Vec<Map<f32, Cpu>>,
     mut tape: T,

@@ -11,14 +11,14 @@ use super::geometry::Geometry;
 use super::kernels::{Isa, Program};
 use super::layout::Layout;
 use super::regions::Region;
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use std::ops::Range;
 
 /// What a plan is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purpose {
     /// What is given and what is wanted.
-    pub part: Part,
+    pub part: Subgraph,
     /// Images.
     pub batch: usize,
     /// Batch statistics instead of running ones.
@@ -108,7 +108,7 @@ pub struct Slot {
 
 /// What the planner has found out about a node.
 #[derive(Debug, Clone)]
-pub struct NodePlan {
+pub struct NodePlan<'a> {
     /// Its slot.
     pub slot: usize,
     /// Whether it writes that slot for the first time.
@@ -128,7 +128,7 @@ pub struct NodePlan {
     /// Whether it is a maximum of rectified values, and so does the rectifier's backward pass too.
     pub rectified: bool,
     /// The geometry of a convolution or linear layer.
-    pub geometry: Option<Geometry>,
+    pub geometry: Option<Geometry<'a>>,
     /// What Winograd's algorithm computes of it.
     pub tiles: Tiles,
     /// Whether it is a linear layer that reads its weights where they are.
@@ -137,7 +137,7 @@ pub struct NodePlan {
     pub extra: Extra,
 }
 
-impl NodePlan {
+impl NodePlan<'_> {
     /// For a node that this part of the graph does not have.
     pub fn absent() -> Self {
         let extra = Extra::default();
@@ -187,11 +187,11 @@ pub struct Extra {
 }
 
 /// Everything that [`emit`] needs to write the steps.
-pub struct Draft {
-    pub graph: &'static Graph,
+pub struct Draft<'a> {
+    pub graph: &'a Graph,
     pub purpose: Purpose,
     pub slots: Vec<Slot>,
-    pub nodes: Vec<NodePlan>,
+    pub nodes: Vec<NodePlan<'a>>,
     /// The nodes to compute, in order.
     pub order: Vec<usize>,
     pub inputs: Vec<Region>,
@@ -208,13 +208,13 @@ pub struct Draft {
 
 impl Plan {
     /// Plans the passes of `graph` for `purpose`.
-    pub fn new(graph: &'static Graph, purpose: Purpose) -> Plan {
+    pub fn new(graph: &Graph, purpose: Purpose) -> Plan {
         let (draft, regions) = Drafting::new(graph, purpose).finish();
         emit::plan(draft, regions.place())
     }
 
     /// A plan for fewer images in the same arena, whose packed parameters it uses.
-    pub fn smaller(&self, graph: &'static Graph, batch: usize) -> Plan {
+    pub fn smaller(&self, graph: &Graph, batch: usize) -> Plan {
         let (mut draft, regions) = Drafting::new(graph, self.purpose.clone()).finish();
         draft.purpose.batch = batch.min(self.purpose.batch);
         for geometry in draft.nodes.iter_mut().filter_map(|node| node.geometry.as_mut()) {

@@ -5,14 +5,15 @@ use super::algorithm::precision;
 use super::kernels::{Isa, Outside};
 use super::plan::{Plan, Purpose};
 use super::{Arena, threads, view};
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use crate::net::Map;
 use dfdx::prelude::Cpu;
 use dfdx::tensor::CpuError;
+use std::sync::Arc;
 
 /// Packed parameters of a network, with the plans and the memory to run it.
 pub struct Session {
-    graph: &'static Graph,
+    graph: Arc<Graph>,
     arena: Arena,
     /// For the largest batch.
     full: Plan,
@@ -32,7 +33,7 @@ impl Session {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn new(graph: &'static Graph, params: &[Map<f32, Cpu>], batch: usize) -> Result<Self, CpuError> {
+    pub fn new(graph: Arc<Graph>, params: &[Map<f32, Cpu>], batch: usize) -> Result<Self, CpuError> {
         Self::with(Isa::detect(), graph, params, batch, false)
     }
 
@@ -43,7 +44,7 @@ impl Session {
     /// When memory runs out.
     pub fn with(
         isa: Isa,
-        graph: &'static Graph,
+        graph: Arc<Graph>,
         params: &[Map<f32, Cpu>],
         batch: usize,
         half: bool,
@@ -53,7 +54,7 @@ impl Session {
             return Err(CpuError::OutOfMemory);
         }
         let purpose = Purpose {
-            part: Part::whole(graph, false),
+            part: Subgraph::whole(&graph, false),
             batch: batch.max(1),
             training: false,
             dropout: false,
@@ -64,7 +65,7 @@ impl Session {
             precision: precision(),
             isa,
         };
-        let full = Plan::new(graph, purpose);
+        let full = Plan::new(&graph, purpose);
         let mut arena = Arena::new(full.arena_len)?;
         let memory = arena.slice();
         for (param, range) in params.iter().zip(&full.params) {

@@ -1,5 +1,7 @@
 //! `subsample`: LeNet's trainable pooling (LeCun et al., 1998, section II-B).
 
+use super::begin;
+use crate::graph::Init;
 use crate::net::Real;
 use dfdx::prelude::*;
 
@@ -22,10 +24,7 @@ impl<const C: usize, const K: usize, E: Real, D: Device<E>> TensorCollection<E, 
                     "weight",
                     |s| &s.weight,
                     |s| &mut s.weight,
-                    TensorOptions::reset_with(|t| {
-                        let value = E::from_f64(1.0 / (K * K) as f64).unwrap_or(E::one());
-                        t.try_fill_with_distr(rand_distr::Uniform::new_inclusive(value, value))
-                    }),
+                    TensorOptions::reset_with(|t| begin(t, Init::Constant(1.0 / (K * K) as f64))),
                 ),
                 Self::tensor("bias", |s| &s.bias, |s| &mut s.bias, TensorOptions::reset_to_zeros()),
             ),

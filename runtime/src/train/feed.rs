@@ -127,35 +127,35 @@ fn gathered(ranks: &dyn Communicator, logits: Vec<f32>, labels: Vec<usize>, indi
 }
 
 /// Checks that a network can learn from, or be judged by, a dataset.
-pub(super) fn fits(graph: &'static Graph, data: &dyn Dataset, which: &'static str) -> Result<(), TrainError> {
+pub(super) fn fits(graph: &Graph, data: &dyn Dataset, which: &'static str) -> Result<(), TrainError> {
     let classes = graph.output_shape().len();
     if data.is_empty() {
         return Err(TrainError::Empty(which));
     }
     if data.classes().len() != classes {
-        let (network, found) = (graph.name, data.classes().len());
+        let (network, found) = (graph.name.to_string(), data.classes().len());
         return Err(TrainError::Classes { network, which, expected: classes, found });
     }
     if let Some(head) = graph.heads.iter().find(|head| graph.nodes[head.node].shape.len() != classes) {
-        return Err(TrainError::Head { network: graph.name, head: head.name, classes });
+        return Err(TrainError::Head { network: graph.name.to_string(), head: head.name.to_string(), classes });
     }
     Ok(())
 }
 
 /// Checks that each batch normalisation gets more than one value for each channel from so many images. PyTorch refuses that in
 /// training, too.
-pub(super) fn has_variance(graph: &'static Graph, images: usize) -> Result<(), TrainError> {
+pub(super) fn has_variance(graph: &Graph, images: usize) -> Result<(), TrainError> {
     let alone = |node: &&Node| {
         matches!(node.op, Op::BatchNorm { .. }) && images * node.shape.chw()[1..].iter().product::<usize>() < 2
     };
     match graph.nodes.iter().find(alone) {
-        Some(Node { name: layer, .. }) => Err(TrainError::OneValue { layer, images, of: None }),
+        Some(Node { name: layer, .. }) => Err(TrainError::OneValue { layer: layer.to_string(), images, of: None }),
         None => Ok(()),
     }
 }
 
 /// The same of the batches of an epoch, before it begins.
-pub(super) fn have_variance(graph: &'static Graph, all: usize, config: &Config) -> Result<(), TrainError> {
+pub(super) fn have_variance(graph: &Graph, all: usize, config: &Config) -> Result<(), TrainError> {
     let (whole, rest) = (config.batch.min(all), all % config.batch.max(1));
     let last = if config.drop_last || rest == 0 { whole } else { rest };
     for images in [whole, last] {

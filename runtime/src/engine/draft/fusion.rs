@@ -6,7 +6,7 @@ use crate::engine::kernels::from_output;
 use crate::engine::plan::NodePlan;
 use crate::graph::{Activation, Op, Pad, Pool, PoolKind};
 
-impl Drafting {
+impl Drafting<'_> {
     /// Whether `id` is the only reader of the slot of its input `input`, so that it may overwrite it.
     pub(super) fn alone(&self, id: usize, input: usize) -> bool {
         let region = self.slots[self.nodes[input].slot].region;
@@ -27,7 +27,7 @@ impl Drafting {
         let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), purpose.isa.lanes());
         let [channels, height, width] = whole.value.chw;
         let mut next = 0;
-        for input in graph.nodes[id].inputs {
+        for input in &*graph.nodes[id].inputs {
             let (start, [part, ..]) = (next, graph.nodes[*input].shape.chw());
             next += part;
             let slot = &self.slots[self.nodes[*input].slot];
@@ -101,7 +101,8 @@ impl Drafting {
             }
             Op::BatchNorm { .. } => {
                 let conv = self.fusing(id, input).map(|writer| &self.nodes[writer]);
-                let free = |conv: &NodePlan| conv.geometry.is_some() && conv.norm.is_none() && conv.residual.is_none();
+                let free =
+                    |conv: &NodePlan<'_>| conv.geometry.is_some() && conv.norm.is_none() && conv.residual.is_none();
                 conv.is_some_and(free).then_some(input)
             }
             Op::Add => self.residual(id).map(|(term, _)| term),
@@ -118,11 +119,12 @@ impl Drafting {
     /// else wants its result, and who reads the pool's can read a plain map.
     pub(super) fn pools(&self, id: usize) -> Option<usize> {
         let node = &self.graph.nodes[id];
-        let Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Avg(_), kernel: [2, 2], stride: [2, 2], pad }) = node.op
-        else {
+        let input = *node.inputs.first().filter(|_| !self.is_given(id))?;
+        let pool = node.op.pool(self.graph.nodes[input].shape.chw())?;
+        let averages = matches!(pool.kind, PoolKind::Max | PoolKind::Avg(_));
+        if !averages || [pool.kernel, pool.stride] != [[2, 2], [2, 2]] || pool.pad != Pad::default() {
             return None;
-        };
-        let input = *node.inputs.first().filter(|_| pad == Pad::default() && !self.is_given(id))?;
+        }
         let slot = self.nodes[input].slot;
         let (conv, plan) =
             self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
@@ -143,7 +145,9 @@ impl Drafting {
     /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
     pub(super) fn pools_rectified(&self, id: usize) -> bool {
         let node = &self.graph.nodes[id];
-        let (Op::Pool(Pool { kind: PoolKind::Max, .. }), Some(input)) = (node.op, node.inputs.first()) else {
+        let (Op::Pool(Pool { kind: PoolKind::Max, .. }) | Op::GlobalPool(PoolKind::Max), Some(input)) =
+            (node.op, node.inputs.first())
+        else {
             return false;
         };
         let rectifier = matches!(self.graph.nodes[*input].op, Op::Activation(Activation::Relu));

@@ -17,8 +17,8 @@ const PACK_FIRST: usize = 1 << 21;
 const LARGE: usize = 1 << 17;
 
 /// A draft in the making.
-pub struct Drafting {
-    graph: &'static Graph,
+pub struct Drafting<'a> {
+    graph: &'a Graph,
     purpose: Purpose,
     /// The nodes to compute, in order.
     order: Vec<usize>,
@@ -26,21 +26,21 @@ pub struct Drafting {
     present: Vec<usize>,
     regions: Regions,
     slots: Vec<Slot>,
-    nodes: Vec<NodePlan>,
+    nodes: Vec<NodePlan<'a>>,
     readers: Vec<usize>,
     last_reader: Vec<usize>,
 }
 
-impl Drafting {
+impl<'a> Drafting<'a> {
     /// For `graph` and `purpose`.
-    pub fn new(graph: &'static Graph, purpose: Purpose) -> Self {
+    pub fn new(graph: &'a Graph, purpose: Purpose) -> Self {
         let covered = purpose.part.covered(graph);
         let order: Vec<usize> = (0..graph.nodes.len()).filter(|id| covered[*id]).collect();
         let present = (0..graph.nodes.len()).filter(|id| covered[*id] || purpose.part.inputs.contains(id)).collect();
         let mut readers = vec![0; graph.nodes.len()];
         let mut last_reader: Vec<usize> = (0..graph.nodes.len()).collect();
         for id in &order {
-            for input in graph.nodes[*id].inputs {
+            for input in &*graph.nodes[*id].inputs {
                 readers[*input] += 1;
                 last_reader[*input] = *id;
             }
@@ -73,7 +73,7 @@ impl Drafting {
     }
 
     /// The draft, and the regions it asks for.
-    pub fn finish(mut self) -> (Draft, Regions) {
+    pub fn finish(mut self) -> (Draft<'a>, Regions) {
         let graph = self.graph;
         let batch = self.purpose.batch;
         let (order, present) = (self.order.clone(), self.present.clone());
@@ -88,7 +88,7 @@ impl Drafting {
         let mut total = 0;
         for id in &order {
             let node = &graph.nodes[*id];
-            for param in node.first_param..node.first_param + node.op.n_params() {
+            for param in node.param_ids() {
                 let len = graph.params[param].shape.iter().product::<usize>();
                 if !self.is_packed(*id) {
                     params[param] = Some(self.regions.add(len, 0, self.end()));
@@ -117,7 +117,7 @@ impl Drafting {
             }
             for id in &order {
                 let node = &graph.nodes[*id];
-                for param in node.first_param..node.first_param + node.op.n_params() {
+                for param in node.param_ids() {
                     if !graph.params[param].trainable || !self.nodes[*id].wants_grad {
                         continue;
                     }
@@ -156,9 +156,10 @@ impl Drafting {
     }
 
     fn node(&mut self, id: usize) {
-        let node = &self.graph.nodes[id];
+        let graph = self.graph;
+        let node = &graph.nodes[id];
         let given = self.is_given(id);
-        let inputs = if given { &[] } else { node.inputs };
+        let inputs = if given { &[] } else { &*node.inputs };
         let (purpose, lanes) = (&self.purpose, self.purpose.isa.lanes());
         let wants_grad = purpose.backward
             && match given {
@@ -188,7 +189,10 @@ impl Drafting {
         };
         let input_chw = inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
         let geometry = match (node.op, input_chw) {
-            (Op::Conv(conv), Some(input)) => Some(Geometry::conv(conv, input, node.shape.chw(), purpose.batch, lanes)),
+            (Op::Conv(conv), Some(input)) => {
+                let connections = self.graph.connections_of(&conv);
+                Some(Geometry::conv(conv, connections, input, node.shape.chw(), purpose.batch, lanes))
+            }
             (Op::ConvTranspose(conv), Some(input)) => {
                 Some(Geometry::transposed(conv, input, node.shape.chw(), purpose.batch, lanes))
             }
@@ -265,7 +269,7 @@ impl Drafting {
             self.regions.grow(region, len);
             return;
         }
-        for input in node.inputs {
+        for input in &*node.inputs {
             let region = self.slots[self.nodes[*input].slot].region;
             self.regions.keep(region, forward);
         }
@@ -332,10 +336,14 @@ impl Drafting {
         }
         let last = if wants_grad { backward } else { self.output_time() };
         match node.op {
-            Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }) if wants_grad => {
+            Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. })
+            | Op::GlobalPool(PoolKind::Max | PoolKind::Min)
+                if wants_grad =>
+            {
                 extra.first = Some(self.regions.add(batch * value.image(), forward, last));
             }
             Op::GroupNorm { groups, .. } => {
+                let groups = groups.count(node.shape.chw()[0]);
                 extra.first = Some(self.regions.add(batch * groups, forward, last));
                 extra.second = Some(self.regions.add(batch * groups, forward, last));
             }
@@ -428,7 +436,9 @@ fn reads_backward(op: &Op) -> (bool, bool) {
         Op::Lrn { .. } | Op::Prelu { .. } | Op::ChannelPool { .. } => (true, false),
         Op::Activation(activation) => (!from_output(*activation), from_output(*activation)),
         Op::Softmax | Op::LogSoftmax => (false, true),
-        Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::Flatten | Op::Dropout { .. } => (false, false),
+        Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::Flatten | Op::Dropout { .. } => {
+            (false, false)
+        }
         Op::Add | Op::Concat | Op::Identity | Op::Custom(_) => (false, false),
         Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => (false, false),
     }

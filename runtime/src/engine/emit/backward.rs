@@ -60,10 +60,10 @@ impl Emitter<'_> {
         let d_out = self.grad(id);
         if !plan.first {
             // Shared with the input: the gradient is there already, short of the derivative.
-            let mut readers = draft.nodes.iter().zip(draft.graph.nodes);
-            let by_pool = readers.any(|(plan, reader)| plan.rectified && reader.inputs == [id]);
+            let mut readers = draft.nodes.iter().zip(&*draft.graph.nodes);
+            let by_pool = readers.any(|(plan, reader)| plan.rectified && *reader.inputs == [id]);
             let by_norm =
-                |plan: &NodePlan| plan.fused == Some(id) && plan.geometry.is_none() && plan.residual.is_none();
+                |plan: &NodePlan<'_>| plan.fused == Some(id) && plan.geometry.is_none() && plan.residual.is_none();
             let done = by_pool || draft.nodes.iter().any(by_norm);
             if let Op::Add = node.op {
                 self.backward_residual(id);
@@ -107,7 +107,7 @@ impl Emitter<'_> {
                 self.push(Step::SubsampleGrad(SubsampleGrad { size, map, d_out, weight, bias, batch }));
                 self.backward_window(id, wanted);
             }
-            Op::Pool(_) | Op::AdaptiveAvgPool => self.backward_window(id, wanted),
+            Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) => self.backward_window(id, wanted),
             _ => {
                 if let Some(columns) = self.columns(id).filter(|_| wanted) {
                     let (d_x, mode) = self.channel_grad(id);
@@ -137,7 +137,7 @@ impl Emitter<'_> {
     }
 
     fn backward_scale(&mut self, id: usize) {
-        let (d_out, batch, inputs) = (self.grad(id), self.batch(), self.draft.graph.nodes[id].inputs);
+        let (d_out, batch, inputs) = (self.grad(id), self.batch(), &self.draft.graph.nodes[id].inputs);
         let (x, factors) = (self.value(inputs[0]), self.value(inputs[1]));
         if self.node(inputs[0]).wants_grad {
             let (out, mode) = self.grad_of(inputs[0]);
@@ -258,7 +258,7 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn backward_conv(&mut self, id: usize, geometry: &Geometry) {
+    pub(super) fn backward_conv(&mut self, id: usize, geometry: &Geometry<'_>) {
         let draft = self.draft;
         let (node, extra) = (&draft.graph.nodes[id], &draft.nodes[id].extra);
         let input = node.inputs[0];

@@ -154,7 +154,7 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn forward_conv(&mut self, id: usize, geometry: &Geometry, from: Layout, out: Layout) {
+    pub(super) fn forward_conv(&mut self, id: usize, geometry: &Geometry<'_>, from: Layout, out: Layout) {
         let plan = self.node(id).clone();
         if !self.draft.pack_first && !self.draft.purpose.frozen {
             self.pack(id);
@@ -240,7 +240,7 @@ impl Emitter<'_> {
 
     pub(super) fn forward_merge(&mut self, id: usize) {
         let (node, out, batch) = (&self.draft.graph.nodes[id], self.value(id), self.batch());
-        if let ([a, b], true) = (node.inputs, self.side_by_side(id)) {
+        if let ([a, b], true) = (&*node.inputs, self.side_by_side(id)) {
             let (from, known) = (self.value(*a), self.value(*b));
             self.push(Step::Pointwise(Pointwise { function: Function::Sum, known, from, out, batch }));
             return;

@@ -13,7 +13,7 @@ use super::regions::{Places, Region};
 use crate::graph::Op;
 
 /// Turns a draft into a plan, now that every region has its place.
-pub fn plan(draft: Draft, places: Places) -> Plan {
+pub fn plan(draft: Draft<'_>, places: Places) -> Plan {
     let mut emitter =
         Emitter { written: vec![false; draft.slots.len()], draft: &draft, places: &places, steps: Vec::new() };
     let prepare = draft.purpose.frozen.then(|| {
@@ -57,12 +57,12 @@ pub fn plan(draft: Draft, places: Places) -> Plan {
 }
 
 /// The weights of linear layers that are not packed.
-fn read(draft: &Draft) -> Vec<usize> {
+fn read(draft: &Draft<'_>) -> Vec<usize> {
     let linear = draft.order.iter().filter(|id| draft.nodes[**id].unpacked);
     linear.map(|id| draft.graph.nodes[*id].first_param).collect()
 }
 
-fn statistics(draft: &Draft, places: &Places) -> Vec<Statistics> {
+fn statistics(draft: &Draft<'_>, places: &Places) -> Vec<Statistics> {
     let nodes = draft.order.iter().map(|id| (&draft.graph.nodes[*id], &draft.nodes[*id]));
     let norms = nodes.filter_map(|(node, plan)| match (node.op, plan.extra.first, plan.extra.third) {
         (Op::BatchNorm { momentum, .. }, Some(mean), Some(var)) if draft.purpose.training => {
@@ -84,19 +84,19 @@ fn statistics(draft: &Draft, places: &Places) -> Vec<Statistics> {
 }
 
 struct Emitter<'a> {
-    draft: &'a Draft,
+    draft: &'a Draft<'a>,
     places: &'a Places,
     steps: Vec<Step>,
     /// Slots whose gradient holds something.
     written: Vec<bool>,
 }
 
-impl Emitter<'_> {
+impl<'a> Emitter<'a> {
     fn batch(&self) -> usize {
         self.draft.purpose.batch
     }
 
-    fn node(&self, id: usize) -> &NodePlan {
+    fn node(&self, id: usize) -> &'a NodePlan<'a> {
         &self.draft.nodes[id]
     }
 

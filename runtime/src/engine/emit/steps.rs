@@ -2,23 +2,24 @@
 
 use super::Emitter;
 use crate::engine::kernels::*;
-use crate::graph::{Affine, Op, Pool, PoolKind};
+use crate::graph::{Affine, Op, PoolKind};
 
 impl Emitter<'_> {
     pub(super) fn window(&self, id: usize) -> Option<Window> {
         let node = &self.draft.graph.nodes[id];
         let (map, out) = (self.value(node.inputs[0]), self.value(id));
-        let windows = match node.op {
-            Op::Pool(pool) => Windows::Pool(pool),
-            Op::AdaptiveAvgPool => Windows::Adaptive,
-            Op::Subsample { size } => Windows::Subsample {
+        let pool = node.op.pool(self.draft.graph.nodes[node.inputs[0]].shape.chw());
+        let windows = match (node.op, pool) {
+            (_, Some(pool)) => Windows::Pool(pool),
+            (Op::AdaptiveAvgPool | Op::GlobalPool(_), None) => Windows::Adaptive,
+            (Op::Subsample { size }, None) => Windows::Subsample {
                 size,
                 weight: self.param(node.first_param),
                 bias: self.param(node.first_param + 1),
             },
             _ => return None,
         };
-        let extremum = matches!(node.op, Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }));
+        let extremum = pool.is_some_and(|pool| matches!(pool.kind, PoolKind::Max | PoolKind::Min));
         let winners = self.node(id).extra.first.filter(|_| extremum);
         // Winners lie in the output's layout, wherever its halo.
         let winners = winners.map(|region| out.at(self.places.of(region)));
@@ -82,7 +83,7 @@ impl Emitter<'_> {
             y: self.value(id),
             d_x: x,
             batch: self.batch(),
-            groups,
+            groups: groups.count(node.shape.chw()[0]),
             eps,
             affine,
             params,

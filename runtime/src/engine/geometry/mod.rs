@@ -11,16 +11,19 @@ use super::kernels::{
     Block, Correlate, Isa, WIDEST_KERNEL, WeightBlock, WeightGrad, WeightMap, Winograd, WinogradGrad, WinogradPack,
 };
 use super::layout::Layout;
-use crate::graph::{Conv, ConvTranspose, Pad};
+use crate::graph::{Connections, Conv, ConvTranspose, Groups, Pad};
 use std::ops::Range;
 use taps::{DenseStrides, TapLists};
 
 /// The geometry of one layer: a convolution, a linear layer as a convolution with a kernel of the whole map, or a transposed
 /// convolution as the convolution whose backward pass it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Geometry {
-    /// Kernel, stride, padding, dilation, groups and connections.
+pub struct Geometry<'a> {
+    /// Kernel, stride, padding and dilation.
     conv: Conv,
+    /// Number of groups of channels.
+    groups: usize,
+    connections: Option<&'a Connections>,
     /// Input `[C, H, W]` of the convolution.
     input: [usize; 3],
     /// Output `[C, H, W]` of the convolution.
@@ -35,17 +38,26 @@ pub struct Geometry {
     pub lanes: usize,
 }
 
-impl Geometry {
-    /// A convolution.
-    pub fn conv(conv: Conv, input: [usize; 3], output: [usize; 3], batch: usize, lanes: usize) -> Self {
-        Geometry { conv, input, output, transposed: false, bias: conv.bias, batch, lanes }
+impl<'a> Geometry<'a> {
+    /// A convolution, with its connection table where it has one.
+    pub fn conv(
+        conv: Conv,
+        connections: Option<&'a Connections>,
+        input: [usize; 3],
+        output: [usize; 3],
+        batch: usize,
+        lanes: usize,
+    ) -> Self {
+        let groups = conv.groups.count(input[0]);
+        Geometry { conv, groups, connections, input, output, transposed: false, bias: conv.bias, batch, lanes }
     }
 
     /// A transposed convolution from `input` to `output`.
     pub fn transposed(conv: ConvTranspose, input: [usize; 3], output: [usize; 3], batch: usize, lanes: usize) -> Self {
         let ConvTranspose { kernel, stride, pad, dilation, groups, bias } = conv;
-        let conv = Conv { kernel, stride, pad, dilation, groups, bias: false, links: None };
-        Geometry { conv, input: output, output: input, transposed: true, bias, batch, lanes }
+        let conv = Conv { kernel, stride, pad, dilation, groups, bias: false, connections: None };
+        let groups = groups.count(input[0]);
+        Geometry { conv, groups, connections: None, input: output, output: input, transposed: true, bias, batch, lanes }
     }
 
     /// A linear layer on a map: its kernel covers it all.
@@ -55,23 +67,23 @@ impl Geometry {
             stride: [1, 1],
             pad: Pad::default(),
             dilation: [1, 1],
-            groups: 1,
+            groups: Groups::One,
             bias,
-            links: None,
+            connections: None,
         };
-        Geometry::conv(conv, input, [outputs, 1, 1], batch, lanes)
+        Geometry::conv(conv, None, input, [outputs, 1, 1], batch, lanes)
     }
 
     fn dense(&self) -> bool {
-        self.conv.groups == 1 && self.conv.links.is_none()
+        self.groups == 1 && self.connections.is_none()
     }
 
     /// Whether each channel is convolved with a kernel of its own, and `source` lies so that a register holds a block of
     /// channels.
     fn depthwise(&self, source: &Layout) -> bool {
-        let channels = self.conv.groups;
+        let channels = self.groups;
         channels > 1
-            && self.conv.links.is_none()
+            && self.connections.is_none()
             && self.input[0] == channels
             && self.output[0] == channels
             && source.block == self.lanes
@@ -189,11 +201,11 @@ impl Geometry {
         let mut next = 0;
         (0..outs)
             .map(|out| {
-                let ins: Vec<usize> = match self.conv.links {
-                    Some(links) => links[out].to_vec(),
+                let ins: Vec<usize> = match self.connections {
+                    Some(connections) => connections[out].to_vec(),
                     None => {
-                        let per_group = self.input[0] / self.conv.groups;
-                        let group = out / (outs / self.conv.groups);
+                        let per_group = self.input[0] / self.groups;
+                        let group = out / (outs / self.groups);
                         (group * per_group..(group + 1) * per_group).collect()
                     }
                 };
