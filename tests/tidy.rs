@@ -1,6 +1,8 @@
 //! The rules of the house that a script can check: what a file opens with, how long it is, what it may not contain.
 #![forbid(unsafe_code)]
 
+mod wildcards;
+
 use convnet_language::words::WORDS;
 use std::path::{Path, PathBuf};
 
