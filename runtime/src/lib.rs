@@ -23,6 +23,7 @@ pub mod device;
 pub mod distributed;
 pub mod engine;
 pub mod explain;
+pub mod format_version;
 pub mod language;
 pub mod layers;
 pub mod net;
