@@ -30,6 +30,7 @@ pub mod optim;
 pub mod portable;
 pub mod predict;
 mod quietly;
+mod random;
 pub mod regular_file;
 pub mod report;
 pub mod train;

@@ -4,9 +4,8 @@
 //! number than there are, it panics. So the driver is asked before ([`answers`]). What comes later can panic, too: dfdx compiles two
 //! of its kernels when they are first used, from headers where they were when the program was built. [`works`] finds that out.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Map, NetTape, Outcome, Pass, State};
 use crate::graph::{Graph, Part};
-use crate::net::{Map, NetTape, Outcome, Pass, State};
 use crate::portable;
 use crate::quietly::quietly;
 use cudarc::driver::result::{self, DriverError};

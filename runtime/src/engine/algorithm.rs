@@ -64,13 +64,13 @@ impl Sizes {
     /// Multiplications of a register that the direct way takes.
     fn direct(&self, lanes: usize) -> f64 {
         let [_, height, width] = self.out;
-        (self.batch * height * width * 9) as f64 * self.pairs(lanes)
+        (self.batch as f64 * height as f64 * width as f64 * 9.0) * self.pairs(lanes)
     }
 
     /// Tiles of `tile` pixels.
     fn tiles(&self, tile: usize) -> f64 {
         let [_, height, width] = self.out;
-        (self.batch * height.div_ceil(tile) * width.div_ceil(tile)) as f64
+        self.batch as f64 * height.div_ceil(tile) as f64 * width.div_ceil(tile) as f64
     }
 }
 

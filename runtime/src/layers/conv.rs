@@ -4,7 +4,7 @@
 //! no unwrapping, and one that is not there is a compile error.
 
 use super::reset_uniform;
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// A convolution of `OUT` kernels over `IN` channels each (`IN` is per group), `KH x KW`.

@@ -2,7 +2,7 @@
 //! [`UnbiasedConv`](super::UnbiasedConv).
 
 use super::reset_uniform;
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// A transposed convolution from `IN` channels to `OUT`, of which each group of input channels makes `PER_GROUP`.

@@ -6,7 +6,6 @@
 mod batch_norm;
 mod conv;
 mod conv_transpose;
-pub mod dropout;
 mod group_norm;
 mod layer_norm;
 mod linear;
@@ -22,7 +21,7 @@ pub use linear::{Linear, UnbiasedLinear};
 pub use prelu::Prelu;
 pub use subsample::Subsample;
 
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// Stands in a tuple-like sequence for a layer without parameters, so that the others keep their index.

@@ -1,6 +1,6 @@
 //! `prelu` (He et al., 2015): a rectifier whose negative slope is learned.
 
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// `C` slopes: one for all channels (`C = 1`) or one a channel.

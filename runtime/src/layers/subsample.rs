@@ -1,6 +1,6 @@
 //! `subsample`: LeNet's trainable pooling (LeCun et al., 1998, section II-B).
 
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// A coefficient and a bias for each of `C` channels; with `K x K` windows it starts as the average.

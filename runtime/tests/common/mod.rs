@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test target uses its part.
 
 use convnet::dfdx::prelude::*;
+use convnet::engine::{Isa, Options, Session};
 use convnet::graph::{
     Affine, Conv, ConvTranspose, Graph, Node, Op, Pad, Param, Part, Pool, PoolKind, Shape as NodeShape,
 };
@@ -212,4 +213,16 @@ pub fn pool(kind: PoolKind, kernel: [usize; 2], stride: [usize; 2], pad: [usize;
 /// Extent of the output of a window.
 pub fn extent(input: usize, kernel: usize, stride: usize, dilation: usize, pad: usize) -> usize {
     (input + pad - dilation * (kernel - 1) - 1) / stride + 1
+}
+
+/// A network frozen with the kernels of `isa`, for passes of up to `batch` images.
+pub fn freeze(
+    isa: Isa,
+    graph: &'static Graph,
+    params: &[Map<f32, Cpu>],
+    batch: usize,
+    half: bool,
+) -> Session<Vec<f32>> {
+    let params = params.iter().map(Tensor::as_vec).collect();
+    Session::new(graph, params, Options { isa, half, ..Options::new(batch) }).unwrap()
 }

@@ -1,9 +1,10 @@
 //! What a node leaves to another one, or shares with it: activations, normalisations, sums and pools that the layer in front
 //! computes too, values that are looked at differently, and parts of concatenations.
 
-use super::{Drafting, reads_backward};
+use super::Drafting;
+use super::ops::reads_backward;
 use crate::engine::kernels::from_output;
-use crate::engine::plan::NodePlan;
+use crate::engine::node::NodePlan;
 use crate::graph::{Activation, Op, Pad, Pool, PoolKind};
 
 impl Drafting {
@@ -105,7 +106,13 @@ impl Drafting {
                 conv.is_some_and(free).then_some(input)
             }
             Op::Add => self.residual(id).map(|(term, _)| term),
-            _ => None,
+            // These drop something, or make a value of their own.
+            Op::Dropout { .. } | Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } | Op::GroupNorm { .. } => None,
+            Op::Pool(_) | Op::AdaptiveAvgPool | Op::ChannelPool { .. } | Op::Subsample { .. } | Op::Lrn { .. } => None,
+            Op::Softmax | Op::LogSoftmax | Op::Prelu { .. } | Op::Scale | Op::Concat | Op::Resample(_) => None,
+            Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => None,
+            // Given, never computed.
+            Op::Input | Op::Custom(_) => None,
         }
     }
 

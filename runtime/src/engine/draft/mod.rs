@@ -1,14 +1,17 @@
 //! The planner's walk over a graph: slots, layouts, lifetimes.
 
+mod extra;
 mod fusion;
+mod ops;
 
 use super::algorithm::Tiles;
-use super::geometry::Geometry;
-use super::kernels::{BEYOND, BatchNorm, FEW, WeightMap, Winograd, WinogradPack, from_output};
+use super::kernels::{BEYOND, FEW};
 use super::layout::Layout;
-use super::plan::{Draft, Extra, NodePlan, Purpose, Slot};
+use super::node::{Draft, Extra, NodePlan, Slot};
+use super::plan::Purpose;
 use super::regions::Regions;
-use crate::graph::{Activation, Graph, Op, Pool, PoolKind, Shape};
+use crate::graph::{Activation, Graph, Op};
+use ops::{geometry, reads_backward};
 
 /// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
 const PACK_FIRST: usize = 1 << 21;
@@ -85,7 +88,7 @@ impl Drafting {
         order.iter().for_each(|id| self.halos(*id));
         self.even_halos();
         let mut params = vec![None; graph.params.len()];
-        let mut total = 0;
+        let mut total = 0_usize;
         for id in &order {
             let node = &graph.nodes[*id];
             for param in node.first_param..node.first_param + node.op.n_params() {
@@ -93,7 +96,7 @@ impl Drafting {
                 if !self.is_packed(*id) {
                     params[param] = Some(self.regions.add(len, 0, self.end()));
                 }
-                total += len;
+                total = total.saturating_add(len);
             }
         }
         let pack_first = total <= PACK_FIRST && !self.purpose.frozen;
@@ -187,16 +190,7 @@ impl Drafting {
             }
         };
         let input_chw = inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
-        let geometry = match (node.op, input_chw) {
-            (Op::Conv(conv), Some(input)) => Some(Geometry::conv(conv, input, node.shape.chw(), purpose.batch, lanes)),
-            (Op::ConvTranspose(conv), Some(input)) => {
-                Some(Geometry::transposed(conv, input, node.shape.chw(), purpose.batch, lanes))
-            }
-            (Op::Linear { bias }, Some(input)) => {
-                Some(Geometry::linear(input, node.shape.len(), bias, purpose.batch, lanes))
-            }
-            _ => None,
-        };
+        let geometry = input_chw.and_then(|input| geometry(node, input, purpose.batch, lanes));
         let writes = geometry.is_some() || matches!(node.op, Op::BatchNorm { .. }) && !given;
         let writer = match shared {
             Some(input) => self.nodes[input].writer,
@@ -221,19 +215,30 @@ impl Drafting {
             self.nodes[conv].pooled = Some(id);
         }
         if let (Some(writer), Some(_)) = (writer, shared) {
-            match node.op {
-                Op::Activation(activation) => {
-                    // A normalisation knows the rectifier only.
-                    if self.nodes[writer].geometry.is_some() || matches!(activation, Activation::Relu) {
-                        self.nodes[writer].fused = Some(id);
-                    }
-                    // What comes after the activation is for others to do.
-                    self.nodes[id].writer = None;
+            self.fuse(id, writer, residual);
+        }
+    }
+
+    /// Has `writer`, whose slot `id` shares, do the work of `id` too.
+    fn fuse(&mut self, id: usize, writer: usize, residual: Option<usize>) {
+        match self.graph.nodes[id].op {
+            Op::Activation(activation) => {
+                // A normalisation knows the rectifier only.
+                if self.nodes[writer].geometry.is_some() || matches!(activation, Activation::Relu) {
+                    self.nodes[writer].fused = Some(id);
                 }
-                Op::BatchNorm { .. } => self.nodes[writer].norm = Some(id),
-                Op::Add => self.nodes[writer].residual = residual,
-                _ => {}
+                // What comes after the activation is for others to do.
+                self.nodes[id].writer = None;
             }
+            Op::BatchNorm { .. } => self.nodes[writer].norm = Some(id),
+            Op::Add => self.nodes[writer].residual = residual,
+            // There is nothing to do.
+            Op::Flatten | Op::Identity | Op::Dropout { .. } => {}
+            // These have a slot of their own.
+            Op::Input | Op::Custom(_) | Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {}
+            Op::Pool(_) | Op::AdaptiveAvgPool | Op::ChannelPool { .. } | Op::Subsample { .. } | Op::Lrn { .. } => {}
+            Op::Softmax | Op::LogSoftmax | Op::Prelu { .. } | Op::Scale | Op::Concat | Op::Resample(_) => {}
+            Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } | Op::GroupNorm { .. } => {}
         }
     }
 
@@ -281,77 +286,8 @@ impl Drafting {
             }
         }
         self.repacking(id);
-        let value = self.slots[self.nodes[id].slot].value;
-        let mut extra = std::mem::take(&mut self.nodes[id].extra);
-        if let Some(geometry) = self.nodes[id].geometry {
-            let input = self.slots[self.nodes[node.inputs[0]].slot].clone();
-            let packed_len = |pieces: Vec<(_, WeightMap)>| pieces.iter().map(|(_, map)| map.packed_len()).sum();
-            let (from, to) = match self.purpose.frozen {
-                true => (0, self.end()),
-                false => (if pack_first { 0 } else { forward }, forward),
-            };
-            // Nothing is kept of weights that are transformed where they are read.
-            let transformed = |(winograd, pack): (Winograd, WinogradPack)| match winograd.fresh {
-                Some(_) => 0,
-                None => pack.packed_len(geometry.lanes),
-            };
-            let in_order = |layout: &Layout| layout.chw[1] * layout.chw[2] == 1 && layout.halo == [0, 0];
-            if self.nodes[id].unpacked && !in_order(&input.value) {
-                let len = batch * input.value.chw.iter().product::<usize>();
-                extra.flat = Some(self.regions.add(len, forward, forward));
-            }
-            let len = match self.nodes[id].tiles.forward {
-                _ if self.nodes[id].unpacked => 0,
-                Some(tile) => transformed(geometry.winograd(tile, &input.value, &value, 0, self.purpose.frozen)),
-                None => packed_len(geometry.forward(&input.value, &value)),
-            };
-            extra.weights = Some(self.regions.add(len, from, to));
-            let padded = geometry.outs().next_multiple_of(geometry.lanes);
-            extra.bias = Some(self.regions.add(padded, from, to));
-            extra.scale = self.nodes[id].norm.map(|_| self.regions.add(padded, from, to));
-            if wants_grad {
-                // Chunks of images are never more than there are images or 48; see `WeightGrad::new`.
-                let d_out = &self.slots[self.nodes[id].slot].grad;
-                let len = match self.nodes[id].tiles.weights {
-                    true => geometry.winograd_grad(&input.value, d_out, node.first_param).len(),
-                    false => {
-                        let (grad, _) = geometry.weight_grad(&input.value, d_out);
-                        grad.chunks * grad.chunk_len
-                    }
-                };
-                extra.weight_grad = Some(self.regions.add(len, backward, backward));
-                if self.nodes[node.inputs[0]].wants_grad {
-                    let d_out = &self.slots[self.nodes[id].slot].grad;
-                    let len = match self.nodes[id].tiles.backward {
-                        Some(tile) => transformed(geometry.winograd_backward(tile, d_out, &input.grad, 0)),
-                        None => packed_len(geometry.backward(d_out, &input.grad)),
-                    };
-                    extra.back_weights = Some(self.regions.add(len, backward, backward));
-                }
-            }
-        }
-        let last = if wants_grad { backward } else { self.output_time() };
-        match node.op {
-            Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }) if wants_grad => {
-                extra.first = Some(self.regions.add(batch * value.image(), forward, last));
-            }
-            Op::GroupNorm { groups, .. } => {
-                extra.first = Some(self.regions.add(batch * groups, forward, last));
-                extra.second = Some(self.regions.add(batch * groups, forward, last));
-            }
-            Op::BatchNorm { .. } if self.nodes[id].first => {
-                let len = value.blocks() * value.block;
-                let last = last.max(self.output_time());
-                extra.first = Some(self.regions.add(len, forward, last));
-                extra.second = Some(self.regions.add(len, forward, last));
-                extra.third = Some(self.regions.add(len, forward, last));
-                let sums = 2 * len * BatchNorm::chunks(&value, batch);
-                extra.partial[0] = Some(self.regions.add(sums, forward, forward));
-                extra.partial[1] = wants_grad.then(|| self.regions.add(sums, backward, backward));
-            }
-            _ => {}
-        }
-        self.nodes[id].extra = extra;
+        self.conv_extra(id, pack_first);
+        self.op_extra(id);
         if self.pooled_away(id) {
             return;
         }
@@ -389,47 +325,5 @@ impl Drafting {
         self.regions.grow(region, self.purpose.batch * self.slots[slot].grad.image());
         self.regions.keep(region, to);
         self.regions.keep_from(region, from);
-    }
-
-    /// A layer that works by channel on a vector that was flattened from a map needs it as a vector.
-    fn repacking(&mut self, id: usize) {
-        let node = &self.graph.nodes[id];
-        let by_channel = matches!(
-            node.op,
-            Op::BatchNorm { .. }
-                | Op::GroupNorm { .. }
-                | Op::Prelu { .. }
-                | Op::Lrn { .. }
-                | Op::Softmax
-                | Op::LogSoftmax
-                | Op::ChannelPool { .. }
-        );
-        let Some(input) = node.inputs.first().filter(|_| by_channel) else { return };
-        let Shape::Vector(len) = self.graph.nodes[*input].shape else { return };
-        let lanes = self.purpose.isa.lanes();
-        let layout = Layout::blocked([len, 1, 1], lanes);
-        if self.slots[self.nodes[*input].slot].value.chw == layout.chw {
-            return;
-        }
-        let size = self.purpose.batch * layout.image();
-        let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
-        let wants_grad = self.nodes[id].wants_grad;
-        let region = self.regions.add(size, forward, if wants_grad { backward } else { forward });
-        let grad = (wants_grad && self.nodes[*input].wants_grad).then(|| self.regions.add(size, backward, backward));
-        self.nodes[id].extra.repacked = Some((layout, region, grad));
-    }
-}
-
-/// Whether the backward pass of an operation reads its input and its output.
-fn reads_backward(op: &Op) -> (bool, bool) {
-    match op {
-        Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } | Op::Subsample { .. } => (true, false),
-        Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::Scale => (true, false),
-        Op::Lrn { .. } | Op::Prelu { .. } | Op::ChannelPool { .. } => (true, false),
-        Op::Activation(activation) => (!from_output(*activation), from_output(*activation)),
-        Op::Softmax | Op::LogSoftmax => (false, true),
-        Op::Input | Op::Pool(_) | Op::AdaptiveAvgPool | Op::Flatten | Op::Dropout { .. } => (false, false),
-        Op::Add | Op::Concat | Op::Identity | Op::Custom(_) => (false, false),
-        Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => (false, false),
     }
 }

@@ -4,12 +4,11 @@
 //! any number of readers.
 
 use super::Emitter;
-use super::forward::order;
 use crate::engine::geometry::Geometry;
 use crate::engine::kernels::*;
 use crate::engine::layout::Layout;
-use crate::engine::plan::NodePlan;
-use crate::graph::{Affine, Op};
+use crate::engine::node::NodePlan;
+use crate::graph::{Affine, Op, Resample};
 
 impl Emitter<'_> {
     pub(super) fn backward(&mut self) {
@@ -51,82 +50,124 @@ impl Emitter<'_> {
 
     pub(super) fn backward_node(&mut self, id: usize) {
         let draft = self.draft;
-        let (node, plan, batch) = (&draft.graph.nodes[id], &draft.nodes[id], self.batch());
-        let input = node.inputs[0];
-        if let Some(geometry) = &plan.geometry {
-            return self.backward_conv(id, geometry);
-        }
-        let wanted = draft.nodes[input].wants_grad;
-        let d_out = self.grad(id);
+        let (node, plan) = (&draft.graph.nodes[id], &draft.nodes[id]);
+        let wanted = draft.nodes[node.inputs[0]].wants_grad;
         if !plan.first {
-            // Shared with the input: the gradient is there already, short of the derivative.
-            let mut readers = draft.nodes.iter().zip(draft.graph.nodes);
-            let by_pool = readers.any(|(plan, reader)| plan.rectified && reader.inputs == [id]);
-            let by_norm =
-                |plan: &NodePlan| plan.fused == Some(id) && plan.geometry.is_none() && plan.residual.is_none();
-            let done = by_pool || draft.nodes.iter().any(by_norm);
-            if let Op::Add = node.op {
-                self.backward_residual(id);
-            }
-            if let Op::Activation(activation) = node.op
-                && !done
-            {
-                let function = Function::Derivative(activation, GradMode::InPlace);
-                self.push(Step::Pointwise(Pointwise {
-                    function,
-                    known: self.value(id),
-                    from: d_out,
-                    out: d_out,
-                    batch,
-                }));
-            }
-            return;
+            return self.backward_shared(id);
         }
         match node.op {
-            Op::Activation(_) | Op::Dropout { .. } | Op::Prelu { .. } => self.backward_pointwise(id, wanted),
-            Op::Add | Op::Concat => self.backward_merge(id),
-            Op::BatchNorm { .. } => self.backward_norm(id, wanted),
-            Op::GroupNorm { affine, .. } => self.backward_group_norm(id, affine, wanted),
-            Op::Resample(how) if wanted => {
-                let (out, mode) = self.grad_of(input);
-                let taps = [1, 2].map(|i| how.taps(i - 1, out.chw[i], d_out.chw[i]));
-                let mut gather = Gather::new(out, d_out, taps, 0.0, batch).transposed();
-                gather.accumulate = mode == GradMode::Add;
-                self.push(Step::Gather(gather));
-            }
-            Op::ChannelPad { before } if wanted => {
-                let (to, mode) = self.grad_of(input);
-                let (part, starts) = (to.chw, [before * to.chw[1] * to.chw[2], 0]);
-                let accumulate = mode == GradMode::Add;
-                self.push(Step::Repack(Repack { from: d_out, to, part, starts, batch, accumulate }));
-            }
-            Op::Scale => self.backward_scale(id),
-            Op::Subsample { size } => {
-                let (weight, bias) = (self.d_param(node.first_param), self.d_param(node.first_param + 1));
-                let map = self.value(input);
-                self.push(Step::SubsampleGrad(SubsampleGrad { size, map, d_out, weight, bias, batch }));
-                self.backward_window(id, wanted);
-            }
-            Op::Pool(_) | Op::AdaptiveAvgPool => self.backward_window(id, wanted),
-            _ => {
-                if let Some(columns) = self.columns(id).filter(|_| wanted) {
-                    let (d_x, mode) = self.channel_grad(id);
-                    let accumulate = mode == GradMode::Add;
-                    self.push(Step::ColumnsGrad(Columns { d_y: d_out, d_x, accumulate, ..columns }));
-                    self.return_repacked(id);
-                } else if let Some(how) = order(&node.op).filter(|_| wanted) {
-                    let (to, mode) = self.grad_of(input);
-                    let how = how.reversed(to.chw[0]);
-                    let accumulate = mode == GradMode::Add;
-                    self.push(Step::Shuffle(Shuffle { from: d_out, to, how, accumulate, batch }));
+            // Given, never computed; or not the first of their slot, which is above.
+            Op::Input | Op::Custom(_) | Op::Flatten | Op::Identity => {}
+            Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
+                if let Some(geometry) = &plan.geometry {
+                    self.backward_conv(id, geometry);
                 }
             }
+            Op::Activation(activation) => {
+                let known = if from_output(activation) { self.value(id) } else { self.by_channel(id) };
+                self.backward_pointwise(id, known, |mode| Function::Derivative(activation, mode), wanted);
+            }
+            Op::Dropout { p, channels } => {
+                let function = |mode| Function::Dropout { node: id, p, channels, mode };
+                self.backward_pointwise(id, self.grad(id), function, wanted);
+            }
+            Op::Prelu { per_channel } => self.backward_prelu(id, per_channel, wanted),
+            Op::Add | Op::Concat => self.backward_merge(id),
+            Op::BatchNorm { eps, .. } => self.backward_norm(id, eps, wanted),
+            Op::GroupNorm { groups, eps, affine } => {
+                self.backward_group_norm(id, self.group_norm(id, groups, eps, affine), wanted);
+            }
+            Op::Resample(how) => self.backward_resample(id, how, wanted),
+            Op::ChannelPad { before } => self.backward_channel_pad(id, before, wanted),
+            Op::Scale => self.backward_scale(id),
+            Op::Subsample { size } => {
+                self.backward_subsample(id, size);
+                self.backward_window(id, self.subsample(id, size), wanted);
+            }
+            Op::Pool(pool) => self.backward_window(id, Windows::Pool(pool), wanted),
+            Op::AdaptiveAvgPool => self.backward_window(id, Windows::Adaptive, wanted),
+            Op::Lrn { size, alpha, beta, k } => {
+                self.backward_columns(id, Across::lrn(size, alpha, beta, k), wanted);
+            }
+            Op::Softmax => self.backward_columns(id, Across::Softmax, wanted),
+            Op::LogSoftmax => self.backward_columns(id, Across::LogSoftmax, wanted),
+            Op::ChannelPool { kind, size } => self.backward_columns(id, Across::Pool { kind, size }, wanted),
+            Op::ChannelShuffle { groups } => self.backward_shuffle(id, Order::Channels(groups), wanted),
+            Op::PixelShuffle { factor } => self.backward_shuffle(id, Order::Squares(factor), wanted),
         }
     }
 
-    fn backward_group_norm(&mut self, id: usize, affine: Affine, wanted: bool) {
-        let norm = GroupNorm { y: self.grad(id), ..self.group_norm(id) };
-        if affine != Affine::None {
+    /// The gradient of a node that shares its input's slot is there already, short of the derivative.
+    fn backward_shared(&mut self, id: usize) {
+        let draft = self.draft;
+        let node = &draft.graph.nodes[id];
+        if let Op::Add = node.op {
+            self.backward_residual(id);
+        }
+        let Op::Activation(activation) = node.op else { return };
+        let mut readers = draft.nodes.iter().zip(draft.graph.nodes.iter());
+        let by_pool = readers.any(|(plan, reader)| plan.rectified && reader.inputs == [id]);
+        let by_norm = |plan: &NodePlan| plan.fused == Some(id) && plan.geometry.is_none() && plan.residual.is_none();
+        if by_pool || draft.nodes.iter().any(by_norm) {
+            return;
+        }
+        let (function, grad) = (Function::Derivative(activation, GradMode::InPlace), self.grad(id));
+        let (known, batch) = (self.value(id), self.batch());
+        self.push(Step::Pointwise(Pointwise { function, known, from: grad, out: grad, batch }));
+    }
+
+    fn backward_resample(&mut self, id: usize, how: Resample, wanted: bool) {
+        if !wanted {
+            return;
+        }
+        let (d_out, batch) = (self.grad(id), self.batch());
+        let (out, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let taps = [1, 2].map(|i| how.taps(i - 1, out.chw[i], d_out.chw[i]));
+        let mut gather = Gather::new(out, d_out, taps, 0.0, batch).transposed();
+        gather.accumulate = mode == GradMode::Add;
+        self.push(Step::Gather(gather));
+    }
+
+    fn backward_channel_pad(&mut self, id: usize, before: usize, wanted: bool) {
+        if !wanted {
+            return;
+        }
+        let (from, batch) = (self.grad(id), self.batch());
+        let (to, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let (part, starts) = (to.chw, [before * to.chw[1] * to.chw[2], 0]);
+        self.push(Step::Repack(Repack { from, to, part, starts, batch, accumulate: mode == GradMode::Add }));
+    }
+
+    fn backward_subsample(&mut self, id: usize, size: usize) {
+        let node = &self.draft.graph.nodes[id];
+        let (weight, bias) = (self.d_param(node.first_param), self.d_param(node.first_param + 1));
+        let (map, d_out, batch) = (self.value(node.inputs[0]), self.grad(id), self.batch());
+        self.push(Step::SubsampleGrad(SubsampleGrad { size, map, d_out, weight, bias, batch }));
+    }
+
+    fn backward_columns(&mut self, id: usize, across: Across, wanted: bool) {
+        if !wanted {
+            return;
+        }
+        let columns = self.columns(id, across);
+        let (d_x, mode) = self.channel_grad(id);
+        let accumulate = mode == GradMode::Add;
+        self.push(Step::ColumnsGrad(Columns { d_y: self.grad(id), d_x, accumulate, ..columns }));
+        self.return_repacked(id);
+    }
+
+    fn backward_shuffle(&mut self, id: usize, how: Order, wanted: bool) {
+        if !wanted {
+            return;
+        }
+        let (to, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let (from, how, accumulate) = (self.grad(id), how.reversed(to.chw[0]), mode == GradMode::Add);
+        self.push(Step::Shuffle(Shuffle { from, to, how, accumulate, batch: self.batch() }));
+    }
+
+    fn backward_group_norm(&mut self, id: usize, norm: GroupNorm, wanted: bool) {
+        let norm = GroupNorm { y: self.grad(id), ..norm };
+        if norm.affine != Affine::None {
             self.push(Step::GroupParamGrad(norm));
         }
         if wanted {
@@ -189,13 +230,15 @@ impl Emitter<'_> {
         self.push(Step::Pointwise(Pointwise { function, known: d_out, from: d_out, out, batch }));
     }
 
-    pub(super) fn backward_window(&mut self, id: usize, wanted: bool) {
-        if let Some(window) = self.window(id).filter(|_| wanted) {
-            let (map, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
-            let accumulate = mode == GradMode::Add;
-            let rectified = self.node(id).rectified.then(|| self.value(id));
-            self.push(Step::WindowGrad(Window { map, out: self.grad(id), rectified, accumulate, ..window }));
+    fn backward_window(&mut self, id: usize, windows: Windows, wanted: bool) {
+        if !wanted {
+            return;
         }
+        let window = self.window(id, windows);
+        let (map, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let accumulate = mode == GradMode::Add;
+        let rectified = self.node(id).rectified.then(|| self.value(id));
+        self.push(Step::WindowGrad(Window { map, out: self.grad(id), rectified, accumulate, ..window }));
     }
 
     /// Where a layer that works by channel puts its input's gradient.
@@ -216,37 +259,34 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn backward_pointwise(&mut self, id: usize, wanted: bool) {
-        let draft = self.draft;
-        let node = &draft.graph.nodes[id];
-        let (d_out, batch) = (self.grad(id), self.batch());
-        let x = self.by_channel(id);
-        if let Op::Prelu { per_channel } = node.op {
-            let out = self.d_param(node.first_param);
-            self.push(Step::PreluGrad(PreluGrad { x, d_out, per_channel, out, batch }));
-        }
+    /// The gradient of the input of a function of one element, whose derivative is `function` of what is `known`.
+    fn backward_pointwise(
+        &mut self,
+        id: usize,
+        known: Layout,
+        function: impl FnOnce(GradMode) -> Function,
+        wanted: bool,
+    ) {
         if !wanted {
             return;
         }
         let (out, mode) = self.channel_grad(id);
-        let (function, known) = match node.op {
-            Op::Activation(activation) => {
-                let known = if from_output(activation) { self.value(id) } else { x };
-                (Function::Derivative(activation, mode), known)
-            }
-            Op::Dropout { p, channels } => (Function::Dropout { node: id, p, channels, mode }, d_out),
-            Op::Prelu { per_channel } => {
-                (Function::PreluDerivative(self.param(node.first_param), per_channel as usize, mode), x)
-            }
-            _ => return,
-        };
-        self.push(Step::Pointwise(Pointwise { function, known, from: d_out, out, batch }));
+        let (function, from, batch) = (function(mode), self.grad(id), self.batch());
+        self.push(Step::Pointwise(Pointwise { function, known, from, out, batch }));
         self.return_repacked(id);
     }
 
-    pub(super) fn backward_norm(&mut self, id: usize, wanted: bool) {
+    fn backward_prelu(&mut self, id: usize, per_channel: bool, wanted: bool) {
+        let first_param = self.draft.graph.nodes[id].first_param;
+        let (x, d_out, out, batch) = (self.by_channel(id), self.grad(id), self.d_param(first_param), self.batch());
+        self.push(Step::PreluGrad(PreluGrad { x, d_out, per_channel, out, batch }));
+        let slope = self.param(first_param);
+        self.backward_pointwise(id, x, |mode| Function::PreluDerivative(slope, per_channel as usize, mode), wanted);
+    }
+
+    fn backward_norm(&mut self, id: usize, eps: f64, wanted: bool) {
         let partial = self.place(self.node(id).extra.partial[1]);
-        let norm = BatchNorm { y: self.grad(id), partial, ..self.batch_norm(id) };
+        let norm = BatchNorm { y: self.grad(id), partial, ..self.batch_norm(id, eps) };
         self.push(Step::NormGradSums(norm));
         self.end_stage();
         self.push(Step::NormParamGrad(norm));

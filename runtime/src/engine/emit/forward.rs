@@ -40,9 +40,9 @@ impl Emitter<'_> {
         let (node, plan) = (&self.draft.graph.nodes[id], self.node(id).clone());
         let Some(geometry) = plan.geometry else { return };
         let outs = geometry.outs();
-        let norm = plan.norm.and_then(|norm| match self.draft.graph.nodes[norm].op {
-            Op::BatchNorm { eps, .. } => Some((self.draft.graph.nodes[norm].first_param, eps)),
-            _ => None,
+        let norm = plan.norm.and_then(|norm| {
+            let norm = &self.draft.graph.nodes[norm];
+            if let Op::BatchNorm { eps, .. } = norm.op { Some((norm.first_param, eps)) } else { None }
         });
         let scale = self.place(plan.extra.scale);
         if geometry.bias || norm.is_some() {
@@ -88,9 +88,6 @@ impl Emitter<'_> {
         if draft.nodes.iter().any(|conv| conv.pooled == Some(id)) {
             return;
         }
-        if let Some(geometry) = &plan.geometry {
-            return self.forward_conv(id, geometry, from, out);
-        }
         if let Some((layout, region, _)) = plan.extra.repacked {
             let to = layout.at(self.places.of(region));
             self.push(Step::Repack(Repack::whole(from, to, batch, false)));
@@ -99,31 +96,34 @@ impl Emitter<'_> {
         let from = if plan.extra.repacked.is_some() { self.by_channel(id) } else { from };
         let pointwise = |function| Step::Pointwise(Pointwise { function, known: from, from, out, batch });
         match node.op {
+            // Given, never computed: plans are not made of other graphs.
+            Op::Input | Op::Custom(_) => {}
+            // The same value, looked at differently.
+            Op::Flatten | Op::Identity => {}
             // Folded or added by the convolution or normalisation that writes this slot.
             Op::BatchNorm { .. } | Op::Add if !plan.first => {}
-            Op::Activation(activation) if !draft.nodes.iter().any(|writer| writer.fused == Some(id)) => {
-                self.push(pointwise(Function::Activate(activation)));
+            Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
+                if let Some(geometry) = &plan.geometry {
+                    self.forward_conv(id, geometry, from, out);
+                }
             }
-            Op::Dropout { p, channels } if plan.first => {
-                self.push(pointwise(Function::Dropout { node: id, p, channels, mode: GradMode::Store }));
+            Op::Activation(activation) => {
+                if !draft.nodes.iter().any(|writer| writer.fused == Some(id)) {
+                    self.push(pointwise(Function::Activate(activation)));
+                }
             }
-            Op::GroupNorm { .. } => {
-                let norm = self.group_norm(id);
-                self.push(Step::GroupStatistics(norm));
-                self.end_stage();
-                self.push(Step::GroupNormalise(norm));
+            Op::Dropout { p, channels } => {
+                // One that drops nothing shares its input's slot.
+                if plan.first {
+                    self.push(pointwise(Function::Dropout { node: id, p, channels, mode: GradMode::Store }));
+                }
             }
+            Op::GroupNorm { groups, eps, affine } => self.forward_group_norm(self.group_norm(id, groups, eps, affine)),
             Op::Resample(how) => {
                 let taps = [1, 2].map(|i| how.taps(i - 1, from.chw[i], out.chw[i]));
                 self.push(Step::Gather(Gather::new(from, out, taps, how.outside(), batch)));
             }
-            Op::ChannelPad { before } => {
-                self.push(Step::Clear(Clear { layout: out, batch, whole: true }));
-                self.end_stage();
-                let (part, starts) =
-                    (draft.graph.nodes[node.inputs[0]].shape.chw(), [0, before * out.chw[1] * out.chw[2]]);
-                self.push(Step::Repack(Repack { from, to: out, part, starts, batch, accumulate: false }));
-            }
+            Op::ChannelPad { before } => self.forward_channel_pad(id, before),
             Op::Scale => {
                 let factors = self.value(node.inputs[1]);
                 self.push(Step::Scale(Scale { x: from, factors, out, mode: GradMode::Store, batch }));
@@ -132,26 +132,55 @@ impl Emitter<'_> {
             Op::Prelu { per_channel } => {
                 self.push(pointwise(Function::Prelu(self.param(node.first_param), per_channel as usize)));
             }
-            Op::BatchNorm { .. } => {
-                let norm = self.batch_norm(id);
-                if norm.training {
-                    self.push(Step::Statistics(norm));
-                    self.end_stage();
-                }
-                self.push(Step::MergeStatistics(norm));
-                self.end_stage();
-                self.push(Step::Normalise(norm));
-            }
-            _ => {
-                if let Some(window) = self.window(id) {
-                    self.push(Step::Window(window));
-                } else if let Some(columns) = self.columns(id) {
-                    self.push(Step::Columns(columns));
-                } else if let Some(how) = order(&node.op) {
-                    self.push(Step::Shuffle(Shuffle { from, to: out, how, accumulate: false, batch }));
-                }
-            }
+            Op::BatchNorm { eps, .. } => self.forward_batch_norm(self.batch_norm(id, eps)),
+            Op::Pool(pool) => self.forward_window(id, Windows::Pool(pool)),
+            Op::AdaptiveAvgPool => self.forward_window(id, Windows::Adaptive),
+            Op::Subsample { size } => self.forward_window(id, self.subsample(id, size)),
+            Op::Lrn { size, alpha, beta, k } => self.forward_columns(id, Across::lrn(size, alpha, beta, k)),
+            Op::Softmax => self.forward_columns(id, Across::Softmax),
+            Op::LogSoftmax => self.forward_columns(id, Across::LogSoftmax),
+            Op::ChannelPool { kind, size } => self.forward_columns(id, Across::Pool { kind, size }),
+            Op::ChannelShuffle { groups } => self.forward_shuffle(id, Order::Channels(groups)),
+            Op::PixelShuffle { factor } => self.forward_shuffle(id, Order::Squares(factor)),
         }
+    }
+
+    fn forward_group_norm(&mut self, norm: GroupNorm) {
+        self.push(Step::GroupStatistics(norm));
+        self.end_stage();
+        self.push(Step::GroupNormalise(norm));
+    }
+
+    fn forward_batch_norm(&mut self, norm: BatchNorm) {
+        if norm.training {
+            self.push(Step::Statistics(norm));
+            self.end_stage();
+        }
+        self.push(Step::MergeStatistics(norm));
+        self.end_stage();
+        self.push(Step::Normalise(norm));
+    }
+
+    fn forward_channel_pad(&mut self, id: usize, before: usize) {
+        let input = self.draft.graph.nodes[id].inputs[0];
+        let (from, to, batch) = (self.value(input), self.value(id), self.batch());
+        self.push(Step::Clear(Clear { layout: to, batch, whole: true }));
+        self.end_stage();
+        let (part, starts) = (self.draft.graph.nodes[input].shape.chw(), [0, before * to.chw[1] * to.chw[2]]);
+        self.push(Step::Repack(Repack { from, to, part, starts, batch, accumulate: false }));
+    }
+
+    fn forward_window(&mut self, id: usize, windows: Windows) {
+        self.push(Step::Window(self.window(id, windows)));
+    }
+
+    fn forward_columns(&mut self, id: usize, across: Across) {
+        self.push(Step::Columns(self.columns(id, across)));
+    }
+
+    fn forward_shuffle(&mut self, id: usize, how: Order) {
+        let (from, to) = (self.value(self.draft.graph.nodes[id].inputs[0]), self.value(id));
+        self.push(Step::Shuffle(Shuffle { from, to, how, accumulate: false, batch: self.batch() }));
     }
 
     pub(super) fn forward_conv(&mut self, id: usize, geometry: &Geometry, from: Layout, out: Layout) {
@@ -162,9 +191,8 @@ impl Emitter<'_> {
         }
         let (mut weights, bias) = (self.place(plan.extra.weights), self.place(plan.extra.bias));
         let residual = plan.residual.map(|other| self.value(other));
-        let activation = plan.fused.and_then(|fused| match self.draft.graph.nodes[fused].op {
-            Op::Activation(activation) => Some(activation),
-            _ => None,
+        let activation = plan.fused.and_then(|fused| {
+            if let Op::Activation(activation) = self.draft.graph.nodes[fused].op { Some(activation) } else { None }
         });
         let weight = self.draft.graph.nodes[id].first_param;
         if plan.unpacked {
@@ -261,14 +289,5 @@ impl Emitter<'_> {
                 self.end_stage();
             }
         }
-    }
-}
-
-/// The order that a layer brings elements into.
-pub(super) fn order(op: &Op) -> Option<Order> {
-    match *op {
-        Op::ChannelShuffle { groups } => Some(Order::Channels(groups)),
-        Op::PixelShuffle { factor } => Some(Order::Squares(factor)),
-        _ => None,
     }
 }

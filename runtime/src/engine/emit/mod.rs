@@ -8,7 +8,9 @@ mod steps;
 
 use super::kernels::*;
 use super::layout::Layout;
-use super::plan::{Draft, NodePlan, Plan, Statistics};
+use super::node::{Draft, NodePlan};
+use super::plan::{Plan, Statistics};
+use super::program::Program;
 use super::regions::{Places, Region};
 use crate::graph::Op;
 
@@ -64,23 +66,21 @@ fn read(draft: &Draft) -> Vec<usize> {
 
 fn statistics(draft: &Draft, places: &Places) -> Vec<Statistics> {
     let nodes = draft.order.iter().map(|id| (&draft.graph.nodes[*id], &draft.nodes[*id]));
-    let norms = nodes.filter_map(|(node, plan)| match (node.op, plan.extra.first, plan.extra.third) {
-        (Op::BatchNorm { momentum, .. }, Some(mean), Some(var)) if draft.purpose.training => {
-            let channels = draft.graph.params[node.first_param].shape.iter().product::<usize>();
-            let [_, height, width] = draft.slots[plan.slot].value.chw;
-            let span = |region| places.of(region)..places.of(region) + channels;
-            Some(Statistics {
-                param: node.first_param + 2,
-                old: [draft.params[node.first_param + 2].map(span)?, draft.params[node.first_param + 3].map(span)?],
-                momentum,
-                mean: span(mean),
-                var: span(var),
-                count: draft.purpose.batch * height * width,
-            })
-        }
-        _ => None,
+    let norms = nodes.filter_map(|(node, plan)| {
+        let Op::BatchNorm { momentum, .. } = node.op else { return None };
+        let channels = draft.graph.params[node.first_param].shape.iter().product::<usize>();
+        let [_, height, width] = draft.slots[plan.slot].value.chw;
+        let span = |region| places.of(region)..places.of(region) + channels;
+        Some(Statistics {
+            param: node.first_param + 2,
+            old: [draft.params[node.first_param + 2].map(span)?, draft.params[node.first_param + 3].map(span)?],
+            momentum,
+            mean: span(plan.extra.first?),
+            var: span(plan.extra.third?),
+            count: draft.purpose.batch * height * width,
+        })
     });
-    norms.collect()
+    norms.filter(|_| draft.purpose.training).collect()
 }
 
 struct Emitter<'a> {

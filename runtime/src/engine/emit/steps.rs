@@ -2,49 +2,33 @@
 
 use super::Emitter;
 use crate::engine::kernels::*;
-use crate::graph::{Affine, Op, Pool, PoolKind};
+use crate::graph::{Affine, Pool, PoolKind};
 
 impl Emitter<'_> {
-    pub(super) fn window(&self, id: usize) -> Option<Window> {
+    pub(super) fn subsample(&self, id: usize, size: usize) -> Windows {
+        let first_param = self.draft.graph.nodes[id].first_param;
+        Windows::Subsample { size, weight: self.param(first_param), bias: self.param(first_param + 1) }
+    }
+
+    pub(super) fn window(&self, id: usize, windows: Windows) -> Window {
         let node = &self.draft.graph.nodes[id];
         let (map, out) = (self.value(node.inputs[0]), self.value(id));
-        let windows = match node.op {
-            Op::Pool(pool) => Windows::Pool(pool),
-            Op::AdaptiveAvgPool => Windows::Adaptive,
-            Op::Subsample { size } => Windows::Subsample {
-                size,
-                weight: self.param(node.first_param),
-                bias: self.param(node.first_param + 1),
-            },
-            _ => return None,
-        };
-        let extremum = matches!(node.op, Op::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }));
+        let extremum = matches!(windows, Windows::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }));
         let winners = self.node(id).extra.first.filter(|_| extremum);
         // Winners lie in the output's layout, wherever its halo.
         let winners = winners.map(|region| out.at(self.places.of(region)));
-        Some(Window { windows, map, out, winners, rectified: None, batch: self.batch(), accumulate: false })
+        Window { windows, map, out, winners, rectified: None, batch: self.batch(), accumulate: false }
     }
 
-    pub(super) fn columns(&self, id: usize) -> Option<Columns> {
-        let node = &self.draft.graph.nodes[id];
-        let across = match node.op {
-            Op::Lrn { size, alpha, beta, k } => {
-                Across::Lrn { size, alpha: alpha as f32, beta: beta as f32, k: k as f32 }
-            }
-            Op::Softmax => Across::Softmax,
-            Op::LogSoftmax => Across::LogSoftmax,
-            Op::ChannelPool { kind, size } => Across::Pool { kind, size },
-            _ => return None,
-        };
+    pub(super) fn columns(&self, id: usize, across: Across) -> Columns {
         let x = self.by_channel(id);
         let y = self.value(id);
-        Some(Columns { across, x, y, d_y: y, d_x: x, accumulate: false, batch: self.batch() })
+        Columns { across, x, y, d_y: y, d_x: x, accumulate: false, batch: self.batch() }
     }
 
-    pub(super) fn batch_norm(&self, id: usize) -> BatchNorm {
+    pub(super) fn batch_norm(&self, id: usize, eps: f64) -> BatchNorm {
         let node = &self.draft.graph.nodes[id];
         let extra = &self.node(id).extra;
-        let eps = if let Op::BatchNorm { eps, .. } = node.op { eps } else { 0.0 };
         let x = self.by_channel(id);
         BatchNorm {
             x,
@@ -65,17 +49,14 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn group_norm(&self, id: usize) -> GroupNorm {
+    pub(super) fn group_norm(&self, id: usize, groups: usize, eps: f64, affine: Affine) -> GroupNorm {
         let node = &self.draft.graph.nodes[id];
         let extra = &self.node(id).extra;
-        let Op::GroupNorm { groups, eps, affine } = node.op else {
-            unreachable!("asked for the group normalisation of a {}", node.op.word())
-        };
         let x = self.by_channel(id);
         let params = |of: &dyn Fn(usize) -> usize| [of(node.first_param), of(node.first_param + 1)];
         let (params, d_params) = match affine {
             Affine::None => ([0; 2], [0; 2]),
-            _ => (params(&|i| self.param(i)), params(&|i| self.d_param(i))),
+            Affine::Channel | Affine::Element => (params(&|i| self.param(i)), params(&|i| self.d_param(i))),
         };
         GroupNorm {
             x,

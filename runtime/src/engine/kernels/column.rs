@@ -35,6 +35,13 @@ pub enum Across {
     },
 }
 
+impl Across {
+    /// A local response normalisation, whose numbers a graph has in double precision.
+    pub fn lrn(size: usize, alpha: f64, beta: f64, k: f64) -> Self {
+        Across::Lrn { size, alpha: alpha as f32, beta: beta as f32, k: k as f32 }
+    }
+}
+
 /// A step over columns.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns {
@@ -87,7 +94,7 @@ impl Columns {
                     for (y, group) in y.iter_mut().zip(x.chunks_exact(size)) {
                         *y = match kind {
                             PoolKind::Avg(_) => group.iter().sum::<f32>() / size as f32,
-                            _ => group[winner(kind, group)],
+                            PoolKind::Max | PoolKind::Min => group[winner(kind, group)],
                         };
                     }
                 }

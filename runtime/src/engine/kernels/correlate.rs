@@ -17,6 +17,7 @@
 use super::mem::Mem;
 use super::pointwise;
 use super::tile::{Tile, best_group, is_far, widest};
+use super::work::work;
 use super::{Isa, Simd};
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
@@ -186,7 +187,8 @@ impl Correlate {
     /// Multiplications with addition, by blocks of lanes: rows outside of the source are counted too.
     pub fn multiply_adds(&self, lanes: usize) -> u64 {
         let taps: usize = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum();
-        (self.extent.iter().product::<usize>() * taps * lanes) as u64
+        let [images, rows, cols] = self.extent;
+        work([images, rows, cols, taps, lanes])
     }
 
     /// Its sizes, for a profile.

@@ -5,6 +5,7 @@
 //! end, always in the same order. Weights may also be stored in half precision, which halves the reading.
 
 use super::mem::{Mem, Outside};
+use super::work::work;
 use super::{Simd, pointwise};
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
@@ -48,7 +49,7 @@ impl Linear {
 
     /// Multiplications with addition.
     pub fn multiply_adds(&self) -> u64 {
-        (self.batch * self.len * self.out.chw[0]) as u64
+        work([self.batch, self.len, self.out.chw[0]])
     }
 
     /// Computes the tasks `tasks`.

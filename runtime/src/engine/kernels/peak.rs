@@ -1,31 +1,22 @@
-//! How fast this machine multiplies and adds when nothing else is in its way: what a kernel's speed is a share of.
+//! Multiplications with addition and nothing else in their way: what a machine's speed is measured by.
 
 use super::{Isa, Kernel, Simd};
-use crate::engine::threads::Team;
 use std::hint::black_box;
-use std::time::Instant;
 
 /// Sums in flight: enough for two units with a latency of five cycles, and all fit into registers.
-const SUMS: usize = 12;
-/// Rounds of a measurement: about ten milliseconds.
-const ROUNDS: usize = 3_000_000;
+pub const SUMS: usize = 12;
 
-/// Multiplications with addition a second, on all threads of `team` together: the best of a few measurements.
-pub fn peak(isa: Isa, team: &Team) -> f64 {
-    let measure = || {
-        let start = Instant::now();
-        team.run(|_| {
-            // SAFETY: `isa` is one that this processor has, by the assertion below.
-            unsafe { isa.enter(Rounds) }
-        });
-        let work = ROUNDS * SUMS * isa.lanes() * team.size();
-        work as f64 / start.elapsed().as_secs_f64()
-    };
+/// Multiplies and adds `rounds` times in [`SUMS`] registers.
+///
+/// # Panics
+/// If the processor lacks `isa`.
+pub fn multiply_add(isa: Isa, rounds: usize) {
     assert!(Isa::available().contains(&isa), "engine: this processor has no {}", isa.name());
-    (0..7).map(|_| measure()).fold(0.0, f64::max)
+    // SAFETY: `isa` is one that this processor has, by the assertion.
+    unsafe { isa.enter(Rounds(rounds)) }
 }
 
-struct Rounds;
+struct Rounds(usize);
 
 impl Kernel for Rounds {
     #[inline(always)]
@@ -35,7 +26,7 @@ impl Kernel for Rounds {
         unsafe {
             let (factor, term) = (S::splat(&factor), S::splat(&term));
             let mut sums = [S::zero(); SUMS];
-            for _ in 0..ROUNDS {
+            for _ in 0..self.0 {
                 for sum in &mut sums {
                     *sum = S::fma(*sum, factor, term);
                 }

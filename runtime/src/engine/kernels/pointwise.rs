@@ -6,7 +6,7 @@ use super::Simd;
 use super::mem::Mem;
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
-use crate::layers::dropout::keep;
+use crate::random::keep;
 use std::ops::Range;
 
 const SELU_ALPHA: f32 = 1.673_263_2;
@@ -61,7 +61,8 @@ pub fn from_output(activation: Activation) -> bool {
         Activation::Gelu | Activation::Silu | Activation::Mish | Activation::HardSwish => false,
         Activation::LeakyRelu(slope) => slope > 0.0,
         Activation::Elu(alpha) => alpha > 0.0,
-        _ => true,
+        Activation::Relu | Activation::Relu6 | Activation::Selu => true,
+        Activation::Sigmoid | Activation::Tanh | Activation::ScaledTanh | Activation::Softplus => true,
     }
 }
 

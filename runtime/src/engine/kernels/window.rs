@@ -67,7 +67,7 @@ impl Windows {
         let area = match self {
             Windows::Pool(Pool { kind: PoolKind::Avg(AvgDivisor::WithPad), .. }) => rows.padded * cols.padded,
             Windows::Subsample { .. } => 1,
-            _ => rows.range.len() * cols.range.len(),
+            Windows::Pool(_) | Windows::Adaptive => rows.range.len() * cols.range.len(),
         };
         1.0 / area.max(1) as f32
     }

@@ -14,6 +14,7 @@ use super::transforms::{Patches, grad_rows, kernel_rows};
 use crate::engine::kernels::Simd;
 use crate::engine::kernels::mem::{Mem, Outside};
 use crate::engine::kernels::weight_tile::products;
+use crate::engine::kernels::work::work;
 use crate::engine::layout::Layout;
 use std::ops::Range;
 
@@ -64,7 +65,7 @@ impl WinogradGrad {
     pub fn multiply_adds(&self) -> u64 {
         let [outs, height, width] = self.d_out.chw;
         let pixels = self.tiles / self.patches.tiles() * height * width;
-        (outs * self.input.chw[0] * 9 * pixels / self.rounds) as u64
+        work([outs, self.input.chw[0], 9, pixels]) / self.rounds as u64
     }
 
     /// Its sizes, for a profile.

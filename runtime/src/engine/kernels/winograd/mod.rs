@@ -27,6 +27,7 @@ use pack::position_len;
 use super::mem::{Mem, Outside};
 use super::pointwise;
 use super::tile::{Tile, best_group, widest};
+use super::work::work;
 use super::{Isa, Simd};
 use crate::engine::layout::Layout;
 use crate::graph::Activation;
@@ -106,7 +107,7 @@ impl Winograd {
     /// Multiplications with addition of the direct way, so that speeds can be compared.
     pub fn multiply_adds(&self) -> u64 {
         let [outs, height, width] = self.out.chw;
-        (self.batch * outs * height * width * self.input.chw[0] * 9) as u64
+        work([self.batch, outs, height, width, self.input.chw[0], 9])
     }
 
     /// Its sizes, for a profile.

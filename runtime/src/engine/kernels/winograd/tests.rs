@@ -1,8 +1,9 @@
 //! Winograd's algorithm against the definition of convolution in double precision.
 
 use super::{Winograd, WinogradGrad, WinogradPack};
-use crate::engine::kernels::{Isa, Mem, Outside, Program, Step};
+use crate::engine::kernels::{Isa, Mem, Outside, Step};
 use crate::engine::layout::Layout;
+use crate::engine::program::Program;
 use crate::engine::threads;
 use crate::graph::Activation;
 use proptest::prelude::*;

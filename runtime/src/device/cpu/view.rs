@@ -6,8 +6,33 @@
 //! within one allocation, which is what compilers and the model of Tree Borrows ask for, though Stacked Borrows would not
 //! let it.
 
-use crate::net::Map;
+use crate::backend::Map;
 use dfdx::prelude::*;
+use dfdx::tensor::CpuError;
+
+/// A tensor whose numbers are a slice, since they lie in row-major order: so a packed network can share parameters.
+pub struct Shared(Map<f32, Cpu>);
+
+impl Shared {
+    /// The tensor, or a copy in row-major order of one whose numbers lie in another.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn new(tensor: Map<f32, Cpu>) -> Result<Self, CpuError> {
+        tensor.try_contiguous().map(Shared)
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Map<f32, Cpu> {
+        &self.0
+    }
+}
+
+impl AsRef<[f32]> for Shared {
+    fn as_ref(&self) -> &[f32] {
+        dense(&self.0).unwrap_or_else(|| unreachable!("a contiguous tensor is row-major"))
+    }
+}
 
 /// The numbers of a tensor that lie in row-major order without gaps; nothing for another (a broadcast or permuted one).
 pub fn dense(tensor: &Map<f32, Cpu>) -> Option<&[f32]> {
