@@ -4,7 +4,7 @@
 //! generic that the output is declared with stands for whatever the user declares; budgets stay behind, since they hold for
 //! the original's sizes.
 
-use crate::ast::Network;
+use convnet_language::ast::Network;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use syn::Expr;

@@ -46,7 +46,7 @@ fn check<N: Model>(name: &str) {
     let picture = Volume::new(shape, golden::unit("input", seed, shape.iter().product()));
     let lens = Lens::new(&net, &dev);
 
-    let logits = lens.values(&[(0, &picture.values)], &[graph.output]).unwrap().remove(0);
+    let logits = lens.values(&[(0, &picture.values)], &[graph.output()]).unwrap().remove(0);
     let class = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
     assert_eq!(class, number("class"));
     let unit = Unit::class(graph, class).unwrap();

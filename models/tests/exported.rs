@@ -34,7 +34,7 @@ fn other_sizes_have_other_shapes_and_the_same_layers() {
     assert!(logits.as_vec().iter().all(|x| x.is_finite()));
     // Only the classifier has other parameters.
     assert_eq!(Tiny::PARAMS, ResNet18::<1000>::PARAMS - 513 * 990);
-    let names = |graph: &convnet::graph::Graph| graph.nodes.iter().map(|node| node.name).collect::<Vec<_>>();
+    let names = |graph: &convnet::graph::Graph| graph.nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(Tiny::graph()), names(ResNet18::<1000>::graph()));
 
     let mut small = dev.build_module::<Small, f32>();

@@ -34,7 +34,7 @@ fn a_trained_network_shows_what_it_has_learned() {
     for class in 0..10 {
         let unit = Unit::class(graph, class).unwrap();
         let made = maximise(&lens, unit, &normalisation, Maximise::default(), &mut quiet).unwrap();
-        let logits = lens.values(&[(0, &made.picture.values)], &[graph.output]).unwrap().remove(0);
+        let logits = lens.values(&[(0, &made.picture.values)], &[graph.output()]).unwrap().remove(0);
         let probability = Prediction::from_logits(&logits).probabilities[class];
         assert!(probability > 0.99 && made.values[1] > made.values[0], "class {class}: {probability}");
     }

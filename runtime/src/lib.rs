@@ -7,6 +7,7 @@
 //! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 
+pub use convnet_graph::{self as graph, diagram};
 /// The procedural macro behind [`cnn!`].
 #[doc(hidden)]
 pub use convnet_macros::cnn as __cnn;
@@ -19,24 +20,27 @@ pub mod backend;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
-pub mod diagram;
 pub mod distributed;
-pub mod engine;
 pub mod explain;
-pub mod graph;
 pub mod layers;
 pub mod net;
 pub mod optim;
 pub mod portable;
 pub mod predict;
 mod quietly;
-mod random;
 pub mod regular_file;
 pub mod report;
 pub mod train;
 pub mod weights;
 pub mod wording;
 pub mod words;
+
+/// The CPU engine, a crate of its own, and its passes as operations on dfdx's tape.
+pub mod engine {
+    pub use crate::device::cpu::{run, run_with};
+    pub use convnet_engine::{Cache, EngineError, Isa, Mode, Options, Pass, Precision, Session, Weight};
+    pub use convnet_engine::{peak, precision, profile, set_precision, set_threads, sum_of_squares, threads, update};
+}
 
 #[doc = include_str!("language.md")]
 #[macro_export]
@@ -45,6 +49,12 @@ macro_rules! cnn {
     ($($tokens:tt)*) => {
         $crate::__cnn! { ($crate) $($tokens)* }
     };
+}
+
+/// What generated code names, and nobody else: it may change with any version.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::borrow::Cow;
 }
 
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.

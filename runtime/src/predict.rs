@@ -5,12 +5,12 @@
 //! from the system while it runs.
 
 use crate::device::cpu::Shared;
-use crate::engine::{Options, Session};
 use crate::graph::Op;
 use crate::net::{Network, params};
+use convnet_engine::{Options, Session};
 use dfdx::prelude::Cpu;
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why there is no prediction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,8 +106,9 @@ impl<N: Network<f32, Cpu>> Predictor<N> {
         }
         let memory = PredictError::Memory { batch };
         let params: Result<Vec<_>, _> = params(net).into_iter().map(Shared::new).collect();
+        let params = params.map_err(|_| memory.clone())?;
         let options = Options { half, ..Options::new(batch) };
-        let session = Session::new(N::GRAPH, params.map_err(|_| memory.clone())?, options).map_err(|_| memory)?;
+        let session = Session::new(Arc::new(N::GRAPH.clone()), params, options).map_err(|_| memory)?;
         Ok(Predictor { session: Mutex::new(session), network: PhantomData })
     }
 

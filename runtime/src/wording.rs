@@ -1,24 +1,6 @@
 //! Small parts of sentences for people: counts with their nouns, lists, and the word that was most likely meant.
 
-/// A count with its noun in the right number: `1 epoch`, `2 classes`, `0 batches`.
-pub fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {}", self::noun(n, noun))
-}
-
-/// A noun in the number that `n` of it have, for counts that are written in another way.
-pub fn noun(n: usize, noun: &str) -> String {
-    if n == 1 { noun.into() } else { plural(noun) }
-}
-
-/// The plural of a regular noun; of several words the last one is the noun.
-fn plural(noun: &str) -> String {
-    let sibilant = ["s", "x", "sh", "tch"].iter().any(|end| noun.ends_with(end));
-    match noun.strip_suffix('y') {
-        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ if sibilant => format!("{noun}es"),
-        _ => format!("{noun}s"),
-    }
-}
+pub use convnet_graph::wording::{counted, noun};
 
 /// Alternatives: `a`, `a or b`, `a, b or c`.
 pub fn either(names: &[&str]) -> String {
@@ -44,23 +26,6 @@ pub fn did_you_mean(word: &str, names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_is_singular_and_everything_else_plural() {
-        for (n, noun, expected) in [
-            (0, "epoch", "0 epochs"),
-            (1, "epoch", "1 epoch"),
-            (2, "class", "2 classes"),
-            (1, "class", "1 class"),
-            (3, "training picture", "3 training pictures"),
-            (2, "pass", "2 passes"),
-            (2, "batch", "2 batches"),
-            (2, "copy", "2 copies"),
-            (2, "day", "2 days"),
-        ] {
-            assert_eq!(counted(n, noun), expected);
-        }
-    }
 
     #[test]
     fn the_word_that_was_meant_is_found_and_others_are_not_guessed() {

@@ -1,7 +1,7 @@
 //! Heads, custom modules and taps: networks in more than one piece compute what they would in one.
 #![deny(warnings)]
 
-use convnet::graph::Part;
+use convnet::graph::Subgraph;
 use convnet::net::{Network, State, named_tensors, params, set_named_tensors};
 use convnet::prelude::*;
 use convnet::train::loss;
@@ -115,7 +115,7 @@ fn heads_are_there_in_training_only() {
     // By hand: what reaches conv1 is the sum of the two ways.
     let alone = |weights: [f32; 2]| {
         let (x, tape) = x_of(&dev).leaky_trace().split_tape();
-        let part = Part::whole(Headed::graph(), true);
+        let part = Subgraph::whole(Headed::graph(), true);
         let pass = convnet::net::Pass { training: true, dropout: None, input_grad: false };
         let x = x.reshape_like(&(2, 2, 8, 8));
         let outcome = convnet::engine::run(

@@ -70,7 +70,8 @@ fn a_batch_normalisation_of_one_value_is_refused_or_learns_nothing() {
         Trainer::new(net, &Cpu::default()).config(config(batch, drop_last)).train(&data(train)).map(|_| ())
     };
     let error = run(&mut net, 65, 64, false).unwrap_err();
-    let TrainError::OneValue { layer: "norm", images: 1, of: Some([65, 64]) } = error else { panic!("{error}") };
+    let TrainError::OneValue { layer, images: 1, of: Some([65, 64]) } = &error else { panic!("{error}") };
+    assert_eq!(layer, "norm");
     assert!(error.to_string().contains("(65 training images in batches of 64)"), "{error}");
     assert!(matches!(run(&mut net, 64, 1, false), Err(TrainError::OneValue { .. })));
     assert!(matches!(run(&mut net, 1, 64, true), Err(TrainError::OneValue { .. })));

@@ -4,12 +4,12 @@
 
 mod common;
 
-use common::{chain, conv, differentiate, extent, leak, network, pool, portable, random};
+use common::{chain, conv, differentiate, extent, network, pool, portable, random, table};
 use convnet::dfdx::prelude::*;
 use convnet::engine;
 use convnet::graph::{
-    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Op, Pad, Part, PoolKind, Resample,
-    Shape as NodeShape,
+    Activation, Affine, AvgDivisor, Connections, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, PoolKind, Resample,
+    Shape as NodeShape, Subgraph,
 };
 use convnet::net::{Map, Pass};
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 /// A random operation that fits `shape`, with the shape that it gives.
-fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
+fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) -> (Op, NodeShape) {
     let same = |op| (op, shape);
     let activations = [
         Activation::Relu,
@@ -48,7 +48,7 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
     ];
     let NodeShape::Map([c, h, w]) = shape else {
         return match rng.gen_range(0..5) {
-            4 => same(Op::GroupNorm { groups: 1, eps: 1e-2, affine: Affine::Channel }),
+            4 => same(Op::GroupNorm { groups: Groups::One, eps: 1e-2, affine: Affine::Channel }),
             0 | 1 => (Op::Linear { bias: rng.gen_bool(0.7) }, NodeShape::Vector(rng.gen_range(1..40))),
             2 => same(activation),
             _ => same(by_channel[rng.gen_range(0..by_channel.len())]),
@@ -63,10 +63,14 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
             let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
             let groups = groups[rng.gen_range(0..groups.len())];
             let affine = [Affine::None, Affine::Channel, Affine::Element][rng.gen_range(0..3)];
-            same(Op::GroupNorm { groups, eps: 1e-2, affine })
+            same(Op::GroupNorm {
+                groups: if groups == c { Groups::Each } else { Groups::Count(groups) },
+                eps: 1e-2,
+                affine,
+            })
         }
         15 => same(Op::Identity),
-        0..=3 => convolution(rng, [c, h, w]),
+        0..=3 => convolution(rng, [c, h, w], tables),
         4 | 5 => same(activation),
         6 => same(by_channel[rng.gen_range(0..by_channel.len())]),
         7 => same(Op::Lrn { size: rng.gen_range(1..6), alpha: 0.5, beta: 0.75, k: 1.5 }),
@@ -86,7 +90,7 @@ fn operation(rng: &mut StdRng, shape: NodeShape) -> (Op, NodeShape) {
         }
         9 => (Op::AdaptiveAvgPool, NodeShape::Map([c, rng.gen_range(1..=h + 1), rng.gen_range(1..=w + 1)])),
         10 if h > 1 && w > 1 => (Op::Subsample { size: 2 }, NodeShape::Map([c, h / 2, w / 2])),
-        10 => (Op::AdaptiveAvgPool, NodeShape::Vector(c)),
+        10 => (Op::GlobalPool(kinds[rng.gen_range(0..3)]), NodeShape::Vector(c)),
         _ => {
             let sizes: Vec<usize> = (1..=c).filter(|size| c % size == 0).collect();
             let size = sizes[rng.gen_range(0..sizes.len())];
@@ -115,7 +119,8 @@ fn transposed(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
         });
     }
     let pad = Pad { top: pad[0], bottom: pad[0], left: pad[1], right: pad[1] };
-    let numbers = ConvTranspose { kernel, stride, pad, dilation, groups, bias: rng.gen_bool(0.7) };
+    let numbers =
+        ConvTranspose { kernel, stride, pad, dilation, groups: Groups::Count(groups), bias: rng.gen_bool(0.7) };
     (Op::ConvTranspose(numbers), NodeShape::Map([out, sizes[0], sizes[1]]))
 }
 
@@ -153,7 +158,7 @@ fn pixels(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
     }
 }
 
-fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
+fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3], tables: &mut Vec<Connections>) -> (Op, NodeShape) {
     let dilation = [rng.gen_range(1..3), rng.gen_range(1..3)];
     let pads: [usize; 4] = std::array::from_fn(|_| rng.gen_range(0..3));
     let pad = Pad { top: pads[0], bottom: pads[1], left: pads[2], right: pads[3] };
@@ -172,11 +177,12 @@ fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
     match rng.gen_range(0..4) {
         0 => {
             let groups: Vec<usize> = (1..=c).filter(|groups| c % groups == 0).collect();
-            numbers.groups = groups[rng.gen_range(0..groups.len())];
-            out = numbers.groups * rng.gen_range(1..6);
+            let count = groups[rng.gen_range(0..groups.len())];
+            numbers.groups = Groups::Count(count);
+            out = count * rng.gen_range(1..6);
             // Depthwise, which has kernels of its own.
             if rng.gen_bool(0.5) {
-                (numbers.groups, out) = (c, c);
+                (numbers.groups, out) = (Groups::Each, c);
             }
         }
         1 => {
@@ -185,9 +191,10 @@ fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
                 if row.is_empty() {
                     row.push(rng.gen_range(0..c));
                 }
-                leak(row)
+                row
             });
-            numbers.links = Some(leak(rows.collect()));
+            tables.push(table(rows.collect()));
+            numbers.connections = Some(tables.len() - 1);
         }
         _ => {}
     }
@@ -198,13 +205,13 @@ fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
 
 type Nodes = Vec<(Op, NodeShape, Vec<usize>)>;
 
-fn random_graph(rng: &mut StdRng) -> &'static Graph {
+fn random_graph(rng: &mut StdRng) -> Graph {
     let mut shape = match rng.gen_bool(0.9) {
         true => NodeShape::Map([rng.gen_range(1..20), rng.gen_range(1..10), rng.gen_range(1..10)]),
         false => NodeShape::Vector(rng.gen_range(1..40)),
     };
     let input = shape;
-    let mut nodes: Nodes = Vec::new();
+    let (mut nodes, mut tables): (Nodes, _) = (Vec::new(), Vec::new());
     for _ in 0..rng.gen_range(1..6) {
         if let (NodeShape::Map([c, ..]), true) = (shape, rng.gen_bool(0.08)) {
             // Squeeze and excitation, whose factors come from the map itself.
@@ -220,12 +227,12 @@ fn random_graph(rng: &mut StdRng) -> &'static Graph {
         }
         let (op, next) = match shape {
             NodeShape::Map(_) if rng.gen_bool(0.1) => (Op::Flatten, NodeShape::Vector(shape.len())),
-            _ => operation(rng, shape),
+            _ => operation(rng, shape, &mut tables),
         };
         nodes.push((op, next, vec![nodes.len()]));
         shape = next;
     }
-    network(input, &nodes)
+    network(input, &nodes, tables)
 }
 
 /// Two or three branches from the current value that are added or joined; one of them may be the value itself.
@@ -269,13 +276,13 @@ fn merge(rng: &mut StdRng, shape: NodeShape, nodes: &mut Nodes) -> NodeShape {
     out
 }
 
-fn by_engine(graph: &'static Graph, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>, pass: Pass) -> common::Result {
+fn by_engine(graph: &Graph, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>, pass: Pass) -> common::Result {
     by_kernels(engine::Isa::detect(), graph, params, x, pass)
 }
 
 fn by_kernels(
     isa: engine::Isa,
-    graph: &'static Graph,
+    graph: &Graph,
     params: &[Map<f32, Cpu>],
     x: &Map<f32, Cpu>,
     pass: Pass,
@@ -316,7 +323,7 @@ proptest! {
     #[test]
     fn engine_agrees_with_portable(seed in any::<u64>()) {
         let mut rng = StdRng::seed_from_u64(seed);
-        let graph = random_graph(&mut rng);
+        let graph = &random_graph(&mut rng);
         let batch = rng.gen_range(1..20);
         let (params, x) = random::<f32>(graph, batch, seed);
         let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
@@ -351,17 +358,19 @@ proptest! {
 fn networks_in_pieces() {
     let mut rng = StdRng::seed_from_u64(11);
     for seed in 0..200 {
-        let graph = random_graph(&mut rng);
+        let graph = &random_graph(&mut rng);
         let (params, x) = random::<f32>(graph, 3, seed);
         let pass = Pass { training: false, dropout: None, input_grad: true };
         let cut = rng.gen_range(0..graph.nodes.len());
-        let first =
-            Part { inputs: vec![0], outputs: if cut == graph.output { vec![cut] } else { vec![cut, graph.output] } };
+        let first = Subgraph {
+            inputs: vec![0],
+            outputs: if cut == graph.output() { vec![cut] } else { vec![cut, graph.output()] },
+        };
         let given = if cut == 0 { vec![0] } else { vec![0, cut] };
-        let second = Part { inputs: given, outputs: vec![graph.output] };
+        let second = Subgraph { inputs: given, outputs: vec![graph.output()] };
         let double = |tensors: &[Map<f32, Cpu>]| tensors.iter().map(to_double).collect::<Vec<_>>();
         let cache = engine::Cache::default();
-        let run = |part: &Part, inputs: Vec<Map<f32, Cpu>>| {
+        let run = |part: &Subgraph, inputs: Vec<Map<f32, Cpu>>| {
             let tape = x.clone().traced(Gradients::leaky()).split_tape().1;
             let outcome = engine::run(graph, &cache, part, params.clone(), inputs.clone(), tape, pass).unwrap();
             let tape = OwnedTape::<f64, Cpu>::default();
@@ -401,7 +410,7 @@ fn networks_in_pieces() {
 fn frozen_networks() {
     let mut rng = StdRng::seed_from_u64(13);
     for seed in 0..400 {
-        let graph = random_graph(&mut rng);
+        let graph = &random_graph(&mut rng);
         let batch = rng.gen_range(1..5);
         let (params, x) = random::<f32>(graph, 2 * batch + 1, seed);
         let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
@@ -431,7 +440,7 @@ fn large_linear_layers() {
     let flattened = chain(map, &[(Op::Flatten, vector(4160)), (linear, vector(67)), relu]);
     let odd = chain(vector(2051), &[(linear, vector(67)), relu]);
     let narrow = chain(vector(70_001), &[(Op::Linear { bias: false }, vector(3))]);
-    for (graph, batch) in [(flattened, 1), (flattened, 3), (odd, 4), (narrow, 2)] {
+    for (graph, batch) in [(&flattened, 1), (&flattened, 3), (&odd, 4), (&narrow, 2)] {
         let (params, x) = random::<f32>(graph, batch, 5);
         let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
         let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
@@ -453,7 +462,7 @@ fn large_linear_layers() {
 fn any_number_of_threads_gives_the_same_bits() {
     let mut rng = StdRng::seed_from_u64(7);
     for seed in 0..30 {
-        let graph = random_graph(&mut rng);
+        let graph = &random_graph(&mut rng);
         let (params, x) = random::<f32>(graph, rng.gen_range(1..40), seed);
         let pass = Pass { training: true, dropout: Some(3), input_grad: true };
         engine::set_threads(1).unwrap();
@@ -482,7 +491,7 @@ fn rectified_max_pools() {
         for after in [None, Some(relu), Some(Op::Activation(Activation::Tanh)), Some(Op::LogSoftmax)] {
             let mut ops = vec![(Op::Conv(conv([2, 2])), map(5, 9, 7)), (relu, map(5, 9, 7)), (Op::Pool(window), shape)];
             ops.extend(after.map(|op| (op, shape)));
-            let graph = chain(map(2, 10, 8), &ops);
+            let graph = &chain(map(2, 10, 8), &ops);
             let (params, x) = random::<f32>(graph, 3, 9);
             let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
             let pass = Pass { training: true, dropout: None, input_grad: true };
@@ -501,7 +510,7 @@ fn rectified_max_pools() {
 
 #[test]
 fn an_input_gradient_that_nobody_asked_for_is_not_computed() {
-    let graph = chain(NodeShape::Map([2, 5, 5]), &[(Op::Conv(conv([3, 3])), NodeShape::Map([4, 3, 3]))]);
+    let graph = &chain(NodeShape::Map([2, 5, 5]), &[(Op::Conv(conv([3, 3])), NodeShape::Map([4, 3, 3]))]);
     let (params, x) = random::<f32>(graph, 3, 1);
     let pass = Pass { training: true, dropout: None, input_grad: false };
     let result = by_engine(graph, &params, &x, pass);
@@ -513,10 +522,10 @@ fn an_input_gradient_that_nobody_asked_for_is_not_computed() {
 
 #[test]
 fn an_empty_batch_gives_an_empty_output() {
-    let graph = chain(NodeShape::Map([1, 4, 4]), &[(Op::Flatten, NodeShape::Vector(16))]);
+    let graph = &chain(NodeShape::Map([1, 4, 4]), &[(Op::Flatten, NodeShape::Vector(16))]);
     let (params, x) = random::<f32>(graph, 0, 1);
     let pass = Pass { training: false, dropout: None, input_grad: false };
-    let part = Part::whole(graph, false);
+    let part = Subgraph::whole(graph, false);
     let outcome = engine::run(graph, &engine::Cache::default(), &part, params, vec![x], NoneTape, pass).unwrap();
     assert_eq!(*outcome.outputs[0].shape(), (0, 16, 1, 1));
 }

@@ -133,7 +133,7 @@ fn occlusion_is_what_hiding_by_hand_gives() {
     let options = Occlusion { patch: 5, stride: 3, cover: vec![0.5, -0.5] };
     let mut told = Vec::new();
     let map = occlusion(&lens, unit, &picture, &options, &mut |done, total| told.push((done, total))).unwrap();
-    let value = |picture: &Volume| lens.values(&[(0, &picture.values)], &[graph.output]).unwrap()[0][2];
+    let value = |picture: &Volume| lens.values(&[(0, &picture.values)], &[graph.output()]).unwrap()[0][2];
     // Squares begin at 0, 3, 6 and, moved in, at 7.
     let mut falls = vec![Vec::new(); 144];
     for (top, left) in [0, 3, 6, 7].into_iter().flat_map(|top| [0, 3, 6, 7].map(|left| (top, left))) {
@@ -166,7 +166,7 @@ fn receptive_fields_are_where_gradients_are() {
                 let along = || touched.iter().map(|place| place[d]);
                 [along().min().unwrap_or(0), along().max().map_or(0, |last| last + 1)]
             };
-            let name = graph.nodes[node].name;
+            let name = &*graph.nodes[node].name;
             assert_eq!([field.rows, field.columns], [range(0), range(1)], "`{name}` at {at:?}");
         }
     }
@@ -264,7 +264,10 @@ fn what_comes_after_global_pooling_does_not_see_a_shift() {
     picture.values[3 * 8 + 2] = 1.0;
     let nodes = pooling(Eyes::graph());
     let found = invariance(&lens, &nodes, &[picture], &plain(), Change::Shift, &[0.0, 1.0, 3.0], &mut quiet).unwrap();
-    assert_eq!(found.iter().map(|response| Eyes::graph().nodes[response.node].name).collect::<Vec<_>>(), ["act", "2"]);
+    assert_eq!(
+        found.iter().map(|response| &*Eyes::graph().nodes[response.node].name).collect::<Vec<_>>(),
+        ["act", "2"]
+    );
     assert!(found[0].changes[0] == 0.0 && found[0].changes[1] > 0.1, "{found:?}");
     assert!(found[1].changes.iter().all(|change| *change < 1e-6), "{found:?}");
 }
@@ -406,7 +409,7 @@ fn cells_are_centred_in_what_they_see() {
     let node = |graph: &convnet::graph::Graph, name: &str| layer(graph, name).unwrap();
     let grid = Grid::new(Bare::graph(), node(Bare::graph(), "e"));
     assert_eq!(grid.centres, [vec![8.5, 12.5, 16.5, 20.5], vec![9.5, 13.5, 17.5]]);
-    let grid = Grid::new(Padded::graph(), Padded::graph().output);
+    let grid = Grid::new(Padded::graph(), Padded::graph().output());
     assert_eq!(grid.centres, [vec![0.0, 8.0, 16.0, 24.0], vec![0.0, 8.0, 16.0, 24.0]]);
     // And by the geometry of fields, wherever these are not cut off by an edge: all ways to choose pixels, some of which see by turns one
     // pixel more on this side or that.

@@ -3,18 +3,18 @@
 
 mod common;
 
-use common::{chain, conv, conv_transpose, extent, leak, loss_weights, network, numbers, pool, portable, random};
+use common::{chain, conv, conv_transpose, extent, loss_weights, network, numbers, pool, portable, random, table};
 use convnet::dfdx::prelude::*;
 use convnet::graph::{
-    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Op, Pad, Part, Pool, PoolKind, Resample,
-    Shape as NodeShape,
+    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, Pool, PoolKind, Resample,
+    Shape as NodeShape, Subgraph,
 };
 use convnet::net::{Map, Pass};
 
 const BATCH: usize = 2;
 
-fn loss(graph: &'static Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass: Pass) -> f64 {
-    let (part, inputs) = (Part::whole(graph, false), vec![x.clone()]);
+fn loss(graph: &Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass: Pass) -> f64 {
+    let (part, inputs) = (Subgraph::whole(graph, false), vec![x.clone()]);
     let outcome = convnet::portable::run(graph, &part, params.to_vec(), inputs, NoneTape, pass).unwrap();
     let values = numbers(&outcome.outputs[0].as_vec());
     let weights: Vec<f64> = loss_weights(values.len());
@@ -22,14 +22,7 @@ fn loss(graph: &'static Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass
 }
 
 /// Moves each element of `tensors[which]` both ways and compares the slope of the loss with `gradient`.
-fn compare(
-    what: &str,
-    graph: &'static Graph,
-    tensors: &mut [Map<f64, Cpu>],
-    which: usize,
-    gradient: &[f64],
-    pass: Pass,
-) {
+fn compare(what: &str, graph: &Graph, tensors: &mut [Map<f64, Cpu>], which: usize, gradient: &[f64], pass: Pass) {
     let start = tensors[which].as_vec();
     let scale = gradient.iter().fold(1e-2_f64, |max, g| max.max(g.abs()));
     let step = 1e-5;
@@ -48,7 +41,7 @@ fn compare(
     }
 }
 
-fn check(what: &str, graph: &'static Graph, training: bool) {
+fn check(what: &str, graph: &Graph, training: bool) {
     let pass = Pass { training, dropout: training.then_some(11), input_grad: true };
     let (params, x) = random::<f64>(graph, BATCH, 42);
     let result = portable(graph, &params, &x, pass);
@@ -64,8 +57,8 @@ fn check(what: &str, graph: &'static Graph, training: bool) {
 
 fn check_both(what: &str, input: [usize; 3], op: Op, output: NodeShape) {
     let graph = chain(NodeShape::Map(input), &[(op, output)]);
-    check(&format!("{what} (evaluation)"), graph, false);
-    check(&format!("{what} (training)"), graph, true);
+    check(&format!("{what} (evaluation)"), &graph, false);
+    check(&format!("{what} (training)"), &graph, true);
 }
 
 fn check_conv(what: &str, input: [usize; 3], out: usize, numbers: Conv) {
@@ -86,10 +79,13 @@ fn convolution() {
     check_conv("strided", [2, 7, 6], 2, Conv { stride: [2, 3], pad, ..conv([3, 2]) });
     check_conv("stride beyond the kernel", [1, 7, 7], 2, Conv { stride: [3, 3], ..conv([2, 1]) });
     check_conv("dilated", [2, 7, 6], 2, Conv { dilation: [2, 3], pad, ..conv([3, 2]) });
-    check_conv("grouped", [4, 4, 4], 6, Conv { groups: 2, pad, ..conv([3, 3]) });
-    check_conv("depthwise", [3, 4, 4], 6, Conv { groups: 3, ..conv([2, 2]) });
-    let links = leak(vec![leak(vec![0, 2]), leak(vec![1]), leak(vec![2, 0, 1])]);
-    check_conv("by connections", [3, 4, 4], 3, Conv { links: Some(links), ..conv([2, 3]) });
+    check_conv("grouped", [4, 4, 4], 6, Conv { groups: Groups::Count(2), pad, ..conv([3, 3]) });
+    check_conv("depthwise", [3, 4, 4], 6, Conv { groups: Groups::Each, ..conv([2, 2]) });
+    let connected = Op::Conv(Conv { connections: Some(0), ..conv([2, 3]) });
+    let nodes = [(connected, NodeShape::Map([3, 3, 2]), vec![0])];
+    let tables = vec![table(vec![vec![0, 2], vec![1], vec![2, 0, 1]])];
+    let graph = &network(NodeShape::Map([3, 4, 4]), &nodes, tables);
+    check("by connections", &graph, false);
 }
 
 #[test]
@@ -103,7 +99,12 @@ fn transposed_convolution() {
     check("gaps", [1, 3, 2], [2, 7, 5], ConvTranspose { stride: [3, 4], ..conv_transpose([1, 1]) });
     let numbers = ConvTranspose { stride: [2, 2], pad, dilation: [1, 2], bias: false, ..conv_transpose([3, 3]) };
     check("padded, dilated, with a row more", [2, 3, 3], [3, 6, 5], numbers);
-    check("grouped", [4, 2, 2], [6, 4, 4], ConvTranspose { groups: 2, stride: [2, 2], ..conv_transpose([2, 2]) });
+    check(
+        "grouped",
+        [4, 2, 2],
+        [6, 4, 4],
+        ConvTranspose { groups: Groups::Count(2), stride: [2, 2], ..conv_transpose([2, 2]) },
+    );
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn factors_for_channels() {
         (Op::Conv(conv([1, 1])), NodeShape::Map([3, 1, 1]), vec![2]),
         (Op::Scale, map, vec![1, 3]),
     ];
-    check("scale", network(map, &ops), true);
+    check("scale", &network(map, &ops, Vec::new()), true);
 }
 
 #[test]
@@ -155,18 +156,20 @@ fn pooling() {
     }
     check_both("adaptive", [2, 5, 7], Op::AdaptiveAvgPool, NodeShape::Map([2, 3, 2]));
     check_both("adaptive, enlarging", [1, 2, 3], Op::AdaptiveAvgPool, NodeShape::Map([1, 3, 5]));
-    check_both("global", [3, 3, 4], Op::AdaptiveAvgPool, NodeShape::Vector(3));
+    for kind in [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad)] {
+        check_both(&format!("global {kind:?}"), [3, 3, 4], Op::GlobalPool(kind), NodeShape::Vector(3));
+    }
     check_both("subsample", [2, 4, 5], Op::Subsample { size: 2 }, NodeShape::Map([2, 2, 2]));
 }
 
 #[test]
 fn dense_and_normalisation() {
-    let graph = chain(
+    let graph = &chain(
         NodeShape::Map([2, 2, 3]),
         &[(Op::Flatten, NodeShape::Vector(12)), (Op::Linear { bias: true }, NodeShape::Vector(4))],
     );
     check("linear", graph, false);
-    let graph = chain(NodeShape::Vector(5), &[(Op::Linear { bias: false }, NodeShape::Vector(3))]);
+    let graph = &chain(NodeShape::Vector(5), &[(Op::Linear { bias: false }, NodeShape::Vector(3))]);
     check("linear without bias", graph, false);
     let map = [3, 3, 2];
     let same = NodeShape::Map(map);
@@ -176,12 +179,18 @@ fn dense_and_normalisation() {
     }
     check_both("dropout", map, Op::Dropout { p: 0.4, channels: false }, same);
     check_both("dropout of channels", map, Op::Dropout { p: 0.4, channels: true }, same);
-    for (groups, affine) in [(1, Affine::None), (2, Affine::Channel), (4, Affine::Channel), (1, Affine::Element)] {
+    let cases = [
+        (Groups::One, Affine::None),
+        (Groups::Count(2), Affine::Channel),
+        (Groups::Each, Affine::Channel),
+        (Groups::One, Affine::Element),
+    ];
+    for (groups, affine) in cases {
         let norm = Op::GroupNorm { groups, eps: 1e-3, affine };
-        check_both(&format!("group norm {groups} {affine:?}"), [4, 2, 3], norm, NodeShape::Map([4, 2, 3]));
+        check_both(&format!("group norm {groups:?} {affine:?}"), [4, 2, 3], norm, NodeShape::Map([4, 2, 3]));
     }
-    let norm = Op::GroupNorm { groups: 1, eps: 1e-3, affine: Affine::Channel };
-    check("layer norm of a vector", chain(NodeShape::Vector(5), &[(norm, NodeShape::Vector(5))]), false);
+    let norm = Op::GroupNorm { groups: Groups::One, eps: 1e-3, affine: Affine::Channel };
+    check("layer norm of a vector", &chain(NodeShape::Vector(5), &[(norm, NodeShape::Vector(5))]), false);
     check_both("softmax", map, Op::Softmax, same);
     check_both("log softmax", map, Op::LogSoftmax, same);
     check_both("prelu", map, Op::Prelu { per_channel: false }, same);
@@ -215,7 +224,7 @@ fn branches() {
     let map = NodeShape::Map([2, 3, 3]);
     let pad = Pad { top: 1, bottom: 1, left: 1, right: 1 };
     let same = Op::Conv(Conv { pad, ..conv([3, 3]) });
-    let graph = network(
+    let graph = &network(
         map,
         &[
             (same, map, vec![0]),
@@ -225,13 +234,14 @@ fn branches() {
             (Op::Concat, NodeShape::Map([5, 3, 3]), vec![3, 4, 1]),
             (Op::Add, NodeShape::Map([5, 3, 3]), vec![5, 5]),
         ],
+        Vec::new(),
     );
     check("branches", graph, true);
 }
 
 #[test]
 fn a_whole_network_through_one_tape() {
-    let graph = chain(
+    let graph = &chain(
         NodeShape::Map([1, 6, 6]),
         &[
             (Op::Conv(conv([3, 3])), NodeShape::Map([2, 4, 4])),

@@ -6,7 +6,7 @@ use convnet::net::{Network, named_shapes};
 use convnet::prelude::*;
 
 fn keys<N: Network<f32, Cpu>>() -> Vec<&'static str> {
-    N::GRAPH.params.iter().map(|param| param.name).collect()
+    N::GRAPH.params.iter().map(|param| &*param.name).collect()
 }
 
 /// The user's own names, in every namespace that generated code could meet.

@@ -105,11 +105,11 @@ fn visited<N: TensorCollection<f32, Cpu>>(net: &N) -> Vec<String> {
 /// What the graph says about parameters is what dfdx finds.
 fn agrees<N: Network<f32, Cpu>>(net: &N) -> &'static Graph {
     let graph = N::GRAPH;
-    let names: Vec<&str> = graph.params.iter().map(|param| param.name).collect();
+    let names: Vec<&str> = graph.params.iter().map(|param| &*param.name).collect();
     assert_eq!(visited(net), names);
     for (param, tensor) in graph.params.iter().zip(params(net)) {
         let mut shape = [1; 4];
-        shape[..param.shape.len()].copy_from_slice(param.shape);
+        shape[..param.shape.len()].copy_from_slice(&param.shape);
         let found = *tensor.shape();
         assert_eq!([found.0, found.1, found.2, found.3], shape, "{}", param.name);
     }
@@ -124,7 +124,7 @@ fn names_shapes_and_counts_agree_with_dfdx() {
     agrees(&dev.build_module::<Everything<5, 3>, f32>());
     agrees(&dev.build_module::<Pooling, f32>());
     agrees(&dev.build_module::<Private, f32>());
-    let keys: Vec<&str> = graph.params.iter().map(|param| param.name).collect();
+    let keys: Vec<&str> = graph.params.iter().map(|param| &*param.name).collect();
     for key in [
         "stem.weight",
         "bn.running_var",
@@ -147,7 +147,7 @@ fn structures_name_and_run_as_sequences_do() {
     let dev = Cpu::default();
     let mut net = dev.build_module::<Branching, f32>();
     let graph = agrees(&net);
-    let keys: Vec<&str> = graph.params.iter().map(|param| param.name).collect();
+    let keys: Vec<&str> = graph.params.iter().map(|param| &*param.name).collect();
     for key in [
         "layer1.2.conv1.weight",
         "layer2.0.downsample.1.running_mean",

@@ -7,7 +7,8 @@ use common::{chain, conv, conv_transpose, differentiate, pool, portable, tensor}
 use convnet::dfdx::prelude::*;
 use convnet::engine;
 use convnet::graph::{
-    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Op, Pad, PoolKind, Resample, Shape as NodeShape,
+    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, PoolKind, Resample,
+    Shape as NodeShape,
 };
 use convnet::net::{Map, Pass, Real};
 use serde_json::Value;
@@ -47,7 +48,7 @@ fn operation(name: &str) -> Op {
             dilation: [1, 2],
             ..conv([3, 2])
         }),
-        "conv_groups" => Op::Conv(Conv { pad: all(1), groups: 2, ..conv([3, 3]) }),
+        "conv_groups" => Op::Conv(Conv { pad: all(1), groups: Groups::Count(2), ..conv([3, 3]) }),
         "conv_transpose" => Op::ConvTranspose(ConvTranspose {
             stride: [2, 3],
             pad: Pad { top: 1, bottom: 1, left: 2, right: 2 },
@@ -55,11 +56,11 @@ fn operation(name: &str) -> Op {
             ..conv_transpose([3, 2])
         }),
         "conv_transpose_groups" => {
-            Op::ConvTranspose(ConvTranspose { stride: [2, 2], groups: 2, ..conv_transpose([2, 2]) })
+            Op::ConvTranspose(ConvTranspose { stride: [2, 2], groups: Groups::Count(2), ..conv_transpose([2, 2]) })
         }
-        "group_norm" => Op::GroupNorm { groups: 2, eps: 1e-5, affine: Affine::Channel },
-        "layer_norm" => Op::GroupNorm { groups: 1, eps: 1e-5, affine: Affine::Element },
-        "instance_norm" => Op::GroupNorm { groups: 4, eps: 1e-5, affine: Affine::None },
+        "group_norm" => Op::GroupNorm { groups: Groups::Count(2), eps: 1e-5, affine: Affine::Channel },
+        "layer_norm" => Op::GroupNorm { groups: Groups::One, eps: 1e-5, affine: Affine::Element },
+        "instance_norm" => Op::GroupNorm { groups: Groups::Each, eps: 1e-5, affine: Affine::None },
         "upsample_nearest" => Op::Resample(Resample::Nearest),
         "upsample_bilinear" => Op::Resample(Resample::Bilinear),
         "pad_constant" => Op::Resample(Resample::Pad { pad: sides, fill: Fill::Constant(0.5) }),
@@ -105,7 +106,7 @@ where
     let params = graph.params.iter().enumerate().map(|(i, param)| {
         let mut numbers = values(param.shape.iter().product(), i + 1).into_iter();
         let shift = if param.name.ends_with("running_var") { 2.0 } else { 0.0 };
-        tensor(&dev, param.shape, || numbers.next().unwrap() + shift)
+        tensor(&dev, &param.shape, || numbers.next().unwrap() + shift)
     });
     let params = params.collect();
     let [c, h, w] = graph.input().chw();
@@ -151,7 +152,7 @@ fn every_operation_is_pytorchs() {
             case["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
         let op = operation(name);
         let input = if matches!(op, Op::Activation(_)) { [2, 3, 6] } else { [4, 5, 6] };
-        let graph = chain(NodeShape::Map(input), &[(op, NodeShape::Map([shape[0], shape[1], shape[2]]))]);
+        let graph = &chain(NodeShape::Map(input), &[(op, NodeShape::Map([shape[0], shape[1], shape[2]]))]);
         let pass = Pass { training: name == "batch_norm_train", dropout: None, input_grad: true };
         let (y, dx) = (numbers(&case["y"]), numbers(&case["dx"]));
 

@@ -1,10 +1,10 @@
 //! What rustdoc and an editor show: a line for each field, a table for the network.
 
 use super::Emitter;
-use crate::check::show;
-use crate::cost::Count;
-use crate::graph::Node;
-use crate::report::grouped;
+use super::numbers;
+use convnet_graph::wording::grouped;
+use convnet_language::cost::Count;
+use convnet_language::graph::{Node, show};
 use quote::{ToTokens, quote};
 
 impl Emitter<'_> {
@@ -20,7 +20,7 @@ impl Emitter<'_> {
                 None => {
                     let names: Vec<_> =
                         self.network.symbols.iter().map(|symbol| symbol.name.to_token_stream()).collect();
-                    let formula = count.tokens(&quote!(usize), &names).to_string().replace(" as usize", "");
+                    let formula = numbers::count(&count, &quote!(usize), &names).to_string().replace(" as usize", "");
                     text += &format!(", {formula} {what}");
                 }
             }

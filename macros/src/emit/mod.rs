@@ -3,13 +3,16 @@
 //! All paths are absolute, so nothing the user calls `Result` or `Vec` gets in the way. What is emitted is data and one
 //! call: no code is generated for a layer.
 
+mod data;
 mod docs;
 mod modules;
+mod numbers;
+mod op;
 mod taps;
 
-use crate::ast::{Network, Symbol};
-use crate::cost::{Count, Dim};
-use crate::graph::{Graph, Member, MemberKind, Node, Shape, leads_to, peak};
+use convnet_language::ast::{Network, Symbol};
+use convnet_language::cost::{Count, Dim};
+use convnet_language::graph::{Graph, Member, MemberKind, Shape};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use std::cell::RefCell;
@@ -65,7 +68,7 @@ impl Emitter<'_> {
     }
 
     fn count(&self, count: &Count, kind: TokenStream) -> TokenStream {
-        count.tokens(&kind, &self.symbols)
+        numbers::count(count, &kind, &self.symbols)
     }
 
     /// The type of a tensor's shape for one image: `(Const<C>, Const<H>, Const<W>)`.
@@ -148,83 +151,6 @@ impl Emitter<'_> {
                 }
             }
         }
-    }
-
-    /// The graph, as a constant.
-    fn data(&self, taps: &taps::Taps) -> TokenStream {
-        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let text = name.to_string();
-        let mut first_param = 0;
-        let mut all_params = Vec::new();
-        let main = leads_to(&self.graph.nodes, self.graph.output_node);
-        let nodes = self.graph.nodes.iter().zip(main).map(|(node, main)| {
-            let first = literal(first_param);
-            first_param += node.params.len();
-            for param in &node.params {
-                let (key, shape) =
-                    (format!("{}.{}", node.name, param.name), param.shape.iter().map(|dim| self.dim(*dim)));
-                let trainable = param.trainable;
-                all_params.push(
-                    quote!(::__convnet::graph::Param { name: #key, shape: &[#(#shape),*], trainable: #trainable }),
-                );
-            }
-            self.node(node, &first, !main)
-        });
-        let nodes: Vec<TokenStream> = nodes.collect();
-        let output = literal(self.graph.output_node);
-        let heads = self.graph.heads.iter().map(|head| {
-            let (name, node) = (&head.path, literal(head.node));
-            quote!(::__convnet::graph::Head { name: #name, node: #node })
-        });
-        let (input_type, output_type) = (self.features(self.input()), self.features(self.graph.output));
-        let (custom, taps) = (self.custom(), &taps.kind);
-        let peak = peak(&self.graph.nodes, self.graph.output_node);
-        let peak = peak.iter().map(|count| self.count(count, quote!(usize)));
-        quote! {
-            #[automatically_derived]
-            impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
-                ::__convnet::net::Network<E, D> for #name<#(#symbols,)* E, D>
-            {
-                type Plain = #name<#(#symbols,)* f32, ::__convnet::dfdx::tensor::Cpu>;
-                type Input = #input_type;
-                type Output = #output_type;
-                type Taps = #taps;
-
-                const GRAPH: &'static ::__convnet::graph::Graph = &::__convnet::graph::Graph {
-                    name: #text, nodes: &[#(#nodes),*], params: &[#(#all_params),*], output: #output,
-                    heads: &[#(#heads),*],
-                    peak_activations: ::__convnet::graph::largest(&[#(#peak),*]),
-                };
-
-                fn state(&self) -> &::__convnet::net::State {
-                    &self.__state
-                }
-
-                #custom
-            }
-        }
-    }
-
-    fn node(&self, node: &Node, first_param: &Literal, auxiliary: bool) -> TokenStream {
-        let (name, op, inputs) = (&node.name, &node.op, node.inputs.iter().map(|input| literal(*input)));
-        let shape = match node.shape {
-            Shape::Vector(n) => {
-                let n = self.dim(n);
-                quote!(Vector(#n))
-            }
-            other => {
-                let dims = other.chw().map(|dim| self.dim(dim));
-                quote!(Map([#(#dims),*]))
-            }
-        };
-        let (params, macs) = (self.count(&node.param_count(), quote!(usize)), self.count(&node.macs, quote!(u64)));
-        let field = node.receptive_field.iter().map(|field| self.count(field, quote!(usize)));
-        let jump = node.jump.iter().map(|jump| Literal::u64_unsuffixed(*jump));
-        quote!(::__convnet::graph::Node {
-            name: #name, op: ::__convnet::graph::Op::#op, inputs: &[#(#inputs),*], shape: ::__convnet::graph::Shape::#shape,
-            first_param: #first_param, params: #params, macs: #macs, receptive_field: [#(#field),*], jump: [#(#jump),*],
-            auxiliary: #auxiliary,
-        })
     }
 
     /// `Module` and `ModuleMut`, for a batch and for a single image.

@@ -1,9 +1,8 @@
 //! The structs of a network and of its sequences, with their `TensorCollection`.
 
-use super::{Emitter, literal};
-use crate::ast::{Network, Symbol};
-use crate::graph::{Member, MemberKind};
-use crate::layers::capital;
+use super::{Emitter, literal, op};
+use convnet_language::ast::{Network, Symbol};
+use convnet_language::graph::{Member, MemberKind};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -88,14 +87,10 @@ impl Emitter<'_> {
         let (kind, doc) = match &member.kind {
             MemberKind::Layer(node) => {
                 let node = self.graph.nodes.get(*node)?;
-                let module = match &node.module {
-                    Some(module) => {
-                        let (layer, sizes) =
-                            (format_ident!("{}", module.name), module.sizes.iter().map(|dim| self.dim(*dim)));
-                        Some(quote!(::__convnet::layers::#layer<#(#sizes,)* E, D>))
-                    }
-                    None => None,
-                };
+                let module = op::module(node).map(|(layer, sizes)| {
+                    let sizes = sizes.into_iter().map(|dim| self.dim(dim));
+                    quote!(::__convnet::layers::#layer<#(#sizes,)* E, D>)
+                });
                 (module, self.describe(node))
             }
             MemberKind::Custom(node, module) => (Some(quote!(#module)), self.describe(self.graph.nodes.get(*node)?)),
@@ -126,7 +121,7 @@ impl Emitter<'_> {
 
     fn has_params(&self, members: &[Member]) -> bool {
         members.iter().any(|member| match &member.kind {
-            MemberKind::Layer(node) => self.graph.nodes.get(*node).is_some_and(|node| node.module.is_some()),
+            MemberKind::Layer(node) => self.graph.nodes.get(*node).is_some_and(|node| !node.params.is_empty()),
             MemberKind::Custom(..) => true,
             MemberKind::Sequence(members, _) => self.has_params(members),
         })
@@ -230,4 +225,10 @@ pub fn inner_name(owner: &str, member: &Member) -> String {
     let name = member.name.as_ref().map_or_else(|| member.key.clone(), |name| name.unraw().to_string());
     let camel: String = name.split('_').map(capital).collect();
     format!("{owner}{camel}")
+}
+
+/// `relu` as `Relu`.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -3,9 +3,8 @@
 
 use super::modules::{inner_name, is_tuple, prefix, unnamed};
 use super::{Emitter, literal};
-use crate::ast::Network;
-use crate::check::show;
-use crate::graph::{Member, MemberKind, trunk};
+use convnet_language::ast::Network;
+use convnet_language::graph::{Member, MemberKind, show, trunk};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -113,7 +112,7 @@ impl Emitter<'_> {
 
     fn tap(&self, node: usize, path: &str, trunk: &[bool]) -> Taps {
         let (name, symbols) = (&self.network.name, &self.symbols);
-        let shape = self.graph.nodes.get(node).map_or(crate::graph::Shape::Unknown, |node| node.shape);
+        let shape = self.graph.nodes.get(node).map_or(convnet_language::graph::Shape::Unknown, |node| node.shape);
         let features = self.features(shape);
         let place = if trunk.get(node) == Some(&true) { quote!(Trunk) } else { quote!(Branch) };
         let plain = quote!(#name<#(#symbols,)* f32, ::__convnet::dfdx::tensor::Cpu>);

@@ -1,6 +1,6 @@
 //! What is too large is an error of its own, told once and quickly: sizes, counts, repetitions, numbers, lists.
 
-use super::checked;
+use super::errors;
 use crate::expand;
 use proc_macro2::TokenStream;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// The one error of a source.
 fn only(source: &str) -> String {
-    let found = checked(source).1;
+    let found = errors(source);
     assert_eq!(found.len(), 1, "{source}: {found:#?}");
     found.into_iter().next().unwrap()
 }
@@ -100,9 +100,8 @@ fn walks_that_would_not_end() {
 fn the_count_is_at_fault() {
     let column = |body: &str| {
         let source = format!("struct N: [3, 4, 4] -> [3, 4, 4] {{ {body} }}");
-        let mut errors = crate::report::Errors::default();
-        let tokens = crate::parse::prepared(TokenStream::from_str(&source).unwrap(), &mut errors).unwrap();
-        crate::check::call(&crate::parse::call(tokens, &mut errors), &mut errors);
+        let mut errors = convnet_language::report::Errors::default();
+        convnet_language::check(TokenStream::from_str(&source).unwrap(), &mut errors).unwrap();
         let start = errors.all()[0].span().start().column;
         source[start..].split(' ').next().unwrap().to_string()
     };

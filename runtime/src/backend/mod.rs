@@ -4,8 +4,8 @@
 
 mod kept;
 
-use crate::engine::Cache;
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
+use convnet_engine::Cache;
 use dfdx::prelude::*;
 use kept::Slot;
 use num_traits::Float;
@@ -85,9 +85,9 @@ pub trait Backend<E: Real>: Device<E> {
     /// # Errors
     /// When the device runs out of memory.
     fn run<T: NetTape<E, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<E, Self>>,
         inputs: Vec<Map<E, Self>>,
         tape: T,

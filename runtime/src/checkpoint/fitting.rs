@@ -78,7 +78,7 @@ pub struct Fitted {
 
 /// Reads what of a file belongs to a network.
 pub(super) fn fit(
-    network: &'static str,
+    network: &str,
     wanted: &Wanted,
     path: &Path,
     options: &LoadOptions,
@@ -188,7 +188,7 @@ fn prefix<'a>(wanted: &BTreeSet<&str>, keys: impl Iterator<Item = &'a str>) -> (
 
 /// Puts the tensors of a state dict in the network's order and under its names.
 fn arrange(
-    network: &'static str,
+    network: &str,
     wanted: &Wanted,
     dict: StateDict,
     path: &Path,
@@ -229,10 +229,18 @@ fn arrange(
         missing.iter().for_each(|key| drop(known.remove(key)));
     }
     if !mismatch.is_empty() {
-        return Err(CheckpointError::Mismatch { path: path.to_owned(), network, mismatch: Box::new(mismatch) });
+        return Err(CheckpointError::Mismatch {
+            path: path.to_owned(),
+            network: network.to_string(),
+            mismatch: Box::new(mismatch),
+        });
     }
     if known.is_empty() && !wanted.is_empty() {
-        return Err(CheckpointError::Foreign { path: path.to_owned(), network, keys: first_keys.join(", ") });
+        return Err(CheckpointError::Foreign {
+            path: path.to_owned(),
+            network: network.to_string(),
+            keys: first_keys.join(", "),
+        });
     }
     let entries = wanted.iter().filter_map(|(name, _)| known.remove(name)).collect();
     Ok(Fitted { dict: StateDict { entries, metadata }, missing, notes })

@@ -53,7 +53,7 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// Some of the file's keys.
         keys: String,
     },
@@ -63,7 +63,7 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// What does not fit.
         mismatch: Box<Mismatch>,
     },
@@ -93,7 +93,7 @@ pub fn save<N: Network<E, D>, E: Real, D: Backend<E>>(
     let mut dict = state_dict(net);
     dict.metadata.extend(metadata.clone());
     dict.metadata.insert("format".into(), "convnet".into());
-    dict.metadata.insert("network".into(), N::GRAPH.name.into());
+    dict.metadata.insert("network".into(), N::GRAPH.name.to_string());
     write(&dict, path, format)
 }
 
@@ -164,7 +164,7 @@ pub fn load_with<N: Network<E, D>, E: Real, D: Backend<E>>(
     path: &Path,
     options: &LoadOptions,
 ) -> Result<Loaded, CheckpointError> {
-    let Fitted { dict, missing, notes } = fitting::fit(N::GRAPH.name, &named_shapes(net), path, options)?;
+    let Fitted { dict, missing, notes } = fitting::fit(&N::GRAPH.name, &named_shapes(net), path, options)?;
     assign(net, &dict);
     let odd = dict.entries.iter().filter(|entry| !is_finite(entry)).map(|entry| entry.name.clone());
     Ok(Loaded { missing, notes, not_finite: odd.collect(), metadata: dict.metadata })
@@ -192,9 +192,9 @@ pub fn set<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDi
 ///
 /// # Errors
 /// As [`load_with`].
-pub fn fitted(graph: &'static Graph, path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
+pub fn fitted(graph: &Graph, path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
     let wanted: Vec<_> = graph.params.iter().map(|param| (param.name.to_string(), param.shape.to_vec())).collect();
-    fitting::fit(graph.name, &wanted, path, options)
+    fitting::fit(&graph.name, &wanted, path, options)
 }
 
 /// Reads a weight file.

@@ -4,8 +4,9 @@
 //! number than there are, it panics. So the driver is asked before ([`answers`]). What comes later can panic, too: dfdx compiles two
 //! of its kernels when they are first used, from headers where they were when the program was built. [`works`] finds that out.
 
-use crate::backend::{Backend, Map, NetTape, Outcome, Pass, State};
-use crate::graph::{Graph, Part};
+use crate::backend::Backend;
+use crate::backend::{Map, NetTape, Outcome, Pass, State};
+use crate::graph::{Graph, Subgraph};
 use crate::portable;
 use crate::quietly::quietly;
 use cudarc::driver::result::{self, DriverError};
@@ -56,9 +57,9 @@ fn works(device: &Cuda) -> Result<(), String> {
 
 impl Backend<f32> for Cuda {
     fn run<T: NetTape<f32, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<f32, Self>>,
         inputs: Vec<Map<f32, Self>>,
         tape: T,
@@ -70,9 +71,9 @@ impl Backend<f32> for Cuda {
 
 impl Backend<f64> for Cuda {
     fn run<T: NetTape<f64, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<f64, Self>>,
         inputs: Vec<Map<f64, Self>>,
         tape: T,

@@ -67,10 +67,12 @@ fn is_rectifier(op: &Op) -> bool {
 
 /// Whether a method has a meaning for a network.
 fn fits(graph: &Graph, node: usize, rule: Rule) -> Result<(), ExplainError> {
-    let is_max_pool = |op: &Op| matches!(op, Op::Pool(Pool { kind: PoolKind::Max, .. }));
+    let is_max_pool =
+        |op: &Op| matches!(op, Op::Pool(Pool { kind: PoolKind::Max, .. }) | Op::GlobalPool(PoolKind::Max));
     let any = |is: &dyn Fn(&Op) -> bool| graph.nodes.iter().any(|node| !node.auxiliary && is(&node.op));
     let method = if rule == Rule::Deconvnet { "a deconvnet" } else { "guided backpropagation" };
-    let error = |needs, missing: &str, fits| {
+    let error = |needs, missing: &str, fits: &[&str]| {
+        let fits = fits.iter().map(ToString::to_string).collect();
         Err(ExplainError::Method { method, needs, found: format!("{} has none{missing}", graph.name), fits })
     };
     let guided = if any(&is_rectifier) { vec!["guided"] } else { Vec::new() };
@@ -78,16 +80,16 @@ fn fits(graph: &Graph, node: usize, rule: Rule) -> Result<(), ExplainError> {
         return error(
             "needs max-pools, which remember where their maximum was",
             "",
-            [guided, vec!["gradient"]].concat(),
+            &[guided, vec!["gradient"]].concat(),
         );
     }
     let before = ancestors(graph, node);
     if !any(&is_rectifier) {
-        return error("changes the backward pass at rectifiers (relu, relu6)", "", vec!["gradient"]);
+        return error("changes the backward pass at rectifiers (relu, relu6)", "", &["gradient"]);
     }
     if !before.iter().any(|id| is_rectifier(&graph.nodes[*id].op)) && rule == Rule::Guided {
         let layer = format!(" up to `{}`", graph.nodes[node].name);
-        return error("changes the backward pass at rectifiers (relu, relu6)", &layer, vec!["gradient"]);
+        return error("changes the backward pass at rectifiers (relu, relu6)", &layer, &["gradient"]);
     }
     Ok(())
 }

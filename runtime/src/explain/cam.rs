@@ -2,7 +2,7 @@
 
 use super::unit::{ancestors, maps};
 use super::{ExplainError, Given, Subject, Unit, Volume};
-use crate::graph::{Part, Shape};
+use crate::graph::{Shape, Subgraph};
 
 /// The channels of a layer, each weighted by the mean gradient of the unit at it, added up and rectified: `[1, H, W]` of the
 /// layer. [`super::grid::Grid::spread`] brings it to the picture's size.
@@ -47,7 +47,7 @@ pub(super) fn gradient_at(
     let graph = subject.graph();
     let mut given: Vec<Given<'_>> = vec![(layer, activation)];
     // Beside a layer in a branch, other values flow from the input.
-    if layer != 0 && (Part { inputs: vec![layer], outputs: vec![unit.node] }).covered(graph)[0] {
+    if layer != 0 && (Subgraph { inputs: vec![layer], outputs: vec![unit.node] }).covered(graph)[0] {
         given.insert(0, (0, &picture.values));
     }
     let mut pulled = subject.pull(&given, unit.node, &mut |value| unit.weights(graph, value))?;

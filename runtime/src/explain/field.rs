@@ -76,7 +76,7 @@ fn through(graph: &Graph, node: &Node, slot: usize, d: usize, [first, end]: [usi
                 ((end - 1 + pad) / stride[d] + 1).min(side),
             ]
         }
-        Op::AdaptiveAvgPool => [first * side / own, (end * side).div_ceil(own)],
+        Op::AdaptiveAvgPool | Op::GlobalPool(_) => [first * side / own, (end * side).div_ceil(own)],
         Op::Resample(resample) => {
             let taps = resample.taps(d, side, own);
             let taps = || taps[first..end].iter().flatten().map(|(i, _)| *i);
@@ -86,7 +86,10 @@ fn through(graph: &Graph, node: &Node, slot: usize, d: usize, [first, end]: [usi
         // The factors of channels, in its second input, are one pixel each.
         Op::Scale if slot == 1 => [0, 1],
         Op::Flatten | Op::Linear { .. } | Op::GroupNorm { .. } | Op::Custom(_) => [0, side],
-        _ => [first, end],
+        Op::Input | Op::Identity | Op::Add | Op::Concat | Op::Scale => [first, end],
+        Op::ChannelPool { .. } | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } => [first, end],
+        Op::BatchNorm { .. } | Op::Lrn { .. } | Op::Dropout { .. } => [first, end],
+        Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => [first, end],
     }
 }
 

@@ -86,7 +86,9 @@ fn source(node: &Node, d: usize, i: f64, side: f64, own: f64) -> f64 {
         }
         Op::Resample(Resample::Pad { pad, .. }) => i - [pad.top, pad.left][d] as f64,
         Op::Resample(Resample::Crop { top, left }) => i + [top, left][d] as f64,
-        Op::AdaptiveAvgPool => ((i * side / own).floor() + ((i + 1.0) * side / own).ceil() - 1.0) / 2.0,
+        Op::AdaptiveAvgPool | Op::GlobalPool(_) => {
+            ((i * side / own).floor() + ((i + 1.0) * side / own).ceil() - 1.0) / 2.0
+        }
         Op::Resample(Resample::Nearest | Resample::Bilinear) | Op::PixelShuffle { .. } | Op::Custom(_) => even,
         // All of it, wherever that is.
         Op::Flatten | Op::Linear { .. } => (side - 1.0) / 2.0,

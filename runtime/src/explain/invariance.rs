@@ -5,7 +5,7 @@ use super::unit::layers;
 use super::{ExplainError, Progress, Subject, Volume};
 use crate::data::Normalisation;
 use crate::data::augment::picture::Image;
-use crate::graph::Op;
+use crate::graph::{Category, Op};
 
 /// What is done to pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,7 @@ pub struct Response {
 
 /// The layers that the question is about: everything that pools, over places or channels, and what it pools.
 pub fn pooling(graph: &crate::graph::Graph) -> Vec<usize> {
-    let pools =
-        |op: &Op| matches!(op, Op::Pool(_) | Op::ChannelPool { .. } | Op::AdaptiveAvgPool | Op::Subsample { .. });
+    let pools = |op: &Op| op.category() == Category::Pool;
     let pairs = layers(graph).filter(|(_, node)| pools(&node.op)).flat_map(|(id, node)| [node.inputs[0], id]);
     let mut nodes: Vec<usize> = pairs.filter(|id| *id != 0).collect();
     nodes.sort_unstable();

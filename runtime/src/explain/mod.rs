@@ -43,13 +43,13 @@ pub enum ExplainError {
     #[error("{network} has no layer `{name}`{}; it has {}", hint.as_ref().map_or_else(String::new, |hint| format!(" (did you mean `{hint}`?)")), layers.join(", "))]
     Layer {
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// What was asked for.
         name: String,
         /// The layer with the most similar name.
-        hint: Option<&'static str>,
+        hint: Option<String>,
         /// Names of all layers.
-        layers: Vec<&'static str>,
+        layers: Vec<String>,
     },
     /// The method has no meaning there.
     #[error("{method} {needs}, and {found}{}", fitting(fits))]
@@ -61,7 +61,7 @@ pub enum ExplainError {
         /// What there is.
         found: String,
         /// Layers or methods that would do.
-        fits: Vec<&'static str>,
+        fits: Vec<String>,
     },
     /// A channel, class or position that is not there.
     #[error("{what} {asked} of `{layer}` does not exist: its shape is {shape}, so there are 0 to {last}")]
@@ -71,7 +71,7 @@ pub enum ExplainError {
         /// What was asked for.
         asked: usize,
         /// Name of the layer.
-        layer: &'static str,
+        layer: String,
         /// Its shape.
         shape: crate::graph::Shape,
         /// The last one.
@@ -81,7 +81,7 @@ pub enum ExplainError {
     #[error("{network} takes pictures of shape {expected:?} (channels, height, width), and this one has {found:?}")]
     Picture {
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// `[C, H, W]`
         expected: [usize; 3],
         /// `[C, H, W]`
@@ -106,9 +106,9 @@ pub enum ExplainError {
     )]
     NotFinite {
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// Name of the layer.
-        layer: &'static str,
+        layer: String,
     },
     /// Pictures cannot be read.
     #[error(transparent)]
@@ -118,7 +118,7 @@ pub enum ExplainError {
     Device(String),
 }
 
-fn fitting(fits: &[&'static str]) -> String {
+fn fitting(fits: &[String]) -> String {
     if fits.is_empty() { String::new() } else { format!("; try {}", fits.join(", ")) }
 }
 

@@ -67,7 +67,7 @@ pub fn tcav(
     if layer == unit.node || !ancestors(graph, unit.node).contains(&layer) {
         let found = format!("`{}` is not computed from `{}`", of.name, node.name);
         let fits = ancestors(graph, unit.node).into_iter().filter(|id| *id != unit.node);
-        let fits = fits.map(|id| graph.nodes[id].name).collect();
+        let fits = fits.map(|id| graph.nodes[id].name.to_string()).collect();
         return Err(ExplainError::Method { method: "TCAV", needs: "needs a layer before the unit", found, fits });
     }
     let count = concept.len().min(others.len() / 2);

@@ -13,9 +13,10 @@ use crate::graph::{Conv, Op, Shape};
 pub fn filters(subject: &dyn Subject, layer: usize) -> Result<Vec<Volume>, ExplainError> {
     let graph = subject.graph();
     let node = &graph.nodes[layer];
-    let has_filters = |op: &Op| matches!(op, Op::Conv(Conv { links: None, .. }));
+    let has_filters = |op: &Op| matches!(op, Op::Conv(Conv { connections: None, .. }));
     if !has_filters(&node.op) {
-        let fits = layers(graph).filter(|(_, node)| has_filters(&node.op)).map(|(_, node)| node.name).collect();
+        let fits =
+            layers(graph).filter(|(_, node)| has_filters(&node.op)).map(|(_, node)| node.name.to_string()).collect();
         let found = match &node.op {
             Op::Conv(_) => format!("`{}` has a connection table", node.name),
             op => format!("`{}` is a {}", node.name, op.word()),

@@ -4,7 +4,7 @@
 use super::ExplainError;
 use crate::backend::Backend;
 use crate::backend::Map;
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use crate::net::{Network, evaluate, params};
 use dfdx::prelude::*;
 
@@ -23,7 +23,7 @@ pub struct Pulled {
 /// A network that can be looked into, in evaluation mode.
 pub trait Subject {
     /// What it is.
-    fn graph(&self) -> &'static Graph;
+    fn graph(&self) -> &Graph;
 
     /// The values of some nodes, computed from those that are given.
     ///
@@ -70,13 +70,13 @@ impl<'a, N: Network<f32, D>, D: Backend<f32>> Lens<'a, N, D> {
 }
 
 impl<N: Network<f32, D>, D: Backend<f32>> Subject for Lens<'_, N, D> {
-    fn graph(&self) -> &'static Graph {
+    fn graph(&self) -> &Graph {
         N::GRAPH
     }
 
     fn values(&self, given: &[Given<'_>], wanted: &[usize]) -> Result<Vec<Vec<f32>>, ExplainError> {
         let (inputs, tensors) = self.tensors(given)?;
-        let part = Part { inputs, outputs: wanted.to_vec() };
+        let part = Subgraph { inputs, outputs: wanted.to_vec() };
         let outcome = evaluate(self.net, &part, tensors, NoneTape).map_err(failed)?;
         let values: Vec<Vec<f32>> = outcome.outputs.iter().map(Tensor::as_vec).collect();
         wanted.iter().zip(&values).try_for_each(|(node, values)| finite(N::GRAPH, *node, values))?;
@@ -90,7 +90,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Subject for Lens<'_, N, D> {
         weights: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<Pulled, ExplainError> {
         let (inputs, tensors) = self.tensors(given)?;
-        let part = Part { inputs, outputs: vec![of] };
+        let part = Subgraph { inputs, outputs: vec![of] };
         let outcome = evaluate(self.net, &part, tensors.clone(), OwnedTape::default()).map_err(failed)?;
         let Some(output) = outcome.outputs.into_iter().next() else { unreachable!("one output was asked for") };
         let value = output.as_vec();
@@ -106,15 +106,16 @@ impl<N: Network<f32, D>, D: Backend<f32>> Subject for Lens<'_, N, D> {
     }
 
     fn params(&self, node: usize) -> Vec<Vec<f32>> {
-        let first = N::GRAPH.nodes[node].first_param;
-        params(self.net).iter().skip(first).take(N::GRAPH.nodes[node].op.n_params()).map(Tensor::as_vec).collect()
+        params(self.net)[N::GRAPH.nodes[node].param_ids()].iter().map(Tensor::as_vec).collect()
     }
 }
 
 fn finite(graph: &Graph, node: usize, values: &[f32]) -> Result<(), ExplainError> {
     match values.iter().all(|x| x.is_finite()) {
         true => Ok(()),
-        false => Err(ExplainError::NotFinite { network: graph.name, layer: graph.nodes[node].name }),
+        false => {
+            Err(ExplainError::NotFinite { network: graph.name.to_string(), layer: graph.nodes[node].name.to_string() })
+        }
     }
 }
 

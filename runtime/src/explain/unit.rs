@@ -31,14 +31,16 @@ impl Unit {
     /// # Errors
     /// When there is no such channel or place.
     pub fn new(graph: &Graph, node: usize, channel: usize, place: Place) -> Result<Self, ExplainError> {
-        let Node { name, shape, .. } = graph.nodes[node];
+        let Node { name, shape, .. } = &graph.nodes[node];
         let [channels, height, width] = shape.chw();
         let mut asked = vec![("channel", channel, channels)];
         if let Place::At([y, x]) = place {
             asked.extend([("row", y, height), ("column", x, width)]);
         }
         match asked.into_iter().find(|(_, asked, there)| asked >= there) {
-            Some((what, asked, there)) => Err(ExplainError::Range { what, asked, layer: name, shape, last: there - 1 }),
+            Some((what, asked, there)) => {
+                Err(ExplainError::Range { what, asked, layer: name.to_string(), shape: *shape, last: there - 1 })
+            }
             None => Ok(Unit { node, channel, place }),
         }
     }
@@ -48,7 +50,7 @@ impl Unit {
     /// # Errors
     /// When there is no such class.
     pub fn class(graph: &Graph, class: usize) -> Result<Self, ExplainError> {
-        Unit::new(graph, graph.output, class, Place::Everywhere)
+        Unit::new(graph, graph.output(), class, Place::Everywhere)
     }
 
     /// The weight of each number of the layer in the unit's value, for some images' activations `[N, C, H, W]`.
@@ -84,9 +86,8 @@ pub fn strongest(values: &[f32]) -> usize {
 }
 
 /// Names of the layers that evaluation computes, with their nodes.
-pub(super) fn layers(graph: &Graph) -> impl Iterator<Item = (usize, &'static Node)> + use<> {
-    let nodes = graph.nodes;
-    (1..nodes.len()).map(move |id| (id, &nodes[id])).filter(|(_, node)| !node.auxiliary)
+pub(super) fn layers(graph: &Graph) -> impl Iterator<Item = (usize, &Node)> {
+    graph.nodes.iter().enumerate().skip(1).filter(|(_, node)| !node.auxiliary)
 }
 
 /// The node of a layer.
@@ -97,9 +98,10 @@ pub fn layer(graph: &Graph, name: &str) -> Result<usize, ExplainError> {
     if let Some((id, _)) = layers(graph).find(|(_, node)| node.name == name) {
         return Ok(id);
     }
-    let layers: Vec<&'static str> = layers(graph).map(|(_, node)| node.name).collect();
-    let hint = crate::wording::nearest(name, &layers);
-    Err(ExplainError::Layer { network: graph.name, name: name.into(), hint, layers })
+    let layers: Vec<&str> = layers(graph).map(|(_, node)| &*node.name).collect();
+    let hint = crate::wording::nearest(name, &layers).map(String::from);
+    let layers = layers.into_iter().map(String::from).collect();
+    Err(ExplainError::Layer { network: graph.name.to_string(), name: name.into(), hint, layers })
 }
 
 /// The last feature map of more than one pixel that a convolution, an activation, a sum or a concatenation gives: where
@@ -114,13 +116,13 @@ pub fn last_map(graph: &Graph) -> Option<usize> {
 
 /// All nodes from which `node` is computed, itself included, in order.
 pub(super) fn ancestors(graph: &Graph, node: usize) -> Vec<usize> {
-    let part = crate::graph::Part { inputs: vec![0], outputs: vec![node] };
+    let part = crate::graph::Subgraph { inputs: vec![0], outputs: vec![node] };
     let covered = part.covered(graph);
     (1..=node).filter(|id| covered[*id]).collect()
 }
 
 /// Those of `names` that are feature maps, as suggestions.
-pub(super) fn maps(graph: &Graph) -> Vec<&'static str> {
+pub(super) fn maps(graph: &Graph) -> Vec<String> {
     let is_map = |node: &&Node| matches!(node.shape, Shape::Map([_, h, w]) if h * w > 1);
-    layers(graph).map(|(_, node)| node).filter(is_map).map(|node| node.name).collect()
+    layers(graph).map(|(_, node)| node).filter(is_map).map(|node| node.name.to_string()).collect()
 }

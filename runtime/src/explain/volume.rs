@@ -122,7 +122,7 @@ impl Volume {
         if self.shape == expected {
             return Ok(self);
         }
-        Err(ExplainError::Picture { network: graph.name, expected, found: self.shape })
+        Err(ExplainError::Picture { network: graph.name.to_string(), expected, found: self.shape })
     }
 }
 

@@ -3,8 +3,9 @@
 //! Four types rather than one with an optional bias: a field that is there has a tensor in it, so `net.conv1.bias` needs
 //! no unwrapping, and one that is not there is a compile error.
 
-use super::reset_uniform;
+use super::begin;
 use crate::backend::Real;
+use crate::graph::Init;
 use dfdx::prelude::*;
 
 /// A convolution of `OUT` kernels over `IN` channels each (`IN` is per group), `KH x KW`.
@@ -35,13 +36,13 @@ impl<const OUT: usize, const IN: usize, const KH: usize, const KW: usize, E: Rea
                     "weight",
                     |s| &s.weight,
                     |s| &mut s.weight,
-                    TensorOptions::reset_with(|t| reset_uniform(t, IN * KH * KW)),
+                    TensorOptions::reset_with(|t| begin(t, Init::Uniform { fan_in: IN * KH * KW, closed: true })),
                 ),
                 Self::tensor(
                     "bias",
                     |s| &s.bias,
                     |s| &mut s.bias,
-                    TensorOptions::reset_with(|t| reset_uniform(t, IN * KH * KW)),
+                    TensorOptions::reset_with(|t| begin(t, Init::Uniform { fan_in: IN * KH * KW, closed: true })),
                 ),
             ),
             |(weight, bias)| Conv { weight, bias },
@@ -74,7 +75,7 @@ impl<const OUT: usize, const IN: usize, const KH: usize, const KW: usize, E: Rea
                 "weight",
                 |s| &s.weight,
                 |s| &mut s.weight,
-                TensorOptions::reset_with(|t| reset_uniform(t, IN * KH * KW)),
+                TensorOptions::reset_with(|t| begin(t, Init::Uniform { fan_in: IN * KH * KW, closed: true })),
             ),
             |weight| UnbiasedConv { weight },
         )
@@ -111,13 +112,17 @@ impl<const OUT: usize, const LINKS: usize, const KH: usize, const KW: usize, E: 
                     "weight",
                     |s| &s.weight,
                     |s| &mut s.weight,
-                    TensorOptions::reset_with(|t| reset_uniform(t, LINKS.div_ceil(OUT) * KH * KW)),
+                    TensorOptions::reset_with(|t| {
+                        begin(t, Init::Uniform { fan_in: LINKS.div_ceil(OUT) * KH * KW, closed: true })
+                    }),
                 ),
                 Self::tensor(
                     "bias",
                     |s| &s.bias,
                     |s| &mut s.bias,
-                    TensorOptions::reset_with(|t| reset_uniform(t, LINKS.div_ceil(OUT) * KH * KW)),
+                    TensorOptions::reset_with(|t| {
+                        begin(t, Init::Uniform { fan_in: LINKS.div_ceil(OUT) * KH * KW, closed: true })
+                    }),
                 ),
             ),
             |(weight, bias)| LinkedConv { weight, bias },
@@ -150,7 +155,9 @@ impl<const OUT: usize, const LINKS: usize, const KH: usize, const KW: usize, E: 
                 "weight",
                 |s| &s.weight,
                 |s| &mut s.weight,
-                TensorOptions::reset_with(|t| reset_uniform(t, LINKS.div_ceil(OUT) * KH * KW)),
+                TensorOptions::reset_with(|t| {
+                    begin(t, Init::Uniform { fan_in: LINKS.div_ceil(OUT) * KH * KW, closed: true })
+                }),
             ),
             |weight| UnbiasedLinkedConv { weight },
         )

@@ -1,8 +1,9 @@
 //! `conv_transpose`: the transposed map of a convolution. Without bias its tensors are those of
 //! [`UnbiasedConv`](super::UnbiasedConv).
 
-use super::reset_uniform;
+use super::begin;
 use crate::backend::Real;
+use crate::graph::Init;
 use dfdx::prelude::*;
 
 /// A transposed convolution from `IN` channels to `OUT`, of which each group of input channels makes `PER_GROUP`.
@@ -35,13 +36,17 @@ impl<const IN: usize, const PER_GROUP: usize, const OUT: usize, const KH: usize,
                     "weight",
                     |s| &s.weight,
                     |s| &mut s.weight,
-                    TensorOptions::reset_with(|t| reset_uniform(t, PER_GROUP * KH * KW)),
+                    TensorOptions::reset_with(|t| {
+                        begin(t, Init::Uniform { fan_in: PER_GROUP * KH * KW, closed: true })
+                    }),
                 ),
                 Self::tensor(
                     "bias",
                     |s| &s.bias,
                     |s| &mut s.bias,
-                    TensorOptions::reset_with(|t| reset_uniform(t, PER_GROUP * KH * KW)),
+                    TensorOptions::reset_with(|t| {
+                        begin(t, Init::Uniform { fan_in: PER_GROUP * KH * KW, closed: true })
+                    }),
                 ),
             ),
             |(weight, bias)| ConvTranspose { weight, bias },

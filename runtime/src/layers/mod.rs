@@ -22,20 +22,40 @@ pub use prelu::Prelu;
 pub use subsample::Subsample;
 
 use crate::backend::Real;
+use crate::graph::Init;
 use dfdx::prelude::*;
+use rand_distr::Uniform;
 
 /// Stands in a tuple-like sequence for a layer without parameters, so that the others keep their index.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoParams;
 impl ZeroSizedModule for NoParams {}
 
-/// PyTorch's default for convolutions and linear layers: uniform in `±1 / sqrt(fan_in)` (He et al., 2015, with
-/// `a = sqrt(5)`).
-fn reset_uniform<S: dfdx::shapes::Shape, E: Real, D: Device<E>>(
-    t: &mut Tensor<S, E, D>,
-    fan_in: usize,
+/// Fills a tensor with the numbers that it begins with. Every way to make a network comes here, tensor by tensor in the order of
+/// [`Graph::params`](crate::graph::Graph::params), so the same random seed gives the same network.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn begin<S: dfdx::shapes::Shape, E: Real, D: Device<E>>(
+    tensor: &mut Tensor<S, E, D>,
+    init: Init,
 ) -> Result<(), D::Err> {
-    let bound = 1.0 / (fan_in as f64).sqrt();
-    let bound = E::from_f64(bound).unwrap_or(E::zero());
-    t.try_fill_with_distr(rand_distr::Uniform::new_inclusive(-bound, bound))
+    let number = |x: f64| E::from_f64(x).unwrap_or(E::zero());
+    match init {
+        Init::Zeros => tensor.try_fill_with_zeros(),
+        Init::Ones => tensor.try_fill_with_ones(),
+        Init::Constant(value) => {
+            let value = number(value);
+            tensor.try_fill_with_distr(Uniform::new_inclusive(value, value))
+        }
+        Init::Uniform { fan_in, closed: true } => {
+            let bound = number(1.0 / (fan_in as f64).sqrt());
+            tensor.try_fill_with_distr(Uniform::new_inclusive(-bound, bound))
+        }
+        // As dfdx does it for `linear`, in the network's own precision.
+        Init::Uniform { fan_in, closed: false } => {
+            let bound = E::one() / number(fan_in as f64).sqrt();
+            tensor.try_fill_with_distr(Uniform::new(-bound, bound))
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! `prelu` (He et al., 2015): a rectifier whose negative slope is learned.
 
+use super::begin;
 use crate::backend::Real;
+use crate::graph::Init;
 use dfdx::prelude::*;
 
 /// `C` slopes: one for all channels (`C = 1`) or one a channel.
@@ -19,10 +21,7 @@ impl<const C: usize, E: Real, D: Device<E>> TensorCollection<E, D> for Prelu<C, 
                 "weight",
                 |s| &s.weight,
                 |s| &mut s.weight,
-                TensorOptions::reset_with(|t| {
-                    let value = E::from_f64(0.25).unwrap_or(E::zero());
-                    t.try_fill_with_distr(rand_distr::Uniform::new_inclusive(value, value))
-                }),
+                TensorOptions::reset_with(|t| begin(t, Init::Constant(0.25))),
             ),
             |weight| Prelu { weight },
         )

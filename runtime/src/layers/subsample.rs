@@ -1,6 +1,8 @@
 //! `subsample`: LeNet's trainable pooling (LeCun et al., 1998, section II-B).
 
+use super::begin;
 use crate::backend::Real;
+use crate::graph::Init;
 use dfdx::prelude::*;
 
 /// A coefficient and a bias for each of `C` channels; with `K x K` windows it starts as the average.
@@ -22,10 +24,7 @@ impl<const C: usize, const K: usize, E: Real, D: Device<E>> TensorCollection<E, 
                     "weight",
                     |s| &s.weight,
                     |s| &mut s.weight,
-                    TensorOptions::reset_with(|t| {
-                        let value = E::from_f64(1.0 / (K * K) as f64).unwrap_or(E::one());
-                        t.try_fill_with_distr(rand_distr::Uniform::new_inclusive(value, value))
-                    }),
+                    TensorOptions::reset_with(|t| begin(t, Init::Constant(1.0 / (K * K) as f64))),
                 ),
                 Self::tensor("bias", |s| &s.bias, |s| &mut s.bias, TensorOptions::reset_to_zeros()),
             ),

@@ -14,7 +14,7 @@ pub use params::{NamedTensor, named_shapes, named_tensors, params, set_named_ten
 pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
 
 use crate::backend::Backend;
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use dfdx::prelude::*;
 use stages::Stages;
 use std::fmt;
@@ -31,7 +31,7 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
     type Taps: Copy;
 
     /// Its nodes, parameters and costs.
-    const GRAPH: &'static Graph;
+    const GRAPH: &Graph;
 
     /// What executors keep between calls (plans and memory); not part of the network's value.
     fn state(&self) -> &State;
@@ -76,7 +76,7 @@ where
     O: dfdx::shapes::Shape,
 {
     let (x, tape) = batched(N::GRAPH, x, batch)?.split_tape();
-    let outcome = evaluate(net, &Part::whole(N::GRAPH, false), vec![x], tape)?;
+    let outcome = evaluate(net, &Subgraph::whole(N::GRAPH, false), vec![x], tape)?;
     Outputs::new(outcome).next(shape)
 }
 
@@ -86,7 +86,7 @@ where
 /// When the device runs out of memory.
 pub fn evaluate<N: Network<E, D>, E: Real, D: Backend<E>, T: NetTape<E, D>>(
     net: &N,
-    part: &Part,
+    part: &Subgraph,
     inputs: Vec<Map<E, D>>,
     tape: T,
 ) -> Result<Outcome<E, D, T>, D::Err> {
@@ -137,7 +137,8 @@ where
     let pass = Pass { training: true, dropout: Some(seed), input_grad: !is_empty(&tape) };
     let state = net.state().share();
     let stages = Stages { graph: N::GRAPH, state: &state, params: params(net), pass };
-    let mut outcome = stages.run(&Part::whole(N::GRAPH, true), vec![x], tape, |index, x| net.custom_mut(index, x))?;
+    let mut outcome =
+        stages.run(&Subgraph::whole(N::GRAPH, true), vec![x], tape, |index, x| net.custom_mut(index, x))?;
     outcome.running.retain(|(index, _)| updates(*index));
     set_params(net, &outcome.running);
     Ok(Outputs::new(outcome))

@@ -5,13 +5,13 @@
 //! and running statistics are what they would be in one piece. Without custom modules there is one stage.
 
 use crate::backend::{Backend, Map, NetTape, Outcome, Pass, Real, State};
-use crate::graph::{Graph, Op, Part};
+use crate::graph::{Graph, Op, Subgraph};
 use dfdx::prelude::*;
 use std::collections::BTreeMap;
 
 /// What all stages of a pass share.
 pub(super) struct Stages<'a, E: Dtype, D: Storage<E>> {
-    pub graph: &'static Graph,
+    pub graph: &'a Graph,
     pub state: &'a State,
     /// In [`Graph::params`] order.
     pub params: Vec<Map<E, D>>,
@@ -22,7 +22,7 @@ impl<E: Real, D: Backend<E>> Stages<'_, E, D> {
     /// Computes `part` of the graph; `custom` runs the custom module with an index.
     pub fn run<T: NetTape<E, D>>(
         self,
-        part: &Part,
+        part: &Subgraph,
         inputs: Vec<Map<E, D>>,
         tape: T,
         mut custom: impl FnMut(usize, Map<E, D, T>) -> Result<Map<E, D, T>, D::Err>,
@@ -78,10 +78,10 @@ fn stages(graph: &Graph, covered: &[bool]) -> Vec<usize> {
 }
 
 /// The nodes that are `here`, with what they read from before and what is read of them later.
-fn piece(graph: &Graph, part: &Part, covered: &[bool], here: impl Fn(usize) -> bool) -> Part {
-    let mut piece = Part { inputs: Vec::new(), outputs: Vec::new() };
+fn piece(graph: &Graph, part: &Subgraph, covered: &[bool], here: impl Fn(usize) -> bool) -> Subgraph {
+    let mut piece = Subgraph { inputs: Vec::new(), outputs: Vec::new() };
     for (id, node) in graph.nodes.iter().enumerate().filter(|(id, _)| covered[*id]) {
-        for input in node.inputs {
+        for input in &*node.inputs {
             match (here(*input), here(id)) {
                 (false, true) if !piece.inputs.contains(input) => piece.inputs.push(*input),
                 (true, false) if !piece.outputs.contains(input) => piece.outputs.push(*input),

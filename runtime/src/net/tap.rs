@@ -9,7 +9,7 @@
 
 use super::{Map, NetTape, Network, Real, batched, evaluate};
 use crate::backend::Backend;
-use crate::graph::Part;
+use crate::graph::Subgraph;
 use dfdx::prelude::*;
 use dfdx::shapes::{Const, Dim, Shape};
 use std::fmt;
@@ -174,7 +174,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
     {
         let images = x.shape().images();
         let (x, tape) = batched(Self::GRAPH, x, images.size())?.split_tape();
-        let outcome = evaluate(self, &Part { inputs: vec![0], outputs: vec![at.tap().node] }, vec![x], tape)?;
+        let outcome = evaluate(self, &Subgraph { inputs: vec![0], outputs: vec![at.tap().node] }, vec![x], tape)?;
         first(outcome.outputs, outcome.tape, A::Features::batched(images))
     }
 
@@ -195,7 +195,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
         let (images, node) = (activation.shape().images(), at.tap().node);
         let [c, h, w] = Self::GRAPH.nodes[node].shape.chw();
         let (value, tape) = activation.try_reshape_like(&(images.size(), c, h, w))?.split_tape();
-        let part = Part { inputs: vec![node], outputs: vec![Self::GRAPH.output] };
+        let part = Subgraph { inputs: vec![node], outputs: vec![Self::GRAPH.output()] };
         let outcome = evaluate(self, &part, vec![value], tape)?;
         first(outcome.outputs, outcome.tape, Self::Output::batched(images))
     }
@@ -225,7 +225,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
         let (value, tape) = activation.try_reshape_like(&(images.size(), c, h, w))?.split_tape();
         let x: Map<E, D> = batched(Self::GRAPH, x, images.size())?;
         let (inputs, values) = if node == 0 { (vec![0], vec![value]) } else { (vec![0, node], vec![x, value]) };
-        let outcome = evaluate(self, &Part { inputs, outputs: vec![Self::GRAPH.output] }, values, tape)?;
+        let outcome = evaluate(self, &Subgraph { inputs, outputs: vec![Self::GRAPH.output()] }, values, tape)?;
         first(outcome.outputs, outcome.tape, Self::Output::batched(images))
     }
 

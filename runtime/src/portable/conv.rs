@@ -3,7 +3,7 @@
 use super::rows::{Choice, Rows, choose, window};
 use super::{Context, Flat};
 use crate::backend::{NetTape, Real};
-use crate::graph::{Conv, ConvTranspose};
+use crate::graph::{Connections, Conv, ConvTranspose};
 use dfdx::prelude::*;
 use std::ops::Range;
 
@@ -11,7 +11,8 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     pub(super) fn conv<T: NetTape<E, D>>(&self, conv: &Conv, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
         let [outs, height, width] = self.node.shape.chw();
         let batch = x.shape().1;
-        let groups = if conv.links.is_some() { 1 } else { conv.groups };
+        let connections = self.graph.connections_of(conv);
+        let groups = if connections.is_some() { 1 } else { conv.groups.count(self.input[0]) };
         let (group_ins, group_outs) = (self.input[0] / groups, outs / groups);
         let taps = group_ins * conv.kernel[0] * conv.kernel[1];
         // Of each group the pixels that its taps see, and its kernels; or the places of the table's weights.
@@ -19,16 +20,16 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         let kernels = |group: usize| (group * group_outs..(group + 1) * group_outs).map(Some).collect();
         let chosen = self.chosen(x.device(), || {
             let mut rows: Vec<_> = (0..groups).map(seen).collect();
-            match conv.links {
-                Some(links) => rows.push(linked(conv, links, outs, taps)),
+            match connections {
+                Some(connections) => rows.push(connected(conv, connections, outs, taps)),
                 None if groups > 1 => rows.extend((0..groups).map(kernels)),
                 None => {}
             }
             Choice { rows, ..Choice::default() }
         })?;
         let (seen, others) = chosen.rows.split_at(groups);
-        let links = others.first().filter(|_| conv.links.is_some());
-        let (weight, weight_tape) = self.weight::<T>(links, outs, taps)?.split_tape();
+        let places = others.first().filter(|_| connections.is_some());
+        let (weight, weight_tape) = self.weight::<T>(places, outs, taps)?.split_tape();
         let (x, tape) = x.split_tape();
         let mut tape = tape.merge(weight_tape);
         let mut parts: Option<Flat<E, D>> = None;
@@ -59,17 +60,17 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.by_channel(y)
     }
 
-    /// The weight as a matrix `[out, taps]` of one group; `links` are the places of those that a connection table has.
+    /// The weight as a matrix `[out, taps]` of one group; `places` are those of those that a connection table has.
     fn weight<T: NetTape<E, D>>(
         &self,
-        links: Option<&Rows<D>>,
+        places: Option<&Rows<D>>,
         outs: usize,
         taps: usize,
     ) -> Result<Flat<E, D, T>, D::Err> {
         let weight = self.params[0].retaped::<T>();
-        let Some(links) = links else { return weight.try_reshape_like(&(outs, taps)) };
+        let Some(places) = places else { return weight.try_reshape_like(&(outs, taps)) };
         let len = weight.shape().0 * weight.shape().1 * weight.shape().2 * weight.shape().3;
-        choose(weight.try_reshape_like(&(len, 1))?, links)?.try_reshape_like(&(outs, taps))
+        choose(weight.try_reshape_like(&(len, 1))?, places)?.try_reshape_like(&(outs, taps))
     }
 
     /// For each tap (channel, ky, kx) of a group and each output pixel: the row of the input that it reads.
@@ -107,7 +108,8 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         let [ins, in_height, in_width] = self.input;
         let [outs, height, width] = self.node.shape.chw();
         let (batch, area) = (x.shape().1, in_height * in_width);
-        let (group_ins, group_outs) = (ins / conv.groups, outs / conv.groups);
+        let groups = conv.groups.count(ins);
+        let (group_ins, group_outs) = (ins / groups, outs / groups);
         let kernel = conv.kernel[0] * conv.kernel[1];
         let weight = self.params[0].retaped::<T>().try_reshape_like(&(ins, group_outs * kernel))?;
         let (weight, weight_tape) = weight.split_tape();
@@ -118,14 +120,14 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         let chosen = self.chosen(x.device(), || {
             let channels = |group: usize| group * group_ins..(group + 1) * group_ins;
             let pixels = |group: usize| channels(group).flat_map(|c| (c * area..(c + 1) * area).map(Some)).collect();
-            let groups = (0..conv.groups).flat_map(|group| [pixels(group), channels(group).map(Some).collect()]);
+            let pairs = (0..groups).flat_map(|group| [pixels(group), channels(group).map(Some).collect()]);
             let fallen = self.fallen(conv, [group_outs, height, width]);
-            Choice { rows: groups.chain(fallen).collect(), ..Choice::default() }
+            Choice { rows: pairs.chain(fallen).collect(), ..Choice::default() }
         })?;
-        let (groups, fallen) = chosen.rows.split_at(2 * conv.groups);
-        for group in 0..conv.groups {
-            let (pixels, rest) = choose(x.clone().put_tape(tape), &groups[2 * group])?.split_tape();
-            let kernels = choose(weight.clone().put_tape(rest), &groups[2 * group + 1])?;
+        let (pairs, fallen) = chosen.rows.split_at(2 * groups);
+        for group in 0..groups {
+            let (pixels, rest) = choose(x.clone().put_tape(tape), &pairs[2 * group])?.split_tape();
+            let kernels = choose(weight.clone().put_tape(rest), &pairs[2 * group + 1])?;
             let kernels = kernels.try_permute::<_, Axes2<1, 0>>()?;
             let spread = kernels.try_matmul(pixels.try_reshape_like(&(group_ins, area * batch))?)?;
             let spread = spread.try_reshape_like(&(group_outs * kernel * area, batch))?;
@@ -198,12 +200,12 @@ fn gathered<E: Real, D: Device<E>, T: NetTape<E, D>>(
 }
 
 /// The places `[out, taps]` of a connection table's weights, with zeros where it has no link.
-fn linked(conv: &Conv, links: &[&[usize]], outs: usize, taps: usize) -> Vec<Option<usize>> {
+fn connected(conv: &Conv, connections: &Connections, outs: usize, taps: usize) -> Vec<Option<usize>> {
     let area = conv.kernel[0] * conv.kernel[1];
     let mut next = 0;
     let mut index = vec![None; outs * taps];
-    for (out, ins) in links.iter().enumerate() {
-        for channel in *ins {
+    for (out, ins) in connections.iter().enumerate() {
+        for channel in &**ins {
             let start = out * taps + channel * area;
             for (place, entry) in index[start..start + area].iter_mut().enumerate() {
                 *entry = Some(next + place);

@@ -13,8 +13,8 @@ mod resample;
 mod rows;
 
 use crate::backend::{Map, NetTape, Outcome, Pass, Real};
-use crate::graph::{Graph, Node, Op, Part};
-use crate::random::keep;
+use crate::graph::{Graph, Node, Op, Pool, PoolKind, Subgraph};
+use convnet_engine::random::keep;
 use dfdx::prelude::*;
 use rows::{Choice, Chosen, choose};
 use std::rc::Rc;
@@ -29,8 +29,8 @@ type Flat<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 /// # Errors
 /// When the device runs out of memory.
 pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
-    graph: &'static Graph,
-    part: &Part,
+    graph: &Graph,
+    part: &Subgraph,
     params: Vec<Map<E, D>>,
     inputs: Vec<Map<E, D>>,
     tape: T,
@@ -44,9 +44,9 @@ pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
 /// # Errors
 /// When the device runs out of memory.
 pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
-    graph: &'static Graph,
+    graph: &Graph,
     lists: Option<&Lists<D>>,
-    part: &Part,
+    part: &Subgraph,
     params: Vec<Map<E, D>>,
     inputs: Vec<Map<E, D>>,
     mut tape: T,
@@ -67,9 +67,9 @@ pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
         let value =
             |id: usize| values[id].clone().unwrap_or_else(|| unreachable!("node {id} is computed before it is read"));
         let x = value(node.inputs[0]).put_tape(tape);
-        let own = &params[node.first_param..node.first_param + node.op.n_params()];
+        let own = &params[node.param_ids()];
         let input = graph.nodes[node.inputs[0]].shape.chw();
-        let context = Context { node, id, input, params: own, pass, lists };
+        let context = Context { graph, node, id, input, params: own, pass, lists };
         let others = node.inputs.get(1..).unwrap_or_default();
         let others = others.iter().map(|other| (value(*other), *other == node.inputs[0]));
         let y = match node.op {
@@ -103,6 +103,7 @@ pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
 
 /// What an operation knows beside its input.
 struct Context<'a, E: Dtype, D: Storage<E> + Storage<usize>> {
+    graph: &'a Graph,
     node: &'a Node,
     id: usize,
     /// `[C, H, W]` of the input.
@@ -126,11 +127,12 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             Op::ChannelPad { before } => self.channel_pad(before, x),
             Op::ChannelShuffle { groups } => self.channel_shuffle(groups, x),
             Op::PixelShuffle { factor } => self.pixel_shuffle(factor, x),
-            Op::GroupNorm { groups, eps, affine } => self.group_norm(groups, eps, affine, x),
+            Op::GroupNorm { groups, eps, affine } => self.group_norm(groups.count(self.input[0]), eps, affine, x),
             Op::Conv(conv) => self.conv(&conv, x),
             Op::Linear { bias } => self.linear(bias, x),
             Op::Pool(pool) => self.pool(&pool, x),
-            Op::AdaptiveAvgPool => self.adaptive_avg_pool(x),
+            Op::AdaptiveAvgPool | Op::GlobalPool(PoolKind::Avg(_)) => self.adaptive_avg_pool(x),
+            Op::GlobalPool(kind @ (PoolKind::Max | PoolKind::Min)) => self.pool(&Pool::whole(kind, self.input), x),
             Op::ChannelPool { kind, size } => self.channel_pool(kind, size, x),
             Op::Subsample { size } => self.subsample(size, x),
             Op::BatchNorm { eps, momentum } => self.batch_norm(eps, momentum, x, running),

@@ -8,7 +8,7 @@ use super::ticks::{Unit, short};
 use super::{ReportError, environment, failed};
 use crate::atomic_file;
 use crate::data::{Dataset, Picture};
-use crate::graph::grouped;
+use crate::graph::wording::grouped;
 use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Mistake, Run};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -45,7 +45,7 @@ impl Page {
             details("Options", &options(run)),
             details("Where it ran", &self.command),
         ];
-        let title = format!("{} – a training run", escape(run.graph.name));
+        let title = format!("{} – a training run", escape(&run.graph.name));
         let page = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
              content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\
@@ -112,7 +112,7 @@ fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
         .iter()
         .map(|(name, value)| format!("<div><b>{value}</b><span class=\"quiet\">{name}</span></div>"))
         .collect();
-    format!("<h1>{}</h1><div class=\"facts\">{}</div>", escape(run.graph.name), facts.concat())
+    format!("<h1>{}</h1><div class=\"facts\">{}</div>", escape(&run.graph.name), facts.concat())
 }
 
 fn curves(history: &[Epoch], lines: &[Line]) -> String {

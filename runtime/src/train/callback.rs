@@ -57,7 +57,7 @@ pub struct Run<'a> {
     /// Its options.
     pub config: &'a Config,
     /// The network.
-    pub graph: &'static Graph,
+    pub graph: &'a Graph,
     /// Names of the classes.
     pub classes: &'a [String],
     /// Pictures to train on, and to judge by.

@@ -7,7 +7,7 @@ use crate::data::augment::Augment;
 use crate::data::{Batch, DataError, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::distributed::Communicator;
 use crate::graph::Graph;
-use crate::random::mix;
+use convnet_engine::random::mix;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -127,17 +127,17 @@ fn gathered(ranks: &dyn Communicator, logits: Vec<f32>, labels: Vec<usize>, indi
 }
 
 /// Checks that a network can learn from, or be judged by, a dataset.
-pub(super) fn fits(graph: &'static Graph, data: &dyn Dataset, which: &'static str) -> Result<(), TrainError> {
+pub(super) fn fits(graph: &Graph, data: &dyn Dataset, which: &'static str) -> Result<(), TrainError> {
     let classes = graph.output_shape().len();
     if data.is_empty() {
         return Err(TrainError::Empty(which));
     }
     if data.classes().len() != classes {
-        let (network, found) = (graph.name, data.classes().len());
+        let (network, found) = (graph.name.to_string(), data.classes().len());
         return Err(TrainError::Classes { network, which, expected: classes, found });
     }
     if let Some(head) = graph.heads.iter().find(|head| graph.nodes[head.node].shape.len() != classes) {
-        return Err(TrainError::Head { network: graph.name, head: head.name, classes });
+        return Err(TrainError::Head { network: graph.name.to_string(), head: head.name.to_string(), classes });
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::backend::Map;
 use crate::checkpoint;
 use crate::distributed::Communicator;
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use crate::net::{Network, evaluate, forward, forward_seeded};
 use crate::optim::{Ema, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
 use crate::weights::StateDict;
@@ -28,7 +28,7 @@ pub struct PassReport {
 /// A network that can learn.
 pub trait Learner {
     /// What it is.
-    fn graph(&self) -> &'static Graph;
+    fn graph(&self) -> &Graph;
 
     /// Starts to learn by these rules.
     ///
@@ -111,12 +111,12 @@ impl<'a, N: Network<f32, D>, D: Backend<f32>> Bound<'a, N, D> {
 const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
 
 impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
-    fn graph(&self) -> &'static Graph {
+    fn graph(&self) -> &Graph {
         N::GRAPH
     }
 
     fn begin(&mut self, rules: Rules) -> Result<(), TrainError> {
-        let names: Vec<&str> = N::GRAPH.params.iter().map(|param| param.name).collect();
+        let names: Vec<&str> = N::GRAPH.params.iter().map(|param| &*param.name).collect();
         let known = |name: &str| names.iter().position(|known| *known == name);
         let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
         let optimizer = Optimizer::new(self.net, rules.method, options);
@@ -227,15 +227,14 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         if bad(pixels) {
             return Some("the input".into());
         }
-        let nodes = N::GRAPH.nodes;
+        let nodes = &N::GRAPH.nodes;
         let params = crate::net::params(&*self.net);
         let broken = |node: &crate::graph::Node| {
-            let mut own = (node.first_param..).take(node.op.n_params());
-            own.find(|i| bad(&params[*i].as_vec())).map(|i| N::GRAPH.params[i].name)
+            node.param_ids().find(|i| bad(&params[*i].as_vec())).map(|i| &N::GRAPH.params[i].name)
         };
         let outputs: Vec<usize> = (1..nodes.len()).filter(|i| !nodes[*i].auxiliary).collect();
         let (x, _) = self.batch(pixels.to_vec()).ok()?;
-        let part = Part { inputs: vec![0], outputs: outputs.clone() };
+        let part = Subgraph { inputs: vec![0], outputs: outputs.clone() };
         let outcome = evaluate(&*self.net, &part, vec![x], NoneTape).ok()?;
         for (index, value) in outputs.into_iter().zip(outcome.outputs) {
             if let Some(param) = broken(&nodes[index]) {

@@ -60,7 +60,7 @@ pub enum TrainError {
     #[error("the {which} set has {}, but {network} has {} outputs", counted(*found, "class"), expected)]
     Classes {
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// Which part of the data.
         which: &'static str,
         /// Classes of the network.
@@ -74,9 +74,9 @@ pub enum TrainError {
     )]
     Head {
         /// Name of the network.
-        network: &'static str,
+        network: String,
         /// Name of the head.
-        head: &'static str,
+        head: String,
         /// What the network's output has.
         classes: usize,
     },
@@ -88,7 +88,7 @@ pub enum TrainError {
     )]
     OneValue {
         /// Name of the layer.
-        layer: &'static str,
+        layer: String,
         /// Images in the batch.
         images: usize,
         /// Where the last batch of an epoch is the one: all images, and those of a whole batch.

@@ -50,16 +50,16 @@ fn method(config: &Config) -> Result<Method, ConfigError> {
 /// What is done to each parameter and buffer of a network, in the order of [`Graph::params`].
 fn param_options(config: &Config, graph: &Graph) -> Result<Vec<ParamOptions>, ConfigError> {
     for pattern in &config.freeze {
-        if !graph.params.iter().any(|param| matches(pattern, param.name)) {
+        if !graph.params.iter().any(|param| matches(pattern, &param.name)) {
             return Err(unmatched(pattern, graph));
         }
     }
     let options = |param: &Param| {
-        let decays = config.decay_all || ParamInfo { name: param.name, shape: param.shape }.is_weight();
+        let decays = config.decay_all || ParamInfo { name: &param.name, shape: &param.shape }.is_weight();
         ParamOptions {
             lr_scale: 1.0,
             weight_decay: if decays { config.weight_decay } else { 0.0 },
-            frozen: config.freeze.iter().any(|pattern| matches(pattern, param.name)),
+            frozen: config.freeze.iter().any(|pattern| matches(pattern, &param.name)),
         }
     };
     Ok(graph.params.iter().map(options).collect())
@@ -67,7 +67,7 @@ fn param_options(config: &Config, graph: &Graph) -> Result<Vec<ParamOptions>, Co
 
 /// The error about a pattern that no parameter matches.
 fn unmatched(pattern: &str, graph: &Graph) -> ConfigError {
-    let names: Vec<&str> = graph.params.iter().map(|param| param.name).collect();
+    let names: Vec<&str> = graph.params.iter().map(|param| &*param.name).collect();
     // A layer's name is a pattern as well.
     let layers: Vec<&str> = names.iter().filter_map(|name| name.rsplit_once('.').map(|(layer, _)| layer)).collect();
     let hint = did_you_mean(pattern, &[&layers[..], &names[..]].concat());

@@ -165,7 +165,9 @@ impl<'a> Trainer<'a> {
         feed::fits(graph, data.test.as_ref(), "test")?;
         have_variance(graph, data.train.len(), &config)?;
         let counts = feed::counts(data.train.as_ref());
-        learner.begin(Rules::new(&config, graph)?)?;
+        let rules = Rules::new(&config, graph)?;
+        learner.begin(rules)?;
+        let graph = learner.graph();
         let rank = [ranks.rank(), ranks.size()];
         let loaders = feed::loaders(graph, &data.train, &data.test, &config, rank, &stop)?;
         let steps = (loaders.train.batches() as u64).div_ceil(config.accumulate as u64);
@@ -173,7 +175,7 @@ impl<'a> Trainer<'a> {
             callbacks.push(Box::new(EarlyStop { patience }));
         }
         let identity = Identity {
-            network: graph.name.into(),
+            network: graph.name.to_string(),
             classes: data.train.classes().to_vec(),
             train: data.train.len(),
             test: data.test.len(),

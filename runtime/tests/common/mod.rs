@@ -4,50 +4,57 @@
 use convnet::dfdx::prelude::*;
 use convnet::engine::{Isa, Options, Session};
 use convnet::graph::{
-    Affine, Conv, ConvTranspose, Graph, Node, Op, Pad, Param, Part, Pool, PoolKind, Shape as NodeShape,
+    Affine, Connections, Conv, ConvTranspose, Graph, Groups, Init, Node, Op, Output, Pad, Param, Pool, PoolKind,
+    Shape as NodeShape, Subgraph,
 };
 use convnet::net::{Map, Outcome, Pass, Real};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use std::sync::Arc;
 
 /// A chain of operations with the shape that each gives; parameters follow from the operations.
-pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> &'static Graph {
+pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> Graph {
     let nodes: Vec<_> = ops.iter().enumerate().map(|(i, (op, shape))| (*op, *shape, vec![i])).collect();
-    network(input, &nodes)
+    network(input, &nodes, Vec::new())
 }
 
-/// Operations with the shape that each gives and the nodes that each reads; the input is node 0.
-pub fn network(input: NodeShape, ops: &[(Op, NodeShape, Vec<usize>)]) -> &'static Graph {
+/// Operations with the shape that each gives and the nodes that each reads; the input is node 0. Convolutions point to
+/// `connections`.
+pub fn network(input: NodeShape, ops: &[(Op, NodeShape, Vec<usize>)], connections: Vec<Connections>) -> Graph {
     let mut nodes = vec![node("input".into(), Op::Input, vec![], input, 0)];
     let mut params = Vec::new();
     for (i, (op, shape, inputs)) in ops.iter().enumerate() {
         let from = nodes[inputs[0]].shape;
-        nodes.push(node(format!("{i}"), *op, inputs.clone(), *shape, params.len()));
-        for (name, dims, trainable) in param_shapes(op, from, *shape) {
-            params.push(Param { name: leak_str(format!("{i}.{name}")), shape: leak(dims), trainable });
+        let mut node = node(format!("{i}"), *op, inputs.clone(), *shape, params.len());
+        for (name, dims, trainable) in param_shapes(op, from, *shape, &connections) {
+            node.n_params += 1;
+            node.params += dims.iter().product::<usize>();
+            let (name, shape) = (format!("{i}.{name}").into(), dims.into());
+            params.push(Param { name, shape, trainable, init: Init::Zeros });
         }
-        nodes[i + 1].params =
-            params[nodes[i + 1].first_param..].iter().map(|p| p.shape.iter().product::<usize>()).sum();
+        nodes.push(node);
     }
-    let output = nodes.len() - 1;
-    Box::leak(Box::new(Graph {
-        name: "Test",
-        nodes: leak(nodes),
-        params: leak(params),
-        output,
-        heads: &[],
+    let output = Output { name: "output".into(), node: nodes.len() - 1 };
+    Graph {
+        name: "Test".into(),
+        nodes: nodes.into(),
+        params: params.into(),
+        connections: connections.into(),
+        outputs: vec![output].into(),
+        heads: Vec::new().into(),
         peak_activations: 0,
-    }))
+    }
 }
 
 fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param: usize) -> Node {
     let (receptive_field, jump) = ([1, 1], [1, 1]);
     Node {
-        name: leak_str(name),
+        name: name.into(),
         op,
-        inputs: leak(inputs),
+        inputs: inputs.into(),
         shape,
         first_param,
+        n_params: 0,
         params: 0,
         macs: 0,
         receptive_field,
@@ -56,48 +63,41 @@ fn node(name: String, op: Op, inputs: Vec<usize>, shape: NodeShape, first_param:
     }
 }
 
-pub fn leak<T>(values: Vec<T>) -> &'static [T] {
-    Box::leak(values.into_boxed_slice())
+/// A connection table.
+pub fn table(rows: Vec<Vec<usize>>) -> Connections {
+    rows.into_iter().map(Into::into).collect::<Vec<_>>().into()
 }
 
-fn leak_str(text: String) -> &'static str {
-    Box::leak(text.into_boxed_str())
-}
-
-fn param_shapes(op: &Op, from: NodeShape, to: NodeShape) -> Vec<(&'static str, Vec<usize>, bool)> {
+fn param_shapes(
+    op: &Op,
+    from: NodeShape,
+    to: NodeShape,
+    connections: &[Connections],
+) -> Vec<(&'static str, Vec<usize>, bool)> {
     let ([in_c, ..], [out_c, ..]) = (from.chw(), to.chw());
-    let mut shapes = match op {
-        Op::Conv(Conv { links: Some(links), kernel: [h, w], .. }) => {
-            vec![("weight", vec![links.iter().map(|row| row.len()).sum(), *h, *w], true)]
+    let both = |shape: Vec<usize>| vec![("weight", shape.clone(), true), ("bias", shape, true)];
+    let (mut shapes, bias) = match op {
+        Op::Conv(Conv { connections: Some(table), kernel: [h, w], bias, .. }) => {
+            let n = connections[*table].iter().map(|row| row.len()).sum();
+            (vec![("weight", vec![n, *h, *w], true)], *bias)
         }
-        Op::Conv(Conv { groups, kernel: [h, w], .. }) => vec![("weight", vec![out_c, in_c / groups, *h, *w], true)],
-        Op::ConvTranspose(ConvTranspose { groups, kernel: [h, w], .. }) => {
-            vec![("weight", vec![in_c, out_c / groups, *h, *w], true)]
+        Op::Conv(Conv { groups, kernel: [h, w], bias, .. }) => {
+            (vec![("weight", vec![out_c, in_c / groups.count(in_c), *h, *w], true)], *bias)
         }
-        Op::GroupNorm { affine: Affine::Channel, .. } => {
-            vec![("weight", vec![in_c], true), ("bias", vec![in_c], true)]
+        Op::ConvTranspose(ConvTranspose { groups, kernel: [h, w], bias, .. }) => {
+            (vec![("weight", vec![in_c, out_c / groups.count(in_c), *h, *w], true)], *bias)
         }
-        Op::GroupNorm { affine: Affine::Element, .. } => {
-            let shape = from.chw().to_vec();
-            vec![("weight", shape.clone(), true), ("bias", shape, true)]
+        Op::Linear { bias } => (vec![("weight", vec![out_c, from.len()], true)], *bias),
+        Op::GroupNorm { affine: Affine::Channel, .. } | Op::Subsample { .. } => (both(vec![in_c]), false),
+        Op::GroupNorm { affine: Affine::Element, .. } => (both(from.chw().to_vec()), false),
+        Op::BatchNorm { .. } => {
+            let buffers = [("running_mean", vec![in_c], false), ("running_var", vec![in_c], false)];
+            ([both(vec![in_c]), buffers.to_vec()].concat(), false)
         }
-        Op::Linear { .. } => vec![("weight", vec![out_c, from.len()], true)],
-        Op::Subsample { .. } => vec![("weight", vec![in_c], true), ("bias", vec![in_c], true)],
-        Op::BatchNorm { .. } => vec![
-            ("weight", vec![in_c], true),
-            ("bias", vec![in_c], true),
-            ("running_mean", vec![in_c], false),
-            ("running_var", vec![in_c], false),
-        ],
-        Op::Prelu { per_channel } => vec![("weight", vec![if *per_channel { in_c } else { 1 }], true)],
-        _ => vec![],
+        Op::Prelu { per_channel } => (vec![("weight", vec![if *per_channel { in_c } else { 1 }], true)], false),
+        _ => (vec![], false),
     };
-    if matches!(
-        op,
-        Op::Conv(Conv { bias: true, .. })
-            | Op::ConvTranspose(ConvTranspose { bias: true, .. })
-            | Op::Linear { bias: true }
-    ) {
+    if bias {
         shapes.push(("bias", vec![out_c], true));
     }
     shapes
@@ -125,7 +125,7 @@ where
     let params = graph.params.iter().map(|param| {
         let fan_in = param.shape.iter().skip(1).product::<usize>().max(1) as f64;
         let is_norm = graph.params.iter().any(|p| p.name == param.name.replace("weight", "running_mean"));
-        tensor(&dev, param.shape, || {
+        tensor(&dev, &param.shape, || {
             let u = rng.gen_range(-1.0..1.0);
             match param.name.rsplit('.').next() {
                 Some("running_var") => 1.0 + 0.5 * u,
@@ -157,16 +157,21 @@ pub fn loss_weights<E: Real>(n: usize) -> Vec<E> {
 
 /// Runs `executor` on a tape and differentiates `sum(weights * output)`.
 pub fn differentiate<E: Real>(
-    graph: &'static Graph,
+    graph: &Graph,
     params: &[Map<E, Cpu>],
     x: &Map<E, Cpu>,
-    executor: impl Fn(&Part, Vec<Map<E, Cpu>>, Vec<Map<E, Cpu>>, OwnedTape<E, Cpu>) -> Outcome<E, Cpu, OwnedTape<E, Cpu>>,
+    executor: impl Fn(
+        &Subgraph,
+        Vec<Map<E, Cpu>>,
+        Vec<Map<E, Cpu>>,
+        OwnedTape<E, Cpu>,
+    ) -> Outcome<E, Cpu, OwnedTape<E, Cpu>>,
 ) -> Result
 where
     Cpu: Device<E>,
 {
     let (given, tape) = x.clone().traced(Gradients::leaky()).split_tape();
-    let outcome = executor(&Part::whole(graph, false), params.to_vec(), vec![given], tape);
+    let outcome = executor(&Subgraph::whole(graph, false), params.to_vec(), vec![given], tape);
     let (running, output) = (outcome.running, outcome.outputs[0].clone().put_tape(outcome.tape));
     let values = numbers(&output.as_vec());
     let shape = *output.shape();
@@ -188,7 +193,7 @@ pub fn numbers<E: Real>(values: &[E]) -> Vec<f64> {
 }
 
 /// By `portable`.
-pub fn portable<E: Real>(graph: &'static Graph, params: &[Map<E, Cpu>], x: &Map<E, Cpu>, pass: Pass) -> Result
+pub fn portable<E: Real>(graph: &Graph, params: &[Map<E, Cpu>], x: &Map<E, Cpu>, pass: Pass) -> Result
 where
     Cpu: Device<E>,
 {
@@ -199,11 +204,11 @@ where
 
 pub fn conv(kernel: [usize; 2]) -> Conv {
     let (stride, dilation, pad) = ([1, 1], [1, 1], Pad::default());
-    Conv { kernel, stride, pad, dilation, groups: 1, bias: true, links: None }
+    Conv { kernel, stride, pad, dilation, groups: Groups::One, bias: true, connections: None }
 }
 
 pub fn conv_transpose(kernel: [usize; 2]) -> ConvTranspose {
-    ConvTranspose { kernel, stride: [1, 1], pad: Pad::default(), dilation: [1, 1], groups: 1, bias: true }
+    ConvTranspose { kernel, stride: [1, 1], pad: Pad::default(), dilation: [1, 1], groups: Groups::One, bias: true }
 }
 
 pub fn pool(kind: PoolKind, kernel: [usize; 2], stride: [usize; 2], pad: [usize; 2]) -> Pool {
@@ -216,13 +221,7 @@ pub fn extent(input: usize, kernel: usize, stride: usize, dilation: usize, pad: 
 }
 
 /// A network frozen with the kernels of `isa`, for passes of up to `batch` images.
-pub fn freeze(
-    isa: Isa,
-    graph: &'static Graph,
-    params: &[Map<f32, Cpu>],
-    batch: usize,
-    half: bool,
-) -> Session<Vec<f32>> {
+pub fn freeze(isa: Isa, graph: &Graph, params: &[Map<f32, Cpu>], batch: usize, half: bool) -> Session<Vec<f32>> {
     let params = params.iter().map(Tensor::as_vec).collect();
-    Session::new(graph, params, Options { isa, half, ..Options::new(batch) }).unwrap()
+    Session::new(Arc::new(graph.clone()), params, Options { isa, half, ..Options::new(batch) }).unwrap()
 }

@@ -81,7 +81,7 @@ impl WithModel for Exactly<'_> {
 
     fn run<N: Model>(self, _: &'static str) -> Self::Output {
         let mut fitted = checkpoint::fitted(N::GRAPH, self.from, &self.options)?;
-        fitted.dict.metadata.insert("network".into(), N::GRAPH.name.into());
+        fitted.dict.metadata.insert("network".into(), N::GRAPH.name.to_string());
         Ok(fitted)
     }
 }

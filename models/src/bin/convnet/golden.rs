@@ -72,5 +72,5 @@ pub fn fill(graph: &Graph, param: &Param, seed: u64) -> Vec<f32> {
         ("weight", false) => u * (4.5 / fan_in).sqrt(),
         _ => 0.1 * u,
     };
-    unit(param.name, seed, len).into_iter().map(|u| value(f64::from(u)) as f32).collect()
+    unit(&param.name, seed, len).into_iter().map(|u| value(f64::from(u)) as f32).collect()
 }

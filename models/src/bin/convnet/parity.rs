@@ -5,7 +5,7 @@ use crate::golden::{Golden, Gradient, Values, fill, unit};
 use convnet::backend::Backend;
 use convnet::dfdx::prelude::*;
 use convnet::dfdx::tensor::CpuError;
-use convnet::graph::{Graph, Part};
+use convnet::graph::{Graph, Subgraph};
 use convnet::net::{Map, Outputs, Pass, Real, State};
 use convnet::portable;
 use convnet::train::{HEAD_WEIGHT, loss};
@@ -141,10 +141,10 @@ impl WithModel for Task {
     fn run<N: Model>(self, _: &'static str) -> Self::Output {
         let Task { file, golden, executors } = self;
         let graph = N::GRAPH;
-        for param in graph.params {
-            match golden.keys.get(param.name) {
+        for param in &*graph.params {
+            match golden.keys.get(&*param.name) {
                 None => return Err(format!("the file has no key `{}`, which {} has", param.name, graph.name).into()),
-                Some(shape) if shape != param.shape => {
+                Some(shape) if *shape != *param.shape => {
                     return Err(format!("`{}` is {shape:?} in the file and {:?} here", param.name, param.shape).into());
                 }
                 Some(_) => {}
@@ -196,14 +196,14 @@ struct Found {
     classes: usize,
     loss: f64,
     input_gradient: Vec<f64>,
-    gradients: BTreeMap<&'static str, Vec<f64>>,
-    buffers: BTreeMap<&'static str, Vec<f64>>,
+    gradients: BTreeMap<String, Vec<f64>>,
+    buffers: BTreeMap<String, Vec<f64>>,
 }
 
 type Failure = Box<dyn std::error::Error>;
 
 /// By the executor that the CPU uses for this dtype.
-fn passes<E: Real>(graph: &'static Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure>
+fn passes<E: Real>(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure>
 where
     Cpu: Backend<E, Err = CpuError>,
 {
@@ -212,7 +212,7 @@ where
     })
 }
 
-fn portably(graph: &'static Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure> {
+fn portably(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure> {
     measure(graph, golden, training, nudge, |part, params, inputs, tape, pass| {
         portable::run::<f32, _, _>(graph, part, params, inputs, tape, pass)
     })
@@ -220,12 +220,12 @@ fn portably(graph: &'static Graph, golden: &Golden, training: bool, nudge: u64) 
 
 /// Runs `executor` on the golden input and parameters; with a `nudge` above 0, each is off by one rounding.
 fn measure<E: Real>(
-    graph: &'static Graph,
+    graph: &Graph,
     golden: &Golden,
     training: bool,
     nudge: u64,
     executor: impl FnOnce(
-        &Part,
+        &Subgraph,
         Vec<Map<E, Cpu>>,
         Vec<Map<E, Cpu>>,
         OwnedTape<E, Cpu>,
@@ -258,16 +258,16 @@ where
     }
     let targets = device.try_tensor_from_vec(targets, (n, classes))?;
     let mut parameters: Vec<Map<E, Cpu>> = Vec::new();
-    for param in graph.params {
+    for param in &*graph.params {
         let mut dims = [1; 4];
-        dims.iter_mut().zip(param.shape).for_each(|(dim, size)| *dim = *size);
+        dims.iter_mut().zip(&*param.shape).for_each(|(dim, size)| *dim = *size);
         let [a, b, c, d] = dims;
-        let values = rounded(param.name, fill(graph, param, golden.seed));
+        let values = rounded(&param.name, fill(graph, param, golden.seed));
         parameters.push(device.try_tensor_from_vec(values, (a, b, c, d))?);
     }
     let pass = Pass { training, dropout: None, input_grad: true };
     let (x, tape) = x.traced(Gradients::leaky()).split_tape();
-    let part = Part::whole(graph, training);
+    let part = Subgraph::whole(graph, training);
     let outcome = executor(&part, parameters.clone(), vec![x.clone()], tape, pass)?;
     let running = outcome.running.clone();
     let heads = vec![HEAD_WEIGHT; part.outputs.len() - 1];
@@ -282,8 +282,13 @@ where
         classes,
         loss: loss_value,
         input_gradient: doubles(gradients.get(&x).as_vec()),
-        gradients: trained.map(|(param, tensor)| (param.name, doubles(gradients.get(tensor).as_vec()))).collect(),
-        buffers: running.into_iter().map(|(index, values)| (graph.params[index].name, doubles(values))).collect(),
+        gradients: trained
+            .map(|(param, tensor)| (param.name.to_string(), doubles(gradients.get(tensor).as_vec())))
+            .collect(),
+        buffers: running
+            .into_iter()
+            .map(|(index, values)| (graph.params[index].name.to_string(), doubles(values)))
+            .collect(),
     })
 }
 

@@ -63,7 +63,7 @@ impl WithModel for Task {
             return Ok(print(&format!("{paper}\n\n{}", graph.summary().batch(self.0.batch as usize)))?);
         }
         let layers = graph.nodes.iter().map(|node| Layer {
-            name: node.name,
+            name: &node.name,
             kind: node.op.word(),
             output: node.shape.chw(),
             parameters: node.params,
@@ -82,7 +82,7 @@ impl WithModel for Task {
             jump: graph.jump(),
             activations: graph.activation_count(),
             peak_activations: graph.peak_activations,
-            heads: graph.heads.iter().map(|head| head.name).collect(),
+            heads: graph.heads.iter().map(|head| &*head.name).collect(),
             layers: layers.collect(),
         })
     }

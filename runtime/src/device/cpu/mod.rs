@@ -9,15 +9,15 @@ pub use tape::{run, run_with};
 pub use view::Shared;
 
 use crate::backend::{Backend, Map, NetTape, Outcome, Pass, State, numbers_of_a_copy};
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
 use crate::portable;
 use dfdx::prelude::*;
 
 impl Backend<f32> for Cpu {
     fn run<T: NetTape<f32, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<f32, Self>>,
         inputs: Vec<Map<f32, Self>>,
         tape: T,
@@ -64,9 +64,9 @@ impl Backend<f32> for Cpu {
 
 impl Backend<f64> for Cpu {
     fn run<T: NetTape<f64, Self>>(
-        graph: &'static Graph,
+        graph: &Graph,
         state: &State,
-        part: &Part,
+        part: &Subgraph,
         params: Vec<Map<f64, Self>>,
         inputs: Vec<Map<f64, Self>>,
         tape: T,

@@ -2,8 +2,8 @@
 
 use super::view::Shared;
 use crate::backend::{Map, NetTape, Outcome, Pass};
-use crate::engine::{self, Cache, EngineError, Isa, Mode};
-use crate::graph::{Graph, Part};
+use crate::graph::{Graph, Subgraph};
+use convnet_engine::{self as engine, Cache, EngineError, Isa, Mode};
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
 
@@ -12,9 +12,9 @@ use dfdx::tensor::CpuError;
 /// # Errors
 /// When memory runs out.
 pub fn run<T: NetTape<f32, Cpu>>(
-    graph: &'static Graph,
+    graph: &Graph,
     cache: &Cache,
-    part: &Part,
+    part: &Subgraph,
     params: Vec<Map<f32, Cpu>>,
     inputs: Vec<Map<f32, Cpu>>,
     tape: T,
@@ -32,9 +32,9 @@ pub fn run<T: NetTape<f32, Cpu>>(
 /// If this processor does not have `isa`.
 pub fn run_with<T: NetTape<f32, Cpu>>(
     isa: Isa,
-    graph: &'static Graph,
+    graph: &Graph,
     cache: &Cache,
-    part: &Part,
+    part: &Subgraph,
     params: Vec<Map<f32, Cpu>>,
     inputs: Vec<Map<f32, Cpu>>,
     mut tape: T,

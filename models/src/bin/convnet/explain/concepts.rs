@@ -22,7 +22,7 @@ pub fn alike(context: &Context<'_>) -> Found {
     let loader = context.loader()?;
     let test = context.test()?.clone();
     // What the output is computed from: all that the network has made of a picture.
-    let node = context.layer_or(graph.nodes[graph.output].inputs[0])?;
+    let node = context.layer_or(graph.nodes[graph.output()].inputs[0])?;
     let name = &context.name(node);
     let by_layer = context.watched("features", |progress| Index::new(context.subject, node, &loader, progress))?;
     let by_pixel = Index::new(context.subject, 0, &loader, &mut |_, _| {})?;
@@ -197,7 +197,8 @@ pub fn leanings(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let is_default =
         |id: &usize| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add) && !graph.nodes[*id].auxiliary;
-    let node = context.layer_or((1..graph.output).rfind(is_default).unwrap_or(graph.nodes[graph.output].inputs[0]))?;
+    let node =
+        context.layer_or((1..graph.output()).rfind(is_default).unwrap_or(graph.nodes[graph.output()].inputs[0]))?;
     let [classes, outputs] = [context.test()?.classes().len(), graph.output_shape().len()];
     if classes != outputs {
         let text = format!("TCAV takes pictures of a class: the dataset has {classes} classes, the network {outputs}");

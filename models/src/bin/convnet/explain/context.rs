@@ -36,7 +36,7 @@ pub struct Context<'a> {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Context<'_> {
-    pub fn graph(&self) -> &'static Graph {
+    pub fn graph(&self) -> &Graph {
         self.subject.graph()
     }
 
@@ -51,7 +51,7 @@ impl Context<'_> {
             method: "this method",
             needs: "needs feature maps",
             found: format!("{} has none of more than one pixel", self.graph().name),
-            fits: vec!["gradient", "integrated", "maximise"],
+            fits: ["gradient", "integrated", "maximise"].map(String::from).into(),
         })
     }
 
@@ -106,9 +106,9 @@ impl Context<'_> {
         let node = &self.graph().nodes[node];
         let number = |name: &str| name.parse::<usize>().is_ok();
         match node.name.rsplit('.').next() {
-            _ if number(node.name) => format!("layer {} ({})", node.name, node.op.word()),
+            _ if number(&node.name) => format!("layer {} ({})", node.name, node.op.word()),
             Some(last) if number(last) => format!("{} ({})", node.name, node.op.word()),
-            _ => node.name.into(),
+            _ => node.name.to_string(),
         }
     }
 

@@ -38,7 +38,7 @@ pub fn kernels(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let first = (0..graph.nodes.len()).find(|id| matches!(graph.nodes[*id].op, Op::Conv(_))).unwrap_or(0);
     let node = context.layer_or(first)?;
-    let (name, file) = (context.name(node), graph.nodes[node].name);
+    let (name, file) = (context.name(node), &*graph.nodes[node].name);
     let all = filters(context.subject, node)?;
     let mut finding = Finding::new(
         "filters",
@@ -85,7 +85,7 @@ pub fn kernels(context: &Context<'_>) -> Found {
 
 pub fn maps(context: &Context<'_>) -> Found {
     let node = context.layer_or(context.last_map()?)?;
-    let name = context.graph().nodes[node].name;
+    let name = &*context.graph().nodes[node].name;
     let mut finding = Finding::new(
         "activations",
         "Activations",
@@ -148,7 +148,7 @@ pub fn silence(context: &Context<'_>) -> Found {
             .zip(&found)
             .map(|(depth, s)| {
                 let node = &context.graph().nodes[s.node];
-                let [name, kind] = [node.name, node.op.word()].map(String::from);
+                let [name, kind] = [&*node.name, node.op.word()].map(String::from);
                 vec![depth.to_string(), name, kind, node.shape.to_string(), percent(s.zeros), percent(s.dead)]
             })
             .collect(),
@@ -168,7 +168,7 @@ pub fn maximised(context: &Context<'_>) -> Found {
     );
     let graph = context.graph();
     let by_channel = context.arguments.layer.is_some() || context.arguments.channel.is_some();
-    let node = if by_channel { context.layer_or(context.last_map()?)? } else { graph.output };
+    let node = if by_channel { context.layer_or(context.last_map()?)? } else { graph.output() };
     let channels = graph.nodes[node].shape.chw()[0];
     let chosen = match (by_channel, context.arguments.channel, context.asked_class()?) {
         (true, Some(channel), _) => vec![channel],
@@ -198,7 +198,7 @@ pub fn maximised(context: &Context<'_>) -> Found {
             let file = format!("{}-{channel}", graph.nodes[node].name);
             (file, format!("{layer}, channel {channel}: {before:.2} before, {after:.2} after"))
         } else {
-            let probability = context.subject.values(&[(0, &made.picture.values)], &[graph.output])?;
+            let probability = context.subject.values(&[(0, &made.picture.values)], &[graph.output()])?;
             let probability = super::softmax(&probability[0])[channel];
             let class = context.class(channel);
             (format!("class-{class}"), format!("class {class}: {:.1} % by the network", 100.0 * probability))
@@ -218,7 +218,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
     );
     // A layer of each stage: convolutions and linear layers, a few of them.
     let mut nodes: Vec<usize> =
-        (0..=graph.output).filter(|id| matches!(graph.nodes[*id].op, Op::Conv(_) | Op::Linear { .. })).collect();
+        (0..=graph.output()).filter(|id| matches!(graph.nodes[*id].op, Op::Conv(_) | Op::Linear { .. })).collect();
     nodes.retain(|id| !graph.nodes[*id].auxiliary);
     // Of large pictures fewer, since each takes a while.
     let most = if context.preparation.shape[1] > 64 { 3 } else { 6 };
@@ -237,7 +237,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
     for shown in shown {
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         for node in &nodes {
-            let (name, file) = (context.name(*node), graph.nodes[*node].name);
+            let (name, file) = (context.name(*node), &*graph.nodes[*node].name);
             let what = format!("invert {name}");
             let found = context.watched(&what, |progress| {
                 invert(context.subject, *node, &shown.picture, &context.preparation.normalisation, options, progress)

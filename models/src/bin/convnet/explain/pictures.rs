@@ -118,7 +118,7 @@ fn read(path: &Path, context: &Context<'_>, strict: bool) -> Result<(Volume, Opt
 }
 
 fn shown(subject: &dyn Subject, name: String, picture: Volume) -> Result<Shown, Box<dyn Error>> {
-    let logits = subject.values(&[(0, &picture.values)], &[subject.graph().output])?.remove(0);
+    let logits = subject.values(&[(0, &picture.values)], &[subject.graph().output()])?.remove(0);
     let probabilities = softmax(&logits);
     let best = best(&logits).ok_or_else(|| format!("{name}: the network gives values that are not numbers"))?;
     Ok(Shown { name, picture, said: (best, probabilities[best]) })

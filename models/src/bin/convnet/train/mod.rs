@@ -166,7 +166,7 @@ impl Task for Train<'_> {
         self.start::<N, D>(&mut net)?;
         let Train { arguments, config, data, ranks, .. } = &self;
         let probe = arguments.find_lr || arguments.overfit;
-        let place = if probe { None } else { Some(self.place(name, N::GRAPH.name)?) };
+        let place = if probe { None } else { Some(self.place(name, &N::GRAPH.name)?) };
         if !arguments.quiet {
             let [train, judge] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(

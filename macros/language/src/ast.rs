@@ -1,0 +1,185 @@
+//! What the user wrote, with its spans; no meaning yet.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use std::fmt;
+use syn::{Attribute, BinOp, Expr, Meta, Type, Visibility};
+
+/// Everything in a macro call.
+#[derive(Default)]
+pub struct Call {
+    pub blocks: Vec<Block>,
+    pub networks: Vec<Network>,
+    /// Whether something after a broken header was not read.
+    pub is_cut: bool,
+}
+
+/// One `struct Name<...>: [..] -> [..] { ... }`.
+pub struct Network {
+    pub attrs: Vec<Attribute>,
+    /// The name of the macro that makes networks like it, from `#[export(name)]`.
+    pub export: Option<Ident>,
+    pub vis: Visibility,
+    pub name: Ident,
+    pub symbols: Vec<Symbol>,
+    pub input: Vec<Expr>,
+    pub output: Vec<Expr>,
+    pub body: Vec<Statement>,
+    /// The body as it was written.
+    pub tokens: TokenStream,
+}
+
+/// What a layer, a sequence, a head or a custom module is called.
+#[derive(Clone)]
+pub struct Name {
+    /// The field of the struct; a raw identifier where the name is a Rust keyword.
+    pub field: Ident,
+    /// The step of the path in files of weights.
+    pub key: String,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key)
+    }
+}
+
+impl ToTokens for Name {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.field.to_tokens(tokens);
+    }
+}
+
+impl Network {
+    /// The conditions under which there is a struct; everything that is generated for it has the same.
+    pub fn conditions(&self) -> impl Iterator<Item = &Attribute> {
+        self.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
+    }
+
+    /// The lints that the user allows, which what is generated is allowed too.
+    pub fn allowed(&self) -> TokenStream {
+        let lists = self.attrs.iter().filter_map(|attribute| match &attribute.meta {
+            Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => Some(&list.tokens),
+            _ => None,
+        });
+        lists.map(|list| quote!(#[allow(#list)])).collect()
+    }
+}
+
+/// A const generic of the struct: a dimension without a number.
+pub struct Symbol {
+    pub name: Ident,
+    pub default: Option<u64>,
+}
+
+/// `block name(params) { ... }`: a template for sequences.
+pub struct Block {
+    pub name: Ident,
+    pub params: Vec<BlockParam>,
+    pub body: Vec<Statement>,
+}
+
+/// `name` or `name = default`.
+pub struct BlockParam {
+    pub name: Ident,
+    pub default: Option<Expr>,
+}
+
+pub enum Statement {
+    Layer(Layer),
+    Sequence(Sequence),
+    Assert(Vec<Budget>),
+    Repeat(Repeat),
+    If(If),
+    Residual(Residual),
+    Concat(Concat),
+    Group(Group),
+    Head(Head),
+    Custom(Custom),
+}
+
+/// `repeat count { ... }`
+pub struct Repeat {
+    pub word: Ident,
+    pub count: Expr,
+    pub body: Vec<Statement>,
+}
+
+/// `if condition { ... } else { ... }`
+pub struct If {
+    pub condition: Expr,
+    pub then: Vec<Statement>,
+    pub otherwise: Vec<Statement>,
+}
+
+/// `residual { ... } shortcut if condition { ... }`
+pub struct Residual {
+    pub word: Ident,
+    pub body: Vec<Statement>,
+    pub shortcut: Option<Shortcut>,
+}
+
+/// The other way around a residual; the identity where the condition does not hold.
+pub struct Shortcut {
+    pub word: Ident,
+    pub condition: Option<Expr>,
+    pub body: Vec<Statement>,
+}
+
+/// `concat { ... }`: each statement is a branch.
+pub struct Concat {
+    pub word: Ident,
+    pub branches: Vec<Statement>,
+}
+
+/// `{ ... }`: a branch of a `concat` that is more than one layer.
+pub struct Group {
+    pub brace: Span,
+    pub body: Vec<Statement>,
+}
+
+/// `head name: [N] { ... }` or `head name: [N] = word(args);`
+pub struct Head {
+    pub word: Ident,
+    pub name: Name,
+    pub shape: Vec<Expr>,
+    pub body: HeadBody,
+}
+
+pub enum HeadBody {
+    Sequence(Vec<Statement>),
+    One(Layer),
+}
+
+/// `custom name: path::To<Type> -> [C, H, W];`
+pub struct Custom {
+    pub name: Name,
+    pub module: Type,
+    pub shape: Vec<Expr>,
+}
+
+/// `name: word(args);`
+pub struct Layer {
+    pub name: Option<Name>,
+    pub word: Ident,
+    pub args: Vec<Arg>,
+}
+
+/// `name: { ... }`
+pub struct Sequence {
+    pub name: Name,
+    pub body: Vec<Statement>,
+}
+
+/// `value`, or `name = value`.
+pub struct Arg {
+    pub name: Option<Ident>,
+    pub value: Expr,
+}
+
+/// One clause of an `assert`: `what op limit`.
+pub struct Budget {
+    pub what: Ident,
+    pub op: BinOp,
+    pub limit: Expr,
+}

@@ -1,0 +1,194 @@
+//! AST to graph: the header, what the whole network gives, and its budgets. The layers in between are walked by
+//! [`crate::walk`].
+
+use crate::ast::{Block, Budget, Call, Network, Statement};
+use crate::cost::{Count, Dim};
+use crate::graph::{Graph, Node, Shape, leads_to, peak, size};
+
+use crate::report::{Errors, did_you_mean, one_of};
+use crate::values::{self, BUDGET, SIZE, Scope};
+use crate::walk::{Checker, unreached};
+use convnet_graph::wording::grouped;
+use quote::quote;
+use syn::{BinOp, Expr};
+
+/// Checks everything in a macro call: a graph for each network.
+pub fn call(call: &Call, errors: &mut Errors) -> Vec<Graph> {
+    let graphs: Vec<Graph> = call.networks.iter().map(|one| network(one, &call.blocks, errors)).collect();
+    if !call.is_cut {
+        unreached(&call.networks, &call.blocks, errors);
+    }
+    for (network, graph) in call.networks.iter().zip(&graphs) {
+        if errors.count() == 0 && !graph.is_known() {
+            // Better no network than one with a type that is not its own.
+            errors.on(&network.name, LOST);
+        }
+    }
+    graphs
+}
+
+/// What no input may ever lead to.
+pub const LOST: &str = "`cnn!` lost the size of a layer of this network; this is a mistake of `cnn!`, please report it";
+
+/// Checks a network. The graph is as complete as its errors allow.
+fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Graph {
+    let before = errors.count();
+    let input = declared(&network.input, network, errors);
+    let output = declared(&network.output, network, errors);
+    let mut checker = Checker::new(network, blocks, errors);
+    checker.input(input);
+    let root = checker.root(&network.body);
+    let whole = checker.is_whole();
+    let empty = !network.body.iter().any(|statement| !matches!(statement, Statement::Assert(_)));
+    // After an error there may have been one that was not understood.
+    if empty && checker.errors.count() == 0 {
+        checker.errors.on(&network.name, format!("`{}` has no layers", network.name));
+    }
+    if whole {
+        checker.output(output);
+    }
+    // What does not hold may follow from another mistake.
+    if checker.errors.count() == before {
+        checker.budgets(&network.body);
+    }
+    let output_node = checker.current();
+    let Checker { nodes, heads, connections, .. } = checker;
+    Graph { nodes, connections, root, output, output_node, heads }
+}
+
+/// The shape that the header declares.
+fn declared(dims: &[Expr], network: &Network, errors: &mut Errors) -> Shape {
+    let scope = Scope { symbols: &network.symbols, shape: None, locals: &[], largest: SIZE };
+    values::shape(dims, &network.name, &scope, errors)
+}
+
+impl Checker<'_, '_> {
+    fn output(&mut self, declared: Shape) {
+        let actual = self.shape();
+        if declared.is_unknown() || actual.is_unknown() || declared == actual || self.nodes.len() < 2 {
+            return;
+        }
+        let message =
+            format!("`{}` is declared to give {}, but its layers give", self.network.name, self.show(declared));
+        let dims = &self.network.output;
+        self.wrong_output(quote!(#(#dims),*), &message, declared, actual);
+    }
+
+    /// Reports that layers end in another shape than was declared.
+    pub fn wrong_output(&mut self, place: proc_macro2::TokenStream, what: &str, declared: Shape, actual: Shape) {
+        let fix = match (declared, actual) {
+            (Shape::Vector(_), Shape::Map(_)) => {
+                "\n  fix: end with `flatten; linear(...)` or `global_avg_pool`".to_string()
+            }
+            (Shape::Vector(want), Shape::Vector(_)) => {
+                format!("\n  fix: end with `linear({})`, or declare `-> {}`", self.size(want), self.show(actual))
+            }
+            _ => format!("\n  fix: declare `-> {}`", self.show(actual)),
+        };
+        let message = format!("{what} {}\n  trace: {}{fix}", self.show(actual), self.trace());
+        self.errors.on(place, message);
+    }
+
+    fn size(&self, dim: Dim) -> String {
+        size(dim, self.network)
+    }
+
+    fn budgets(&mut self, body: &[Statement]) {
+        let complete = !self.nodes.iter().any(|node| node.shape.is_unknown());
+        for statement in body {
+            if let Statement::Assert(budgets) = statement {
+                budgets.iter().for_each(|budget| self.budget(budget, complete));
+            }
+        }
+    }
+
+    fn budget(&mut self, budget: &Budget, complete: bool) {
+        let what = budget.what.to_string();
+        let count: Option<fn(&Node) -> Count> = match what.as_str() {
+            "params" => Some(Node::param_count),
+            "macs" => Some(|node| node.macs.clone()),
+            "activations" => Some(|node| crate::cost::product(&node.shape.chw())),
+            "receptive_field" | "peak_activations" => None,
+            _ => {
+                let known = ["params", "macs", "receptive_field", "activations", "peak_activations"];
+                let message = format!(
+                    "there is no budget for `{what}`{}\n  budgets: {}",
+                    did_you_mean(&what, known),
+                    one_of(known)
+                );
+                return self.errors.on(&budget.what, message);
+            }
+        };
+        let scope = Scope { symbols: &self.network.symbols, shape: None, locals: &[], largest: BUDGET };
+        let limit = crate::values::number(&budget.limit, &scope, self.errors);
+        let (Some(limit), true) = (limit.known().map(i128::from), complete) else { return };
+        // Auxiliary heads have parameters, but evaluation does not compute them.
+        let main = leads_to(&self.nodes, self.current());
+        let counted = |id: &usize| what == "params" || main.get(*id) == Some(&true);
+        let nodes: Vec<&Node> =
+            self.nodes.iter().enumerate().filter(|(id, _)| counted(id)).map(|(_, node)| node).collect();
+        let values: Option<Vec<i128>> = match count {
+            Some(count) => {
+                let total = nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
+                self.evaluate(&total).map(|total| vec![total])
+            }
+            None if what == "peak_activations" => {
+                let candidates = peak(&self.nodes, self.current());
+                let values: Option<Vec<i128>> = candidates.iter().map(|count| self.evaluate(count)).collect();
+                values.map(|values| values.into_iter().max().into_iter().collect())
+            }
+            None => {
+                let last = nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));
+                let fields = last.map(|node| node.receptive_field.clone()).unwrap_or_default();
+                fields.iter().map(|field| self.evaluate(field)).collect()
+            }
+        };
+        if let Some(custom) = self.nodes.iter().find(|node| node.is_custom()) {
+            let message = format!("`{what}` cannot be told: `{}` is a custom module, which has its own", custom.name);
+            return self.errors.on(&budget.what, message);
+        }
+        let Some(values) = values else {
+            let names = self.network.symbols.iter().filter(|symbol| symbol.default.is_none());
+            let names =
+                one_of(names.map(|symbol| symbol.name.to_string()).collect::<Vec<_>>().iter().map(String::as_str));
+            let message = format!(
+                "`{what}` depends on {names}, which has no default; give it one (`const N: usize = 10`) to check this budget"
+            );
+            return self.errors.on(&budget.what, message);
+        };
+        let holds = |value: &i128| match budget.op {
+            BinOp::Le(_) => Some(*value <= limit),
+            BinOp::Lt(_) => Some(*value < limit),
+            BinOp::Ge(_) => Some(*value >= limit),
+            BinOp::Gt(_) => Some(*value > limit),
+            BinOp::Eq(_) => Some(*value == limit),
+            _ => None,
+        };
+        let Some(verdicts) = values.iter().map(holds).collect::<Option<Vec<bool>>>() else {
+            return self.errors.on(budget.op, "a budget compares with <=, <, >=, > or ==");
+        };
+        if verdicts.iter().all(|holds| *holds) {
+            return;
+        }
+        let shown: Vec<String> = values.iter().map(|value| grouped(*value)).collect();
+        let largest = count.map_or(String::new(), |count| self.largest(&nodes, count));
+        let op = budget.op;
+        let message =
+            format!("{what} is {}, which is not {} {}{largest}", shown.join(" x "), quote!(#op), grouped(limit));
+        self.errors.on(&budget.limit, message);
+    }
+
+    fn evaluate(&self, count: &Count) -> Option<i128> {
+        count.evaluate(|index| self.network.symbols.get(index).and_then(|symbol| symbol.default))
+    }
+
+    /// The three nodes with the highest counts.
+    fn largest(&self, nodes: &[&Node], count: impl Fn(&Node) -> Count) -> String {
+        let mut counts: Vec<(i128, &str)> =
+            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, node.name.as_str()))).collect();
+        counts.sort_by_key(|(value, _)| -value);
+        let shown = counts.iter().filter(|(value, _)| *value > 0).take(3);
+        let shown: Vec<String> = shown.map(|(value, name)| format!("{name} {}", grouped(*value))).collect();
+        format!("\n  largest: {}", shown.join(", "))
+    }
+}

@@ -1,0 +1,233 @@
+//! What the network is: nodes in topological order with their shapes and costs, and the tree of modules that names them.
+
+use crate::ast::Network;
+use crate::cost::{Count, Dim};
+use convnet_graph::Op;
+use proc_macro2::Ident;
+use std::collections::BTreeMap;
+
+/// A checked network.
+pub struct Graph {
+    pub nodes: Vec<Node>,
+    /// Connection tables: for each output channel, the input channels that it reads.
+    pub connections: Vec<Connections>,
+    /// The members of the struct.
+    pub root: Vec<Member>,
+    /// The declared output.
+    pub output: Shape,
+    /// The node that gives it.
+    pub output_node: usize,
+    pub heads: Vec<Head>,
+}
+
+/// An auxiliary output.
+pub struct Head {
+    /// Dotted path.
+    pub path: String,
+    pub node: usize,
+    /// Its declared shape.
+    pub shape: Shape,
+}
+
+/// For each output channel, the input channels that it reads.
+pub type Connections = Vec<Vec<usize>>;
+
+/// One operation.
+pub struct Node {
+    /// Dotted path.
+    pub name: String,
+    /// The layer word, where the source has it.
+    pub word: Option<Ident>,
+    /// What it computes.
+    pub op: Op,
+    /// How a reader would call it: `conv 5x5`.
+    pub label: String,
+    pub inputs: Vec<usize>,
+    pub shape: Shape,
+    pub params: Vec<Param>,
+    pub macs: Count,
+    pub receptive_field: [Count; 2],
+    pub jump: [u64; 2],
+}
+
+/// A parameter or buffer.
+pub struct Param {
+    /// Name within its layer.
+    pub name: &'static str,
+    pub shape: Vec<Dim>,
+    pub trainable: bool,
+    pub init: Init,
+}
+
+/// The numbers that a parameter or buffer begins with; see [`convnet_graph::Init`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Init {
+    Zeros,
+    Ones,
+    Constant(f64),
+    Uniform { fan_in: Count, closed: bool },
+}
+
+/// A member of a sequence, in source order.
+pub struct Member {
+    /// The key: a name, or the index.
+    pub key: String,
+    /// Where the name was written, if it was.
+    pub name: Option<Ident>,
+    pub kind: MemberKind,
+}
+
+pub enum MemberKind {
+    /// The node with this index.
+    Layer(usize),
+    /// A sequence of its own, with the node that it ends at.
+    Sequence(Vec<Member>, usize),
+    /// A module from outside: its node and its type.
+    Custom(usize, Box<syn::Type>),
+}
+
+/// The shape of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `[C, H, W]`
+    Map([Dim; 3]),
+    /// `[N]`
+    Vector(Dim),
+    /// Not known because of an error that has been reported.
+    Unknown,
+}
+
+impl Shape {
+    /// Dimensions as `[C, H, W]`.
+    pub fn chw(self) -> [Dim; 3] {
+        match self {
+            Shape::Map(chw) => chw,
+            Shape::Vector(n) => [n, Dim::Known(1), Dim::Known(1)],
+            Shape::Unknown => [Dim::Unknown; 3],
+        }
+    }
+
+    /// Whether some dimension is not known.
+    pub fn is_unknown(self) -> bool {
+        match self {
+            Shape::Map(chw) => chw.contains(&Dim::Unknown),
+            Shape::Vector(n) => n == Dim::Unknown,
+            Shape::Unknown => true,
+        }
+    }
+}
+
+impl Graph {
+    /// Whether every size is a number or a const generic.
+    pub fn is_known(&self) -> bool {
+        let params = self.nodes.iter().flat_map(|node| &node.params);
+        let shapes = self.nodes.iter().map(|node| node.shape).chain(self.heads.iter().map(|head| head.shape));
+        !params.flat_map(|param| &param.shape).any(|dim| *dim == Dim::Unknown)
+            && !shapes.chain([self.output]).any(Shape::is_unknown)
+    }
+}
+
+impl Node {
+    /// Whether it only looks at its input differently.
+    fn looks(&self) -> bool {
+        matches!(self.op, Op::Flatten | Op::Identity)
+    }
+
+    /// Whether it is a module from outside the language.
+    pub fn is_custom(&self) -> bool {
+        matches!(self.op, Op::Custom(_))
+    }
+
+    /// Trainable scalars.
+    pub fn param_count(&self) -> Count {
+        let trainable = self.params.iter().filter(|param| param.trainable);
+        trainable.fold(Count::default(), |sum, param| sum.plus(&crate::cost::product(&param.shape)))
+    }
+}
+
+/// For each node, whether the value of `output` depends on it.
+pub fn leads_to(nodes: &[Node], output: usize) -> Vec<bool> {
+    let mut leads = vec![false; nodes.len()];
+    if let Some(place) = leads.get_mut(output) {
+        *place = true;
+    }
+    for (id, node) in nodes.iter().enumerate().rev() {
+        if leads.get(id) == Some(&true) {
+            for input in &node.inputs {
+                if let Some(place) = leads.get_mut(*input) {
+                    *place = true;
+                }
+            }
+        }
+    }
+    leads
+}
+
+/// For each node, whether everything that reaches `output` passes through it.
+pub fn trunk(nodes: &[Node], output: usize) -> Vec<bool> {
+    let leads = leads_to(nodes, output);
+    // No edge may jump over a node of the trunk.
+    let mut furthest = 0;
+    let mut trunk = vec![false; nodes.len()];
+    let mut reader = vec![0; nodes.len()];
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| leads.get(*id) == Some(&true)) {
+        for input in &node.inputs {
+            if let Some(place) = reader.get_mut(*input) {
+                *place = id;
+            }
+        }
+    }
+    for (id, place) in trunk.iter_mut().enumerate() {
+        *place = leads.get(id) == Some(&true) && furthest <= id;
+        furthest = furthest.max(reader.get(id).copied().unwrap_or(0));
+    }
+    trunk
+}
+
+/// How many elements are alive at once in evaluation, one image at a time: the candidates for the largest number. A value
+/// lives from its node to its last reader; a flatten is its input, looked at differently.
+pub fn peak(nodes: &[Node], output: usize) -> Vec<Count> {
+    let main = leads_to(nodes, output);
+    let is_main = |id: usize| main.get(id) == Some(&true);
+    let mut owner: Vec<usize> = (0..nodes.len()).collect();
+    let mut last: Vec<usize> = owner.clone();
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| is_main(*id)) {
+        let readers = node.inputs.iter().filter_map(|input| owner.get(*input).copied()).collect::<Vec<_>>();
+        for input in &readers {
+            if let Some(place) = last.get_mut(*input) {
+                *place = id;
+            }
+        }
+        if let (true, [input], Some(place)) = (node.looks(), readers.as_slice(), owner.get_mut(id)) {
+            *place = *input;
+        }
+    }
+    let mut live: BTreeMap<usize, Count> = BTreeMap::new();
+    let mut sums = Vec::new();
+    for (id, node) in nodes.iter().enumerate().filter(|(id, _)| is_main(*id)) {
+        if owner.get(id) == Some(&id) {
+            live.insert(id, crate::cost::product(&node.shape.chw()));
+        }
+        sums.push(live.values().fold(Count::default(), |sum, len| sum.plus(len)));
+        live.retain(|value, _| last.get(*value).is_some_and(|last| *last > id));
+    }
+    crate::cost::largest(sums)
+}
+
+/// A size in words.
+pub fn size(dim: Dim, network: &Network) -> String {
+    match dim {
+        Dim::Known(n) => n.to_string(),
+        Dim::Symbol(index) => network.symbols.get(index).map_or("?".into(), |symbol| symbol.name.to_string()),
+        Dim::Unknown => "?".into(),
+    }
+}
+
+/// A shape in words.
+pub fn show(shape: Shape, network: &Network) -> String {
+    match shape {
+        Shape::Map(dims) => format!("[{}]", dims.map(|dim| size(dim, network)).join(", ")),
+        Shape::Vector(n) => format!("[{}]", size(n, network)),
+        Shape::Unknown => "[?]".into(),
+    }
+}

@@ -1,0 +1,103 @@
+//! Layers without a window: dense, and element by element.
+
+use super::conv::weights;
+use super::{Context, Made, param};
+use crate::cost::{Dim, product};
+use crate::graph::{Init, Shape};
+use crate::report::Errors;
+use convnet_graph::{Activation, Op};
+
+impl Context<'_> {
+    pub fn identity(&self, _: &mut Errors) -> Made {
+        self.same(Op::Identity)
+    }
+
+    pub fn flatten(&self, errors: &mut Errors) -> Made {
+        let Shape::Map(dims) = self.shape else { return self.same(Op::Flatten) };
+        let known: Option<Vec<u64>> = dims.iter().map(|dim| dim.known()).collect();
+        let shape = match (known, dims) {
+            (Some(known), _) => Shape::Vector(Dim::Known(known.into_iter().fold(1, u64::saturating_mul))),
+            (None, [channels, Dim::Known(1), Dim::Known(1)]) => Shape::Vector(channels),
+            _ if self.shape.is_unknown() => Shape::Vector(Dim::Unknown),
+            _ => {
+                let message = format!(
+                    "`flatten` would have to multiply {}, but a const generic has no value when the network is checked\n  fix: use `global_avg_pool`, or declare the size as a number",
+                    self.show(self.shape)
+                );
+                errors.on(&self.layer.word, message);
+                Shape::Vector(Dim::Unknown)
+            }
+        };
+        Made { shape, ..self.same(Op::Flatten) }
+    }
+
+    pub fn linear(&self, errors: &mut Errors) -> Made {
+        let out = self.args.size("out", errors);
+        let bias = self.args.flag("bias", true, errors);
+        let inputs = match self.shape {
+            Shape::Vector(n) => n,
+            Shape::Unknown => Dim::Unknown,
+            Shape::Map(_) => {
+                let message = format!(
+                    "{} needs a vector, but gets the feature map {}\n  trace: {}\n  fix: insert `flatten;` (or `global_avg_pool;`) before it",
+                    self.name(),
+                    self.show(self.shape),
+                    self.trace()
+                );
+                errors.on(&self.layer.word, message);
+                Dim::Unknown
+            }
+        };
+        let init = Init::Uniform { fan_in: inputs.count(), closed: false };
+        Made {
+            shape: Shape::Vector(out),
+            params: weights(vec![out, inputs], bias.then_some(out), init),
+            macs: product(&[out, inputs]),
+            span: self.spread.map(Dim::count),
+            spread: [Dim::Known(1); 2],
+            ..self.same(Op::Linear { bias })
+        }
+    }
+
+    pub fn dropout(&self, errors: &mut Errors) -> Made {
+        let p = self.share(errors);
+        Made { label: format!("dropout {p}"), ..self.same(Op::Dropout { p, channels: false }) }
+    }
+
+    /// Drops whole channels.
+    pub fn dropout2d(&self, errors: &mut Errors) -> Made {
+        self.map(errors);
+        let p = self.share(errors);
+        Made { label: format!("dropout2d {p}"), ..self.same(Op::Dropout { p, channels: true }) }
+    }
+
+    fn share(&self, errors: &mut Errors) -> f64 {
+        let p = self.args.float("p", 0.5, errors).unwrap_or(0.5);
+        if !(0.0..1.0).contains(&p) {
+            self.args.fault(
+                "p",
+                errors,
+                format!("`p` is the share of elements that are dropped, from 0 to below 1, not {p}"),
+            );
+        }
+        p
+    }
+
+    pub fn leaky_relu(&self, errors: &mut Errors) -> Made {
+        let slope = self.args.float("slope", 0.01, errors).unwrap_or(0.01);
+        self.same(Op::Activation(Activation::LeakyRelu(slope)))
+    }
+
+    pub fn elu(&self, errors: &mut Errors) -> Made {
+        let alpha = self.args.float("alpha", 1.0, errors).unwrap_or(1.0);
+        self.same(Op::Activation(Activation::Elu(alpha)))
+    }
+
+    pub fn prelu(&self, errors: &mut Errors) -> Made {
+        let per_channel = self.args.flag("per_channel", false, errors);
+        let [channels, ..] = self.shape.chw();
+        let slopes = if per_channel { channels } else { Dim::Known(1) };
+        let params = vec![param("weight", vec![slopes], Init::Constant(0.25))];
+        Made { params, ..self.same(Op::Prelu { per_channel }) }
+    }
+}

@@ -1,0 +1,202 @@
+//! Layers that move pixels: enlarging, padding, cropping, shuffling.
+
+use super::{Context, Made, count, extent, number, sides};
+use crate::cost::Dim;
+use crate::graph::Shape;
+use crate::report::Errors;
+use convnet_graph::{Fill, Op, Resample};
+
+const SIDES: &str = "expected a number, (height, width) or (top, bottom, left, right)";
+
+impl Context<'_> {
+    pub fn upsample(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let Some(scale) = self.args.pair("scale", None, 1, errors) else {
+            return self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
+        };
+        let (nearest, bilinear) = (self.args.flag("nearest", false, errors), self.args.flag("bilinear", false, errors));
+        if nearest && bilinear {
+            self.args.fault("bilinear", errors, "`upsample` is either `nearest` or `bilinear`");
+        }
+        let [oh, ow] = self.scaled([height, width], scale, errors);
+        let how = if bilinear { Resample::Bilinear } else { Resample::Nearest };
+        Made {
+            label: format!("upsample {}", extent(scale)),
+            shape: Shape::Map([channels, oh, ow]),
+            span: scale.map(|scale| count(if bilinear && scale > 1 { 2 } else { 1 })),
+            up: scale,
+            spread: [oh, ow],
+            ..self.same(Op::Resample(how))
+        }
+    }
+
+    fn scaled(&self, sizes: [Dim; 2], scale: [u64; 2], errors: &mut Errors) -> [Dim; 2] {
+        let mut failed = false;
+        let mut scaled = [Dim::Unknown; 2];
+        for ((place, size), scale) in scaled.iter_mut().zip(sizes).zip(scale) {
+            *place = match size {
+                Dim::Known(n) => Dim::Known(n.saturating_mul(scale)),
+                Dim::Symbol(_) if scale == 1 => size,
+                Dim::Symbol(_) => {
+                    if !std::mem::replace(&mut failed, true) {
+                        self.symbolic(size, errors);
+                    }
+                    Dim::Unknown
+                }
+                Dim::Unknown => Dim::Unknown,
+            };
+        }
+        scaled
+    }
+
+    pub fn pad_layer(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let failed = || self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
+        let value = self.args.float("value", 0.0, errors).unwrap_or(0.0);
+        let (reflect, replicate) =
+            (self.args.flag("reflect", false, errors), self.args.flag("replicate", false, errors));
+        let fill = match (self.args.has("value"), reflect, replicate) {
+            (_, false, false) => Fill::Constant(value),
+            (false, true, false) => Fill::Reflect,
+            (false, false, true) => Fill::Replicate,
+            _ => {
+                let message = "`pad` fills with one of `value`, `reflect` and `replicate`";
+                errors.on(&self.layer.word, message);
+                return failed();
+            }
+        };
+        let Some(amount) = self.sides("amount", SIDES, errors) else { return failed() };
+        for (size, (before, after)) in [height, width].into_iter().zip(amount) {
+            let most = before.max(after);
+            if let Dim::Known(size) = size
+                && reflect
+                && most >= size
+            {
+                let message = format!(
+                    "{}: a size of {size} can be reflected by {} pixels at most, not {most}\n  trace: {}",
+                    self.name(),
+                    size - 1,
+                    self.trace()
+                );
+                self.args.fault("amount", errors, message);
+                return failed();
+            }
+        }
+        let [oh, ow] = self.moved([height, width], amount, errors, |size, by| Some(size.saturating_add(by)));
+        let pad = sides(amount);
+        Made {
+            shape: Shape::Map([channels, oh, ow]),
+            spread: [oh, ow],
+            ..self.same(Op::Resample(Resample::Pad { pad, fill }))
+        }
+    }
+
+    pub fn crop(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let failed = || self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
+        let Some(sides) = self.sides("amount", SIDES, errors) else { return failed() };
+        let [oh, ow] = self.moved([height, width], sides, errors, |size, by| size.checked_sub(by).filter(|n| *n > 0));
+        for (size, (cropped, (before, after))) in [height, width].into_iter().zip([oh, ow].into_iter().zip(sides)) {
+            if let (Dim::Known(size), Dim::Unknown) = (size, cropped) {
+                let message = format!(
+                    "{}: nothing is left of a size of {size} without {before} + {after} pixels\n  trace: {}",
+                    self.name(),
+                    self.trace()
+                );
+                self.args.fault("amount", errors, message);
+                return failed();
+            }
+        }
+        let [(top, _), (left, _)] = sides;
+        let (top, left) = (number(top), number(left));
+        Made {
+            shape: Shape::Map([channels, oh, ow]),
+            spread: [oh, ow],
+            ..self.same(Op::Resample(Resample::Crop { top, left }))
+        }
+    }
+
+    /// Sizes with `change` by both sides together; a const generic may only stay as it is.
+    fn moved(
+        &self,
+        sizes: [Dim; 2],
+        sides: [(u64, u64); 2],
+        errors: &mut Errors,
+        change: impl Fn(u64, u64) -> Option<u64>,
+    ) -> [Dim; 2] {
+        let mut failed = false;
+        let mut moved = [Dim::Unknown; 2];
+        for ((place, size), (before, after)) in moved.iter_mut().zip(sizes).zip(sides) {
+            let by = before.saturating_add(after);
+            *place = match size {
+                Dim::Known(n) => change(n, by).map_or(Dim::Unknown, Dim::Known),
+                Dim::Symbol(_) if by == 0 => size,
+                Dim::Symbol(_) => {
+                    if !std::mem::replace(&mut failed, true) {
+                        self.symbolic(size, errors);
+                    }
+                    Dim::Unknown
+                }
+                Dim::Unknown => Dim::Unknown,
+            };
+        }
+        moved
+    }
+
+    /// Channels of zeros before and after.
+    pub fn channel_pad(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let Some([before, after]) = self.args.pair("amount", None, 0, errors) else {
+            return self.failed(Shape::Map([Dim::Unknown, height, width]));
+        };
+        let [outs, _] =
+            self.moved([channels, Dim::Unknown], [(before, after), (0, 0)], errors, |n, by| Some(n.saturating_add(by)));
+        let before = number(before);
+        Made { shape: Shape::Map([outs, height, width]), ..self.same(Op::ChannelPad { before }) }
+    }
+
+    pub fn channel_shuffle(&self, errors: &mut Errors) -> Made {
+        let [channels, ..] = self.map(errors);
+        let Some(groups) = self.args.count("groups", 1, errors) else {
+            return self.failed(self.shape);
+        };
+        self.per_group(groups, channels, channels, errors);
+        let label = format!("channel_shuffle {groups}");
+        Made { label, ..self.same(Op::ChannelShuffle { groups: number(groups) }) }
+    }
+
+    pub fn pixel_shuffle(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let Some(factor) = self.args.count("factor", 1, errors) else {
+            return self.failed(Shape::Map([Dim::Unknown; 3]));
+        };
+        let outs = match (channels, factor.checked_mul(factor)) {
+            (Dim::Known(c), Some(square)) if c % square == 0 => Dim::Known(c / square),
+            (Dim::Known(c), square) => {
+                let square = square.unwrap_or(u64::MAX);
+                let message = format!(
+                    "{}: {c} channels cannot be shuffled into squares of {factor} x {factor} pixels: {c} % {square} = {}\n  trace: {}",
+                    self.name(),
+                    c % square,
+                    self.trace()
+                );
+                self.args.fault("factor", errors, message);
+                Dim::Unknown
+            }
+            (Dim::Symbol(_), _) if factor == 1 => channels,
+            (Dim::Symbol(_), _) => {
+                self.symbolic(channels, errors);
+                Dim::Unknown
+            }
+            (Dim::Unknown, _) => Dim::Unknown,
+        };
+        let [oh, ow] = self.scaled([height, width], [factor; 2], errors);
+        Made {
+            label: format!("pixel_shuffle {factor}"),
+            shape: Shape::Map([outs, oh, ow]),
+            up: [factor; 2],
+            spread: [oh, ow],
+            ..self.same(Op::PixelShuffle { factor: number(factor) })
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The language of `cnn!`: tokens or text in, a checked network out.
+//!
+//! ```text
+//! tokens --parse--> ast (as written) --check--> graph (as meant: operations, shapes, costs)
+//! ```
+//!
+//! Both readers of the language come here: rustc by `cnn!`, whose crate prints a checked network as Rust, and a running program.
+//! So there is one grammar, one arithmetic of shapes and one wording of errors. Each pass collects its errors in
+//! [`report::Errors`] and goes on as far as it can, so that one run shows every mistake once. No pass does any I/O, and none
+//! panics. Attributes, visibility and the types of `custom` modules pass through as tokens that nobody here reads.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+#[allow(missing_docs)] // What the grammar in `parse` says.
+pub mod ast;
+mod parse;
+
+mod layers;
+mod signature;
+mod values;
+pub mod words;
+
+mod check;
+#[allow(missing_docs)] // Each field and case is what its name says.
+pub mod cost;
+#[allow(missing_docs)]
+pub mod graph;
+pub mod report;
+mod shape;
+mod trace;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use proc_macro2::TokenStream;
+
+/// What a call of `cnn!` holds, as written and as meant.
+pub struct Checked {
+    /// Blocks and networks as they were written.
+    pub call: ast::Call,
+    /// The graph of each network, as complete as its errors allow.
+    pub graphs: Vec<graph::Graph>,
+    /// The tokens, without the invisible groups of `macro_rules!`.
+    pub tokens: TokenStream,
+}
+
+/// Reads and checks everything in a call of `cnn!`. Nothing where no network could be made out at all; `errors` say why.
+pub fn check(tokens: TokenStream, errors: &mut report::Errors) -> Option<Checked> {
+    let tokens = parse::prepared(tokens, errors)?;
+    let call = parse::call(tokens.clone(), errors);
+    let graphs = check::call(&call, errors);
+    Some(Checked { call, graphs, tokens })
+}

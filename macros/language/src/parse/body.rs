@@ -1,0 +1,322 @@
+//! Bodies: cut into statements first, at `;` and after braces, and each parsed by itself.
+
+use super::{dims, names};
+use crate::ast;
+use crate::ast::{
+    Arg, Budget, Concat, Custom, Head, HeadBody, If, Layer, Name, Repeat, Residual, Sequence, Shortcut, Statement,
+};
+use crate::report::Errors;
+use crate::words;
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{BinOp, Expr, Token};
+
+/// Cuts a body into statements and parses each.
+pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let mut current: Vec<TokenTree> = Vec::new();
+    for tree in tokens {
+        match &tree {
+            TokenTree::Punct(punct) if punct.as_char() == ';' => {
+                // A `;` after a sequence is allowed and means nothing.
+                if !current.is_empty() {
+                    statements.extend(statement(std::mem::take(&mut current), errors));
+                }
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let group = group.clone();
+                let before = std::mem::take(&mut current);
+                braced(before, &group, &mut statements, errors);
+            }
+            _ => current.push(tree),
+        }
+    }
+    if let Some(last) = current.last().cloned() {
+        let before = errors.count();
+        statements.extend(statement(current, errors));
+        if errors.count() == before {
+            errors.on(last, "expected `;` after this");
+        }
+    }
+    statements
+}
+
+/// Words of structures, which cannot be layers.
+fn structure(tokens: &[TokenTree]) -> Option<&Ident> {
+    tokens.iter().find_map(|tree| match tree {
+        TokenTree::Ident(word) if words::STRUCTURES.contains(&word.to_string().as_str()) => Some(word),
+        _ => None,
+    })
+}
+
+/// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
+fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
+    let (name, head) = match names::split(&before) {
+        Some((name, rest)) => (Some(name), rest),
+        None => (None, before.as_slice()),
+    };
+    let body = self::statements(group.stream(), errors);
+    let word = match head.first() {
+        Some(TokenTree::Ident(word)) => word.clone(),
+        Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
+        None => {
+            let Some(name) = name else {
+                return statements.push(Statement::Group(ast::Group { brace: group.span_open(), body }));
+            };
+            let name = names::checked(name, errors);
+            if body.is_empty() {
+                errors.at(group.span(), format!("the sequence `{name}` is empty"));
+            }
+            return statements.push(Statement::Sequence(Sequence { name, body }));
+        }
+    };
+    let rest: TokenStream = head.iter().skip(1).cloned().collect();
+    let statement = match word.to_string().as_str() {
+        "repeat" => match syn::parse2::<Expr>(rest) {
+            Ok(count) => Statement::Repeat(Repeat { word, count, body }),
+            Err(_) => return errors.on(&word, "`repeat` needs a number: `repeat 3 { ... }`"),
+        },
+        "if" => match syn::parse2::<Expr>(rest) {
+            Ok(condition) => Statement::If(If { condition, then: body, otherwise: Vec::new() }),
+            Err(_) => return errors.on(&word, "`if` needs a condition: `if stride > 1 { ... }`"),
+        },
+        "residual" | "concat" if !rest.is_empty() => {
+            return errors.on(rest, format!("expected the branches in braces right after `{word}`"));
+        }
+        "residual" => Statement::Residual(Residual { word, body, shortcut: None }),
+        "concat" => Statement::Concat(Concat { word, branches: body }),
+        "head" => match head_name(head.get(1..).unwrap_or_default(), errors, |_| Ok(())) {
+            Some(_) if body.is_empty() => return errors.on(&word, "this head has no layers"),
+            Some((name, shape, ())) => Statement::Head(Head { word, name, shape, body: HeadBody::Sequence(body) }),
+            None => return errors.on(&word, HEAD),
+        },
+        "else" => return attach_else(&word, rest, body, statements, errors),
+        "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
+        "block" => return errors.on(&word, "a block is declared beside the structs, not in one"),
+        "custom" => return errors.on(&word, CUSTOM),
+        _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
+    };
+    if let (Statement::Head(head), Some(_)) = (&statement, &name) {
+        errors.on(&head.word, HEAD);
+    }
+    statements.push(match name {
+        // A structure with a name is a sequence that holds only it.
+        Some(name) => Statement::Sequence(Sequence { name: names::checked(name, errors), body: vec![statement] }),
+        None => statement,
+    });
+}
+
+const HEAD: &str = "expected `head name: [N] { ... }` or `head name: [N] = block(...);`";
+const CUSTOM: &str = "expected `custom name: path::To<Type<E, D>> -> [C, H, W];`";
+
+/// `name: [dims]` and what comes after.
+fn head_name<T>(
+    tokens: &[TokenTree],
+    errors: &mut Errors,
+    after: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+) -> Option<(Name, Vec<Expr>, T)> {
+    let (name, rest) = names::split(tokens)?;
+    let parse = |input: ParseStream<'_>| Ok((dims(input)?, after(input)?));
+    let (shape, after) = parse.parse2(rest.iter().cloned().collect()).ok()?;
+    Some((names::checked(name, errors), shape, after))
+}
+
+/// `name: Type -> [dims]`
+fn custom(tokens: &[TokenTree], errors: &mut Errors) -> Option<Custom> {
+    let (name, rest) = names::split(tokens)?;
+    let parse = |input: ParseStream<'_>| {
+        let module = input.parse()?;
+        input.parse::<Token![->]>()?;
+        Ok((module, dims(input)?))
+    };
+    let (module, shape) = parse.parse2(rest.iter().cloned().collect()).ok()?;
+    Some(Custom { name: names::checked(name, errors), module, shape })
+}
+
+fn attach_else(
+    word: &Ident,
+    rest: TokenStream,
+    body: Vec<Statement>,
+    statements: &mut [Statement],
+    errors: &mut Errors,
+) {
+    let Some(Statement::If(first)) = statements.last_mut() else {
+        return errors.on(word, "`else` without an `if` before it");
+    };
+    // The last `if` of a chain is the one without an `else`.
+    let mut open = first;
+    while let [Statement::If(_)] = open.otherwise.as_slice() {
+        let Some(Statement::If(next)) = open.otherwise.first_mut() else { return };
+        open = next;
+    }
+    if !open.otherwise.is_empty() {
+        return errors.on(word, "this `if` has an `else` already");
+    }
+    let mut rest = rest.into_iter();
+    open.otherwise = match rest.next() {
+        None => body,
+        Some(TokenTree::Ident(next)) if next == "if" => match syn::parse2::<Expr>(rest.collect()) {
+            Ok(condition) => vec![Statement::If(If { condition, then: body, otherwise: Vec::new() })],
+            Err(_) => return errors.on(&next, "`if` needs a condition: `if stride > 1 { ... }`"),
+        },
+        Some(other) => return errors.on(other, "expected `{ ... }` or `if` after `else`"),
+    };
+}
+
+fn attach_shortcut(
+    word: Ident,
+    rest: TokenStream,
+    body: Vec<Statement>,
+    statements: &mut [Statement],
+    errors: &mut Errors,
+) {
+    // A named residual is a sequence that holds only it.
+    let residual = match statements.last_mut() {
+        Some(Statement::Residual(residual)) => residual,
+        Some(Statement::Sequence(sequence)) => match sequence.body.as_mut_slice() {
+            [Statement::Residual(residual)] => residual,
+            _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+        },
+        _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+    };
+    if residual.shortcut.is_some() {
+        return errors.on(word, "this `residual` has a `shortcut` already");
+    }
+    let mut rest = rest.into_iter();
+    let condition = match rest.next() {
+        None => None,
+        Some(TokenTree::Ident(next)) if next == "if" => match syn::parse2::<Expr>(rest.collect()) {
+            Ok(condition) => Some(condition),
+            Err(_) => return errors.on(&next, "`if` needs a condition: `shortcut if stride > 1 { ... }`"),
+        },
+        Some(other) => return errors.on(other, "expected `{ ... }` or `if` after `shortcut`"),
+    };
+    residual.shortcut = Some(Shortcut { word, condition, body });
+}
+
+/// Parses a statement, or several where a `;` between them is missing.
+fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
+    let mut found = Vec::new();
+    let mut rest = tokens;
+    while !rest.is_empty() {
+        let mut name = None;
+        if let Some((given, after)) = names::split(&rest) {
+            let given = names::checked(given, errors);
+            if after.is_empty() {
+                errors.on(&given, "expected a layer after this name, such as `conv(16, kernel = 3)`");
+                break;
+            }
+            (name, rest) = (Some(given), after.to_vec());
+        } else if let Some(TokenTree::Ident(word)) = rest.first()
+            && (word == "assert" || structure(rest.get(..1).unwrap_or_default()).is_some())
+        {
+            found.extend(structured(&word.clone(), &rest, errors));
+            break;
+        }
+        let one = |input: ParseStream<'_>| {
+            let layer = layer(name, input)?;
+            if !input.is_empty() {
+                errors.add(input.error(format!("expected `;` after `{}`", layer.word)));
+            }
+            Ok((layer, input.parse::<TokenStream>()?))
+        };
+        match one.parse2(rest.into_iter().collect()) {
+            Ok((layer, after)) => {
+                found.push(Statement::Layer(layer));
+                rest = after.into_iter().collect();
+            }
+            Err(error) => {
+                errors.add(error);
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// A statement without braces that starts with a word of the language: `assert`, `custom`, `head name: [N] = ...`, or a
+/// structure whose braces are missing.
+fn structured(word: &Ident, tokens: &[TokenTree], errors: &mut Errors) -> Option<Statement> {
+    let rest = tokens.get(1..).unwrap_or_default();
+    let message = match word.to_string().as_str() {
+        "assert" => return budgets(word, rest.iter().cloned().collect(), errors),
+        "custom" => match custom(rest, errors) {
+            Some(custom) => return Some(Statement::Custom(custom)),
+            None => CUSTOM.to_string(),
+        },
+        "head" => {
+            let one = |input: ParseStream<'_>| {
+                input.parse::<Token![=]>()?;
+                layer(None, input)
+            };
+            match head_name(rest, errors, one) {
+                Some((name, shape, layer)) => {
+                    let body = HeadBody::One(layer);
+                    return Some(Statement::Head(Head { word: word.clone(), name, shape, body }));
+                }
+                None => HEAD.to_string(),
+            }
+        }
+        "block" => "a block is declared beside the structs, not in one".to_string(),
+        "repeat" | "if" => format!("`{word}` needs braces"),
+        _ => format!("expected `{word} {{ ... }}`"),
+    };
+    errors.on(word, message);
+    None
+}
+
+/// `word` or `word(args)`.
+fn layer(name: Option<Name>, input: ParseStream<'_>) -> syn::Result<Layer> {
+    if !input.peek(Ident::peek_any) {
+        return Err(input.error("expected a layer, such as `conv(16, kernel = 3)`"));
+    }
+    let word = input.call(Ident::parse_any)?;
+    let mut list = Vec::new();
+    if input.peek(syn::token::Paren) {
+        let content;
+        syn::parenthesized!(content in input);
+        list = args(&content)?;
+    }
+    Ok(Layer { name, word, args: list })
+}
+
+fn args(input: ParseStream<'_>) -> syn::Result<Vec<Arg>> {
+    let mut args = Vec::new();
+    while !input.is_empty() {
+        let mut name = None;
+        if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
+            name = Some(input.call(Ident::parse_any)?);
+            input.parse::<Token![=]>()?;
+        }
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(input.error("expected a value"));
+        }
+        args.push(Arg { name, value: input.parse()? });
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(args)
+}
+
+fn budgets(word: &Ident, tokens: TokenStream, errors: &mut Errors) -> Option<Statement> {
+    let clause = |input: ParseStream<'_>| -> syn::Result<Budget> {
+        let what: Ident = input.parse()?;
+        let op: BinOp = input.parse()?;
+        Ok(Budget { what, op, limit: input.call(Expr::parse_without_eager_brace)? })
+    };
+    let all = |input: ParseStream<'_>| Punctuated::<Budget, Token![,]>::parse_terminated_with(input, clause);
+    match all.parse2(tokens) {
+        Ok(budgets) if budgets.is_empty() => {
+            errors.on(word, "expected a budget, such as `assert params <= 62_000;`");
+            None
+        }
+        Ok(budgets) => Some(Statement::Assert(budgets.into_iter().collect())),
+        Err(error) => {
+            errors.add(error);
+            None
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Tokens to AST.
+//!
+//! ```text
+//! call      = { [ docs ] "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
+//! network   = attributes [ "#[export(name)]" ] visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
+//!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}"
+//! body      = { [ called ] word [ "(" args ")" ] ";" | called "{" body "}" | "assert" clause { "," clause } ";"
+//!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
+//!             | [ called ] "residual" "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
+//!             | [ called ] "concat" "{" ( body | "{" body "}" ) "}" | "head" called "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
+//!             | "custom" called type "->" "[" dims "]" ";" }
+//! called    = name [ "as" "key" ] ":"
+//! args      = { value | name "=" value }
+//! ```
+//!
+//! A statement that does not parse costs only itself.
+
+mod attributes;
+mod body;
+mod fragments;
+mod limits;
+mod names;
+
+use crate::ast::{Block, BlockParam, Call, Network, Symbol};
+use crate::report::Errors;
+use crate::values::SIZE;
+use crate::words;
+use body::statements;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, LitInt, Token, Visibility, bracketed};
+
+/// The tokens of a macro call as the parser wants them: within limits, and without invisible groups. `None` after an error.
+pub fn prepared(tokens: TokenStream, errors: &mut Errors) -> Option<TokenStream> {
+    let mut tokens = tokens;
+    let mut exceeded = limits::exceeded(&tokens);
+    if exceeded.is_none() && fragments::any(&tokens) {
+        tokens = fragments::opened(tokens);
+        // What was opened lies in its surroundings now.
+        exceeded = limits::exceeded(&tokens);
+    }
+    match exceeded {
+        Some((span, message)) => {
+            errors.at(span, message);
+            None
+        }
+        None => Some(tokens),
+    }
+}
+
+/// Parses a macro call; the tokens are [`prepared`].
+pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
+    if tokens.is_empty() {
+        errors.at(Span::call_site(), "expected a network, such as `pub struct Net: [1, 28, 28] -> [10] { ... }`");
+    }
+    let all = |input: ParseStream<'_>| {
+        let mut call = Call::default();
+        while !input.is_empty() {
+            let ahead = input.fork();
+            let is_block = ahead.call(Attribute::parse_outer).is_ok()
+                && ahead.call(Ident::parse_any).is_ok_and(|word| word == "block");
+            let parsed = match is_block {
+                true => block(input, errors).map(|block| add_block(&mut call, block, errors)),
+                false => network(input, errors).map(|network| add_network(&mut call, network, errors)),
+            };
+            match parsed {
+                Ok(()) => {}
+                Err(error) => {
+                    errors.add(error);
+                    call.is_cut = true;
+                    // Nothing after a broken header can be told apart from it.
+                    input.parse::<TokenStream>()?;
+                }
+            }
+        }
+        Ok(call)
+    };
+    all.parse2(tokens).unwrap_or_else(|error| {
+        errors.add(error);
+        Call { is_cut: true, ..Call::default() }
+    })
+}
+
+fn add_block(call: &mut Call, block: Block, errors: &mut Errors) {
+    match call.blocks.iter().any(|known| known.name == block.name) {
+        true => errors.on(&block.name, format!("the block `{}` is declared already", block.name)),
+        false => call.blocks.push(block),
+    }
+}
+
+/// A network whose name cannot be a struct is checked by nobody: its errors would only follow from that.
+fn add_network(call: &mut Call, network: Network, errors: &mut Errors) {
+    let name = &network.name;
+    let same = |known: &&Network| known.name.unraw() == name.unraw();
+    if names::is_generated_generic(name) {
+        let message = format!("`{name}` is taken: `E` is a network's dtype and `D` its device; use a longer name");
+        return errors.on(name, message);
+    }
+    if name.to_string().starts_with("__") {
+        return errors.on(name, "names that start with `__` are reserved");
+    }
+    // Of two with conditions, rustc may see only one.
+    let conditional = |network: &Network| network.conditions().next().is_some();
+    if call.networks.iter().find(same).is_some_and(|known| !conditional(known) && !conditional(&network)) {
+        return errors.on(name, format!("the network `{name}` is declared already"));
+    }
+    if let Some(export) = &network.export
+        && call.networks.iter().any(|known| known.export.as_ref() == Some(export))
+    {
+        errors.on(export, format!("the macro `{export}` is exported already"));
+    }
+    call.networks.push(network);
+}
+
+fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
+    for attribute in input.call(Attribute::parse_outer)? {
+        if !attribute.path().is_ident("doc") {
+            errors.on(attribute, "a block takes no attributes but doc comments");
+        }
+    }
+    input.call(Ident::parse_any)?;
+    let name: Ident = input.parse()?;
+    if words::find(&name.to_string()).is_some() || words::STRUCTURES.contains(&name.to_string().as_str()) {
+        errors.on(&name, format!("`{name}` is a word of the language and cannot name a block"));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let mut params: Vec<BlockParam> = Vec::new();
+    while !content.is_empty() {
+        let name: Ident = content.parse()?;
+        let default = if content.parse::<Option<Token![=]>>()?.is_some() { Some(content.parse()?) } else { None };
+        if params.iter().any(|param| param.name == name) {
+            errors.on(&name, format!("`{name}` is declared twice"));
+        }
+        names::check_number(&name, errors);
+        params.push(BlockParam { name, default });
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    let body: Group = input.parse()?;
+    if body.delimiter() != Delimiter::Brace {
+        return Err(syn::Error::new(body.span(), "expected the layers of the block in braces: `{ ... }`"));
+    }
+    Ok(Block { name, params, body: statements(body.stream(), errors) })
+}
+
+fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> {
+    let (export, attrs) = attributes::read(input.call(Attribute::parse_outer)?, errors);
+    let vis: Visibility = input.parse()?;
+    if input.peek(Ident::peek_any) && !input.peek(Token![struct]) {
+        let word = input.call(Ident::parse_any)?;
+        let message =
+            format!("expected `struct`, found `{word}`; a network starts with `pub struct Name: [C, H, W] -> [N]`");
+        return Err(syn::Error::new_spanned(word, message));
+    }
+    input.parse::<Token![struct]>()?;
+    let name: Ident = input.parse()?;
+    let symbols = if input.peek(Token![<]) { symbols(input, &name, errors)? } else { Vec::new() };
+    let shape_hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
+    let say = |error: syn::Error| syn::Error::new(error.span(), shape_hint);
+    input.parse::<Token![:]>().map_err(say)?;
+    let input_dims = dims(input).map_err(say)?;
+    input.parse::<Token![->]>().map_err(say)?;
+    let output = dims(input).map_err(say)?;
+    let body: Group = input.parse()?;
+    if body.delimiter() != Delimiter::Brace {
+        return Err(syn::Error::new(body.span(), "expected the layers in braces: `{ ... }`"));
+    }
+    let tokens = body.stream();
+    let body = statements(tokens.clone(), errors);
+    Ok(Network { attrs, export, vis, name, symbols, input: input_dims, output, body, tokens })
+}
+
+/// The number after `const NAME: usize =`.
+fn default_size(number: &LitInt, errors: &mut Errors) -> Option<u64> {
+    match number.base10_parse::<u64>() {
+        Ok(0) => errors.on(number, "a dimension is at least 1"),
+        Ok(n) if n <= SIZE => return Some(n),
+        _ => errors.on(number, format!("{} is too large; the limit is {SIZE}", number.base10_digits())),
+    }
+    None
+}
+
+fn dims(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
+    let content;
+    bracketed!(content in input);
+    Ok(Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect())
+}
+
+fn symbols(input: ParseStream<'_>, network: &Ident, errors: &mut Errors) -> syn::Result<Vec<Symbol>> {
+    let mut symbols: Vec<Symbol> = Vec::new();
+    input.parse::<Token![<]>()?;
+    while !input.peek(Token![>]) {
+        input.parse::<Token![const]>().map_err(|error| {
+            let message =
+                "expected `const NAME: usize`; a network is generic over its sizes only (dtype and device are added)";
+            syn::Error::new(error.span(), message)
+        })?;
+        let name: Ident = input.parse()?;
+        input.parse::<Token![:]>()?;
+        let kind: Ident = input.parse()?;
+        if kind != "usize" {
+            errors.on(&kind, format!("a dimension is a `usize`, not `{kind}`"));
+        }
+        let default = match input.parse::<Option<Token![=]>>()? {
+            Some(_) => default_size(&input.parse()?, errors),
+            None => None,
+        };
+        if names::is_generated_generic(&name) {
+            errors.on(
+                &name,
+                format!("`{name}` is taken: `E` is the network's dtype and `D` its device; use a longer name"),
+            );
+        } else if name == *network {
+            errors.on(&name, format!("`{name}` is the network itself; a const generic needs another name"));
+        } else if !names::check_number(&name, errors) {
+            // Told.
+        } else if symbols.iter().any(|symbol| symbol.name == name) {
+            errors.on(&name, format!("`{name}` is declared twice"));
+        } else {
+            symbols.push(Symbol { name, default });
+        }
+        if !input.peek(Token![>]) {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    input.parse::<Token![>]>()?;
+    Ok(symbols)
+}

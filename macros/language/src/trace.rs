@@ -1,0 +1,33 @@
+//! The last shapes with the layers that made them, as errors show them.
+
+use crate::ast::Network;
+use crate::graph::{Node, show};
+
+/// So many steps are shown; what was before them is not.
+const STEPS: usize = 4;
+
+/// The way to the node `end`: `... -> conv1 [6, 28, 28] -> max_pool [6, 14, 14]`.
+pub fn trace(nodes: &[Node], end: usize, network: &Network) -> String {
+    let mut steps: Vec<&Node> = Vec::new();
+    let mut next = nodes.get(end);
+    while let Some(node) = next.filter(|_| steps.len() <= STEPS) {
+        next = node.inputs.first().and_then(|input| nodes.get(*input));
+        // Of nodes that keep a shape, the one that made it.
+        match steps.last_mut() {
+            Some(later) if later.shape == node.shape => *later = node,
+            _ => steps.push(node),
+        }
+    }
+    let dots = if steps.len() > STEPS { "... -> " } else { "" };
+    let shown = steps.iter().take(STEPS).rev().map(|node| format!("{} {}", called(node), show(node.shape, network)));
+    format!("{dots}{}", shown.collect::<Vec<_>>().join(" -> "))
+}
+
+/// A node's name; its word where it has only an index, which says nothing to someone who looks for the line.
+fn called(node: &Node) -> String {
+    let unnamed = node.name.rsplit('.').next().is_some_and(|key| key.starts_with(|c: char| c.is_ascii_digit()));
+    match unnamed {
+        true => node.word.as_ref().map_or_else(|| node.label.clone(), ToString::to_string),
+        false => node.name.clone(),
+    }
+}

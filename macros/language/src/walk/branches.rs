@@ -1,0 +1,200 @@
+//! Where values part and meet: residuals, concatenations, factors for channels.
+
+use super::{At, Checker, Level, plain};
+use crate::ast::{Arg, Concat, Head, Layer, Residual, Statement};
+use crate::cost::Dim;
+use crate::graph::{Member, MemberKind, Node, Shape};
+use crate::values::{Args, SIZE, Scope};
+use crate::words::{self, Meaning};
+use convnet_graph::Op;
+use proc_macro2::Ident;
+
+impl<'a> Checker<'a, '_> {
+    /// Walks a branch from `start` and returns where it ends.
+    pub(super) fn branch(&mut self, body: &'a [Statement], start: At, level: &mut Level) -> At {
+        self.at = start;
+        self.body(body, level);
+        self.at
+    }
+
+    pub(super) fn residual(&mut self, residual: &'a Residual, level: &mut Level) {
+        let start = self.at;
+        if residual.body.is_empty() {
+            self.errors.on(&residual.word, "this residual has no layers");
+            return;
+        }
+        let taken = residual.shortcut.as_ref().filter(|shortcut| match &shortcut.condition {
+            Some(expr) => self.condition(expr) == Some(true) || self.dry,
+            None => true,
+        });
+        let main = self.branch(&residual.body, start, level);
+        let other = match taken {
+            Some(shortcut) => self.branch(&shortcut.body, start, level),
+            None => start,
+        };
+        self.at = main;
+        let [a, b] = [main, other].map(|end| self.nodes.get(end.node).map_or(Shape::Unknown, |node| node.shape));
+        let shape = if a.is_unknown() { b } else { a };
+        if a != b && !a.is_unknown() && !b.is_unknown() {
+            let [main_trace, other_trace] = [main, other].map(|end| self.trace_from(end.node));
+            let name = if taken.is_some() { "its shortcut" } else { "the identity beside it" };
+            let fix = match (taken.is_some(), a, b) {
+                (false, ..) => "\n  fix: add `shortcut { conv(...); }` that makes the same change".to_string(),
+                _ => format!("\n  fix: make both give {}", self.show(a)),
+            };
+            let message = format!(
+                "this residual gives {}, but {name} gives {}; a sum needs one shape\n  residual: {main_trace}\n  \
+                 shortcut: {other_trace}{fix}",
+                self.show(a),
+                self.show(b)
+            );
+            self.errors.on(&residual.word, message);
+            if let Some(shortcut) = taken {
+                let message = format!("this shortcut gives {}, its residual {}", self.show(b), self.show(a));
+                self.errors.on(&shortcut.word, message);
+            }
+        }
+        self.merge(level, "add", Op::Add, vec![main.node, other.node], shape);
+    }
+
+    pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
+        let start = self.at;
+        let mut ends = Vec::new();
+        for branch in &concat.branches {
+            if let Statement::Head(Head { word, .. }) = branch {
+                self.errors.on(word, "a head is no branch; put it before or after the `concat`");
+                continue;
+            }
+            let body = match branch {
+                Statement::Group(group) => {
+                    if group.body.is_empty() {
+                        self.errors.at(group.brace, "this branch is empty; the input itself is `identity;`");
+                    }
+                    group.body.as_slice()
+                }
+                one => std::slice::from_ref(one),
+            };
+            ends.push(self.branch(body, start, level).node);
+        }
+        if ends.is_empty() {
+            self.errors.on(&concat.word, "this concatenation has no branches");
+            return;
+        }
+        let shapes: Vec<Shape> = ends.iter().filter_map(|end| self.nodes.get(*end)).map(|node| node.shape).collect();
+        let shape = self.joined(concat, &ends, &shapes);
+        let shape = self.bounded(shape, "`concat`", |checker, message| checker.errors.on(&concat.word, message));
+        self.merge(level, "concat", Op::Concat, ends, shape);
+    }
+
+    /// The shape of branches side by side, or one error.
+    pub(super) fn joined(&mut self, concat: &Concat, ends: &[usize], shapes: &[Shape]) -> Shape {
+        let mut channels = 0_u64;
+        let mut extent = None;
+        for (shape, end) in shapes.iter().zip(ends) {
+            let ([c, h, w], is_map) = (shape.chw(), matches!(shape, Shape::Map(_)));
+            if shape.is_unknown() {
+                return Shape::Unknown;
+            }
+            let Dim::Known(c) = c else {
+                let message = "the channels of branches are added up, but a const generic has no value when the network is checked";
+                self.errors.on(&concat.word, message);
+                return Shape::Unknown;
+            };
+            channels = channels.saturating_add(c);
+            let (first, first_end) = *extent.get_or_insert(((h, w, is_map), *end));
+            if first != (h, w, is_map) {
+                let (a, b) = (self.trace_from(first_end), self.trace_from(*end));
+                let message = format!(
+                    "the branches differ in height and width, so their channels cannot be joined\n  one: {a}\n  other: {b}\n  \
+                     fix: pad the convolutions and pools so that all keep the size"
+                );
+                self.errors.on(&concat.word, message);
+                return Shape::Unknown;
+            }
+        }
+        match shapes.first() {
+            Some(Shape::Map([_, h, w])) => Shape::Map([Dim::Known(channels), *h, *w]),
+            _ => Shape::Vector(Dim::Known(channels)),
+        }
+    }
+
+    /// The node where branches meet; it sees what the one that sees most does.
+    pub(super) fn merge(&mut self, level: &Level, word: &'static str, op: Op, inputs: Vec<usize>, shape: Shape) {
+        let path = if level.path.is_empty() { word.to_string() } else { format!("{}.{word}", level.path) };
+        let branches: Vec<&Node> = inputs.iter().filter_map(|input| self.nodes.get(*input)).collect();
+        let field = [0, 1].map(|dimension| {
+            let fields = branches.iter().filter_map(|node| node.receptive_field.get(dimension));
+            fields.max_by_key(|field| field.evaluate(|_| Some(1))).cloned().unwrap_or_default()
+        });
+        let jump = branches.first().map_or([1, 1], |node| node.jump);
+        let spread = self.at.spread;
+        self.node(plain(path, op, word, inputs, shape, field, jump));
+        self.at.spread = spread;
+    }
+
+    /// Squeeze and excitation (Hu et al., 2017, section 3) as torchvision builds it: the map's average, two 1 x 1
+    /// convolutions, and each channel times what comes out.
+    pub(super) fn squeeze_excite(&mut self, layer: &Layer, path: String) -> Option<MemberKind> {
+        let locals = self.locals.clone();
+        let (start, shape) = (self.at, self.shape());
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(shape), locals: &locals, largest: SIZE };
+        let args = Args::new(layer, &words::SQUEEZE_EXCITE.signature, &scope, self.errors);
+        let reduction = args.count("reduction", 1, self.errors).filter(|_| args.complete);
+        let Shape::Map([channels, ..]) = shape else {
+            if let Shape::Vector(_) = shape {
+                let message = format!(
+                    "`squeeze_excite` needs a feature map [C, H, W], but gets the vector {}\n  trace: {}",
+                    self.show(shape),
+                    self.trace()
+                );
+                self.errors.on(&layer.word, message);
+            }
+            return None;
+        };
+        if let Dim::Symbol(_) = channels {
+            let message =
+                "`squeeze_excite` divides the channels, but a const generic has no value when the network is checked";
+            self.errors.on(&layer.word, message);
+        }
+        let (Some(reduction), Dim::Known(channels)) = (reduction, channels) else { return None };
+        let narrow = (channels / reduction).max(1);
+        let span = layer.word.span();
+        let one = |word: &str, arg: Option<u64>| {
+            let value = |n: u64| Arg { name: None, value: integer(n, span) };
+            let args = match (word, arg) {
+                ("conv", Some(out)) => vec![value(out), value(1)],
+                (_, arg) => arg.map(value).into_iter().collect(),
+            };
+            Layer { name: None, word: Ident::new(word, span), args }
+        };
+        let steps = [
+            ("avgpool", one("adaptive_avg_pool", Some(1))),
+            ("fc1", one("conv", Some(narrow))),
+            ("activation", one("relu", None)),
+            ("fc2", one("conv", Some(channels))),
+            ("scale_activation", one("sigmoid", None)),
+        ];
+        let mut members = Vec::new();
+        for (name, layer) in &steps {
+            let word = words::find(&layer.word.to_string())?;
+            let Meaning::Layer(check) = word.meaning else { return None };
+            let node = self.layer(layer, word, check, &format!("{path}.{name}"));
+            members.push(Member {
+                key: (*name).into(),
+                name: Some(Ident::new(name, span)),
+                kind: MemberKind::Layer(node),
+            });
+        }
+        let level = Level { path, ..Level::default() };
+        let inputs = vec![start.node, self.at.node];
+        self.merge(&level, "scale", Op::Scale, inputs, shape);
+        self.at.spread = start.spread;
+        Some(MemberKind::Sequence(members, self.at.node))
+    }
+}
+
+/// A number as an expression.
+fn integer(n: u64, span: proc_macro2::Span) -> syn::Expr {
+    let lit = syn::Lit::Int(syn::LitInt::new(&n.to_string(), span));
+    syn::Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit })
+}

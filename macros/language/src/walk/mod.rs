@@ -1,0 +1,313 @@
+//! Walks over the statements of a network and builds its nodes: layers in order, blocks filled in, repeats unrolled,
+//! branches merged.
+//!
+//! The walk keeps one current value. A residual or a concatenation walks each of its branches from the value before it and
+//! makes the merging node the current one. Names are those of the module tree: a sequence or an instance of a block is a
+//! level of it, structures are not.
+
+mod blocks;
+mod branches;
+mod limits;
+mod outside;
+mod unreached;
+
+use crate::ast::{Block, If, Layer, Name, Network, Sequence, Statement};
+use crate::cost::{Count, Dim};
+use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, show};
+use crate::layers;
+use crate::report::{Errors, did_you_mean};
+use crate::trace::trace;
+use crate::values::{Args, SIZE, Scope, condition};
+use crate::words::{self, Meaning, Word};
+use convnet_graph::Op;
+use limits::Limits;
+use proc_macro2::Ident;
+use quote::ToTokens;
+
+pub use unreached::unreached;
+
+/// A network in the making.
+pub struct Checker<'a, 'e> {
+    pub network: &'a Network,
+    blocks: &'a [Block],
+    pub errors: &'e mut Errors,
+    pub nodes: Vec<Node>,
+    pub heads: Vec<graph::Head>,
+    pub connections: Vec<Connections>,
+    at: At,
+    /// The parameters of the block that is being filled in.
+    locals: Vec<(String, Dim)>,
+    /// Blocks that are being filled in.
+    depth: usize,
+    /// The outermost of them, where it is asked for.
+    called: Option<&'a Ident>,
+    limits: Limits<'a>,
+    /// No size is known and every branch is taken once: see [`unreached`].
+    dry: bool,
+}
+
+/// The value that the next layer reads.
+#[derive(Clone, Copy)]
+struct At {
+    node: usize,
+    /// Height and width of the map that the value comes from, until a layer that sees all of it.
+    spread: [Dim; 2],
+}
+
+/// The members of one level of the module tree.
+#[derive(Default)]
+struct Level {
+    path: String,
+    members: Vec<Member>,
+    /// Keys and fields that are taken.
+    taken: Vec<[String; 2]>,
+}
+
+impl<'a, 'e> Checker<'a, 'e> {
+    pub fn new(network: &'a Network, blocks: &'a [Block], errors: &'e mut Errors) -> Self {
+        let at = At { node: 0, spread: [Dim::Known(1); 2] };
+        let (nodes, heads, connections) = (Vec::new(), Vec::new(), Vec::new());
+        let (locals, limits) = (Vec::new(), Limits::default());
+        let (depth, called, dry) = (0, None, false);
+        Checker { network, blocks, errors, nodes, heads, connections, at, locals, depth, called, limits, dry }
+    }
+
+    pub fn input(&mut self, shape: Shape) {
+        let [_, height, width] = shape.chw();
+        self.at.spread = [height, width];
+        let field = [Count::number(1), Count::number(1)];
+        self.nodes.push(plain("input".into(), Op::Input, "input", Vec::new(), shape, field, [1, 1]));
+    }
+
+    /// The node of the current value.
+    pub fn current(&self) -> usize {
+        self.at.node
+    }
+
+    /// The shape of the current value.
+    pub fn shape(&self) -> Shape {
+        self.nodes.get(self.at.node).map_or(Shape::Unknown, |node| node.shape)
+    }
+
+    /// A shape in words: `[16, 5, 5]`.
+    pub fn show(&self, shape: Shape) -> String {
+        show(shape, self.network)
+    }
+
+    /// Walks the body of the struct.
+    pub fn root(&mut self, body: &'a [Statement]) -> Vec<Member> {
+        let mut level = Level::default();
+        self.body(body, &mut level);
+        if self.limits.stopped {
+            // What there is says nothing, and emitting it would take the compiler long.
+            self.nodes.truncate(1);
+            self.heads.clear();
+            self.at.node = 0;
+            return Vec::new();
+        }
+        level.members
+    }
+
+    /// Whether all statements were walked.
+    pub fn is_whole(&self) -> bool {
+        !self.limits.stopped
+    }
+
+    fn body(&mut self, body: &'a [Statement], level: &mut Level) {
+        for statement in body {
+            self.statement(statement, level);
+        }
+    }
+
+    fn statement(&mut self, statement: &'a Statement, level: &mut Level) {
+        if !self.step() {
+            return;
+        }
+        match statement {
+            Statement::Layer(layer) => {
+                self.named(layer.name.as_ref(), &layer.word, level, |checker, path| checker.one(layer, path))
+            }
+            Statement::Sequence(Sequence { name, body }) => {
+                self.named(Some(name), name, level, |checker, path| Some(checker.inner(body, path)))
+            }
+            Statement::Repeat(repeat) => self.repeat(repeat, level),
+            Statement::If(choice) => self.choice(choice, level),
+            Statement::Residual(residual) => self.residual(residual, level),
+            Statement::Concat(concat) => self.concat(concat, level),
+            Statement::Group(group) => {
+                self.errors.at(group.brace, "a sequence needs a name: `name: { ... }`");
+                self.body(&group.body, level);
+            }
+            Statement::Head(head) => self.head(head, level),
+            Statement::Custom(custom) => self.custom(custom, level),
+            Statement::Assert(budgets) => {
+                if let Some(budget) = budgets.first().filter(|_| !level.path.is_empty() || self.depth > 0) {
+                    let message = "`assert` is about the whole network; put it beside its layers, not into a sequence";
+                    self.errors.on(&budget.what, message);
+                }
+            }
+        }
+    }
+
+    /// A level of its own.
+    fn inner(&mut self, body: &'a [Statement], path: String) -> MemberKind {
+        let mut level = Level { path, ..Level::default() };
+        self.body(body, &mut level);
+        MemberKind::Sequence(level.members, self.at.node)
+    }
+
+    /// Adds a member with its name, or its index where it has none; `place` is where it is written.
+    fn named(
+        &mut self,
+        name: Option<&'a Name>,
+        place: impl ToTokens,
+        level: &mut Level,
+        make: impl FnOnce(&mut Self, String) -> Option<MemberKind>,
+    ) {
+        let key = name.map_or_else(|| level.members.len().to_string(), |name| name.key.clone());
+        let field = name.map_or_else(String::new, |name| name.field.to_string());
+        // Two without names have numbers of their own; without sizes the numbers are not known.
+        let clash = level.taken.iter().any(|[other, other_field]| {
+            let (named, other_named) = (name.is_some(), !other_field.is_empty());
+            let counts = if self.dry { named && other_named } else { named || other_named };
+            counts && (*other == key || (named && *other_field == field))
+        });
+        if clash {
+            let place = name.map_or_else(|| place.to_token_stream(), ToTokens::to_token_stream);
+            self.errors.on(place, format!("`{key}` is used twice; parameters need names of their own"));
+        }
+        let path = if level.path.is_empty() { key.clone() } else { format!("{}.{key}", level.path) };
+        level.taken.push([key.clone(), field]);
+        if let Some(kind) = make(self, path).filter(|_| !clash) {
+            level.members.push(Member { key, name: name.map(|name| name.field.clone()), kind });
+        }
+    }
+
+    // --- blocks and structures ----------------------------------------------------------------------------------------
+
+    fn condition(&mut self, expr: &syn::Expr) -> Option<bool> {
+        let locals = self.locals.clone();
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        condition(expr, &scope, self.errors)
+    }
+
+    fn choice(&mut self, choice: &'a If, level: &mut Level) {
+        match self.condition(&choice.condition) {
+            _ if self.dry => self.either(choice, level),
+            Some(true) => self.body(&choice.then, level),
+            Some(false) => self.body(&choice.otherwise, level),
+            None => {}
+        }
+    }
+
+    /// A layer or an instance of a block.
+    fn one(&mut self, layer: &'a Layer, path: String) -> Option<MemberKind> {
+        if let Some(block) = self.blocks.iter().find(|block| block.name == layer.word) {
+            return self.instance(layer, block, path);
+        }
+        let Some(word) = words::find(&layer.word.to_string()) else {
+            self.unknown_word(layer);
+            // After a layer that is not known, nothing is.
+            self.node(plain_unknown(path, self.at.node));
+            return None;
+        };
+        match word.meaning {
+            Meaning::Layer(check) => Some(MemberKind::Layer(self.layer(layer, word, check, &path))),
+            Meaning::SqueezeExcite => self.squeeze_excite(layer, path),
+        }
+    }
+
+    // --- layers -------------------------------------------------------------------------------------------------------
+
+    /// Appends a node and makes it the current one.
+    fn node(&mut self, node: Node) -> usize {
+        self.nodes.push(node);
+        self.at.node = self.nodes.len() - 1;
+        self.at.node
+    }
+
+    /// Appends a layer's node and returns its index.
+    fn layer(&mut self, layer: &Layer, word: &'static Word, check: layers::Check, path: &str) -> usize {
+        let shape = self.shape();
+        let locals = self.locals.clone();
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(shape), locals: &locals, largest: SIZE };
+        let args = Args::new(layer, &word.signature, &scope, self.errors);
+        let (network, spread, way) = (self.network, self.at.spread, (self.nodes.as_slice(), self.at.node));
+        let context = layers::Context { layer, args: &args, shape, network, locals: &locals, way, spread };
+        let mut made = layers::made(check, &context, self.errors);
+        let what = layer.name.as_ref().map_or_else(|| format!("`{}`", layer.word), |name| format!("`{name}`"));
+        let shape = self.bounded(made.shape, &what, |checker, message| {
+            args.fault(word.enlarges, checker.errors, message);
+        });
+        let (mut field, mut jump) = match self.nodes.get(self.at.node) {
+            Some(node) => (node.receptive_field.clone(), node.jump),
+            None => Default::default(),
+        };
+        for dimension in 0..2 {
+            // A window of `span` elements reaches `span - 1` steps of the old jump further.
+            let steps = made.span[dimension].plus(&Count::number(-1));
+            field[dimension] = field[dimension].plus(&steps.times(&Count::number(i128::from(jump[dimension]))));
+            let stretched = jump[dimension].saturating_mul(made.stride[dimension]);
+            // Enlarging brings elements closer together; below a pixel they count as one apart.
+            jump[dimension] = (stretched / made.up[dimension].max(1)).max(1);
+        }
+        self.at.spread = made.spread;
+        if let (Op::Conv(conv), Some(table)) = (&mut made.op, made.connections) {
+            conv.connections = Some(self.connections.len());
+            self.connections.push(table);
+        }
+        let node = Node {
+            name: path.to_string(),
+            word: Some(layer.word.clone()),
+            op: made.op,
+            label: made.label,
+            inputs: vec![self.at.node],
+            shape,
+            params: made.params,
+            macs: made.macs,
+            receptive_field: field,
+            jump,
+        };
+        self.count(&node);
+        self.node(node)
+    }
+
+    fn unknown_word(&mut self, layer: &Layer) {
+        let word = layer.word.to_string();
+        let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
+        let known: Vec<&str> =
+            words::WORDS.iter().map(|word| word.name()).chain(blocks.iter().map(String::as_str)).collect();
+        let hint = did_you_mean(&word, known.iter().copied());
+        let hint = if hint.is_empty() { format!("\n  layers: {}", known.join(", ")) } else { hint };
+        self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
+    }
+
+    /// The last shapes with the layers that made them.
+    pub fn trace(&self) -> String {
+        self.trace_from(self.at.node)
+    }
+
+    fn trace_from(&self, end: usize) -> String {
+        trace(&self.nodes, end, self.network)
+    }
+}
+
+/// A node without parameters.
+fn plain(
+    name: String,
+    op: Op,
+    label: &str,
+    inputs: Vec<usize>,
+    shape: Shape,
+    receptive_field: [Count; 2],
+    jump: [u64; 2],
+) -> Node {
+    let (params, macs, label) = (Vec::new(), Count::default(), label.to_string());
+    Node { name, word: None, op, label, inputs, shape, params, macs, receptive_field, jump }
+}
+
+/// What stands for a layer after an error.
+fn plain_unknown(name: String, input: usize) -> Node {
+    let field = [Count::number(1), Count::number(1)];
+    plain(name, Op::Identity, "?", vec![input], Shape::Unknown, field, [1, 1])
+}

@@ -1,0 +1,51 @@
+//! What is not a plain layer of the network: auxiliary heads beside it, and modules from outside the language in it.
+
+use super::{Checker, Level, plain};
+use crate::ast::{Custom, Head, HeadBody};
+use crate::graph::{self, MemberKind};
+use crate::values::{self, SIZE, Scope};
+use convnet_graph::Op;
+use quote::quote;
+
+impl<'a> Checker<'a, '_> {
+    /// An auxiliary output: walked from the current value, which stays the current one.
+    pub(super) fn head(&mut self, head: &'a Head, level: &mut Level) {
+        let locals = self.locals.clone();
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let declared = values::shape(&head.shape, &head.name.field, &scope, self.errors);
+        let start = self.at;
+        self.named(Some(&head.name), &head.name, level, |checker, path| {
+            let members = match &head.body {
+                HeadBody::One(layer) => checker.one(layer, path.clone()),
+                HeadBody::Sequence(body) => Some(checker.inner(body, path.clone())),
+            };
+            let actual = checker.shape();
+            if !declared.is_unknown() && !actual.is_unknown() && declared != actual {
+                let what =
+                    format!("`{}` is declared to give {}, but its layers give", head.name, checker.show(declared));
+                let dims = &head.shape;
+                checker.wrong_output(quote!(#(#dims),*), &what, declared, actual);
+            }
+            checker.heads.push(graph::Head { path, node: checker.at.node, shape: declared });
+            members
+        });
+        self.at = start;
+    }
+
+    /// A module from outside, which has the shape that is declared.
+    pub(super) fn custom(&mut self, custom: &'a Custom, level: &mut Level) {
+        let locals = self.locals.clone();
+        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let shape = values::shape(&custom.shape, &custom.name.field, &scope, self.errors);
+        self.named(Some(&custom.name), &custom.name, level, |checker, path| {
+            let index = checker.nodes.iter().filter(|node| node.is_custom()).count();
+            let from = checker.nodes.get(checker.at.node);
+            let (field, jump) = from.map(|node| (node.receptive_field.clone(), node.jump)).unwrap_or_default();
+            let input = vec![checker.at.node];
+            let node = checker.node(plain(path, Op::Custom(index), "custom", input, shape, field, jump));
+            let [_, height, width] = shape.chw();
+            checker.at.spread = [height, width];
+            Some(MemberKind::Custom(node, Box::new(custom.module.clone())))
+        });
+    }
+}

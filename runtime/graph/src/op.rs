@@ -1,0 +1,349 @@
+//! The closed list of operations that an executor implements, with their numbers filled in.
+//!
+//! An operation is a few numbers that can be copied, and never a size that a const generic stands for: what depends on one is
+//! in the shapes, and here it is `Groups::Each` or `GlobalPool`. A connection table is a list, so the graph has it.
+
+use super::{Pad, Resample};
+
+/// One operation. Shapes are in the [`Node`](super::Node) that holds it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// The network's input.
+    Input,
+    /// 2-d convolution. Parameters: weight `[out, in / groups, kh, kw]` (with a connection table: `[connections, kh, kw]`),
+    /// then bias `[out]` if `bias`.
+    Conv(Conv),
+    /// Max, min or average over windows.
+    Pool(Pool),
+    /// Average over a grid of `shape.h x shape.w` bins (PyTorch's `AdaptiveAvgPool2d`).
+    AdaptiveAvgPool,
+    /// Max, min or average over the whole map; the output is the vector `[C]`.
+    GlobalPool(PoolKind),
+    /// Max or average over groups of `size` neighbouring channels ("cross-channel pooling").
+    ChannelPool {
+        /// Max or average.
+        kind: PoolKind,
+        /// Channels per group.
+        size: usize,
+    },
+    /// LeNet's trainable pooling (LeCun et al., 1998, section II-B): the sum over a `size x size` window times a
+    /// coefficient plus a bias. Parameters: weight `[C]`, bias `[C]`.
+    Subsample {
+        /// Window and stride.
+        size: usize,
+    },
+    /// Keeps the values in `[C, H, W]` order and makes them a vector.
+    Flatten,
+    /// Nothing.
+    Identity,
+    /// The transposed map of a convolution. Parameters: weight `[in, out / groups, kh, kw]`, then bias `[out]` if `bias`.
+    ConvTranspose(ConvTranspose),
+    /// Pixels moved, repeated or mixed, by row and by column.
+    Resample(Resample),
+    /// Channels of zeros beside those of the input; the output's shape says how many in all.
+    ChannelPad {
+        /// How many come first.
+        before: usize,
+    },
+    /// Output channel `i * groups + j` is input channel `j * (C / groups) + i` (Zhang et al., 2017, ShuffleNet).
+    ChannelShuffle {
+        /// Number of groups of the input.
+        groups: usize,
+    },
+    /// `factor^2` channels become squares of `factor x factor` pixels (Shi et al., 2016).
+    PixelShuffle {
+        /// Side of a square.
+        factor: usize,
+    },
+    /// The first value times the second one, `[C, 1, 1]`, which is one factor a channel.
+    Scale,
+    /// `y = W x + b`. Parameters: weight `[out, in]`, then bias `[out]` if `bias`.
+    Linear {
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// Batch normalisation over `N, H, W` (Ioffe and Szegedy, 2015). Parameters: weight, bias, running_mean,
+    /// running_var, each `[C]`. In training it needs two values for each channel: of one, it makes the bias, and keeps its
+    /// running statistics.
+    BatchNorm {
+        /// Added to the variance.
+        eps: f64,
+        /// Weight of the new batch in the running statistics.
+        momentum: f64,
+    },
+    /// Normalisation over the pixels and channels of a group, for each image (Wu and He, 2018). Parameters: weight and bias,
+    /// as `affine` says.
+    GroupNorm {
+        /// Groups of channels.
+        groups: Groups,
+        /// Added to the variance.
+        eps: f64,
+        /// What has a weight and a bias.
+        affine: Affine,
+    },
+    /// Local response normalisation across channels, with PyTorch's convention `alpha / size`
+    /// (Krizhevsky et al., 2012, section 3.3).
+    Lrn {
+        /// Number of channels in the window.
+        size: usize,
+        /// Scale of the sum of squares.
+        alpha: f64,
+        /// Exponent.
+        beta: f64,
+        /// Constant.
+        k: f64,
+    },
+    /// Zeroes each element with probability `p` in training and scales the rest by `1 / (1 - p)`.
+    Dropout {
+        /// Probability of zeroing.
+        p: f64,
+        /// Whole channels of an image instead of elements.
+        channels: bool,
+    },
+    /// An element-wise function.
+    Activation(Activation),
+    /// `max(x, 0) + weight * min(x, 0)`. Parameter: weight `[C]` if `per_channel`, else `[1]`.
+    Prelu {
+        /// A slope for each channel instead of one for all.
+        per_channel: bool,
+    },
+    /// Softmax over channels at each position.
+    Softmax,
+    /// Logarithm of the softmax over channels at each position.
+    LogSoftmax,
+    /// The sum of two values of one shape: where a residual connection ends.
+    Add,
+    /// Several values joined along their channels.
+    Concat,
+    /// A module from outside the language: the network's `custom` with this index. Executors never meet it; see
+    /// `net::stages`.
+    Custom(usize),
+}
+
+/// The numbers of a convolution. Pairs are `[height, width]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv {
+    /// Kernel size.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: [usize; 2],
+    /// Zero padding of the input.
+    pub pad: Pad,
+    /// Distance between the taps of the kernel.
+    pub dilation: [usize; 2],
+    /// Groups of channels that do not see each other.
+    pub groups: Groups,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// LeNet's connection table, as an index into [`Graph::connections`](super::Graph::connections). The weight then holds one
+    /// `kh x kw` kernel for each connection, in the order of the table.
+    pub connections: Option<usize>,
+}
+
+/// The numbers of a transposed convolution. Pairs are `[height, width]`. The output's shape says how many rows and columns
+/// there are at the end (`output_pad`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConvTranspose {
+    /// Kernel size.
+    pub kernel: [usize; 2],
+    /// Stride of the convolution that this is the transpose of.
+    pub stride: [usize; 2],
+    /// Padding of that convolution: what is cut off the output.
+    pub pad: Pad,
+    /// Distance between the taps of the kernel.
+    pub dilation: [usize; 2],
+    /// Groups of channels that do not see each other.
+    pub groups: Groups,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+/// How channels are divided into groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// All in one.
+    One,
+    /// Each input channel by itself, as in a depthwise convolution.
+    Each,
+    /// So many equal groups.
+    Count(usize),
+}
+
+impl Groups {
+    /// How many groups there are of so many input channels.
+    pub const fn count(self, channels: usize) -> usize {
+        match self {
+            Groups::One => 1,
+            Groups::Each => channels,
+            Groups::Count(count) => count,
+        }
+    }
+}
+
+/// What has a weight and a bias of its own in a normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Affine {
+    /// Nothing.
+    None,
+    /// Each channel: `[C]`.
+    Channel,
+    /// Each element: `[C, H, W]`.
+    Element,
+}
+
+/// A pooling window. Pairs are `[height, width]`. The last windows may reach beyond the padded input (`ceil` mode): the
+/// output's shape says how many there are, and what lies outside is left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pool {
+    /// What is computed over each window.
+    pub kind: PoolKind,
+    /// Window size.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: [usize; 2],
+    /// Padding: never chosen by max or min; zero for an average.
+    pub pad: Pad,
+}
+
+impl Pool {
+    /// One window over a whole map `[C, H, W]`.
+    pub const fn whole(kind: PoolKind, [_, height, width]: [usize; 3]) -> Self {
+        let kernel = [height, width];
+        Pool { kind, kernel, stride: kernel, pad: Pad { top: 0, bottom: 0, left: 0, right: 0 } }
+    }
+}
+
+/// What a pooling layer computes over its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolKind {
+    /// The largest; the first one in row-major order takes the gradient, a NaN wins.
+    Max,
+    /// The smallest; as for the largest.
+    Min,
+    /// The mean.
+    Avg(AvgDivisor),
+}
+
+/// What the sum of an average pool is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AvgDivisor {
+    /// The part of the window inside the padded input (`count_include_pad = true`, PyTorch's default).
+    WithPad,
+    /// The part of the window inside the input itself.
+    WithoutPad,
+}
+
+/// Element-wise functions, with PyTorch's definitions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    /// `max(x, 0)`
+    Relu,
+    /// `min(max(x, 0), 6)`
+    Relu6,
+    /// `x` if positive, else `slope * x`
+    LeakyRelu(f64),
+    /// `x` if positive, else `alpha * (exp(x) - 1)`
+    Elu(f64),
+    /// Elu with the self-normalising constants (Klambauer et al., 2017)
+    Selu,
+    /// `x * Phi(x)`, exact (by `erf`)
+    Gelu,
+    /// `x * sigmoid(x)`
+    Silu,
+    /// `x * tanh(softplus(x))`
+    Mish,
+    /// `x * relu6(x + 3) / 6`
+    HardSwish,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+    /// Hyperbolic tangent
+    Tanh,
+    /// `1.7159 * tanh(2/3 x)` (LeCun et al., 1998, appendix A)
+    ScaledTanh,
+    /// `ln(1 + exp(x))`
+    Softplus,
+}
+
+impl Op {
+    /// The windows of a pool over a map `[C, H, W]`, where it takes the largest or smallest of each, or is one over windows;
+    /// an average over the whole map or over bins has none.
+    pub const fn pool(&self, input: [usize; 3]) -> Option<Pool> {
+        match self {
+            Op::Pool(pool) => Some(*pool),
+            Op::GlobalPool(kind @ (PoolKind::Max | PoolKind::Min)) => Some(Pool::whole(*kind, input)),
+            _ => None,
+        }
+    }
+
+    /// The word for it in `cnn!`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Op::Input => "input",
+            Op::Conv(Conv { groups: Groups::Each, .. }) => "depthwise",
+            Op::Conv(_) => "conv",
+            Op::Pool(Pool { kind, .. }) => match kind {
+                PoolKind::Max => "max_pool",
+                PoolKind::Min => "min_pool",
+                PoolKind::Avg(_) => "avg_pool",
+            },
+            Op::AdaptiveAvgPool => "adaptive_avg_pool",
+            Op::GlobalPool(kind) => match kind {
+                PoolKind::Max => "global_max_pool",
+                PoolKind::Min => "global_min_pool",
+                PoolKind::Avg(_) => "global_avg_pool",
+            },
+            Op::ChannelPool { kind, .. } => match kind {
+                PoolKind::Max => "channel_max_pool",
+                PoolKind::Min => "channel_min_pool",
+                PoolKind::Avg(_) => "channel_avg_pool",
+            },
+            Op::Subsample { .. } => "subsample",
+            Op::Flatten => "flatten",
+            Op::Identity => "identity",
+            Op::ConvTranspose(_) => "conv_transpose",
+            Op::Resample(resample) => resample.word(),
+            Op::ChannelPad { .. } => "channel_pad",
+            Op::ChannelShuffle { .. } => "channel_shuffle",
+            Op::PixelShuffle { .. } => "pixel_shuffle",
+            Op::Scale => "scale",
+            Op::GroupNorm { groups, .. } => match groups {
+                Groups::One => "layer_norm",
+                Groups::Each => "instance_norm",
+                Groups::Count(_) => "group_norm",
+            },
+            Op::Linear { .. } => "linear",
+            Op::BatchNorm { .. } => "batch_norm",
+            Op::Lrn { .. } => "lrn",
+            Op::Dropout { channels: false, .. } => "dropout",
+            Op::Dropout { channels: true, .. } => "dropout2d",
+            Op::Activation(activation) => activation.word(),
+            Op::Prelu { .. } => "prelu",
+            Op::Softmax => "softmax",
+            Op::LogSoftmax => "log_softmax",
+            Op::Add => "add",
+            Op::Concat => "concat",
+            Op::Custom(_) => "custom",
+        }
+    }
+}
+
+impl Activation {
+    /// The word for it in `cnn!`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::Relu6 => "relu6",
+            Activation::LeakyRelu(_) => "leaky_relu",
+            Activation::Elu(_) => "elu",
+            Activation::Selu => "selu",
+            Activation::Gelu => "gelu",
+            Activation::Silu => "silu",
+            Activation::Mish => "mish",
+            Activation::HardSwish => "hard_swish",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::ScaledTanh => "scaled_tanh",
+            Activation::Softplus => "softplus",
+        }
+    }
+}

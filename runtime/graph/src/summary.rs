@@ -1,0 +1,108 @@
+//! The table of a network: layers, shapes, parameters, MACs, receptive field.
+
+use crate::wording::{counted, grouped, noun};
+use crate::{Graph, Op};
+use std::fmt;
+
+/// Prints a [`Graph`] as a table. Made by [`Graph::summary`].
+#[derive(Debug, Clone, Copy)]
+pub struct Summary<'a> {
+    graph: &'a Graph,
+    batch: usize,
+}
+
+impl Summary<'_> {
+    /// Memory for this many images at once.
+    pub fn batch(self, batch: usize) -> Self {
+        Summary { batch, ..self }
+    }
+}
+
+impl Graph {
+    /// A table of the layers, to print.
+    pub fn summary(&self) -> Summary<'_> {
+        Summary { graph: self, batch: 1 }
+    }
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (graph, batch) = (self.graph, self.batch);
+        let header = ["layer", "kind", "output", "parameters", "MACs", "memory", "receptive field", "jump"];
+        let rows: Vec<[String; 8]> = graph
+            .nodes
+            .iter()
+            .map(|node| {
+                let pair = |[h, w]: [usize; 2]| if h == w { h.to_string() } else { format!("{h}x{w}") };
+                let count = |n: u64| if n == 0 { String::new() } else { grouped(n) };
+                let rest = if matches!(node.op, Op::Input) {
+                    [String::new(), String::new()]
+                } else {
+                    [pair(node.receptive_field), pair(node.jump)]
+                };
+                let [field, jump] = rest;
+                [
+                    node.name.to_string(),
+                    node.op.word().to_string(),
+                    node.shape.to_string(),
+                    count(node.params as u64),
+                    count(node.macs),
+                    bytes(batch * node.shape.len()),
+                    field,
+                    jump,
+                ]
+            })
+            .collect();
+        let width: Vec<usize> =
+            (0..8).map(|i| rows.iter().map(|row| row[i].len()).chain([header[i].len()]).max().unwrap_or(0)).collect();
+        let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 8]| {
+            let mut text = String::new();
+            for (i, cell) in cells.iter().enumerate() {
+                let pad = " ".repeat(width[i] - cell.len());
+                // Words to the left, numbers to the right.
+                text += &if i < 3 { format!("{cell}{pad}  ") } else { format!("{pad}{cell}  ") };
+            }
+            writeln!(f, "{}", text.trim_end())
+        };
+        line(f, header)?;
+        let rule = width.iter().map(|w| "-".repeat(*w)).collect::<Vec<_>>().join("  ");
+        writeln!(f, "{rule}")?;
+        for row in &rows {
+            line(f, std::array::from_fn(|i| row[i].as_str()))?;
+        }
+        writeln!(f, "{rule}")?;
+        let ([h, w], [down, across]) = (graph.receptive_field(), graph.jump());
+        writeln!(
+            f,
+            "{}: {} {}, {} MACs, receptive field {h}x{w} every {down}x{across} pixels",
+            graph.name,
+            grouped(graph.param_count() as u64),
+            noun(graph.param_count(), "parameter"),
+            grouped(graph.mac_count())
+        )?;
+        let auxiliary: usize = graph.nodes.iter().filter(|node| node.auxiliary).map(|node| node.params).sum();
+        if !graph.heads.is_empty() {
+            let names: Vec<&str> = graph.heads.iter().map(|head| &*head.name).collect();
+            let without = grouped((graph.param_count() - auxiliary) as u64);
+            writeln!(f, "in training also {}; {without} parameters without", names.join(" and "))?;
+        }
+        write!(
+            f,
+            "activations of {}: {} at most at once, {} if all are kept for a backward pass",
+            counted(batch, "picture"),
+            bytes(batch * graph.peak_activations),
+            bytes(batch * graph.activation_count())
+        )
+    }
+}
+
+/// The memory of this many numbers in single precision, in binary units.
+fn bytes(elements: usize) -> String {
+    let bytes = 4.0 * elements as f64;
+    match bytes {
+        b if b < 1024.0 => format!("{b} B"),
+        b if b < 1024.0 * 1024.0 => format!("{:.1} KiB", b / 1024.0),
+        b if b < 1024.0 * 1024.0 * 1024.0 => format!("{:.1} MiB", b / 1024.0 / 1024.0),
+        b => format!("{:.2} GiB", b / 1024.0 / 1024.0 / 1024.0),
+    }
+}
