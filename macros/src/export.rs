@@ -1,8 +1,8 @@
 //! `#[export(name)]`: a `macro_rules!` that declares the same layers at another input and output size, in any crate.
 //!
 //! It repeats the blocks and the body as they were written, so every shape is checked anew where it is used. The const
-//! generic that the output is declared with stands for whatever the user declares; budgets stay behind, since they hold for
-//! the original's sizes.
+//! generic that the output is declared with stands for whatever the user declares, and stays in the source of the new network;
+//! budgets stay behind, since they hold for the original's sizes.
 
 use convnet_language::ast::Network;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, TokenStream, TokenTree};
@@ -25,6 +25,20 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
     };
     let body = without_budgets(network.tokens.clone());
     let conditions = network.conditions();
+    // With a number for it, the const generic stays in the source of the new network and has that number here.
+    let numbered = symbol.as_ref().map(|symbol| {
+        quote! {
+            (
+                #d(#[#d(#d meta:tt)*])* #d vis:vis struct #d name:ident : [#d(#d input:tt)*] -> [#d number:literal]
+            ) => {
+                ::__convnet::cnn! {
+                    #blocks
+                    #d(#[#d(#d meta)*])* #[__fixed(#symbol)] #d vis struct #d name<const #symbol: usize = #d number>
+                    : [#d(#d input)*] -> [#symbol] { #body }
+                }
+            };
+        }
+    });
     let (pattern, output, body) = match &symbol {
         Some(symbol) => (quote!(#d #symbol:tt), quote!(#d #symbol), substituted(body, symbol)),
         None => (quote!(#d(#d output:tt)*), quote!(#d(#d output)*), body),
@@ -36,6 +50,7 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
         #(#[doc = #docs])*
         #[macro_export]
         macro_rules! #name {
+            #numbered
             (
                 #d(#[#d(#d meta:tt)*])* #d vis:vis struct #d name:ident
                 #d(<#d(const #d #generics:ident : usize #d(= #d default:literal)?),* #d(,)?>)?

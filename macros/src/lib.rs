@@ -30,7 +30,13 @@ fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let Some(checked) = convnet_language::check(tokens, &mut errors) else { return errors.compile_errors() };
     let networks = &checked.call.networks;
     let exported = export::macros(&checked.tokens, networks);
-    let items = networks.iter().zip(&checked.graphs).map(|(network, graph)| emit::network(network, graph));
+    let is_right = errors.count() == 0;
+    let items = networks.iter().zip(&checked.graphs).map(|(network, graph)| {
+        // What is written in Rust cannot be read at run time.
+        let is_custom = graph.nodes.iter().any(convnet_language::graph::Node::is_custom);
+        let source = (is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call));
+        emit::network(network, graph, source.as_deref())
+    });
     let items: proc_macro2::TokenStream = items.collect();
     let errors = errors.compile_errors();
     paths::resolved(quote::quote! { #errors #items #exported }, &krate)

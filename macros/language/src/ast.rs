@@ -22,6 +22,8 @@ pub struct Network {
     pub vis: Visibility,
     pub name: Ident,
     pub symbols: Vec<Symbol>,
+    /// Const generics that have a number: here they are no parameters of the struct.
+    pub fixed: Vec<Fixed>,
     pub input: Vec<Expr>,
     pub output: Vec<Expr>,
     pub body: Vec<Statement>,
@@ -51,6 +53,11 @@ impl ToTokens for Name {
 }
 
 impl Network {
+    /// The names of its const generics.
+    pub fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.fixed.iter().map(|fixed| &fixed.name).chain(self.symbols.iter().map(|symbol| &symbol.name))
+    }
+
     /// The conditions under which there is a struct; everything that is generated for it has the same.
     pub fn conditions(&self) -> impl Iterator<Item = &Attribute> {
         self.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
@@ -66,7 +73,15 @@ impl Network {
     }
 }
 
+/// A const generic with its number.
+#[derive(Clone)]
+pub struct Fixed {
+    pub name: Ident,
+    pub number: u64,
+}
+
 /// A const generic of the struct: a dimension without a number.
+#[derive(Clone)]
 pub struct Symbol {
     pub name: Ident,
     pub default: Option<u64>,
@@ -74,6 +89,8 @@ pub struct Symbol {
 
 /// `block name(params) { ... }`: a template for sequences.
 pub struct Block {
+    /// Doc comments.
+    pub docs: Vec<Attribute>,
     pub name: Ident,
     pub params: Vec<BlockParam>,
     pub body: Vec<Statement>,

@@ -12,9 +12,19 @@ use convnet_graph::wording::grouped;
 use quote::quote;
 use syn::{BinOp, Expr};
 
-/// Checks everything in a macro call: a graph for each network.
-pub fn call(call: &Call, errors: &mut Errors) -> Vec<Graph> {
-    let graphs: Vec<Graph> = call.networks.iter().map(|one| network(one, &call.blocks, errors)).collect();
+/// Checks everything in a macro call: a graph for each network. Whether budgets are `held` to, see [`network`].
+pub fn call(call: &Call, held: bool, errors: &mut Errors) -> Vec<Graph> {
+    let mut graphs: Vec<Graph> = Vec::new();
+    for one in &call.networks {
+        if graphs.iter().map(|graph| graph.nodes.len()).sum::<usize>() > LAYERS {
+            errors.bare(
+                &one.name,
+                format!("the networks before this one have {} layers and more", grouped(LAYERS as i128)),
+            );
+            break;
+        }
+        graphs.push(network(one, &call.blocks, held, errors));
+    }
     if !call.is_cut {
         unreached(&call.networks, &call.blocks, errors);
     }
@@ -27,11 +37,18 @@ pub fn call(call: &Call, errors: &mut Errors) -> Vec<Graph> {
     graphs
 }
 
+/// Budgets of one `assert`.
+const BUDGETS: usize = 16;
+
+/// Networks beyond so many layers are to stand in a call of their own.
+const LAYERS: usize = 200_000;
+
 /// What no input may ever lead to.
 pub const LOST: &str = "`cnn!` lost the size of a layer of this network; this is a mistake of `cnn!`, please report it";
 
-/// Checks a network. The graph is as complete as its errors allow.
-fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Graph {
+/// Checks a network, and whether it is within its budgets where they are `held` to: they are about the sizes that it is declared
+/// with. The graph is as complete as its errors allow.
+pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Errors) -> Graph {
     let before = errors.count();
     let input = declared(&network.input, network, errors);
     let output = declared(&network.output, network, errors);
@@ -48,7 +65,7 @@ fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Graph {
         checker.output(output);
     }
     // What does not hold may follow from another mistake.
-    if checker.errors.count() == before {
+    if held && checker.errors.count() == before {
         checker.budgets(&network.body);
     }
     let output_node = checker.current();
@@ -58,7 +75,7 @@ fn network(network: &Network, blocks: &[Block], errors: &mut Errors) -> Graph {
 
 /// The shape that the header declares.
 fn declared(dims: &[Expr], network: &Network, errors: &mut Errors) -> Shape {
-    let scope = Scope { symbols: &network.symbols, shape: None, locals: &[], largest: SIZE };
+    let scope = Scope { network, shape: None, locals: &[], largest: SIZE };
     values::shape(dims, &network.name, &scope, errors)
 }
 
@@ -97,7 +114,11 @@ impl Checker<'_, '_> {
         let complete = !self.nodes.iter().any(|node| node.shape.is_unknown());
         for statement in body {
             if let Statement::Assert(budgets) = statement {
-                budgets.iter().for_each(|budget| self.budget(budget, complete));
+                // Each looks at all layers.
+                budgets.iter().take(BUDGETS).for_each(|budget| self.budget(budget, complete));
+                if let Some(budget) = budgets.get(BUDGETS) {
+                    self.errors.on(&budget.what, format!("an `assert` has at most {BUDGETS} budgets"));
+                }
             }
         }
     }
@@ -119,7 +140,7 @@ impl Checker<'_, '_> {
                 return self.errors.on(&budget.what, message);
             }
         };
-        let scope = Scope { symbols: &self.network.symbols, shape: None, locals: &[], largest: BUDGET };
+        let scope = Scope { network: self.network, shape: None, locals: &[], largest: BUDGET };
         let limit = crate::values::number(&budget.limit, &scope, self.errors);
         let (Some(limit), true) = (limit.known().map(i128::from), complete) else { return };
         // Auxiliary heads have parameters, but evaluation does not compute them.

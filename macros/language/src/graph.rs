@@ -202,14 +202,18 @@ pub fn peak(nodes: &[Node], output: usize) -> Vec<Count> {
             *place = *input;
         }
     }
-    let mut live: BTreeMap<usize, Count> = BTreeMap::new();
-    let mut sums = Vec::new();
+    // The values whose last reader is a node, so that each is looked at twice and no more.
+    let mut ending: BTreeMap<usize, Vec<Count>> = BTreeMap::new();
+    let (mut live, mut sums) = (Count::default(), Vec::new());
     for (id, node) in nodes.iter().enumerate().filter(|(id, _)| is_main(*id)) {
         if owner.get(id) == Some(&id) {
-            live.insert(id, crate::cost::product(&node.shape.chw()));
+            let len = crate::cost::product(&node.shape.chw());
+            live = live.plus(&len);
+            ending.entry(last.get(id).copied().unwrap_or(id)).or_default().push(len);
         }
-        sums.push(live.values().fold(Count::default(), |sum, len| sum.plus(len)));
-        live.retain(|value, _| last.get(*value).is_some_and(|last| *last > id));
+        sums.push(live.clone());
+        let gone = ending.remove(&id).into_iter().flatten();
+        live = gone.fold(live, |live, len| live.plus(&len.times(&Count::number(-1))));
     }
     crate::cost::largest(sums)
 }

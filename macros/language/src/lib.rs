@@ -25,6 +25,13 @@ mod check;
 pub mod cost;
 #[allow(missing_docs)]
 pub mod graph;
+#[cfg(feature = "read")]
+mod mistakes;
+#[cfg(feature = "read")]
+mod numbers;
+pub mod print;
+#[cfg(feature = "read")]
+mod read;
 pub mod report;
 mod shape;
 mod trace;
@@ -34,6 +41,11 @@ mod walk;
 mod tests;
 
 use proc_macro2::TokenStream;
+#[cfg(feature = "read")]
+pub use {
+    mistakes::{Mistake, Mistakes},
+    read::{Read, Sizes, read},
+};
 
 /// What a call of `cnn!` holds, as written and as meant.
 pub struct Checked {
@@ -49,6 +61,13 @@ pub struct Checked {
 pub fn check(tokens: TokenStream, errors: &mut report::Errors) -> Option<Checked> {
     let tokens = parse::prepared(tokens, errors)?;
     let call = parse::call(tokens.clone(), errors);
-    let graphs = check::call(&call, errors);
+    let graphs = check::call(&call, true, errors);
     Some(Checked { call, graphs, tokens })
+}
+
+/// What stands in a call of `cnn!`, not checked yet.
+#[cfg(any(feature = "read", test))]
+fn parsed(tokens: TokenStream, errors: &mut report::Errors) -> Option<ast::Call> {
+    let tokens = parse::prepared(tokens, errors)?;
+    Some(parse::call(tokens, errors))
 }

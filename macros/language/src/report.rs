@@ -4,6 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use std::collections::BTreeSet;
 
+/// So many errors are shown; nobody reads more.
+const MOST: usize = 100;
+
 /// Errors in the order in which they were found; one for each place.
 #[derive(Default)]
 pub struct Errors {
@@ -31,6 +34,11 @@ impl Errors {
         self.push(syn::Error::new(span, self.with_context(message)));
     }
 
+    /// Whether there are so many that no more are looked for.
+    pub fn are_many(&self) -> bool {
+        self.list.len() > MOST
+    }
+
     /// How many were found so far; one that is found again counts again.
     pub fn count(&self) -> usize {
         self.found
@@ -44,6 +52,12 @@ impl Errors {
     /// What is repeated is checked each time, but its mistakes are told once.
     fn push(&mut self, error: syn::Error) {
         self.found += 1;
+        if self.list.len() == MOST {
+            self.list.push(syn::Error::new(error.span(), format!("there are more mistakes than these {MOST}")));
+        }
+        if self.list.len() > MOST {
+            return;
+        }
         if self.places.insert(format!("{:?}", error.span())) {
             self.list.push(error);
         }

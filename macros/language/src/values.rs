@@ -1,6 +1,6 @@
 //! Arguments: which value belongs to which name, and what number it is.
 
-use crate::ast::{Arg, Layer, Symbol};
+use crate::ast::{Arg, Layer, Network};
 
 use crate::cost::Dim;
 use crate::graph::Shape;
@@ -11,8 +11,8 @@ use syn::{BinOp, Expr, ExprLit, Lit, UnOp};
 
 /// What expressions may refer to.
 pub struct Scope<'a> {
-    /// The const generics.
-    pub symbols: &'a [Symbol],
+    /// Whose const generics.
+    pub network: &'a Network,
     /// The shape at this point, for `channels`, `height` and `width`; in headers and budgets there is none.
     pub shape: Option<Shape>,
     /// The parameters of the block that is being filled in.
@@ -244,7 +244,7 @@ fn float(expr: &Expr) -> Option<f64> {
 pub fn number(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     match evaluate(expr, scope, errors) {
         Dim::Symbol(index) => {
-            let name = scope.symbols.get(index).map_or(String::new(), |symbol| symbol.name.to_string());
+            let name = scope.network.symbols.get(index).map_or(String::new(), |symbol| symbol.name.to_string());
             let message = format!(
                 "`{name}` has no value when the network is checked; here a number is needed\n  a const generic can be an output size or a number of channels"
             );
@@ -287,7 +287,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             let right = evaluate_within(&binary.right, scope, errors, depth + 1);
             for (side, part) in [(left, &binary.left), (right, &binary.right)] {
                 if let Dim::Symbol(index) = side {
-                    let name = scope.symbols.get(index).map_or(String::new(), |symbol| symbol.name.to_string());
+                    let name = scope.network.symbols.get(index).map_or(String::new(), |symbol| symbol.name.to_string());
                     let message = format!(
                         "`{name}` has no value when the network is checked, so nothing can be computed from it\n  a const generic can only be used alone; stable Rust has no arithmetic on it in types"
                     );
@@ -325,10 +325,13 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
         };
         return shape.chw().get(place).copied().unwrap_or(Dim::Unknown);
     }
-    if let Some(index) = scope.symbols.iter().position(|symbol| symbol.name == name) {
+    if let Some(fixed) = scope.network.fixed.iter().find(|fixed| fixed.name == name) {
+        return Dim::Known(fixed.number);
+    }
+    if let Some(index) = scope.network.symbols.iter().position(|symbol| symbol.name == name) {
         return Dim::Symbol(index);
     }
-    let symbols: Vec<String> = scope.symbols.iter().map(|symbol| symbol.name.to_string()).collect();
+    let symbols = scope.network.names().map(ToString::to_string).collect::<Vec<_>>();
     let locals = scope.locals.iter().map(|(local, _)| local.as_str());
     let known = ["channels", "height", "width"].into_iter().chain(symbols.iter().map(String::as_str)).chain(locals);
     errors.on(expr, format!("nothing here is called `{name}`{}", did_you_mean(&name, known)));

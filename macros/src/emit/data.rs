@@ -21,6 +21,10 @@ impl Emitter<'_> {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         let (input_type, output_type) = (self.features(self.input()), self.features(self.graph.output));
         let (custom, taps, graph) = (self.custom(), &taps.kind, self.constant());
+        let source = match self.source {
+            Some(source) => quote!(::core::option::Option::Some(#source)),
+            None => quote!(::core::option::Option::None),
+        };
         quote! {
             #[automatically_derived]
             impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
@@ -32,6 +36,8 @@ impl Emitter<'_> {
                 type Taps = #taps;
 
                 const GRAPH: &'static ::__convnet::graph::Graph = &#graph;
+
+                const SOURCE: ::core::option::Option<&'static str> = #source;
 
                 fn state(&self) -> &::__convnet::net::State {
                     &self.__state

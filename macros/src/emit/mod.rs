@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 
 /// Everything that a network stands for.
-pub fn network(network: &Network, graph: &Graph) -> TokenStream {
+pub fn network(network: &Network, graph: &Graph, source: Option<&str>) -> TokenStream {
     let names = RefCell::new(BTreeSet::from([taps::name(network)]));
     let known = RefCell::new(BTreeMap::new());
-    let emitter = Emitter { network, graph, symbols: symbols(network), known, names };
+    let emitter = Emitter { network, graph, source, symbols: symbols(network), known, names };
     let mut items = Vec::new();
     emitter.root(&mut items);
     let taps = emitter.taps(&mut items);
@@ -43,6 +43,8 @@ pub fn symbols(network: &Network) -> Vec<TokenStream> {
 struct Emitter<'a> {
     network: &'a Network,
     graph: &'a Graph,
+    /// The network as the language prints it.
+    source: Option<&'a str>,
     symbols: Vec<TokenStream>,
     /// The structs of sequences that have been emitted, by their fields: equal ones share a struct, so that thirty blocks
     /// cost the compiler no more than one.
@@ -115,7 +117,8 @@ impl Emitter<'_> {
     /// In an impl for one dtype and device only, so that `Net::PARAMS` names it without saying which.
     fn facts(&self, taps: &taps::Taps) -> TokenStream {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let graph = quote!(<Self as ::__convnet::net::Network<f32, ::__convnet::dfdx::tensor::Cpu>>::GRAPH);
+        let network = quote!(<Self as ::__convnet::net::Network<f32, ::__convnet::dfdx::tensor::Cpu>>);
+        let graph = quote!(#network::GRAPH);
         let (taps_type, taps_value) = (&taps.kind, &taps.value);
         quote! {
             #[automatically_derived]
@@ -134,6 +137,10 @@ impl Emitter<'_> {
                 pub const ACTIVATIONS: usize = #graph.activation_count();
                 /// Elements of the activations of one image that have to be in memory at once in evaluation.
                 pub const PEAK_ACTIVATIONS: usize = #graph.peak_activations;
+
+                /// The network as source, which a running program can read with other sizes; none with `custom` modules, which
+                /// are Rust.
+                pub const SOURCE: ::core::option::Option<&'static str> = #network::SOURCE;
 
                 /// A tap for each layer, under the layer's name.
                 pub const fn taps() -> #taps_type {

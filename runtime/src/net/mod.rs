@@ -33,6 +33,10 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
     /// Its nodes, parameters and costs.
     const GRAPH: &Graph;
 
+    /// The network with the blocks that it uses, as source of the language `cnn!`, which can be read at run time with other
+    /// sizes. None with `custom` modules, which are Rust.
+    const SOURCE: Option<&'static str>;
+
     /// What executors keep between calls (plans and memory); not part of the network's value.
     fn state(&self) -> &State;
 

@@ -109,7 +109,7 @@ impl Context<'_> {
 
     /// What expressions of this layer's arguments may refer to.
     fn scope(&self) -> Scope<'_> {
-        Scope { symbols: &self.network.symbols, shape: Some(self.shape), locals: self.locals, largest: SIZE }
+        Scope { network: self.network, shape: Some(self.shape), locals: self.locals, largest: SIZE }
     }
 
     /// The error for a size that would have to be computed from a const generic.

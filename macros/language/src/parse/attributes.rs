@@ -6,12 +6,24 @@ use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Path, Token};
 
-/// The name in `#[export(name)]`, and the attributes that the struct keeps.
-pub fn read(attributes: Vec<Attribute>, errors: &mut Errors) -> (Option<Ident>, Vec<Attribute>) {
+/// What the attributes of a network say.
+pub struct Read {
+    /// The name in `#[export(name)]`.
+    pub export: Option<Ident>,
+    /// The names in `#[__fixed(..)]`, which macros made by `#[export]` write: const generics that stand for their defaults.
+    pub fixed: Vec<Ident>,
+    /// The attributes that the struct keeps.
+    pub attrs: Vec<Attribute>,
+}
+
+/// Reads the attributes of a network.
+pub fn read(attributes: Vec<Attribute>, errors: &mut Errors) -> Read {
     let (export, rest): (Vec<_>, Vec<_>) =
         attributes.into_iter().partition(|attribute| attribute.path().is_ident("export"));
-    let rest = rest.into_iter().filter_map(|attribute| derived(attribute, errors)).collect();
-    (exported(&export, errors), rest)
+    let (fixed, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|attribute| attribute.path().is_ident("__fixed"));
+    let fixed = fixed.iter().filter_map(|attribute| attribute.parse_args::<Ident>().ok()).collect();
+    let attrs = rest.into_iter().filter_map(|attribute| derived(attribute, errors)).collect();
+    Read { export: exported(&export, errors), fixed, attrs }
 }
 
 fn exported(attributes: &[Attribute], errors: &mut Errors) -> Option<Ident> {

@@ -18,6 +18,9 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
     let mut statements = Vec::new();
     let mut current: Vec<TokenTree> = Vec::new();
     for tree in tokens {
+        if errors.are_many() {
+            return statements;
+        }
         match &tree {
             TokenTree::Punct(punct) if punct.as_char() == ';' => {
                 // A `;` after a sequence is allowed and means nothing.

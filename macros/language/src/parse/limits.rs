@@ -12,6 +12,9 @@ const LENGTH: usize = 512;
 /// Numbers with more characters than this are refused: reading one takes a time that grows with the square of its length.
 const DIGITS: usize = 64;
 
+/// Words and texts with more characters than this are refused: paths are made of them, for each layer.
+const NAME: usize = 200;
+
 /// The first place that is beyond a limit, with what to say about it.
 pub fn exceeded(tokens: &TokenStream) -> Option<(Span, String)> {
     if let Some(span) = too_deep(tokens.clone(), 0) {
@@ -20,8 +23,12 @@ pub fn exceeded(tokens: &TokenStream) -> Option<(Span, String)> {
     if let Some(span) = too_long(tokens.clone(), true) {
         return Some((span, format!("this is too long: more than {LENGTH} tokens in one statement or argument")));
     }
-    let (span, length) = long_number(tokens.clone())?;
-    Some((span, format!("this number has {length} characters; no number here needs more than {DIGITS}")))
+    if let Some((span, length)) = long_number(tokens.clone()) {
+        let message = format!("this number has {length} characters; no number here needs more than {DIGITS}");
+        return Some((span, message));
+    }
+    let (span, length) = long_name(tokens.clone())?;
+    Some((span, format!("this name has {length} characters; no name here has more than {NAME}")))
 }
 
 fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
@@ -70,5 +77,20 @@ fn long_number(tokens: TokenStream) -> Option<(Span, usize)> {
             long.then(|| (literal.span(), text.len()))
         }
         _ => None,
+    })
+}
+
+/// A word that is too long, or a text that a layer would be called by: one after `as`. Doc comments are as long as they like.
+fn long_name(tokens: TokenStream) -> Option<(Span, usize)> {
+    let mut after_as = false;
+    tokens.into_iter().find_map(|tree| {
+        let named = std::mem::replace(&mut after_as, matches!(&tree, TokenTree::Ident(word) if word == "as"));
+        match tree {
+            TokenTree::Group(group) => long_name(group.stream()),
+            TokenTree::Ident(word) => Some((word.span(), word.to_string().len())),
+            TokenTree::Literal(literal) if named => Some((literal.span(), literal.to_string().len())),
+            _ => None,
+        }
+        .filter(|(_, length)| *length > NAME)
     })
 }

@@ -21,7 +21,7 @@ mod fragments;
 mod limits;
 mod names;
 
-use crate::ast::{Block, BlockParam, Call, Network, Symbol};
+use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};
 use crate::report::Errors;
 use crate::values::SIZE;
 use crate::words;
@@ -31,6 +31,9 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitInt, Token, Visibility, bracketed};
+
+/// A network has no more const generics than this, and a block no more parameters.
+const NUMBERS: usize = 64;
 
 /// The tokens of a macro call as the parser wants them: within limits, and without invisible groups. `None` after an error.
 pub fn prepared(tokens: TokenStream, errors: &mut Errors) -> Option<TokenStream> {
@@ -57,7 +60,7 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
     }
     let all = |input: ParseStream<'_>| {
         let mut call = Call::default();
-        while !input.is_empty() {
+        while !input.is_empty() && !errors.are_many() {
             let ahead = input.fork();
             let is_block = ahead.call(Attribute::parse_outer).is_ok()
                 && ahead.call(Ident::parse_any).is_ok_and(|word| word == "block");
@@ -74,6 +77,10 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
                     input.parse::<TokenStream>()?;
                 }
             }
+        }
+        if errors.are_many() {
+            call.is_cut = true;
+            input.parse::<TokenStream>()?;
         }
         Ok(call)
     };
@@ -115,10 +122,9 @@ fn add_network(call: &mut Call, network: Network, errors: &mut Errors) {
 }
 
 fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
-    for attribute in input.call(Attribute::parse_outer)? {
-        if !attribute.path().is_ident("doc") {
-            errors.on(attribute, "a block takes no attributes but doc comments");
-        }
+    let docs = input.call(Attribute::parse_outer)?;
+    for attribute in docs.iter().filter(|attribute| !attribute.path().is_ident("doc")) {
+        errors.on(attribute, "a block takes no attributes but doc comments");
     }
     input.call(Ident::parse_any)?;
     let name: Ident = input.parse()?;
@@ -135,6 +141,9 @@ fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
             errors.on(&name, format!("`{name}` is declared twice"));
         }
         names::check_number(&name, errors);
+        if params.len() == NUMBERS {
+            return Err(syn::Error::new_spanned(name, format!("a block has at most {NUMBERS} parameters")));
+        }
         params.push(BlockParam { name, default });
         if !content.is_empty() {
             content.parse::<Token![,]>()?;
@@ -144,11 +153,11 @@ fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
     if body.delimiter() != Delimiter::Brace {
         return Err(syn::Error::new(body.span(), "expected the layers of the block in braces: `{ ... }`"));
     }
-    Ok(Block { name, params, body: statements(body.stream(), errors) })
+    Ok(Block { docs, name, params, body: statements(body.stream(), errors) })
 }
 
 fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> {
-    let (export, attrs) = attributes::read(input.call(Attribute::parse_outer)?, errors);
+    let attributes::Read { export, fixed, attrs } = attributes::read(input.call(Attribute::parse_outer)?, errors);
     let vis: Visibility = input.parse()?;
     if input.peek(Ident::peek_any) && !input.peek(Token![struct]) {
         let word = input.call(Ident::parse_any)?;
@@ -171,7 +180,10 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     }
     let tokens = body.stream();
     let body = statements(tokens.clone(), errors);
-    Ok(Network { attrs, export, vis, name, symbols, input: input_dims, output, body, tokens })
+    let (fixed, symbols): (Vec<_>, Vec<_>) = symbols.into_iter().partition(|symbol| fixed.contains(&symbol.name));
+    let number = |Symbol { name, default }| default.map(|number| Fixed { name, number });
+    let fixed = fixed.into_iter().filter_map(number).collect();
+    Ok(Network { attrs, export, vis, name, symbols, fixed, input: input_dims, output, body, tokens })
 }
 
 /// The number after `const NAME: usize =`.
@@ -204,6 +216,9 @@ fn symbols(input: ParseStream<'_>, network: &Ident, errors: &mut Errors) -> syn:
         let kind: Ident = input.parse()?;
         if kind != "usize" {
             errors.on(&kind, format!("a dimension is a `usize`, not `{kind}`"));
+        }
+        if symbols.len() == NUMBERS {
+            return Err(syn::Error::new_spanned(name, format!("a network has at most {NUMBERS} const generics")));
         }
         let default = match input.parse::<Option<Token![=]>>()? {
             Some(_) => default_size(&input.parse()?, errors),

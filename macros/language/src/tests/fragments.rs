@@ -27,7 +27,7 @@ fn shapes(source: &str) -> Vec<String> {
     let mut errors = Errors::default();
     let tokens = with_fragments(TokenStream::from_str(source).unwrap());
     let tokens = parse::prepared(tokens, &mut errors).unwrap();
-    let graphs = check::call(&parse::call(tokens, &mut errors), &mut errors);
+    let graphs = check::call(&parse::call(tokens, &mut errors), true, &mut errors);
     assert!(errors.all().is_empty(), "{:#?}\n{source}", errors.all());
     graphs[0].nodes.iter().map(|node| format!("{:?} {} {}", node.op, node.label, text(node.shape))).collect()
 }

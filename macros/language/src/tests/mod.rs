@@ -21,7 +21,7 @@ fn checked(source: &str) -> (Option<Graph>, Vec<String>) {
     let mut graphs = Vec::new();
     if let Some(tokens) = parse::prepared(tokens, &mut errors) {
         let call = parse::call(tokens, &mut errors);
-        graphs = check::call(&call, &mut errors);
+        graphs = check::call(&call, true, &mut errors);
     }
     let graph = (!graphs.is_empty()).then(|| graphs.swap_remove(0));
     (graph, errors.all().iter().map(ToString::to_string).collect())

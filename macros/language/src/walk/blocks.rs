@@ -41,7 +41,7 @@ impl<'a> Checker<'a, '_> {
         let names: Vec<String> = block.params.iter().map(|param| param.name.to_string()).collect();
         let mut values: Vec<Option<Dim>> = vec![None; names.len()];
         let outer = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &outer, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &outer, largest: SIZE };
         let mut next = 0;
         let mut complete = true;
         for arg in &layer.args {
@@ -79,12 +79,8 @@ impl<'a> Checker<'a, '_> {
                 (Some(value), _) => value,
                 // A default may refer to the parameters before it.
                 (None, Some(default)) => {
-                    let scope = Scope {
-                        symbols: &self.network.symbols,
-                        shape: Some(self.shape()),
-                        locals: &bound,
-                        largest: SIZE,
-                    };
+                    let scope =
+                        Scope { network: self.network, shape: Some(self.shape()), locals: &bound, largest: SIZE };
                     evaluate(default, &scope, self.errors)
                 }
                 (None, None) => {
@@ -100,7 +96,7 @@ impl<'a> Checker<'a, '_> {
 
     pub(super) fn repeat(&mut self, repeat: &'a Repeat, level: &mut Level) {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
         let count = number(&repeat.count, &scope, self.errors).known();
         if repeat.body.is_empty() {
             self.errors.on(&repeat.word, "there is nothing to repeat");

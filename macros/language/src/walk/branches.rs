@@ -137,7 +137,7 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn squeeze_excite(&mut self, layer: &Layer, path: String) -> Option<MemberKind> {
         let locals = self.locals.clone();
         let (start, shape) = (self.at, self.shape());
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(shape), locals: &locals, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(shape), locals: &locals, largest: SIZE };
         let args = Args::new(layer, &words::SQUEEZE_EXCITE.signature, &scope, self.errors);
         let reduction = args.count("reduction", 1, self.errors).filter(|_| args.complete);
         let Shape::Map([channels, ..]) = shape else {

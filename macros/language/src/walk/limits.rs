@@ -5,6 +5,7 @@ use crate::cost::{Count, Dim, product};
 use crate::graph::{Node, Shape};
 use crate::values::{BUDGET, SIZE};
 use convnet_graph::wording::grouped;
+use proc_macro2::Ident;
 use syn::Expr;
 
 /// More nodes than this are a mistake in a count.
@@ -13,10 +14,14 @@ pub(super) const NODES: usize = 20_000;
 /// So are more statements than this, those that make no node included, once blocks and repeats are unrolled.
 const STEPS: usize = 100_000;
 
+/// Entries of all connection tables together.
+const CONNECTIONS: usize = 1 << 20;
+
 /// What has been built so far.
 #[derive(Default)]
 pub(super) struct Limits<'a> {
     steps: usize,
+    connections: usize,
     /// Nothing is walked any more; the reason has been told.
     pub(super) stopped: bool,
     /// The counts of the repeats that are being unrolled, the outermost first.
@@ -29,6 +34,9 @@ impl<'a> Checker<'a, '_> {
     /// Counts a step of the walk; false once there are too many of them.
     pub(super) fn step(&mut self) -> bool {
         self.limits.steps += 1;
+        if self.errors.are_many() {
+            self.limits.stopped = true;
+        }
         let nodes = self.nodes.len() > NODES;
         if !self.limits.stopped && (nodes || self.limits.steps > STEPS) {
             self.limits.stopped = true;
@@ -44,6 +52,16 @@ impl<'a> Checker<'a, '_> {
             }
         }
         !self.limits.stopped
+    }
+
+    /// Counts the entries of a connection table.
+    pub(super) fn connected(&mut self, entries: usize, word: &Ident) {
+        self.limits.connections = self.limits.connections.saturating_add(entries);
+        if self.limits.connections > CONNECTIONS && !std::mem::replace(&mut self.limits.stopped, true) {
+            let message =
+                format!("the connection tables have more than {} entries in all", grouped(CONNECTIONS as i128));
+            self.errors.bare(word, message);
+        }
     }
 
     /// Whether so many repetitions can be unrolled.

@@ -187,7 +187,7 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     fn condition(&mut self, expr: &syn::Expr) -> Option<bool> {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
         condition(expr, &scope, self.errors)
     }
 
@@ -230,7 +230,7 @@ impl<'a, 'e> Checker<'a, 'e> {
     fn layer(&mut self, layer: &Layer, word: &'static Word, check: layers::Check, path: &str) -> usize {
         let shape = self.shape();
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(shape), locals: &locals, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(shape), locals: &locals, largest: SIZE };
         let args = Args::new(layer, &word.signature, &scope, self.errors);
         let (network, spread, way) = (self.network, self.at.spread, (self.nodes.as_slice(), self.at.node));
         let context = layers::Context { layer, args: &args, shape, network, locals: &locals, way, spread };
@@ -254,6 +254,7 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.at.spread = made.spread;
         if let (Op::Conv(conv), Some(table)) = (&mut made.op, made.connections) {
             conv.connections = Some(self.connections.len());
+            self.connected(table.iter().map(Vec::len).sum(), &layer.word);
             self.connections.push(table);
         }
         let node = Node {

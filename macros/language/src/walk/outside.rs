@@ -11,7 +11,7 @@ impl<'a> Checker<'a, '_> {
     /// An auxiliary output: walked from the current value, which stays the current one.
     pub(super) fn head(&mut self, head: &'a Head, level: &mut Level) {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
         let declared = values::shape(&head.shape, &head.name.field, &scope, self.errors);
         let start = self.at;
         self.named(Some(&head.name), &head.name, level, |checker, path| {
@@ -35,7 +35,7 @@ impl<'a> Checker<'a, '_> {
     /// A module from outside, which has the shape that is declared.
     pub(super) fn custom(&mut self, custom: &'a Custom, level: &mut Level) {
         let locals = self.locals.clone();
-        let scope = Scope { symbols: &self.network.symbols, shape: Some(self.shape()), locals: &locals, largest: SIZE };
+        let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
         let shape = values::shape(&custom.shape, &custom.name.field, &scope, self.errors);
         self.named(Some(&custom.name), &custom.name, level, |checker, path| {
             let index = checker.nodes.iter().filter(|node| node.is_custom()).count();

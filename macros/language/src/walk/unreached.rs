@@ -20,7 +20,7 @@ pub fn unreached(networks: &[Network], blocks: &[Block], errors: &mut Errors) {
         }
         return;
     };
-    let symbols = |network: &Network| network.symbols.iter().map(|symbol| symbol.name.clone()).collect::<Vec<_>>();
+    let symbols = |network: &Network| network.names().cloned().collect::<Vec<_>>();
     for network in networks {
         let mut checker = Checker::dry(network, blocks, symbols(network), errors);
         let rank = match network.input.len() {

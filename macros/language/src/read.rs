@@ -1,0 +1,180 @@
+//! Networks as a running program reads them: text and sizes in, graphs out.
+//!
+//! A text holds what stands between the braces of `cnn! { ... }`. It is checked with its const generics as symbols first, exactly
+//! as rustc's reader does, and then with their numbers: what can be run can also be compiled. Text is bounded before anything
+//! looks at it, and sizes before anything is made of them.
+
+use crate::ast::{Call, Fixed, Network};
+use crate::graph::Graph;
+use crate::report::Errors;
+use crate::{check, mistakes, numbers, print};
+use mistakes::{Mistake, Mistakes};
+use proc_macro2::{Ident, Span, TokenStream};
+use std::str::FromStr;
+use syn::{Expr, ExprLit, Lit, LitInt};
+
+/// A text with more bytes than this is refused.
+const TEXT: usize = 1 << 20;
+
+/// Brackets deeper than this are refused before the lexer sees them.
+const DEPTH: usize = 256;
+
+/// The sizes that a text is read with, where they are not those that it declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Numbers of const generics; one that is not here has its default.
+    pub numbers: Vec<(String, usize)>,
+    /// The shape of the input, `[C, H, W]` or `[N]`.
+    pub input: Option<Vec<usize>>,
+}
+
+/// A network that was read.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Read {
+    /// What executors run.
+    pub graph: convnet_graph::Graph,
+    /// Its const generics, in the order of the source, with their numbers.
+    pub numbers: Vec<(String, usize)>,
+    /// The network with the blocks that it uses, as the language prints it, without these numbers.
+    pub source: String,
+}
+
+/// Reads all networks of a text.
+///
+/// It is for programs, not for procedural macros, where it panics. What it does with spans is over when it returns: those of other tokens that this thread has made with `proc-macro2` lose their
+/// places, so a program that has some reads networks on another thread.
+///
+/// # Errors
+/// All mistakes in the text at once; const generics that `sizes` gives and the text does not have, and those that have no number.
+pub fn read(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
+    let found = attempt(mistakes::unmarked(text), sizes);
+    // Otherwise each text that was ever read would stay in memory.
+    proc_macro2::extra::invalidate_current_thread_spans();
+    found
+}
+
+fn attempt(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
+    let tokens = lexed(text)?;
+    let mut errors = Errors::default();
+    let mut call = match crate::parsed(tokens, &mut errors) {
+        Some(call) => call,
+        None => return Err(mistakes::of(&errors, text)),
+    };
+    let sources: Vec<String> = call.networks.iter().map(|network| print::network(network, &call)).collect();
+    if let Some(input) = &sizes.input {
+        call.networks.iter_mut().for_each(|network| network.input = dims(input, network.name.span()));
+    }
+    // Budgets are about the sizes of the text.
+    check::call(&call, sizes.input.is_none(), &mut errors);
+    given(&call, sizes, &mut errors);
+    if errors.count() > 0 {
+        return Err(mistakes::of(&errors, text));
+    }
+    let Call { blocks, networks, .. } = &mut call;
+    let mut found = Vec::new();
+    for (network, source) in networks.iter_mut().zip(sources) {
+        let numbers = bind(network, sizes, &mut errors);
+        let graph = check::network(network, blocks, false, &mut errors);
+        if errors.count() == 0 {
+            found.extend(whole(network, &graph, &mut errors).map(|graph| Read { graph, numbers, source }));
+        }
+    }
+    if errors.count() > 0 { Err(mistakes::of(&errors, text)) } else { Ok(found) }
+}
+
+/// The graph with numbers; an error where it has a size that is none, or one that this machine cannot count to.
+fn whole(network: &Network, graph: &Graph, errors: &mut Errors) -> Option<convnet_graph::Graph> {
+    let custom = graph.nodes.iter().find(|node| node.is_custom());
+    if let Some(node) = custom {
+        let message = format!("`{}` is a `custom` module, which is Rust: a running program cannot read it", node.name);
+        errors.on(&network.name, message);
+        return None;
+    }
+    let found = numbers::graph(&network.name.to_string(), graph);
+    if found.is_none() {
+        errors.on(&network.name, "this network has a size that this machine cannot count to");
+    }
+    found
+}
+
+/// The tokens of a text within its bounds.
+fn lexed(text: &str) -> Result<TokenStream, Mistakes> {
+    if text.len() > TEXT {
+        let message = format!("this text has {} bytes; a network has at most {TEXT}", text.len());
+        return Err(Mistakes::one(Mistake { message, range: 0..0 }));
+    }
+    if let Some(at) = too_deep(text) {
+        let message = format!("nested more than {DEPTH} deep");
+        return Err(Mistakes::one(Mistake { message, range: at..at + 1 }));
+    }
+    TokenStream::from_str(text).map_err(|error| {
+        let message =
+            "this cannot be read: a bracket or a quote that has no partner, or a character without a meaning".into();
+        Mistakes::one(Mistake { message, range: mistakes::within(error.span().byte_range(), text) })
+    })
+}
+
+/// The bracket that is too deep, whatever comments and texts may hold.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    text.bytes().position(|byte| {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEPTH
+    })
+}
+
+fn dims(sizes: &[usize], span: Span) -> Vec<Expr> {
+    let lit = |n: &usize| Lit::Int(LitInt::new(&n.to_string(), span));
+    sizes.iter().map(|n| Expr::Lit(ExprLit { attrs: Vec::new(), lit: lit(n) })).collect()
+}
+
+/// Reports sizes that no network of the text has, and const generics that have no number.
+fn given(call: &Call, sizes: &Sizes, errors: &mut Errors) {
+    let Some(first) = call.networks.first() else { return };
+    for (name, _) in &sizes.numbers {
+        if !call.networks.iter().any(|network| network.names().any(|known| known == name)) {
+            let known: Vec<String> = call.networks.iter().flat_map(Network::names).map(Ident::to_string).collect();
+            let has = match known.as_slice() {
+                [] => "it has none".to_string(),
+                known => format!("it has {}", known.join(", ")),
+            };
+            errors.bare(&first.name, format!("`{}` has no const generic `{name}`; {has}", first.name));
+        }
+    }
+    for network in &call.networks {
+        for symbol in network.symbols.iter().filter(|symbol| symbol.default.is_none()) {
+            if number(&symbol.name, sizes).is_none() {
+                let message = format!(
+                    "`{0}` needs a number\n  fix: give it one where the network is read, or a default here: `const {0}: usize = 10`",
+                    symbol.name
+                );
+                errors.bare(&symbol.name, message);
+            }
+        }
+    }
+}
+
+fn number(name: &Ident, sizes: &Sizes) -> Option<u64> {
+    let (_, number) = sizes.numbers.iter().find(|(known, _)| name == known)?;
+    u64::try_from(*number).ok()
+}
+
+/// Gives each const generic its number.
+fn bind(network: &mut Network, sizes: &Sizes, errors: &mut Errors) -> Vec<(String, usize)> {
+    for symbol in std::mem::take(&mut network.symbols) {
+        let number = number(&symbol.name, sizes).or(symbol.default).unwrap_or(0);
+        if number == 0 || number > crate::values::SIZE {
+            let message =
+                format!("`{}` is {number}; a size is at least 1 and at most {}", symbol.name, crate::values::SIZE);
+            errors.bare(&symbol.name, message);
+        }
+        network.fixed.push(Fixed { name: symbol.name, number: number.max(1) });
+    }
+    let number = |fixed: &Fixed| (fixed.name.to_string(), usize::try_from(fixed.number).unwrap_or(usize::MAX));
+    network.fixed.iter().map(number).collect()
+}
