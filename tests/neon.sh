@@ -16,5 +16,5 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch
 # Most tests go through all instruction sets by themselves, the others take this one. One starts its own program again, which
 # the system cannot do without the emulator.
 for isa in portable neon; do
-    CONVNET_ISA=$isa cargo test --target aarch64-unknown-linux-gnu -p convnet --lib --test engine -- --skip quietly "$@"
+    CONVNET_ISA=$isa cargo test --target aarch64-unknown-linux-gnu -p convnet -p convnet-engine --lib --test alone --test limits --test engine -- --skip quietly "$@"
 done

@@ -10,12 +10,8 @@ cd "$(dirname "$0")/.."
 target=$(rustc -vV | sed -n 's/^host: //p')
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/sanitize
 
-# Graphs are `'static`: the tests that make some up leak them on purpose. Whatever else leaks is an error.
-suppressions=$(mktemp)
-trap 'rm "$suppressions"' EXIT
-printf 'leak:%s\n' 'diagram::tests' 'common::network' 'common::leak' >"$suppressions"
-LSAN_OPTIONS=suppressions=$suppressions:print_suppressions=0 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
-    cargo test --target "$target" -p convnet --lib --test engine --test predictor --test threads
+RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+    cargo test --target "$target" -p convnet -p convnet-engine --lib --test alone --test limits --test engine --test predictor --test threads
 
 program=$(cargo test -p convnet --test predictor --no-run 2>&1 | sed -n 's/.*(\(.*predictor.*\)).*/\1/p')
 # Optimised code tests the bytes behind the tag of an `Option` that is `None` along with the tag, which valgrind takes for the

@@ -21,7 +21,6 @@ pub mod checkpoint;
 pub mod data;
 pub mod device;
 pub mod distributed;
-pub mod engine;
 pub mod explain;
 pub mod format_version;
 pub mod language;
@@ -37,6 +36,13 @@ pub mod train;
 pub mod weights;
 pub mod wording;
 pub mod words;
+
+/// The CPU engine, a crate of its own, and its passes as operations on dfdx's tape.
+pub mod engine {
+    pub use crate::device::cpu::{run, run_with};
+    pub use convnet_engine::{Cache, EngineError, Isa, Mode, Options, Pass, Precision, Session, Weight};
+    pub use convnet_engine::{peak, precision, profile, set_precision, set_threads, sum_of_squares, threads, update};
+}
 
 #[doc = include_str!("language.md")]
 #[macro_export]

@@ -4,9 +4,10 @@
 //! them once, folds batch normalisations into the convolutions before them, and needs no tape, no tensors and no memory
 //! from the system while it runs.
 
-use crate::engine::{Isa, Session};
+use crate::device::cpu::Shared;
 use crate::graph::Op;
 use crate::net::{Network, params};
+use convnet_engine::{Options, Session};
 use dfdx::prelude::Cpu;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,7 +72,7 @@ pub enum PredictError {
 /// # Ok::<(), convnet::predict::PredictError>(())
 /// ```
 pub struct Predictor<N> {
-    session: Mutex<Session>,
+    session: Mutex<Session<Shared>>,
     network: PhantomData<fn() -> N>,
 }
 
@@ -103,8 +104,11 @@ impl<N: Network<f32, Cpu>> Predictor<N> {
         if N::GRAPH.nodes.iter().any(|node| matches!(node.op, Op::Custom(_))) {
             return Err(PredictError::Custom);
         }
-        let session = Session::with(Isa::detect(), Arc::new(N::GRAPH.clone()), &params(net), batch, half);
-        let session = session.map_err(|_| PredictError::Memory { batch })?;
+        let memory = PredictError::Memory { batch };
+        let params: Result<Vec<_>, _> = params(net).into_iter().map(Shared::new).collect();
+        let params = params.map_err(|_| memory.clone())?;
+        let options = Options { half, ..Options::new(batch) };
+        let session = Session::new(Arc::new(N::GRAPH.clone()), params, options).map_err(|_| memory)?;
         Ok(Predictor { session: Mutex::new(session), network: PhantomData })
     }
 
@@ -122,7 +126,7 @@ impl<N: Network<f32, Cpu>> Predictor<N> {
         if outputs.len() != expected {
             return Err(PredictError::Outputs { images: count, expected, found: outputs.len() });
         }
-        self.session.lock().unwrap_or_else(PoisonError::into_inner).run(images, outputs);
-        Ok(())
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.run(images, outputs).map_err(|_| PredictError::Memory { batch: session.batch() })
     }
 }

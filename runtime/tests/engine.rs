@@ -417,13 +417,12 @@ fn frozen_networks() {
         let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
         for isa in engine::Isa::available() {
             for half in [false, true] {
-                let mut session =
-                    engine::Session::with(isa, std::sync::Arc::new(graph.clone()), &params, batch, half).unwrap();
+                let mut session = common::freeze(isa, graph, &params, batch, half);
                 // Weights in half precision are rounded to 11 bits.
                 let most = if half { 2e-2 } else { 1e-3 };
                 for _ in 0..2 {
                     let mut found = vec![f32::NAN; want.len()];
-                    session.run(&x.as_vec(), &mut found);
+                    session.run(&x.as_vec(), &mut found).unwrap();
                     let error = error(&common::numbers(&found), &want);
                     assert!(error < most, "{error} with {isa:?}, batch {batch}, half {half}, {:#?}", graph.nodes);
                 }
@@ -447,10 +446,9 @@ fn large_linear_layers() {
         let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
         for isa in engine::Isa::available() {
             for (half, most) in [(false, 1e-5), (true, 1e-2)] {
-                let mut session =
-                    engine::Session::with(isa, std::sync::Arc::new(graph.clone()), &params, batch, half).unwrap();
+                let mut session = common::freeze(isa, graph, &params, batch, half);
                 let mut found = vec![f32::NAN; want.len()];
-                session.run(&x.as_vec(), &mut found);
+                session.run(&x.as_vec(), &mut found).unwrap();
                 let found = common::numbers(&found);
                 assert!(error(&found, &want) < most, "{isa:?}, batch {batch}, half {half}: {}", error(&found, &want));
                 assert!(!half || error(&found, &want) > 1e-5, "half precision does not show");

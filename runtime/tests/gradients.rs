@@ -85,7 +85,7 @@ fn convolution() {
     let nodes = [(connected, NodeShape::Map([3, 3, 2]), vec![0])];
     let tables = vec![table(vec![vec![0, 2], vec![1], vec![2, 0, 1]])];
     let graph = &network(NodeShape::Map([3, 4, 4]), &nodes, tables);
-    check("by connections", &graph, false);
+    check("by connections", graph, false);
 }
 
 #[test]

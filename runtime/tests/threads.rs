@@ -51,9 +51,9 @@ fn train(isa: Isa, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>) -> common::Resul
     })
 }
 
-fn infer(session: &mut engine::Session, images: &[f32]) -> Vec<f32> {
+fn infer(session: &mut engine::Session<Vec<f32>>, images: &[f32]) -> Vec<f32> {
     let mut logits = vec![f32::NAN; IMAGES * 10];
-    session.run(images, &mut logits);
+    session.run(images, &mut logits).unwrap();
     logits
 }
 
@@ -62,7 +62,7 @@ fn large_layers_give_the_same_bits_on_any_number_of_threads() {
     let (params, x) = common::random::<f32>(GRAPH, IMAGES, 1);
     let images = x.as_vec();
     for isa in Isa::available() {
-        let freeze = || engine::Session::with(isa, std::sync::Arc::new(GRAPH.clone()), &params, BATCH, false).unwrap();
+        let freeze = || common::freeze(isa, GRAPH, &params, BATCH, false);
         engine::set_threads(1).unwrap();
         profile::start();
         let trained = train(isa, &params, &x);

@@ -12,6 +12,7 @@
 mod category;
 pub mod diagram;
 mod op;
+mod pad;
 mod params;
 mod resample;
 mod subgraph;
@@ -19,7 +20,8 @@ mod summary;
 pub mod wording;
 
 pub use category::Category;
-pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Groups, Op, Pad, Pool, PoolKind};
+pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Groups, Op, Pool, PoolKind};
+pub use pad::Pad;
 pub use params::{Init, Param};
 pub use resample::{Fill, Resample};
 pub use subgraph::Subgraph;

@@ -3,7 +3,7 @@
 //! An operation is a few numbers that can be copied, and never a size that a const generic stands for: what depends on one is
 //! in the shapes, and here it is `Groups::Each` or `GlobalPool`. A connection table is a list, so the graph has it.
 
-use super::Resample;
+use super::{Pad, Resample};
 
 /// One operation. Shapes are in the [`Node`](super::Node) that holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -189,16 +189,6 @@ pub enum Affine {
     Channel,
     /// Each element: `[C, H, W]`.
     Element,
-}
-
-/// Padding in pixels at each side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct Pad {
-    pub top: usize,
-    pub bottom: usize,
-    pub left: usize,
-    pub right: usize,
 }
 
 /// A pooling window. Pairs are `[height, width]`. The last windows may reach beyond the padded input (`ceil` mode): the

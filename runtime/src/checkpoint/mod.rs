@@ -12,9 +12,10 @@ pub use fitting::{Fitted, Mismatch};
 
 use crate::atomic_file;
 use crate::backend::Backend;
+use crate::backend::Real;
 use crate::format_version;
 use crate::graph::Graph;
-use crate::net::{NamedTensor, Network, Real, named_shapes, named_tensors, set_named_tensors};
+use crate::net::{NamedTensor, Network, named_shapes, named_tensors, set_named_tensors};
 use crate::weights::{self, Entry, Format, StateDict, WeightsError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

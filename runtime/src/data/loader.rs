@@ -5,7 +5,7 @@
 //! would need a place to put batches in order, and that place would need a bound of its own.
 
 use super::{Batch, DataError, Dataset, Pipeline, augment, name_of, word};
-use crate::layers::dropout::mix;
+use convnet_engine::random::mix;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -5,7 +5,7 @@
 //! (grey instead of colour, inverted, brought to their size first) does nothing to images like those.
 
 use super::fit::{Fit, coloured, fitted};
-use super::survey::Survey;
+use super::survey::{Survey, border};
 use super::{DataError, Normalisation, Picture, decode};
 use crate::checkpoint::Metadata;
 use crate::format_version;
@@ -287,26 +287,4 @@ impl Said<'_> {
 /// Whether the border of an image is bright.
 pub(super) fn has_bright_ground(picture: &Picture<'_>) -> bool {
     border(picture) > 127
-}
-
-/// The mean of an image's outermost pixels, rounded down; 0 if it has none.
-pub(super) fn border(picture: &Picture<'_>) -> u64 {
-    let [_, height, width] = picture.shape;
-    if height * width == 0 {
-        return 0;
-    }
-    let sum = |part: &[u8]| part.iter().map(|x| u64::from(*x)).sum::<u64>();
-    let (mut total, mut count) = (0, 0);
-    for plane in picture.pixels.chunks_exact(height * width) {
-        let mut rows = plane.chunks_exact(width);
-        let ends = [rows.next(), rows.next_back()];
-        for row in ends.into_iter().flatten() {
-            (total, count) = (total + sum(row), count + width as u64);
-        }
-        for row in rows {
-            let sides = if width > 1 { &[row[0], row[width - 1]][..] } else { &row[..1] };
-            (total, count) = (total + sum(sides), count + sides.len() as u64);
-        }
-    }
-    total / count.max(1)
 }

@@ -1,6 +1,5 @@
 //! What the images of a training set have in common, as far as preparing others like them depends on it.
 
-use super::preparation::border;
 use super::{DataError, Dataset, Picture};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -63,4 +62,26 @@ impl Survey {
     pub(super) fn size(&self) -> Option<[usize; 2]> {
         self.size
     }
+}
+
+/// The mean of an image's outermost pixels, rounded down; 0 if it has none.
+pub(super) fn border(picture: &Picture<'_>) -> u64 {
+    let [_, height, width] = picture.shape;
+    if height * width == 0 {
+        return 0;
+    }
+    let sum = |part: &[u8]| part.iter().map(|x| u64::from(*x)).sum::<u64>();
+    let (mut total, mut count) = (0, 0);
+    for plane in picture.pixels.chunks_exact(height * width) {
+        let mut rows = plane.chunks_exact(width);
+        let ends = [rows.next(), rows.next_back()];
+        for row in ends.into_iter().flatten() {
+            (total, count) = (total + sum(row), count + width as u64);
+        }
+        for row in rows {
+            let sides = if width > 1 { &[row[0], row[width - 1]][..] } else { &row[..1] };
+            (total, count) = (total + sum(sides), count + sides.len() as u64);
+        }
+    }
+    total / count.max(1)
 }

@@ -1,8 +1,8 @@
 //! `auto`, `cpu`, `cuda` or `cuda:N`, and running generic code on the one that was meant.
 
 use crate::backend::Backend;
-use crate::engine;
 use crate::wording::{counted, did_you_mean};
+use convnet_engine as engine;
 use dfdx::prelude::*;
 use std::fmt;
 use std::str::FromStr;

@@ -5,8 +5,8 @@
 //! of its kernels when they are first used, from headers where they were when the program was built. [`works`] finds that out.
 
 use crate::backend::Backend;
+use crate::backend::{Map, NetTape, Outcome, Pass, State};
 use crate::graph::{Graph, Subgraph};
-use crate::net::{Map, NetTape, Outcome, Pass, State};
 use crate::portable;
 use crate::quietly::quietly;
 use cudarc::driver::result::{self, DriverError};

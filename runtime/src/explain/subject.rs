@@ -3,8 +3,9 @@
 
 use super::ExplainError;
 use crate::backend::Backend;
+use crate::backend::Map;
 use crate::graph::{Graph, Subgraph};
-use crate::net::{Map, Network, evaluate, params};
+use crate::net::{Network, evaluate, params};
 use dfdx::prelude::*;
 
 /// A node and its values for some images, `[N, C, H, W]`.

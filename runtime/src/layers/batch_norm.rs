@@ -3,7 +3,7 @@
 //! dfdx has one too, but calls the weight `scale`, refuses a tape in evaluation, and visits `epsilon` and `momentum` as
 //! scalars that a PyTorch file does not have.
 
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// Scale, shift and running statistics of `C` channels.

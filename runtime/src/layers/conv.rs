@@ -4,8 +4,8 @@
 //! no unwrapping, and one that is not there is a compile error.
 
 use super::begin;
+use crate::backend::Real;
 use crate::graph::Init;
-use crate::net::Real;
 use dfdx::prelude::*;
 
 /// A convolution of `OUT` kernels over `IN` channels each (`IN` is per group), `KH x KW`.

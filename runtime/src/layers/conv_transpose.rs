@@ -2,8 +2,8 @@
 //! [`UnbiasedConv`](super::UnbiasedConv).
 
 use super::begin;
+use crate::backend::Real;
 use crate::graph::Init;
-use crate::net::Real;
 use dfdx::prelude::*;
 
 /// A transposed convolution from `IN` channels to `OUT`, of which each group of input channels makes `PER_GROUP`.

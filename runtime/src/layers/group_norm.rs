@@ -1,6 +1,6 @@
 //! `group_norm`, `instance_norm` and `layer_norm` of a vector: a weight and a bias for each channel.
 
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// Scale and shift of `C` channels.

@@ -1,6 +1,6 @@
 //! `layer_norm` (Ba et al., 2016) of a map: a weight and a bias for each element, as PyTorch's `LayerNorm([C, H, W])`.
 
-use crate::net::Real;
+use crate::backend::Real;
 use dfdx::prelude::*;
 
 /// Scale and shift of each element of a `[C, H, W]` map.

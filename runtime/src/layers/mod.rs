@@ -6,7 +6,6 @@
 mod batch_norm;
 mod conv;
 mod conv_transpose;
-pub mod dropout;
 mod group_norm;
 mod layer_norm;
 mod linear;
@@ -22,8 +21,8 @@ pub use linear::{Linear, UnbiasedLinear};
 pub use prelu::Prelu;
 pub use subsample::Subsample;
 
+use crate::backend::Real;
 use crate::graph::Init;
-use crate::net::Real;
 use dfdx::prelude::*;
 use rand_distr::Uniform;
 

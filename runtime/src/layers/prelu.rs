@@ -1,8 +1,8 @@
 //! `prelu` (He et al., 2015): a rectifier whose negative slope is learned.
 
 use super::begin;
+use crate::backend::Real;
 use crate::graph::Init;
-use crate::net::Real;
 use dfdx::prelude::*;
 
 /// `C` slopes: one for all channels (`C = 1`) or one a channel.

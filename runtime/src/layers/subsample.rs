@@ -1,8 +1,8 @@
 //! `subsample`: LeNet's trainable pooling (LeCun et al., 1998, section II-B).
 
 use super::begin;
+use crate::backend::Real;
 use crate::graph::Init;
-use crate::net::Real;
 use dfdx::prelude::*;
 
 /// A coefficient and a bias for each of `C` channels; with `K x K` windows it starts as the average.

@@ -5,34 +5,19 @@
 //! dimensions ([`Map`]), because the macro has already checked them. dfdx's `reshape_like` gives a tensor another shape
 //! under the same identity, so gradients still arrive at the typed tensors.
 
-mod kept;
 mod params;
 mod stages;
 mod tap;
 
+pub use crate::backend::{Map, NetTape, Outcome, Pass, Real, State};
 pub use params::{NamedTensor, named_shapes, named_tensors, params, set_named_tensors, set_params};
 pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
 
 use crate::backend::Backend;
-use crate::engine;
 use crate::graph::{Graph, Subgraph};
 use dfdx::prelude::*;
-use kept::Slot;
-use num_traits::Float;
-use rand_distr::uniform::SampleUniform;
 use stages::Stages;
 use std::fmt;
-
-/// A tensor `[N, C, H, W]` with sizes known at run time; vectors are `[N, C, 1, 1]`.
-pub type Map<E, D, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, D, T>;
-
-/// The floating-point types a network can be built with: `f32` and `f64`.
-pub trait Real: Dtype + Float + SampleUniform {}
-impl<E: Dtype + Float + SampleUniform> Real for E {}
-
-/// dfdx's tapes. Both implement `Debug`, which is how [`forward_mut`] sees whether the input is a leaf.
-pub trait NetTape<E: Dtype, D: Device<E>>: Tape<E, D> + fmt::Debug {}
-impl<E: Dtype, D: Device<E>, T: Tape<E, D> + fmt::Debug> NetTape<E, D> for T {}
 
 /// A network defined by `cnn!`.
 pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
@@ -72,60 +57,6 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
         let _ = index;
         Ok(x)
     }
-}
-
-/// What executors keep between calls. A clone starts empty.
-#[derive(Default)]
-pub struct State {
-    /// Plans and memory of the engine.
-    pub(crate) engine: engine::Cache,
-    /// What another executor keeps.
-    pub(crate) kept: Slot,
-}
-
-impl State {
-    /// The same plans and memory, for a call that holds the network mutably.
-    fn share(&self) -> Self {
-        State { engine: self.engine.clone(), kept: self.kept.clone() }
-    }
-}
-
-impl Clone for State {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("State")
-    }
-}
-
-/// How a pass through a network is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pass {
-    /// Batch statistics instead of running statistics.
-    pub training: bool,
-    /// Drop elements, by this seed.
-    pub dropout: Option<u64>,
-    /// Record the gradient of what goes in.
-    pub input_grad: bool,
-}
-
-impl Pass {
-    /// Evaluation, with a gradient at the input if there is a tape.
-    pub const EVAL: Pass = Pass { training: false, dropout: None, input_grad: true };
-}
-
-/// What an executor gives back.
-pub struct Outcome<E: Dtype, D: Storage<E>, T> {
-    /// The values that were wanted, each `[N, C, H, W]`.
-    pub outputs: Vec<Map<E, D>>,
-    /// The tape, with everything that was done.
-    pub tape: T,
-    /// New values of running statistics, with their index in [`Graph::params`].
-    pub running: Vec<(usize, Vec<E>)>,
 }
 
 /// Evaluation: running statistics, no dropout; with a tape, gradients of parameters and input are recorded.

@@ -4,8 +4,7 @@
 //! computed before the next custom module has to run. Each node belongs to one stage and is computed once, so dropout
 //! and running statistics are what they would be in one piece. Without custom modules there is one stage.
 
-use super::{Map, NetTape, Outcome, Pass, Real, State};
-use crate::backend::Backend;
+use crate::backend::{Backend, Map, NetTape, Outcome, Pass, Real, State};
 use crate::graph::{Graph, Op, Subgraph};
 use dfdx::prelude::*;
 use std::collections::BTreeMap;

@@ -13,9 +13,9 @@ pub use ema::Ema;
 pub use method::{Method, UnknownMethod};
 
 use crate::backend::Backend;
-use crate::engine;
 use crate::net::named_shapes;
 use crate::weights::{Entry, StateDict};
+use convnet_engine as engine;
 use dfdx::prelude::*;
 pub(crate) use method::{Move, apply};
 use std::marker::PhantomData;

@@ -4,8 +4,8 @@
 //! infinity would be NaN.
 
 use super::{Flat, number};
+use crate::backend::{NetTape, Real};
 use crate::graph::Activation;
-use crate::net::{NetTape, Real};
 use dfdx::prelude::*;
 
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;

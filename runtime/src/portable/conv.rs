@@ -2,8 +2,8 @@
 
 use super::rows::{Choice, Rows, choose, window};
 use super::{Context, Flat};
+use crate::backend::{NetTape, Real};
 use crate::graph::{Connections, Conv, ConvTranspose};
-use crate::net::{NetTape, Real};
 use dfdx::prelude::*;
 use std::ops::Range;
 

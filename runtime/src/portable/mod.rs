@@ -12,9 +12,9 @@ mod pool;
 mod resample;
 mod rows;
 
+use crate::backend::{Map, NetTape, Outcome, Pass, Real};
 use crate::graph::{Graph, Node, Op, Pool, PoolKind, Subgraph};
-use crate::layers::dropout::keep;
-use crate::net::{Map, NetTape, Outcome, Pass, Real};
+use convnet_engine::random::keep;
 use dfdx::prelude::*;
 use rows::{Choice, Chosen, choose};
 use std::rc::Rc;

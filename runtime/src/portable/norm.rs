@@ -2,8 +2,8 @@
 
 use super::rows::{Choice, choose};
 use super::{Context, Flat, number};
+use crate::backend::{Map, NetTape, Real};
 use crate::graph::Affine;
-use crate::net::{Map, NetTape, Real};
 use dfdx::prelude::*;
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {

@@ -5,8 +5,8 @@
 
 use super::rows::{Choice, Chosen, choose, window};
 use super::{Context, Flat, number};
+use crate::backend::{NetTape, Real};
 use crate::graph::{AvgDivisor, Pool, PoolKind};
-use crate::net::{NetTape, Real};
 use dfdx::prelude::*;
 
 /// For each output element, the input rows of its window.

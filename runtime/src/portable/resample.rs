@@ -2,8 +2,8 @@
 
 use super::rows::{Choice, choose};
 use super::{Context, Flat, number};
+use crate::backend::{NetTape, Real};
 use crate::graph::Resample;
-use crate::net::{NetTape, Real};
 use dfdx::prelude::*;
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {

@@ -4,7 +4,7 @@
 //! quarter of a second. So a network keeps them, on its device, from its first pass on ([`Lists`]).
 
 use super::Flat;
-use crate::net::{NetTape, Real};
+use crate::backend::{NetTape, Real};
 use dfdx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;

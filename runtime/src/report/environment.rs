@@ -1,6 +1,6 @@
 //! Where a run took place.
 
-use crate::engine;
+use convnet_engine as engine;
 
 /// Facts about the program and the machine, by name.
 pub fn environment() -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use super::config::Config;
 use super::learner::Learner;
 use super::metrics::Epoch;
 use super::snapshot::Progress;
-use super::trainer::Summary;
+use super::summary::Summary;
 use crate::graph::Graph;
 use std::path::Path;
 

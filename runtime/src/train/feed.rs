@@ -6,8 +6,8 @@ use super::{Learner, TrainError};
 use crate::data::augment::Augment;
 use crate::data::{Batch, DataError, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::distributed::Communicator;
-use crate::graph::{Graph, Node, Op};
-use crate::layers::dropout::mix;
+use crate::graph::Graph;
+use convnet_engine::random::mix;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -138,33 +138,6 @@ pub(super) fn fits(graph: &Graph, data: &dyn Dataset, which: &'static str) -> Re
     }
     if let Some(head) = graph.heads.iter().find(|head| graph.nodes[head.node].shape.len() != classes) {
         return Err(TrainError::Head { network: graph.name.to_string(), head: head.name.to_string(), classes });
-    }
-    Ok(())
-}
-
-/// Checks that each batch normalisation gets more than one value for each channel from so many images. PyTorch refuses that in
-/// training, too.
-pub(super) fn has_variance(graph: &Graph, images: usize) -> Result<(), TrainError> {
-    let alone = |node: &&Node| {
-        matches!(node.op, Op::BatchNorm { .. }) && images * node.shape.chw()[1..].iter().product::<usize>() < 2
-    };
-    match graph.nodes.iter().find(alone) {
-        Some(Node { name: layer, .. }) => Err(TrainError::OneValue { layer: layer.to_string(), images, of: None }),
-        None => Ok(()),
-    }
-}
-
-/// The same of the batches of an epoch, before it begins.
-pub(super) fn have_variance(graph: &Graph, all: usize, config: &Config) -> Result<(), TrainError> {
-    let (whole, rest) = (config.batch.min(all), all % config.batch.max(1));
-    let last = if config.drop_last || rest == 0 { whole } else { rest };
-    for images in [whole, last] {
-        has_variance(graph, images).map_err(|error| match error {
-            TrainError::OneValue { layer, images, .. } => {
-                TrainError::OneValue { layer, images, of: Some([all, config.batch]) }
-            }
-            other => other,
-        })?;
     }
     Ok(())
 }

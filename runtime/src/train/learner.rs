@@ -3,14 +3,15 @@
 //! [`Learner`] is the line between what is compiled for each network (this file) and what is compiled once (everything else
 //! in this folder). Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
-use super::feed::has_variance;
 use super::rules::Rules;
+use super::variance::has_variance;
 use super::{TrainError, loss};
 use crate::backend::Backend;
+use crate::backend::Map;
 use crate::checkpoint;
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Subgraph};
-use crate::net::{Map, Network, evaluate, forward, forward_seeded};
+use crate::net::{Network, evaluate, forward, forward_seeded};
 use crate::optim::{Ema, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
 use crate::weights::StateDict;
 use dfdx::prelude::*;

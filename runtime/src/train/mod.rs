@@ -10,6 +10,7 @@
 
 mod callback;
 mod config;
+mod config_error;
 mod feed;
 mod folder;
 mod learner;
@@ -19,10 +20,13 @@ mod probe;
 mod rules;
 mod schedule;
 pub mod snapshot;
+mod summary;
 mod trainer;
+mod variance;
 
 pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
-pub use config::{Config, ConfigError, HEAD_WEIGHT};
+pub use config::{Config, HEAD_WEIGHT};
+pub use config_error::ConfigError;
 pub use folder::{Folder, Found, Lock};
 pub use learner::{Bound, Learner, PassReport};
 pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction, best};
@@ -30,12 +34,14 @@ pub use options::{OPTIONS, OptionInfo, ValueKind};
 pub use probe::{Trial, find_lr, overfit};
 pub use rules::Rules;
 pub use schedule::{Course, Schedule};
-pub use trainer::{Summary, Trainer};
+pub use summary::Summary;
+pub use trainer::Trainer;
 
 use crate::backend::Backend;
+use crate::backend::{NetTape, Real};
 use crate::data::{DataError, Dataset, OnBad, Pipeline};
 use crate::distributed::Alone;
-use crate::net::{NetTape, Network, Outputs, Real};
+use crate::net::{Network, Outputs};
 use crate::wording::counted;
 use dfdx::prelude::*;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! How a network is to learn, from the options of a run.
 
-use super::config::{Config, ConfigError};
+use super::config::Config;
+use super::config_error::ConfigError;
 use crate::graph::{Graph, Param};
 use crate::optim::{Method, ParamInfo, ParamOptions, UnknownMethod};
 use crate::wording::did_you_mean;

@@ -3,7 +3,7 @@
 //! A schedule is a function of the step, so a resumed run needs nothing but its number; the one exception is `plateau`,
 //! whose factor belongs to the state of the run.
 
-use super::config::ConfigError;
+use super::config_error::ConfigError;
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;

@@ -12,10 +12,12 @@ use super::metrics::{Epoch, Evaluation, count_correct};
 use super::rules::Rules;
 use super::schedule::Course;
 use super::snapshot::{self, Identity, Progress, Snapshot, SnapshotError};
+use super::summary::Summary;
+use super::variance::have_variance;
 use super::{TrainError, feed};
 use crate::backend::Backend;
 use crate::checkpoint::{self, Metadata};
-use crate::data::{Batch, Classes, DataError, Loader, Pipeline, Split};
+use crate::data::{Batch, Classes, DataError, Loader, Split};
 use crate::distributed::{Alone, Communicator};
 use crate::format_version;
 use crate::net::Network;
@@ -53,26 +55,6 @@ pub struct Trainer<'a> {
     stop: Arc<AtomicBool>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     ranks: &'a dyn Communicator,
-}
-
-/// What a run has led to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// All epochs, those of earlier sessions included.
-    pub history: Vec<Epoch>,
-    /// The network on the test set, at the end.
-    pub evaluation: Evaluation,
-    /// Steps of all sessions.
-    pub steps: u64,
-    /// Seconds of all sessions.
-    pub seconds: f64,
-    /// Pictures that could not be read and were left out.
-    pub skipped: usize,
-    /// How pictures are to be brought to the network from now on.
-    pub pipeline: Pipeline,
-    /// What a weight file of the network should say about itself, for [`checkpoint::save`]: how images are prepared, the names of the
-    /// classes, the seed.
-    pub metadata: Metadata,
 }
 
 impl<'a> Trainer<'a> {
@@ -182,7 +164,7 @@ impl<'a> Trainer<'a> {
         let graph = learner.graph();
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
-        feed::have_variance(graph, data.train.len(), &config)?;
+        have_variance(graph, data.train.len(), &config)?;
         let counts = feed::counts(data.train.as_ref());
         let rules = Rules::new(&config, graph)?;
         learner.begin(rules)?;

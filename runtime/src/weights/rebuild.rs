@@ -6,9 +6,13 @@
 
 use super::pickle::{Id, Object, Pickle};
 use super::storage::View;
-use super::torch::bad;
-use super::{Entry, Kind, WeightsError};
+use super::{Entry, Kind, WeightsError, invalid};
 use std::collections::BTreeMap;
+
+/// A file of PyTorch that is damaged, or has what nobody here can read.
+pub(super) fn bad(problem: impl Into<String>) -> WeightsError {
+    invalid("PyTorch", problem)
+}
 
 /// The storages of a file.
 #[derive(Default)]

@@ -5,18 +5,12 @@
 //! compression.
 
 use super::pickle::{self, Id, Object, Pickle};
-use super::rebuild::{self, Storages};
-use super::{Candidate, Choose, Entry, StateDict, WeightsError, archive, invalid};
+use super::rebuild::{self, Storages, bad};
+use super::{Candidate, Choose, Entry, StateDict, WeightsError, archive};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use zip::{CompressionMethod, ZipArchive};
-
-const FORMAT: &str = "PyTorch";
-
-pub(super) fn bad(problem: impl Into<String>) -> WeightsError {
-    invalid(FORMAT, problem)
-}
 
 /// A file of PyTorch whose tensors have not been put together yet.
 pub struct File {

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test target uses its part.
 
 use convnet::dfdx::prelude::*;
+use convnet::engine::{Isa, Options, Session};
 use convnet::graph::{
     Affine, Connections, Conv, ConvTranspose, Graph, Groups, Init, Node, Op, Output, Pad, Param, Pool, PoolKind,
     Shape as NodeShape, Subgraph,
@@ -9,6 +10,7 @@ use convnet::graph::{
 use convnet::net::{Map, Outcome, Pass, Real};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use std::sync::Arc;
 
 /// A chain of operations with the shape that each gives; parameters follow from the operations.
 pub fn chain(input: NodeShape, ops: &[(Op, NodeShape)]) -> Graph {
@@ -216,4 +218,10 @@ pub fn pool(kind: PoolKind, kernel: [usize; 2], stride: [usize; 2], pad: [usize;
 /// Extent of the output of a window.
 pub fn extent(input: usize, kernel: usize, stride: usize, dilation: usize, pad: usize) -> usize {
     (input + pad - dilation * (kernel - 1) - 1) / stride + 1
+}
+
+/// A network frozen with the kernels of `isa`, for passes of up to `batch` images.
+pub fn freeze(isa: Isa, graph: &Graph, params: &[Map<f32, Cpu>], batch: usize, half: bool) -> Session<Vec<f32>> {
+    let params = params.iter().map(Tensor::as_vec).collect();
+    Session::new(Arc::new(graph.clone()), params, Options { isa, half, ..Options::new(batch) }).unwrap()
 }

@@ -1,0 +1,55 @@
+//! The steps that a plan is made of, and what they compute: slices and sizes, never tensors, tapes or devices.
+//!
+//! All `unsafe` code of the project is in this folder, but for two views of tensors that `convnet` has. It rests on three
+//! things:
+//! * a [`Program`](super::program::Program) checks, when it is made, that no step reaches beyond the arena it is made for;
+//! * the tasks of one step write to places that do not meet, and no step of a *stage* (the steps between two barriers)
+//!   reads what another of the same stage writes; the planner ends a stage after each step whose results are read;
+//! * the instruction set that a step runs with has been found on this processor.
+
+mod column;
+mod conv_pool;
+mod correlate;
+mod crew;
+mod denormals;
+mod gather;
+mod group_norm;
+mod linear;
+mod mem;
+mod norm;
+mod pack;
+mod peak;
+mod pointwise;
+mod repack;
+mod scale;
+mod shuffle;
+mod simd;
+mod step;
+mod tile;
+mod weight_grad;
+mod weight_tile;
+mod window;
+mod winograd;
+mod work;
+
+pub use column::{Across, Columns};
+pub use conv_pool::{BEYOND, ConvPool, WIDEST_KERNEL};
+pub use correlate::{Block, Correlate};
+pub use crew::{Crew, Patience};
+pub use denormals::FlushDenormals;
+pub use gather::Gather;
+pub use group_norm::GroupNorm;
+pub use linear::{FEW, Linear};
+pub use mem::{Mem, Outside};
+pub use norm::BatchNorm;
+pub use pack::{Bias, Pack, WeightBlock, WeightMap};
+pub use peak::{SUMS, multiply_add};
+pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
+pub use repack::{Clear, Repack};
+pub use scale::{Scale, ScaleGrad};
+pub use shuffle::{Order, Shuffle};
+pub use simd::{Isa, Kernel, Simd};
+pub use step::Step;
+pub use weight_grad::{BiasGrad, WeightGrad};
+pub use window::{SubsampleGrad, Window, Windows};
+pub use winograd::{Winograd, WinogradGrad, WinogradPack};

@@ -1,0 +1,311 @@
+//! Functions of one element: activations, dropout, PReLU; forward and backward.
+//!
+//! Plain loops over rows; compiled for the instruction set of the caller, the simple ones become vector code.
+
+use super::Simd;
+use super::mem::Mem;
+use crate::layout::Layout;
+use crate::random::keep;
+use convnet_graph::Activation;
+use std::ops::Range;
+
+const SELU_ALPHA: f32 = 1.673_263_2;
+const SELU_SCALE: f32 = 1.050_701;
+const TANH_SCALE: f32 = 1.7159;
+const TANH_SLOPE: f32 = 2.0 / 3.0;
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `ln(1 + exp(x))` without overflow.
+fn softplus(x: f32) -> f32 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// The normal distribution function.
+fn normal_cdf(x: f32) -> f32 {
+    0.5 * libm::erfcf(-x * std::f32::consts::FRAC_1_SQRT_2)
+}
+
+#[inline(always)]
+fn each(row: &mut [f32], f: impl Fn(f32) -> f32) {
+    for x in row {
+        *x = f(*x);
+    }
+}
+
+/// Applies `activation` in place. A NaN stays one.
+#[inline(always)]
+pub fn activate(activation: Activation, row: &mut [f32]) {
+    match activation {
+        Activation::Relu => each(row, |x| if x < 0.0 { 0.0 } else { x }),
+        Activation::Relu6 => each(row, |x| x.clamp(0.0, 6.0)),
+        Activation::LeakyRelu(slope) => each(row, |x| if x < 0.0 { slope as f32 * x } else { x }),
+        Activation::Elu(alpha) => each(row, |x| if x > 0.0 { x } else { alpha as f32 * x.exp_m1() }),
+        Activation::Selu => each(row, |x| SELU_SCALE * if x > 0.0 { x } else { SELU_ALPHA * x.exp_m1() }),
+        Activation::Gelu => each(row, |x| x * normal_cdf(x)),
+        Activation::Silu => each(row, |x| x * sigmoid(x)),
+        Activation::Mish => each(row, |x| x * softplus(x).tanh()),
+        Activation::HardSwish => each(row, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
+        Activation::Sigmoid => each(row, sigmoid),
+        Activation::Tanh => each(row, f32::tanh),
+        Activation::ScaledTanh => each(row, |x| TANH_SCALE * (TANH_SLOPE * x).tanh()),
+        Activation::Softplus => each(row, softplus),
+    }
+}
+
+/// Whether the derivative can be had from the output, so that the input need not be kept.
+pub fn from_output(activation: Activation) -> bool {
+    match activation {
+        Activation::Gelu | Activation::Silu | Activation::Mish | Activation::HardSwish => false,
+        Activation::LeakyRelu(slope) => slope > 0.0,
+        Activation::Elu(alpha) => alpha > 0.0,
+        Activation::Relu | Activation::Relu6 | Activation::Selu => true,
+        Activation::Sigmoid | Activation::Tanh | Activation::ScaledTanh | Activation::Softplus => true,
+    }
+}
+
+/// What to do with a gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GradMode {
+    /// The gradient of the output becomes that of the input, in place.
+    InPlace,
+    /// The gradient of the input is written.
+    Store,
+    /// The gradient of the input is added to what is there.
+    Add,
+}
+
+impl GradMode {
+    /// Applies `factor(i)` times the gradient of the output.
+    #[inline(always)]
+    fn apply(self, d_out: &[f32], d: &mut [f32], factor: impl Fn(usize) -> f32) {
+        match self {
+            GradMode::InPlace => {
+                for (i, d) in d.iter_mut().enumerate() {
+                    *d *= factor(i);
+                }
+            }
+            GradMode::Store => {
+                for (i, (d, d_out)) in d.iter_mut().zip(d_out).enumerate() {
+                    *d = d_out * factor(i);
+                }
+            }
+            GradMode::Add => {
+                for (i, (d, d_out)) in d.iter_mut().zip(d_out).enumerate() {
+                    *d += d_out * factor(i);
+                }
+            }
+        }
+    }
+}
+
+/// Multiplies with the derivative of `activation`, given its output where [`from_output`] says so, else its input.
+#[inline(always)]
+fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f32], d: &mut [f32]) {
+    let known = &known[..d.len()];
+    let by_output = from_output(activation);
+    match activation {
+        Activation::Relu => mode.apply(d_out, d, |i| if known[i] > 0.0 { 1.0 } else { 0.0 }),
+        Activation::Relu6 => mode.apply(d_out, d, |i| if known[i] > 0.0 && known[i] < 6.0 { 1.0 } else { 0.0 }),
+        Activation::LeakyRelu(slope) => mode.apply(d_out, d, |i| if known[i] > 0.0 { 1.0 } else { slope as f32 }),
+        Activation::Elu(alpha) => mode.apply(d_out, d, |i| match known[i] {
+            known if known > 0.0 => 1.0,
+            y if by_output => y + alpha as f32,
+            x => alpha as f32 * x.exp(),
+        }),
+        Activation::Selu => {
+            mode.apply(d_out, d, |i| if known[i] > 0.0 { SELU_SCALE } else { known[i] + SELU_SCALE * SELU_ALPHA })
+        }
+        Activation::Gelu => mode.apply(d_out, d, |i| {
+            let x = known[i];
+            let density = (-0.5 * x * x).exp() * (0.5 * std::f32::consts::FRAC_1_PI.sqrt() * std::f32::consts::SQRT_2);
+            normal_cdf(x) + x * density
+        }),
+        Activation::Silu => mode.apply(d_out, d, |i| {
+            let s = sigmoid(known[i]);
+            s * (1.0 + known[i] * (1.0 - s))
+        }),
+        Activation::Mish => mode.apply(d_out, d, |i| {
+            let t = softplus(known[i]).tanh();
+            t + known[i] * sigmoid(known[i]) * (1.0 - t * t)
+        }),
+        Activation::HardSwish => mode.apply(d_out, d, |i| match known[i] {
+            x if x <= -3.0 => 0.0,
+            x if x <= 3.0 => x / 3.0 + 0.5,
+            _ => 1.0,
+        }),
+        Activation::Sigmoid => mode.apply(d_out, d, |i| known[i] * (1.0 - known[i])),
+        Activation::Tanh => mode.apply(d_out, d, |i| 1.0 - known[i] * known[i]),
+        Activation::ScaledTanh => mode.apply(d_out, d, |i| {
+            let t = known[i] / TANH_SCALE;
+            TANH_SCALE * TANH_SLOPE * (1.0 - t * t)
+        }),
+        Activation::Softplus => mode.apply(d_out, d, |i| -(-known[i]).exp_m1()),
+    }
+}
+
+/// What a [`Pointwise`] step does to each element.
+#[derive(Debug, Clone, Copy)]
+pub enum Function {
+    /// `out = activation(from)`
+    Activate(Activation),
+    /// `out = activation'(known) * from`
+    Derivative(Activation, GradMode),
+    /// `out = mask * from`, forward and backward; the node and the probability say which mask.
+    #[allow(missing_docs)]
+    Dropout { node: usize, p: f64, channels: bool, mode: GradMode },
+    /// `out = from + known`
+    Sum,
+    /// The gradient of a sum to one of its terms.
+    Pass(GradMode),
+    /// `out = slope of (from) * from`, with the slopes' offset and their stride from channel to channel (0: one for all).
+    Prelu(usize, usize),
+    /// `out = slope of (known) * from`
+    PreluDerivative(usize, usize, GradMode),
+}
+
+/// An element-wise step over rows; `from` and `out` may be the same place.
+#[derive(Debug, Clone, Copy)]
+pub struct Pointwise {
+    /// What is computed.
+    pub function: Function,
+    /// The value that a derivative is taken at.
+    pub known: Layout,
+    /// What is read.
+    pub from: Layout,
+    /// What is written.
+    pub out: Layout,
+    /// Images.
+    pub batch: usize,
+}
+
+impl Pointwise {
+    /// Number of tasks.
+    pub fn tasks(&self) -> usize {
+        self.out.rows(self.batch)
+    }
+
+    /// Computes the tasks `tasks`; `seed` is that of the dropout masks.
+    ///
+    /// # Safety
+    /// Nobody else touches these rows of `out`, and nobody writes to the rows read.
+    #[inline(always)]
+    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+        let len = self.out.chw[2] * self.out.block;
+        let in_place = self.from.at == self.out.at;
+        for row in tasks {
+            // SAFETY: the caller's promises. When in place, `from` is not read through a slice of its own.
+            let (known, from, out) = unsafe {
+                let known =
+                    if in_place && self.known.at == self.out.at { &[] } else { mem.read(self.known.row_at(row), len) };
+                let from = if in_place { &[] } else { mem.read(self.from.row_at(row), len) };
+                (known, from, mem.write(self.out.row_at(row), len))
+            };
+            match self.function {
+                Function::Activate(activation) => {
+                    if !in_place {
+                        out.copy_from_slice(from);
+                    }
+                    activate(activation, out);
+                }
+                Function::Derivative(activation, mode) => derivative(activation, mode, known, from, out),
+                Function::Sum => {
+                    for ((out, a), b) in out.iter_mut().zip(from).zip(known) {
+                        *out = a + b;
+                    }
+                }
+                Function::Pass(mode) => mode.apply(from, out, |_| 1.0),
+                Function::Dropout { node, p, channels, mode } => {
+                    let scale = (1.0 / (1.0 - p)) as f32;
+                    let group = if channels { (self.out.chw[1] * self.out.chw[2]) as u64 } else { 1 };
+                    let factor = |i: usize| match seed {
+                        Some(seed) if !keep(seed, node, self.index(row, i) / group, p) => 0.0,
+                        Some(_) => scale,
+                        None => 1.0,
+                    };
+                    mode.apply(from, out, factor);
+                }
+                Function::Prelu(slopes, step) => {
+                    let slope = self.slopes(mem, row, slopes, step);
+                    for (i, out) in out.iter_mut().enumerate() {
+                        let x = if in_place { *out } else { from[i] };
+                        *out = if x > 0.0 { x } else { slope[i % self.out.block] * x };
+                    }
+                }
+                Function::PreluDerivative(slopes, step, mode) => {
+                    let slope = self.slopes(mem, row, slopes, step);
+                    mode.apply(from, out, |i| if known[i] > 0.0 { 1.0 } else { slope[i % self.out.block] });
+                }
+            }
+        }
+    }
+
+    /// The index in `[N, C, H, W]` order of element `i` of row `row`.
+    fn index(&self, row: usize, i: usize) -> u64 {
+        let [channels, height, width] = self.out.chw;
+        let (plane, y) = (row / height, row % height);
+        let (n, block) = (plane / self.out.blocks(), plane % self.out.blocks());
+        let (x, c) = (i / self.out.block, block * self.out.block + i % self.out.block);
+        (((n * channels + c) * height + y) * width + x) as u64
+    }
+
+    fn slopes(&self, mem: Mem<'_>, row: usize, slopes: usize, step: usize) -> [f32; 16] {
+        let block = row / self.out.chw[1] % self.out.blocks();
+        std::array::from_fn(|lane| {
+            let channel = (block * self.out.block + lane).min(self.out.chw[0] - 1);
+            // SAFETY: nobody writes to parameters while a program runs.
+            unsafe { mem.read(slopes + channel * step, 1)[0] }
+        })
+    }
+}
+
+/// The gradient of PReLU's slopes for each channel: the sum of `min(x, 0) * d_out`.
+#[derive(Debug, Clone, Copy)]
+pub struct PreluGrad {
+    /// The input.
+    pub x: Layout,
+    /// The gradient of the output.
+    pub d_out: Layout,
+    /// One slope a channel, or one for all.
+    pub per_channel: bool,
+    /// Offset of the result.
+    pub out: usize,
+    /// Images.
+    pub batch: usize,
+}
+
+impl PreluGrad {
+    /// One task, in one order: the sums are long and the layer is rare.
+    pub fn tasks(&self) -> usize {
+        1
+    }
+
+    /// Computes all sums.
+    ///
+    /// # Safety
+    /// Nobody else touches the result, and nobody writes to what is read.
+    pub unsafe fn run(&self, mem: Mem<'_>) {
+        let [channels, height, width] = self.x.chw;
+        let mut sums = vec![0.0_f64; channels];
+        for row in 0..self.x.rows(self.batch) {
+            let block = row / height % self.x.blocks();
+            let len = width * self.x.block;
+            // SAFETY: the caller's promises.
+            let (x, d) = unsafe { (mem.read(self.x.row_at(row), len), mem.read(self.d_out.row_at(row), len)) };
+            for i in 0..len {
+                let channel = block * self.x.block + i % self.x.block;
+                if channel < channels {
+                    sums[channel] += f64::from(x[i].min(0.0) * d[i]);
+                }
+            }
+        }
+        let results = if self.per_channel { sums } else { vec![sums.iter().sum()] };
+        // SAFETY: the caller's promises.
+        let out = unsafe { mem.write(self.out, results.len()) };
+        for (out, sum) in out.iter_mut().zip(results) {
+            *out = sum as f32;
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Moving a batch between layouts: those of the outside world and those of the kernels.
+
+use super::mem::Mem;
+use crate::layout::Layout;
+use std::ops::Range;
+
+/// Copies a batch from one layout to another with the same elements in `[C, H, W]` order; the shapes may differ, as they
+/// do at a flatten. With `starts` it copies part of the elements: a slice of channels.
+#[derive(Debug, Clone, Copy)]
+pub struct Repack {
+    /// Where from.
+    pub from: Layout,
+    /// Where to.
+    pub to: Layout,
+    /// `[C, H, W]` of what is copied.
+    pub part: [usize; 3],
+    /// The first element that is copied, and where it goes, in `[C, H, W]` order.
+    pub starts: [usize; 2],
+    /// Images.
+    pub batch: usize,
+    /// Adds to what is there.
+    pub accumulate: bool,
+}
+
+impl Repack {
+    /// Copies everything.
+    pub fn whole(from: Layout, to: Layout, batch: usize, accumulate: bool) -> Self {
+        Repack { from, to, part: to.chw, starts: [0, 0], batch, accumulate }
+    }
+
+    /// Whether what is copied are whole rows of whole blocks, on both sides.
+    fn by_row(&self) -> bool {
+        let (from, to) = (&self.from, &self.to);
+        let area = self.part[1] * self.part[2];
+        from.block == to.block
+            && from.chw[1..] == self.part[1..]
+            && to.chw[1..] == self.part[1..]
+            && self.starts.iter().all(|start| start % (area * from.block) == 0)
+            // The channels that fill up a last block are nobody's unless they are the map's last.
+            && (self.part[0].is_multiple_of(from.block) || self.starts[1] / area + self.part[0] == to.chw[0])
+    }
+
+    /// Number of tasks: channels of the part in each image, or blocks of them.
+    pub fn tasks(&self) -> usize {
+        self.batch * if self.by_row() { self.part[0].div_ceil(self.from.block) } else { self.part[0] }
+    }
+
+    /// # Safety
+    /// As for [`Repack::run`].
+    unsafe fn run_rows(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let [channels, height, width] = self.part;
+        let len = width * self.from.block;
+        let blocks = channels.div_ceil(self.from.block);
+        for task in tasks {
+            let (n, block) = (task / blocks, task % blocks);
+            let row = |layout: &Layout, start: usize| {
+                let first = start / (height * width * layout.block) + block;
+                (n * layout.blocks() + first) * height
+            };
+            let (first, first_to) = (row(&self.from, self.starts[0]), row(&self.to, self.starts[1]));
+            for y in 0..height {
+                // SAFETY: the caller's promises.
+                let (from, to) = unsafe {
+                    (mem.read(self.from.row_at(first + y), len), mem.write(self.to.row_at(first_to + y), len))
+                };
+                if self.accumulate {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                } else {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+    }
+
+    /// Copies the channels `tasks`.
+    ///
+    /// # Safety
+    /// Nobody else touches these channels of `to`, and nobody writes to `from`.
+    #[inline(always)]
+    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let [channels, height, width] = self.part;
+        if self.by_row() {
+            // SAFETY: passed on from the caller.
+            return unsafe { self.run_rows(mem, tasks) };
+        }
+        for task in tasks {
+            let (n, c) = (task / channels, task % channels);
+            for y in 0..height {
+                let row = (c * height + y) * width;
+                let [from, to] = [(self.from, self.starts[0]), (self.to, self.starts[1])].map(|(layout, start)| {
+                    // A row of the part is a row of both maps, unless a vector stands for a map.
+                    (layout.chw[2] == width).then(|| (place(&layout, n, start + row), layout.block))
+                });
+                if let (Some((from, 1)), Some((to, 1)), false) = (from, to, self.accumulate) {
+                    // SAFETY: the caller's promises.
+                    unsafe { mem.write(to, width).copy_from_slice(mem.read(from, width)) };
+                    continue;
+                }
+                for x in 0..width {
+                    let i = row + x;
+                    let from =
+                        from.map_or_else(|| place(&self.from, n, self.starts[0] + i), |(at, step)| at + x * step);
+                    let to = to.map_or_else(|| place(&self.to, n, self.starts[1] + i), |(at, step)| at + x * step);
+                    // SAFETY: the caller's promises.
+                    unsafe {
+                        let from = mem.read(from, 1)[0];
+                        let to = mem.write(to, 1);
+                        to[0] = if self.accumulate { to[0] + from } else { from };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where element `i`, in `[C, H, W]` order, of image `n` lies.
+#[inline(always)]
+fn place(layout: &Layout, n: usize, i: usize) -> usize {
+    let [_, height, width] = layout.chw;
+    let (pixel, x) = (i / width, i % width);
+    layout.element(n, pixel / height, pixel % height, x)
+}
+
+/// Zeroes the halo of a batch, or all of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Clear {
+    /// What is cleared.
+    pub layout: Layout,
+    /// Images.
+    pub batch: usize,
+    /// The pixels too.
+    pub whole: bool,
+}
+
+impl Clear {
+    /// Number of tasks: rows.
+    pub fn tasks(&self) -> usize {
+        self.layout.rows(self.batch)
+    }
+
+    /// Clears the rows `tasks`.
+    ///
+    /// # Safety
+    /// Nobody else touches what is cleared.
+    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let Layout { block, halo: [before, after], chw: [_, _, width], .. } = self.layout;
+        for row in tasks {
+            let at = self.layout.row_at(row);
+            // SAFETY: the caller's promises.
+            unsafe {
+                if self.whole {
+                    mem.write(at - before * block, self.layout.row()).fill(0.0);
+                } else {
+                    mem.write(at - before * block, before * block).fill(0.0);
+                    mem.write(at + width * block, after * block).fill(0.0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Each channel of each image times a factor of its own, and the gradients of both.
+
+use super::Simd;
+use super::mem::Mem;
+use super::pointwise::GradMode;
+use crate::layout::Layout;
+use std::ops::Range;
+
+/// `out = x * factors`; with the gradient of the output for `x`, that of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// A map.
+    pub x: Layout,
+    /// `[C, 1, 1]`
+    pub factors: Layout,
+    /// A map like `x`.
+    pub out: Layout,
+    /// Whether the result is added to what is there.
+    pub mode: GradMode,
+    /// Images.
+    pub batch: usize,
+}
+
+impl Scale {
+    /// Number of tasks: rows.
+    pub fn tasks(&self) -> usize {
+        self.out.rows(self.batch)
+    }
+
+    /// Computes the rows `tasks`.
+    ///
+    /// # Safety
+    /// Nobody else touches these rows of `out`, and nobody writes to what is read.
+    #[inline(always)]
+    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let (lanes, len) = (S::LANES, self.out.chw[2] * S::LANES);
+        for row in tasks {
+            // A plane of the factors is one pixel.
+            let plane = row / self.out.chw[1];
+            // SAFETY: the caller's promises.
+            let (x, factors, out) = unsafe {
+                (
+                    mem.read(self.x.row_at(row), len),
+                    mem.read(self.factors.row_at(plane), lanes),
+                    mem.write(self.out.row_at(row), len),
+                )
+            };
+            for (x, out) in x.chunks_exact(lanes).zip(out.chunks_exact_mut(lanes)) {
+                for lane in 0..lanes {
+                    let product = x[lane] * factors[lane];
+                    out[lane] = if self.mode == GradMode::Add { out[lane] + product } else { product };
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of the factors: the sum of `x * d_out` over each channel of each image.
+#[derive(Debug, Clone, Copy)]
+pub struct ScaleGrad {
+    /// The map.
+    pub x: Layout,
+    /// The gradient of the output.
+    pub d_out: Layout,
+    /// The gradient of the factors.
+    pub out: Layout,
+    /// Whether the result is added to what is there.
+    pub mode: GradMode,
+    /// Images.
+    pub batch: usize,
+}
+
+impl ScaleGrad {
+    /// Number of tasks: blocks of channels of an image.
+    pub fn tasks(&self) -> usize {
+        self.batch * self.x.blocks()
+    }
+
+    /// Computes the tasks `tasks`.
+    ///
+    /// # Safety
+    /// Nobody else touches these factors' gradients, and nobody writes to what is read.
+    #[inline(always)]
+    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
+        for plane in tasks {
+            let mut total = [0.0_f64; 16];
+            for y in 0..self.x.chw[1] {
+                let row = plane * self.x.chw[1] + y;
+                // SAFETY: the caller's promises.
+                let (x, d) = unsafe { (mem.read(self.x.row_at(row), len), mem.read(self.d_out.row_at(row), len)) };
+                let mut sum = [0.0_f32; 16];
+                for (x, d) in x.chunks_exact(lanes).zip(d.chunks_exact(lanes)) {
+                    for lane in 0..lanes {
+                        sum[lane] += x[lane] * d[lane];
+                    }
+                }
+                for lane in 0..lanes {
+                    total[lane] += f64::from(sum[lane]);
+                }
+            }
+            // SAFETY: as above.
+            let out = unsafe { mem.write(self.out.row_at(plane), lanes) };
+            for lane in 0..lanes {
+                let sum = total[lane] as f32;
+                out[lane] = if self.mode == GradMode::Add { out[lane] + sum } else { sum };
+            }
+        }
+    }
+}
