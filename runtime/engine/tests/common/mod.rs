@@ -96,7 +96,7 @@ pub fn numbers(count: usize, seed: u64) -> Vec<f32> {
 pub fn params(graph: &Graph) -> Vec<Vec<f32>> {
     let lengths = graph.params.iter().map(|param| param.shape.iter().product::<usize>());
     let mut params: Vec<Vec<f32>> = lengths.enumerate().map(|(i, len)| numbers(len, i as u64)).collect();
-    params[4].iter_mut().for_each(|x| *x = 1.5 + *x);
+    params[4].iter_mut().for_each(|x| *x += 1.5);
     params
 }
 
