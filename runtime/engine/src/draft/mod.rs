@@ -7,7 +7,7 @@ mod ops;
 use super::algorithm::Tiles;
 use super::kernels::{BEYOND, FEW};
 use super::layout::Layout;
-use super::node::{Draft, Extra, NodePlan, Slot};
+use super::node::{Draft, NodePlan, Slot};
 use super::plan::Purpose;
 use super::regions::{Region, Regions};
 use convnet_graph::{Activation, Graph, Op};
@@ -213,16 +213,10 @@ impl<'a> Drafting<'a> {
             slot,
             first: shared.is_none(),
             writer,
-            fused: None,
-            norm: None,
-            pooled: None,
-            residual: None,
             wants_grad,
             rectified: wants_grad && !given && self.pools_rectified(id),
             geometry,
-            tiles: Tiles::default(),
-            unpacked: false,
-            extra: Extra::default(),
+            ..NodePlan::absent()
         };
         if let Some(conv) = pools {
             self.nodes[conv].pooled = Some(id);

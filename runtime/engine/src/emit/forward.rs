@@ -5,7 +5,7 @@ use crate::geometry::Geometry;
 use crate::kernels::*;
 use crate::layout::Layout;
 use crate::regions::Region;
-use convnet_graph::{Op, Pool, PoolKind};
+use convnet_graph::{Op, Pool, PoolKind, Resample};
 
 impl Emitter<'_> {
     pub(super) fn forward(&mut self) {
@@ -114,10 +114,7 @@ impl Emitter<'_> {
                 }
             }
             Op::GroupNorm { groups, eps, affine } => self.forward_group_norm(self.group_norm(id, groups, eps, affine)),
-            Op::Resample(how) => {
-                let taps = [1, 2].map(|i| how.taps(i - 1, from.chw[i], out.chw[i]));
-                self.push(Step::Gather(Gather::new(from, out, taps, how.outside(), batch)));
-            }
+            Op::Resample(how) => self.forward_resample(id, how),
             Op::ChannelPad { before } => self.forward_channel_pad(id, before),
             Op::Scale => {
                 let factors = self.value(node.inputs[1]);
@@ -165,6 +162,12 @@ impl Emitter<'_> {
         self.push(Step::MergeStatistics(norm));
         self.end_stage();
         self.push(Step::Normalise(norm));
+    }
+
+    fn forward_resample(&mut self, id: usize, how: Resample) {
+        let (from, out) = (self.value(self.draft.graph.nodes[id].inputs[0]), self.value(id));
+        let taps = [1, 2].map(|i| how.taps(i - 1, from.chw[i], out.chw[i]));
+        self.push(Step::Gather(Gather::new(from, out, taps, how.outside(), self.batch())));
     }
 
     fn forward_channel_pad(&mut self, id: usize, before: usize) {
