@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod attributes;
 mod emit;
 mod export;
 mod paths;
@@ -27,7 +28,8 @@ pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
 fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let (krate, tokens) = paths::split(tokens);
     let mut errors = Errors::default();
-    let Some(checked) = convnet_language::check(tokens, &mut errors) else { return errors.compile_errors() };
+    let Some(mut checked) = convnet_language::check(tokens, &mut errors) else { return errors.compile_errors() };
+    checked.call.networks.iter_mut().for_each(|network| attributes::settle(network, &mut errors));
     let networks = &checked.call.networks;
     let exported = export::macros(&checked.tokens, networks);
     let is_right = errors.count() == 0;

@@ -1,9 +1,9 @@
 //! What the user wrote, with its spans; no meaning yet.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use std::fmt;
-use syn::{Attribute, BinOp, Expr, Meta, Type, Visibility};
+use syn::{Attribute, BinOp, Expr, Type, Visibility};
 
 /// Everything in a macro call.
 #[derive(Default)]
@@ -61,15 +61,6 @@ impl Network {
     /// The conditions under which there is a struct; everything that is generated for it has the same.
     pub fn conditions(&self) -> impl Iterator<Item = &Attribute> {
         self.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"))
-    }
-
-    /// The lints that the user allows, which what is generated is allowed too.
-    pub fn allowed(&self) -> TokenStream {
-        let lists = self.attrs.iter().filter_map(|attribute| match &attribute.meta {
-            Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => Some(&list.tokens),
-            _ => None,
-        });
-        lists.map(|list| quote!(#[allow(#list)])).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The structs of a network and of its sequences, with their `TensorCollection`.
 
 use super::{Emitter, literal, op};
+use crate::attributes;
 use convnet_language::ast::{Network, Symbol};
 use convnet_language::graph::{Member, MemberKind};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -143,7 +144,7 @@ impl Emitter<'_> {
             <#(#generics,)* E: ::__convnet::dfdx::shapes::Dtype = f32,
              D: ::__convnet::dfdx::tensor::Storage<E> = ::__convnet::dfdx::tensor::Cpu>
         );
-        let allowed = self.network.allowed();
+        let allowed = attributes::allowed(self.network);
         let derive = quote!(#[derive(::core::clone::Clone, ::core::fmt::Debug)] #[allow(dead_code)]);
         if tuple {
             let doc = format!("Parameters of a sequence of [`{}`].", self.network.name);

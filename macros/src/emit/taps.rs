@@ -3,6 +3,7 @@
 
 use super::modules::{inner_name, is_tuple, prefix, unnamed};
 use super::{Emitter, literal};
+use crate::attributes;
 use convnet_language::ast::Network;
 use convnet_language::graph::{Member, MemberKind, show, trunk};
 use proc_macro2::{Ident, TokenStream};
@@ -72,7 +73,7 @@ impl Emitter<'_> {
                 false => self.fresh(&name),
             };
             self.known.borrow_mut().insert(signature, name.clone());
-            let (params, allowed) = (self.const_params(), self.network.allowed());
+            let (params, allowed) = (self.const_params(), attributes::allowed(self.network));
             let doc = match path.is_empty() {
                 true => format!("Taps of [`{}`], under the names of its layers.", self.network.name),
                 false => format!("Taps of a sequence of [`{}`].", self.network.name),
