@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod circles;
+mod wildcards;
 
 use convnet_language::words::WORDS;
 use std::path::{Path, PathBuf};

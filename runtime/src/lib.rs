@@ -22,6 +22,7 @@ pub mod data;
 pub mod device;
 pub mod distributed;
 pub mod explain;
+pub mod format_version;
 pub mod language;
 pub mod layers;
 pub mod net;

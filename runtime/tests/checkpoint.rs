@@ -10,7 +10,7 @@ use convnet::checkpoint::{
 };
 use convnet::net::params;
 use convnet::prelude::*;
-use convnet::weights::{Entry, Format, StateDict, encode};
+use convnet::weights::{Entry, Format, StateDict, WeightsError, encode};
 use safetensors::Dtype as FileType;
 use safetensors::tensor::TensorView;
 use std::path::Path;
@@ -75,6 +75,35 @@ fn refused(path: &Path, expected: &[&str]) {
     assert_eq!(bits(&net), before, "{error}");
     for expected in expected {
         assert!(error.contains(expected) && error.contains(&path.display().to_string()), "{error}\n{expected}");
+    }
+}
+
+#[test]
+fn an_unknown_version_of_ours_is_refused_and_that_of_others_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    save_net(&net(1), &path).unwrap();
+    assert_eq!(load_net(&mut net(2), &path).unwrap()["format_version"], "1");
+    let write = |about: &[(&str, &str)]| {
+        let mut dict = state_dict::<_, f32, Cpu>(&net(1));
+        dict.metadata = about.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        std::fs::write(&path, encode(&dict, Format::Safetensors).unwrap()).unwrap();
+    };
+    for (version, fix) in [("2", "use a newer convnet"), ("1.0", "take another copy"), ("", "take another copy")] {
+        write(&[("format", "convnet"), ("format_version", version)]);
+        refused(&path, &[&format!("its format version is `{version}`, but this program reads version 1"), fix]);
+        let error = load_net(&mut net(2), &path).unwrap_err();
+        assert!(matches!(error, CheckpointError::Format { source: WeightsError::Version(_), .. }), "{error:?}");
+        assert!(read_with(&path, &LoadOptions::default()).is_err());
+    }
+    // Of version 0.1, of others, and of nobody in particular.
+    for about in
+        [&[("format", "convnet")][..], &[("format", "pt"), ("format_version", "2")], &[("format_version", "2")], &[]]
+    {
+        write(about);
+        let mut loaded = net(2);
+        load_net(&mut loaded, &path).unwrap();
+        assert_eq!(bits(&loaded), bits(&net(1)), "{about:?}");
     }
 }
 

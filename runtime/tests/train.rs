@@ -205,8 +205,8 @@ fn a_damaged_checkpoint_is_passed_over_and_the_one_before_is_used() {
     assert_eq!(checkpoints.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [13, 14, 15]);
     for (_, path) in &checkpoints[1..] {
         let mut bytes = std::fs::read(path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 16;
+        // Of the numbers, which are at the end; the header before them is text, of which a bit may make no header at all.
+        *bytes.last_mut().unwrap() ^= 16;
         std::fs::write(path, bytes).unwrap();
     }
     let mut notes = Vec::new();

@@ -268,11 +268,13 @@ impl Op {
     /// The windows of a pool over a map `[C, H, W]`, where it takes the largest or smallest of each, or is one over windows;
     /// an average over the whole map or over bins has none.
     pub const fn pool(&self, input: [usize; 3]) -> Option<Pool> {
-        match self {
-            Op::Pool(pool) => Some(*pool),
-            Op::GlobalPool(kind @ (PoolKind::Max | PoolKind::Min)) => Some(Pool::whole(*kind, input)),
-            _ => None,
+        if let Op::Pool(pool) = self {
+            return Some(*pool);
         }
+        if let Op::GlobalPool(kind @ (PoolKind::Max | PoolKind::Min)) = self {
+            return Some(Pool::whole(*kind, input));
+        }
+        None
     }
 
     /// The word for it in `cnn!`.

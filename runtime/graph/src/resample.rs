@@ -49,10 +49,7 @@ impl Resample {
 
     /// What an output pixel is that no input pixel contributes to.
     pub fn outside(self) -> f64 {
-        match self {
-            Resample::Pad { fill: Fill::Constant(value), .. } => value,
-            _ => 0.0,
-        }
+        if let Resample::Pad { fill: Fill::Constant(value), .. } = self { value } else { 0.0 }
     }
 
     /// For each output coordinate along dimension 0 (height) or 1 (width), the input coordinates with their weights.

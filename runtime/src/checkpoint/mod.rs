@@ -13,6 +13,7 @@ pub use fitting::{Fitted, Mismatch};
 use crate::atomic_file;
 use crate::backend::Backend;
 use crate::backend::Real;
+use crate::format_version;
 use crate::graph::Graph;
 use crate::net::{NamedTensor, Network, named_shapes, named_tensors, set_named_tensors};
 use crate::weights::{self, Entry, Format, StateDict, WeightsError};
@@ -39,7 +40,7 @@ pub enum CheckpointError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The file is no weight file, damaged, or of a kind that is not written.
+    /// The file is no weight file, damaged, of a version that this program does not know, or of a kind that is not written.
     #[error("{}: {source}", path.display())]
     Format {
         /// The file.
@@ -79,8 +80,8 @@ fn hint(error: &std::io::Error) -> &'static str {
 /// What a weight file says about itself.
 pub type Metadata = BTreeMap<String, String>;
 
-/// Writes the network's parameters and buffers, with `metadata` beside the name of the network, atomically. A name that ends
-/// in `.npz` makes a NumPy archive (without metadata), any other a safetensors file.
+/// Writes the network's parameters and buffers, with `metadata` beside the name of the network and the [`format_version`],
+/// atomically. A name that ends in `.npz` makes a NumPy archive (without metadata), any other a safetensors file.
 ///
 /// # Errors
 /// When the file cannot be written, an older one is then untouched; or when its name promises a file of another kind.
@@ -92,7 +93,7 @@ pub fn save<N: Network<E, D>, E: Real, D: Backend<E>>(
     let format = Format::to_write(path).map_err(|error| about(path, error))?;
     let mut dict = state_dict(net);
     dict.metadata.extend(metadata.clone());
-    dict.metadata.insert("format".into(), "convnet".into());
+    format_version::mark(&mut dict.metadata);
     dict.metadata.insert("network".into(), N::GRAPH.name.to_string());
     write(&dict, path, format)
 }

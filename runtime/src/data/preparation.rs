@@ -8,6 +8,7 @@ use super::fit::{Fit, coloured, fitted};
 use super::survey::{Survey, border};
 use super::{DataError, Normalisation, Picture, decode};
 use crate::checkpoint::Metadata;
+use crate::format_version;
 use crate::graph::Graph;
 use std::borrow::Cow;
 use std::path::Path;
@@ -94,7 +95,7 @@ impl Preparation {
         let shape = graph.input().chw();
         let says = |keys: &[&str]| keys.iter().any(|key| about.contains_key(*key));
         // What others call `size` or `input` is about something else.
-        let ours = about.get("format").is_some_and(|format| format == "convnet");
+        let ours = format_version::is_ours(about);
         let described = says(&[MEAN, STD]) || ours && says(&[INPUT, FIT, COLOURS, GROUND, SIZE]);
         if !described {
             return Ok(None);

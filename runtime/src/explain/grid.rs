@@ -52,11 +52,9 @@ fn centres(graph: &Graph, layer: usize, d: usize) -> Vec<f64> {
     let mut all: Vec<Vec<f64>> = Vec::with_capacity(layer + 1);
     for node in &graph.nodes[..=layer] {
         let own = node.shape.chw()[1 + d];
-        let before: Vec<&Vec<f64>> = match node.op {
-            // The factors have no place.
-            Op::Scale => node.inputs.iter().take(1).map(|input| &all[*input]).collect(),
-            _ => node.inputs.iter().map(|input| &all[*input]).collect(),
-        };
+        // The factors of a scale have no place.
+        let placed = if node.op == Op::Scale { 1 } else { node.inputs.len() };
+        let before: Vec<&Vec<f64>> = node.inputs.iter().take(placed).map(|input| &all[*input]).collect();
         let Some(side) = before.iter().map(|list| list.len()).min() else {
             all.push((0..own).map(|pixel| pixel as f64).collect());
             continue;

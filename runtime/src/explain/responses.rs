@@ -17,9 +17,9 @@ pub fn filters(subject: &dyn Subject, layer: usize) -> Result<Vec<Volume>, Expla
     if !has_filters(&node.op) {
         let fits =
             layers(graph).filter(|(_, node)| has_filters(&node.op)).map(|(_, node)| node.name.to_string()).collect();
-        let found = match &node.op {
-            Op::Conv(_) => format!("`{}` has a connection table", node.name),
-            op => format!("`{}` is a {}", node.name, op.word()),
+        let found = match matches!(node.op, Op::Conv(_)) {
+            true => format!("`{}` has a connection table", node.name),
+            false => format!("`{}` is a {}", node.name, node.op.word()),
         };
         return Err(ExplainError::Method { method: "showing filters", needs: "needs a convolution", found, fits });
     }

@@ -72,19 +72,7 @@ pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
         let context = Context { graph, node, id, input, params: own, pass, lists };
         let others = node.inputs.get(1..).unwrap_or_default();
         let others = others.iter().map(|other| (value(*other), *other == node.inputs[0]));
-        let y = match node.op {
-            Op::Add => others.into_iter().try_fold(x, |sum, (other, same)| {
-                let (sum, other) = distinct(sum, other, same)?;
-                sum.try_add(other)
-            })?,
-            // Channels are blocks of rows.
-            Op::Concat => others.into_iter().try_fold(x, |joined, (other, same)| {
-                let (joined, other) = distinct(joined, other, same)?;
-                (joined, other).try_concat_along(Axis::<0>)
-            })?,
-            Op::Scale => others.into_iter().try_fold(x, |x, (factors, _)| context.scale(x, factors))?,
-            _ => context.apply(x, &mut running)?,
-        };
+        let y = context.apply(x, others.collect(), &mut running)?;
         let (y, rest) = y.split_tape();
         values[id] = Some(y);
         tape = rest;
@@ -114,13 +102,26 @@ struct Context<'a, E: Dtype, D: Storage<E> + Storage<usize>> {
 }
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {
+    /// What the operation makes of its first input and, where it has several, of the `others`: each with whether it is the first
+    /// one again.
     fn apply<T: NetTape<E, D>>(
         &self,
         x: Flat<E, D, T>,
+        others: Vec<(Flat<E, D>, bool)>,
         running: &mut Vec<(usize, Vec<E>)>,
     ) -> Result<Flat<E, D, T>, D::Err> {
         match self.node.op {
-            Op::Input | Op::Flatten | Op::Identity | Op::Add | Op::Concat | Op::Scale => Ok(x),
+            Op::Input | Op::Flatten | Op::Identity => Ok(x),
+            Op::Add => others.into_iter().try_fold(x, |sum, (other, same)| {
+                let (sum, other) = distinct(sum, other, same)?;
+                sum.try_add(other)
+            }),
+            // Channels are blocks of rows.
+            Op::Concat => others.into_iter().try_fold(x, |joined, (other, same)| {
+                let (joined, other) = distinct(joined, other, same)?;
+                (joined, other).try_concat_along(Axis::<0>)
+            }),
+            Op::Scale => others.into_iter().try_fold(x, |x, (factors, _)| self.scale(x, factors)),
             Op::Custom(_) => unreachable!("custom modules are cut out before an executor runs"),
             Op::ConvTranspose(conv) => self.conv_transpose(&conv, x),
             Op::Resample(how) => self.resample(how, x),

@@ -1,7 +1,7 @@
 //! The folder of a run.
 //!
 //! ```text
-//! config.toml                     all options, as they were in force
+//! config.toml                     all options, as they were in force, and the version of the format
 //! lock                            locked by the process that is at work in it
 //! checkpoints/step-000000938.safetensors     the last ones; see [`super::snapshot`]
 //! best.safetensors                the weights of the best epoch
@@ -12,6 +12,7 @@
 use super::config::Config;
 use super::snapshot::{self, Snapshot, SnapshotError};
 use crate::atomic_file;
+use crate::format_version;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -111,13 +112,15 @@ impl Folder {
         atomic_file::write(&path, text.as_bytes()).map_err(|source| SnapshotError::Write { path, source })
     }
 
-    /// Writes the options of the run, behind those of `record`.
+    /// Writes the options of the run, behind the [`format_version`] and the entries of `record`.
     ///
     /// # Errors
     /// As [`Folder::write`].
     pub fn write_config(&self, config: &Config, record: &toml::Table) -> Result<(), SnapshotError> {
         let text = |table: Result<String, toml::ser::Error>| table.unwrap_or_default();
-        self.write("config.toml", &(text(toml::to_string(record)) + &text(toml::to_string(config))))
+        let mut record = record.clone();
+        record.insert(format_version::KEY.into(), format_version::CURRENT.into());
+        self.write("config.toml", &(text(toml::to_string(&record)) + &text(toml::to_string(config))))
     }
 
     /// The checkpoints, oldest first, by the step after which they were written.
@@ -157,12 +160,14 @@ impl Folder {
     /// The newest snapshot that is whole; none where there are no snapshots.
     ///
     /// # Errors
-    /// When there are some, and all are damaged: the error of the newest.
+    /// When there are some, and all are damaged: the error of the newest. Also when one of an unknown version is met on the way
+    /// back: a newer program has gone on with the run, and going on from before that would throw its steps away.
     pub fn latest(&self) -> Result<Option<Found>, SnapshotError> {
         let mut damaged = Vec::new();
         for (_, path) in self.checkpoints()?.into_iter().rev() {
             match snapshot::read(&path) {
                 Ok(snapshot) => return Ok(Some(Found { snapshot, path, damaged })),
+                Err(error @ SnapshotError::Version { .. }) => return Err(error),
                 Err(error) => damaged.push(error),
             }
         }

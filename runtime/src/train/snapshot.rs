@@ -3,12 +3,14 @@
 //! A snapshot is a safetensors file whose metadata holds the rest as JSON, with a BLAKE3 digest over all of it, so that a
 //! flipped bit is found and not trained on. It is written to a sibling, synchronised and renamed: after a crash at any moment
 //! there is the old one, or the new one. Random numbers need no state of their own: every draw is a function of the seed and
-//! of the numbers in [`Progress`].
+//! of the numbers in [`Progress`]. The [`format_version`] is looked at before the digest, which another version may compute in
+//! another way.
 
 use super::config::Config;
 use super::metrics::Epoch;
 use crate::atomic_file;
-use crate::weights::{self, Format, StateDict};
+use crate::format_version::{self, UnknownVersion};
+use crate::weights::{self, Format, StateDict, WeightsError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +95,14 @@ pub enum SnapshotError {
         /// The folder.
         path: PathBuf,
     },
+    /// The file is of a version that this program does not know.
+    #[error("{}: {source}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Which version it is, and which ones are read.
+        source: UnknownVersion,
+    },
     /// The file is no snapshot, or damaged.
     #[error("{}: {problem}", path.display())]
     Damaged {
@@ -101,6 +111,17 @@ pub enum SnapshotError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// What is wrong with the bytes of a snapshot.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    /// They are of a version that this program does not know.
+    #[error(transparent)]
+    Version(#[from] UnknownVersion),
+    /// They are no snapshot, or damaged.
+    #[error("{0}")]
+    Damaged(String),
 }
 
 const DIGEST: &str = "blake3";
@@ -127,6 +148,7 @@ pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
     for (key, part) in KEYS.iter().zip(parts) {
         dict.metadata.insert((*key).into(), part.map_err(|error| error.to_string())?);
     }
+    format_version::mark(&mut dict.metadata);
     dict.metadata.insert(DIGEST.into(), digest(&dict));
     weights::encode(&dict, Format::Safetensors).map_err(|error| error.to_string())
 }
@@ -134,21 +156,33 @@ pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
 /// Reads a snapshot and checks its digest.
 ///
 /// # Errors
-/// When it cannot be read, is no snapshot, or has been changed by a single bit.
+/// When it cannot be read, is no snapshot, is of an unknown version, or has been changed by a single bit.
 pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
     let bytes =
         crate::regular_file::read(path).map_err(|source| SnapshotError::Read { path: path.to_owned(), source })?;
-    decode(&bytes).map_err(|problem| SnapshotError::Damaged { path: path.to_owned(), problem })
+    decode(&bytes).map_err(|problem| match problem {
+        Problem::Version(source) => SnapshotError::Version { path: path.to_owned(), source },
+        Problem::Damaged(problem) => SnapshotError::Damaged { path: path.to_owned(), problem },
+    })
 }
 
 /// What the bytes of a file hold.
-pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, String> {
-    let mut dict = weights::parse(bytes).map_err(|error| error.to_string())?;
+pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Problem> {
+    let dict = weights::parse(bytes).map_err(|error| match error {
+        WeightsError::Version(version) => Problem::Version(version),
+        other => Problem::Damaged(other.to_string()),
+    })?;
+    unpack(dict).map_err(Problem::Damaged)
+}
+
+/// The snapshot in a file whose version is known, if its digest is right.
+fn unpack(mut dict: StateDict) -> Result<Snapshot, String> {
     let written = dict.metadata.remove(DIGEST).ok_or("no checkpoint of a run: it has no digest")?;
     let found = digest(&dict);
     if written != found {
         return Err(format!("damaged: its digest is {found}, but {written} was written"));
     }
+    format_version::unmark(&mut dict.metadata);
     let mut part = |key: &str| dict.metadata.remove(key).ok_or_else(|| format!("no checkpoint of a run: no {key}"));
     let [progress, config, identity] = [part(KEYS[0])?, part(KEYS[1])?, part(KEYS[2])?];
     let other = |error: serde_json::Error| format!("written by another version: {error}");
@@ -240,5 +274,50 @@ mod tests {
         let bytes = weights::encode(&snapshot().state, Format::Safetensors).unwrap();
         std::fs::write(&path, bytes).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("no checkpoint of a run"));
+    }
+
+    /// The bytes of a file whose metadata says another version; its digest is no longer right, which must not matter.
+    fn of_version(version: &str) -> Vec<u8> {
+        let mut dict = weights::parse(&encode(&snapshot()).unwrap()).unwrap();
+        dict.metadata.insert(format_version::KEY.into(), version.into());
+        weights::encode(&dict, Format::Safetensors).unwrap()
+    }
+
+    #[test]
+    fn an_unknown_version_is_said_before_anything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.safetensors");
+        for version in ["2", "", "new"] {
+            std::fs::write(&path, of_version(version)).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(
+                matches!(&error, SnapshotError::Version { path: named, source } if *named == path && source.found == version),
+                "{error}"
+            );
+            assert!(error.to_string().contains("s.safetensors: its format version is "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_run_does_not_go_back_behind_a_newer_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = super::super::folder::Folder::open(folder.path()).unwrap();
+        let older = run.save(&snapshot(), 9).unwrap();
+        let newer = folder.path().join("checkpoints/step-000000008.safetensors");
+        std::fs::write(&newer, "damaged").unwrap();
+        assert_eq!(run.latest().unwrap().unwrap().path, older);
+        std::fs::write(&newer, of_version("2")).unwrap();
+        assert!(matches!(run.latest(), Err(SnapshotError::Version { path, .. }) if path == newer));
+    }
+
+    #[test]
+    fn a_snapshot_without_a_version_is_of_0_1() {
+        let mut dict = weights::parse(&encode(&snapshot()).unwrap()).unwrap();
+        assert_eq!(dict.metadata.get(format_version::KEY).map(String::as_str), Some("1"));
+        format_version::unmark(&mut dict.metadata);
+        dict.metadata.remove(DIGEST);
+        dict.metadata.insert(DIGEST.into(), digest(&dict));
+        let bytes = weights::encode(&dict, Format::Safetensors).unwrap();
+        assert_eq!(sorted(decode(&bytes).unwrap()), sorted(snapshot()));
     }
 }

@@ -19,6 +19,7 @@ use crate::backend::Backend;
 use crate::checkpoint::{self, Metadata};
 use crate::data::{Batch, Classes, DataError, Loader, Split};
 use crate::distributed::{Alone, Communicator};
+use crate::format_version;
 use crate::net::Network;
 use crate::optim::Step;
 use crate::weights::Format;
@@ -276,7 +277,8 @@ impl Session<'_> {
         }
         let own = if self.ranks.rank() == 0 { snapshot::encode(&self.snapshot()) } else { Ok(Vec::new()) };
         let first = self.ranks.broadcast(own.map_err(TrainError::Ranks)?);
-        let Snapshot { progress, config, identity, state } = snapshot::decode(&first).map_err(TrainError::Ranks)?;
+        let Snapshot { progress, config, identity, state } =
+            snapshot::decode(&first).map_err(|problem| TrainError::Ranks(problem.to_string()))?;
         if identity != self.identity {
             return Err(TrainError::Ranks(differing(&identity, &self.identity)));
         }
@@ -493,7 +495,7 @@ impl Session<'_> {
     /// What a weight file says about itself, so that `eval` and `predict` need nothing else.
     fn metadata(&self, done: Option<&Epoch>) -> Metadata {
         let mut about = self.about.clone();
-        about.insert("format".into(), "convnet".into());
+        format_version::mark(&mut about);
         about.insert("network".into(), self.identity.network.clone());
         about.insert("seed".into(), self.config.seed.to_string());
         if let Some(done) = done {

@@ -19,6 +19,7 @@ mod sniff;
 mod storage;
 mod torch;
 
+use crate::format_version::{self, UnknownVersion};
 use crate::regular_file;
 use sniff::Container;
 use std::borrow::Cow;
@@ -195,6 +196,9 @@ pub enum WeightsError {
     /// The format cannot hold or give what is asked for.
     #[error("{0}")]
     Unsupported(String),
+    /// The file is ours, of a version that this program does not know.
+    #[error(transparent)]
+    Version(#[from] UnknownVersion),
 }
 
 fn invalid(format: &'static str, problem: impl Into<String>) -> WeightsError {
@@ -216,7 +220,7 @@ pub type Choose<'a> = dyn FnMut(&[Candidate<'_>]) -> Result<usize, WeightsError>
 /// Reads a weight file of any format.
 ///
 /// # Errors
-/// When it cannot be read, is no regular file, is damaged, or holds no tensors.
+/// When it cannot be read, is no regular file, is damaged, holds no tensors, or is ours and of an unknown version.
 pub fn read(path: &Path) -> Result<StateDict, WeightsError> {
     parse(&regular_file::read(path)?)
 }
@@ -225,7 +229,7 @@ pub fn read(path: &Path) -> Result<StateDict, WeightsError> {
 /// large ones that at the top or with a usual name.
 ///
 /// # Errors
-/// When it is damaged, or holds no tensors.
+/// When it is damaged, holds no tensors, or is ours and of an unknown version.
 pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     parse_choosing(bytes, &mut |candidates| Ok(largest(candidates)))
 }
@@ -246,7 +250,11 @@ pub fn parse_choosing(bytes: &[u8], choose: &mut Choose<'_>) -> Result<StateDict
         Container::Zip if npz::is_npz(bytes)? => npz::parse(bytes),
         Container::Zip => torch::open_zip(bytes)?.read(choose),
         Container::Pickle => torch::open_legacy(bytes)?.read(choose),
-        Container::Safetensors => safetensors::parse(bytes),
+        Container::Safetensors => {
+            let dict = safetensors::parse(bytes)?;
+            format_version::check(&dict.metadata)?;
+            Ok(dict)
+        }
     }
 }
 

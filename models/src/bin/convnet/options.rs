@@ -1,6 +1,7 @@
 //! The options of a training run as flags and as a TOML file: both from the library's one list.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use convnet::format_version;
 use convnet::train::{Config, OPTIONS, OptionInfo, ValueKind};
 use convnet::wording::did_you_mean;
 use std::error::Error;
@@ -96,11 +97,15 @@ pub fn pieces(text: &str) -> Vec<String> {
     pieces.into_iter().map(|piece| piece.trim().to_string()).filter(|piece| !piece.is_empty()).collect()
 }
 
-/// What a TOML file says: options of training, and the others, whose keys are `known`.
+/// What a TOML file says: options of training, and the others, whose keys are `known`. A run's `config.toml` has its version, too.
 pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error>> {
     let text = convnet::regular_file::read_to_string(path)
         .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let all: Table = text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut all: Table = text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
+    // Before the options: those of a newer version may have other names and meanings.
+    if let Some(version) = all.remove(format_version::KEY) {
+        format_version::check_text(&version.to_string()).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     let (mut training, mut others) = (Table::new(), Table::new());
     for (key, value) in all {
         if OPTIONS.iter().any(|option| option.key == key) {

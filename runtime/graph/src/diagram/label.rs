@@ -53,16 +53,14 @@ pub(super) fn label(node: &Node) -> String {
 
 /// The same for a chip, where there is less room.
 pub(super) fn chip(node: &Node) -> String {
-    match node.op {
-        Op::BatchNorm { .. } => "bn".to_string(),
-        Op::GroupNorm { groups, .. } => match groups {
-            Groups::One => "ln".to_string(),
-            Groups::Each => "in".to_string(),
-            Groups::Count(groups) => format!("gn {groups}"),
-        },
-        // What else is drawn as a chip is short in full.
-        other if is_chip(&other) => label(node),
-        other => other.word().to_string(),
+    if let Op::BatchNorm { .. } = node.op {
+        return "bn".to_string();
+    }
+    let Op::GroupNorm { groups, .. } = node.op else { return label(node) };
+    match groups {
+        Groups::One => "ln".to_string(),
+        Groups::Each => "in".to_string(),
+        Groups::Count(groups) => format!("gn {groups}"),
     }
 }
 

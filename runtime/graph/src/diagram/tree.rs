@@ -162,10 +162,11 @@ impl Source<'_> {
             name: draft.name.clone(),
             label: nodes.first().map(|node| label::label(node)).unwrap_or_default(),
             kind: op.category(),
-            role: match op {
-                Op::Add | Op::Scale => Role::Knot,
-                Op::Concat => Role::Bar,
-                _ => Role::Layer,
+            role: match op.category() {
+                Category::Merge if op == Op::Concat => Role::Bar,
+                Category::Merge => Role::Knot,
+                Category::Conv | Category::Pool | Category::Norm | Category::Activation => Role::Layer,
+                Category::Linear | Category::Other => Role::Layer,
             },
             chips: nodes.iter().skip(1).map(|node| (label::chip(node), node.op.category())).collect(),
             shape: label::range(&shapes),
