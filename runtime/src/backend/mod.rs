@@ -19,7 +19,7 @@ pub type Map<E, D, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, D, T>
 pub trait Real: Dtype + Float + SampleUniform {}
 impl<E: Dtype + Float + SampleUniform> Real for E {}
 
-/// dfdx's tapes. Both implement `Debug`, which is how [`forward_mut`] sees whether the input is a leaf.
+/// dfdx's tapes. Both implement `Debug`, which is how [`forward_mut`](crate::net::forward_mut) sees whether the input is a leaf.
 pub trait NetTape<E: Dtype, D: Device<E>>: Tape<E, D> + fmt::Debug {}
 impl<E: Dtype, D: Device<E>, T: Tape<E, D> + fmt::Debug> NetTape<E, D> for T {}
 
