@@ -211,8 +211,8 @@ impl Step {
                 Step::Bias(step) => step.run(mem, outside),
                 Step::Repack(step) => step.run(mem, tasks),
                 Step::Clear(step) => step.run(mem, tasks),
-                Step::Correlate(step) => step.run::<S>(mem, tasks),
-                Step::ConvPool(step) => step.run::<S>(mem, tasks),
+                Step::Correlate(step) => S::enter(Alone(step, mem, tasks)),
+                Step::ConvPool(step) => S::enter(Alone(step, mem, tasks)),
                 Step::Winograd(step) => step.run::<S>(mem, outside, scratch, tasks),
                 Step::WinogradPack(step) => step.run::<S>(mem, outside, tasks),
                 Step::WinogradTiles(step) => step.transform::<S>(mem, tasks),
@@ -254,6 +254,26 @@ impl Step {
         }
         // SAFETY: `Program::new` has found the instruction set and checked the bounds; stages keep tasks apart.
         unsafe { isa.enter(Share { step: self, mem, outside, scratch, tasks }) }
+    }
+}
+
+/// A step whose innermost loop is its own: among all the others in one function, it would have to do with the registers and the
+/// place that they leave it.
+struct Alone<'a, T>(&'a T, Mem<'a>, Range<usize>);
+
+impl Kernel for Alone<'_, Correlate> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.run::<S>(self.1, self.2) }
+    }
+}
+
+impl Kernel for Alone<'_, ConvPool> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.run::<S>(self.1, self.2) }
     }
 }
 
