@@ -79,6 +79,11 @@ fn sizes_are_given_and_checked() {
     assert!(message(&sizes(0, None)).contains("at least 1"));
     let other = Sizes { numbers: vec![("N".into(), 3), ("M".into(), 1)], input: None };
     assert!(message(&other).contains("`A` has no const generic `M`; it has N"));
+    let numbers = [("M", 1), ("N", 3), ("K", 2), ("N", 4)].map(|(name, number)| (name.to_string(), number)).to_vec();
+    let several = message(&Sizes { numbers, input: None });
+    for part in ["no const generic `M`", "no const generic `K`", "`N` is given two numbers"] {
+        assert!(several.contains(part), "{several}");
+    }
     let larger = read(text, &sizes(3, Some(vec![2, 16, 16]))).unwrap();
     assert_eq!(larger[0].graph.param_count(), 2 * 16 * 16 * 3 + 3);
     let wrong = sizes(3, Some(vec![2, 16]));

@@ -59,15 +59,13 @@ pub struct Checked {
 
 /// Reads and checks everything in a call of `cnn!`. Nothing where no network could be made out at all; `errors` say why.
 pub fn check(tokens: TokenStream, errors: &mut report::Errors) -> Option<Checked> {
-    let tokens = parse::prepared(tokens, errors)?;
-    let call = parse::call(tokens.clone(), errors);
+    let (call, tokens) = parsed(tokens, errors)?;
     let graphs = check::call(&call, true, errors);
     Some(Checked { call, graphs, tokens })
 }
 
-/// What stands in a call of `cnn!`, not checked yet.
-#[cfg(any(feature = "read", test))]
-fn parsed(tokens: TokenStream, errors: &mut report::Errors) -> Option<ast::Call> {
+/// What stands in a call of `cnn!`, not checked yet, and its tokens without the invisible groups of `macro_rules!`.
+fn parsed(tokens: TokenStream, errors: &mut report::Errors) -> Option<(ast::Call, TokenStream)> {
     let tokens = parse::prepared(tokens, errors)?;
-    Some(parse::call(tokens, errors))
+    Some((parse::call(tokens.clone(), errors), tokens))
 }

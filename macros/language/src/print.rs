@@ -25,22 +25,6 @@ pub fn network(network: &Network, call: &Call) -> String {
     printer.text
 }
 
-/// Everything in a call.
-pub fn call(call: &Call) -> String {
-    let mut printer = Printer::default();
-    for block in &call.blocks {
-        printer.block(block);
-        printer.text.push('\n');
-    }
-    for (index, network) in call.networks.iter().enumerate() {
-        if index > 0 {
-            printer.text.push('\n');
-        }
-        printer.network(network);
-    }
-    printer.text
-}
-
 /// The names of the blocks that a network comes to, by way of others too.
 fn used(network: &Network, blocks: &[Block]) -> BTreeSet<Ident> {
     let mut found = BTreeSet::new();

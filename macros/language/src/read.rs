@@ -42,8 +42,8 @@ pub struct Read {
 
 /// Reads all networks of a text.
 ///
-/// It is for programs, not for procedural macros, where it panics. What it does with spans is over when it returns: those of other tokens that this thread has made with `proc-macro2` lose their
-/// places, so a program that has some reads networks on another thread.
+/// This is for programs; within a procedural macro it panics. When it returns, it has cleared this thread's map of source places, so
+/// that texts do not pile up in memory. A program that keeps tokens of `proc-macro2` of its own should call it on another thread.
 ///
 /// # Errors
 /// All mistakes in the text at once; const generics that `sizes` gives and the text does not have, and those that have no number.
@@ -57,10 +57,7 @@ pub fn read(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
 fn attempt(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
     let tokens = lexed(text)?;
     let mut errors = Errors::default();
-    let mut call = match crate::parsed(tokens, &mut errors) {
-        Some(call) => call,
-        None => return Err(mistakes::of(&errors, text)),
-    };
+    let Some((mut call, _)) = crate::parsed(tokens, &mut errors) else { return Err(mistakes::of(&errors, text)) };
     let sources: Vec<String> = call.networks.iter().map(|network| print::network(network, &call)).collect();
     if let Some(input) = &sizes.input {
         call.networks.iter_mut().for_each(|network| network.input = dims(input, network.name.span()));
@@ -136,15 +133,20 @@ fn dims(sizes: &[usize], span: Span) -> Vec<Expr> {
 /// Reports sizes that no network of the text has, and const generics that have no number.
 fn given(call: &Call, sizes: &Sizes, errors: &mut Errors) {
     let Some(first) = call.networks.first() else { return };
-    for (name, _) in &sizes.numbers {
-        if !call.networks.iter().any(|network| network.names().any(|known| known == name)) {
-            let known: Vec<String> = call.networks.iter().flat_map(Network::names).map(Ident::to_string).collect();
-            let has = match known.as_slice() {
-                [] => "it has none".to_string(),
-                known => format!("it has {}", known.join(", ")),
-            };
-            errors.bare(&first.name, format!("`{}` has no const generic `{name}`; {has}", first.name));
+    let known: Vec<String> = call.networks.iter().flat_map(Network::names).map(Ident::to_string).collect();
+    let has = if known.is_empty() { "it has none".to_string() } else { format!("it has {}", known.join(", ")) };
+    let mut problems = Vec::new();
+    for (index, (name, _)) in sizes.numbers.iter().enumerate() {
+        if !known.contains(name) {
+            problems.push(format!("`{}` has no const generic `{name}`; {has}", first.name));
         }
+        if sizes.numbers.iter().take(index).any(|(earlier, _)| earlier == name) {
+            problems.push(format!("`{name}` is given two numbers"));
+        }
+    }
+    if !problems.is_empty() {
+        // They have one place, where only the first of several errors would be told.
+        errors.bare(&first.name, problems.join("\n"));
     }
     for network in &call.networks {
         for symbol in network.symbols.iter().filter(|symbol| symbol.default.is_none()) {

@@ -26,7 +26,7 @@ pub const SIZE: u64 = u32::MAX as u64;
 /// The largest budget.
 pub const BUDGET: u64 = i64::MAX as u64;
 
-/// The arguments of one layer, matched with the catalogue.
+/// The arguments of one layer, matched with the signature of its word.
 pub struct Args<'a> {
     layer: &'a Layer,
     scope: &'a Scope<'a>,

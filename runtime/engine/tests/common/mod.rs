@@ -5,9 +5,9 @@ use convnet_graph::{Activation, Conv, Graph, Groups, Init, Node, Op, Output, Pad
 
 /// Channels of the input and of the convolution, height and width of the maps, outputs.
 pub const SIZES: [usize; 5] = [2, 5, 4, 3, 3];
-/// Of the batch normalisation.
+/// What the batch normalisation adds to a variance, so that nothing is divided by zero.
 pub const EPS: f64 = 1e-5;
-/// Of the batch normalisation.
+/// The weight of a new batch in the running statistics of the batch normalisation.
 pub const MOMENTUM: f64 = 0.1;
 
 /// A node without what executors do not read.

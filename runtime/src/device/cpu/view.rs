@@ -54,7 +54,8 @@ pub fn dense_mut<S: Shape>(tensor: &mut Tensor<S, f32, Cpu>) -> Option<&mut [f32
     }
     // After all reading: this copies numbers that are shared, to a `Vec` of the same length.
     let first: *mut f32 = &mut tensor[S::Concrete::default()];
-    // SAFETY: as for `dense`; dfdx has made the `Vec` this tensor's own, and the exclusive borrow keeps everybody else away.
+    // SAFETY: `row_major` has found the last number `len - 1` behind the first in the same `Vec`. The line above has made a `Vec` of
+    // that length this tensor's own, and the exclusive borrow keeps everybody else away.
     Some(unsafe { std::slice::from_raw_parts_mut(first, len) })
 }
 
