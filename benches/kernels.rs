@@ -59,11 +59,12 @@ where
         let images: Map<f32, Cpu> = dev.sample_like(&(batch, c, h, w), convnet::StandardNormal);
         (Predictor::new(&net, batch).unwrap(), images.as_vec())
     });
-    let mut outputs = vec![0.0; batch * Predictor::<N>::OUTPUT];
+    let (input, output) = (N::GRAPH.input().len(), N::GRAPH.output_shape().len());
+    let mut outputs = vec![0.0; batch * output];
     let multiply_adds = N::GRAPH.nodes.iter().map(|node| node.macs).max();
     group.throughput(match multiply_adds.unwrap_or(0) * batch as u64 {
         // What moves numbers is measured by how many it moves.
-        0 => Throughput::Bytes(4 * (batch * (Predictor::<N>::INPUT + Predictor::<N>::OUTPUT)) as u64),
+        0 => Throughput::Bytes(4 * (batch * (input + output)) as u64),
         multiply_adds => Throughput::Elements(multiply_adds),
     });
     group.bench_function(name, |b| {

@@ -40,7 +40,7 @@ fn step<N: Model>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: u
         let dev = Cpu::default();
         let net = build::<N>(&dev);
         let method = Method::Sgd { momentum: 0.9, nesterov: false };
-        let sgd: Optimizer<Built<N>, Cpu> = Optimizer::new(&net, method, |_| ParamOptions::default());
+        let sgd = Optimizer::new(&net, method, |_| ParamOptions::default());
         let classes = N::GRAPH.output_shape().len();
         let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
         let targets = dev.tensor_from_vec(targets, (batch, classes));

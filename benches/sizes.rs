@@ -6,7 +6,7 @@
 
 use clap::Parser;
 use convnet::engine;
-use convnet::net::Network;
+use convnet::net::AnyNetwork;
 use convnet::predict::Predictor;
 use convnet::prelude::*;
 use std::error::Error;
@@ -77,11 +77,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn time<N: Network<f32, Cpu>>(net: &N, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn time(net: &dyn AnyNetwork<f32, Cpu>, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let Arguments { batch, repeats, precision, .. } = arguments;
     let predictor = Predictor::new(net, *batch)?;
-    let images: Vec<f32> = (0..batch * Predictor::<N>::INPUT).map(|i| (i * 7919 % 1009) as f32 / 504.5 - 1.0).collect();
-    let mut logits = vec![0.0; batch * Predictor::<N>::OUTPUT];
+    let images: Vec<f32> = (0..batch * predictor.input_len()).map(|i| (i * 7919 % 1009) as f32 / 504.5 - 1.0).collect();
+    let mut logits = vec![0.0; batch * predictor.output_len()];
     let start = Instant::now();
     let mut warm = 0;
     while warm < 3 || start.elapsed().as_millis() < 300 {

@@ -25,7 +25,7 @@ const ROUNDS: usize = 12;
 /// A network that learns by a hand-written loop.
 struct Bare {
     net: Net,
-    sgd: Optimizer<Net, Cpu>,
+    sgd: Optimizer,
     gradients: Option<Gradients<f32, Cpu>>,
 }
 

@@ -291,7 +291,7 @@ const CRATES: [(&str, &str); 7] = [
     ("runtime/engine/src", "lib"),
     ("runtime/src", "lib"),
     ("models/src", "lib"),
-    ("models/src/bin/convnet", "main"),
+    ("models/cli/src", "lib"),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile=${PROFILE:-release}
-cargo build --profile "$profile" -p convnet-models --features mpi
+cargo build --profile "$profile" -p convnet-cli --features mpi
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 convnet=$target/${profile/#dev/debug}/convnet
 work=$(mktemp -d)

@@ -1,4 +1,7 @@
-//! The zoo: declarations only, one family a file, and a way to run generic code on a network by its name.
+//! The zoo: declarations only, one family a file.
+//!
+//! Each network is a type for those who name it, and an [`Entry`] of the [`CATALOGUE`] for those who are told its name when the
+//! program runs: its graph and its source as data, of which [`DynNetwork`](convnet::net::DynNetwork) makes a network without a type.
 #![forbid(unsafe_code)]
 
 pub mod alexnet;
@@ -24,15 +27,21 @@ pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};
 
 use convnet::backend::Backend;
 use convnet::dfdx::prelude::{BuildOnDevice, Cpu};
+use convnet::graph::Graph;
 use convnet::net::Network;
 
-/// A network of the zoo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A network of the zoo, with the number of classes that it was published with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Entry {
     /// How a user asks for it.
     pub name: &'static str,
     /// Where it comes from.
     pub paper: &'static str,
+    /// Its layers.
+    pub graph: &'static Graph,
+    /// What `cnn!` was given, which can be read with other sizes.
+    pub source: &'static str,
 }
 
 /// Generic code that wants a network.
@@ -53,17 +62,17 @@ pub trait Model: Network<f32, Cpu> {
 macro_rules! zoo {
     ($($name:literal: $network:ident $([$classes:literal])?, $paper:literal;)*) => {
         /// All networks, by name.
-        pub const CATALOGUE: &[Entry] = &[$(Entry { name: $name, paper: $paper }),*];
+        pub const CATALOGUE: &[Entry] = &[$(entry::<$network>($name, $paper)),*];
 
         $(impl Model for $network {
             type On<D: Backend<f32>> = $network<$($classes,)? f32, D>;
         })*
 
-        fn find<T: WithModel>(wanted: &str, task: T) -> Option<T::Output> {
-            $(if plain($name) == wanted {
-                return Some(task.run::<$network>($name));
-            })*
-            None
+        fn typed<T: WithModel>(name: &str, task: T) -> Option<T::Output> {
+            match name {
+                $($name => Some(task.run::<$network>($name)),)*
+                _ => None,
+            }
         }
     };
 }
@@ -100,6 +109,11 @@ zoo! {
     "densenet121": DenseNet121[1000], "Huang et al., 2016: DenseNet-121";
 }
 
+const fn entry<N: Network<f32, Cpu>>(name: &'static str, paper: &'static str) -> Entry {
+    let Some(source) = N::SOURCE else { panic!("a network of the zoo has no custom modules") };
+    Entry { name, paper, graph: N::GRAPH, source }
+}
+
 /// A name as it is compared.
 fn plain(name: &str) -> String {
     name.to_lowercase().replace(['-', '_'], "")
@@ -114,22 +128,30 @@ pub struct UnknownModel {
     names: Vec<&'static str>,
 }
 
-/// Whether a network of the zoo has this name; case, `-` and `_` do not matter.
-pub fn is_known(name: &str) -> bool {
-    CATALOGUE.iter().any(|entry| plain(entry.name) == plain(name))
-}
-
-/// Runs `task` with the network that `name` stands for; case, `-` and `_` do not matter.
+/// The network of this name; case, `-` and `_` do not matter.
 ///
 /// # Errors
-/// When no network has that name.
-pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, UnknownModel> {
+/// When no network has it.
+pub fn find(name: &str) -> Result<&'static Entry, UnknownModel> {
     let wanted = plain(name);
-    find(&wanted, task).ok_or_else(|| {
+    CATALOGUE.iter().find(|entry| plain(entry.name) == wanted).ok_or_else(|| {
         let names: Vec<&'static str> = CATALOGUE.iter().map(|entry| entry.name).collect();
         let hint = convnet::wording::did_you_mean(&wanted, &names);
         UnknownModel { name: name.into(), hint, names }
     })
+}
+
+/// Runs `task` with the type of the network that `name` stands for; case, `-` and `_` do not matter. Such a task is compiled once
+/// for each network of the zoo; [`find`] and a network without a type cost the compiler less.
+///
+/// # Errors
+/// When no network has that name.
+pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, UnknownModel> {
+    let entry = find(name)?;
+    match typed(entry.name, task) {
+        Some(output) => Ok(output),
+        None => unreachable!("`zoo!` makes both lists"),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What `explain` computes, against PyTorch: LeNet-5, VGG-11 and ResNet-18, with values in `tests/golden/explain.json` by
 //! `explain.py` beside it.
 
-#[path = "../src/bin/convnet/golden.rs"]
+#[path = "../cli/src/golden.rs"]
 #[allow(dead_code)]
 mod golden;
 

@@ -40,9 +40,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} of {} digits", summary.evaluation.correct(), summary.evaluation.total());
 
     let path = std::env::temp_dir().join("small.safetensors");
-    checkpoint::save::<_, f32, Cpu>(&net, &path, &summary.metadata)?;
+    checkpoint::save(&net, &path, &summary.metadata)?;
     // Whoever has the file has all that is needed: how images are prepared (also from files, by `preparation.read`) and the classes.
-    let about = checkpoint::load::<_, f32, Cpu>(&mut net, &path)?.metadata;
+    let about = checkpoint::load(&mut net, &path)?.metadata;
     let preparation = Preparation::of(&about, Small::graph())?.ok_or("the file says nothing about images")?;
     println!("classes: {}", Classes::of(&about, Small::graph())?.names().join(", "));
     let again = evaluate(&mut net, &dev, &data.test, preparation.into())?;

@@ -33,6 +33,7 @@ mod quietly;
 pub mod regular_file;
 pub mod report;
 pub mod train;
+mod walk;
 pub mod weights;
 pub mod wording;
 pub mod words;
@@ -56,6 +57,7 @@ macro_rules! cnn {
 /// What generated code names, and nobody else: it may change with any version.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::walk::{Walk, WalkMut, Walked};
     pub use std::borrow::Cow;
 }
 

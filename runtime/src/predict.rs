@@ -6,10 +6,9 @@
 
 use crate::device::cpu::Shared;
 use crate::graph::Op;
-use crate::net::{Network, params};
+use crate::net::{AnyNetwork, params};
 use convnet_engine::{Options, Session};
 use dfdx::prelude::Cpu;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why there is no prediction.
@@ -71,22 +70,18 @@ pub enum PredictError {
 /// predictor.predict(&vec![0.5; 3 * 64], &mut logits)?;
 /// # Ok::<(), convnet::predict::PredictError>(())
 /// ```
-pub struct Predictor<N> {
+pub struct Predictor {
     session: Mutex<Session<Shared>>,
-    network: PhantomData<fn() -> N>,
+    input: usize,
+    output: usize,
 }
 
-impl<N: Network<f32, Cpu>> Predictor<N> {
-    /// Numbers of an image, `[C, H, W]`.
-    pub const INPUT: usize = N::GRAPH.input().len();
-    /// Numbers of its output: logits, for a classifier.
-    pub const OUTPUT: usize = N::GRAPH.output_shape().len();
-
+impl Predictor {
     /// Freezes `net` as it is now, for passes of up to `batch` images.
     ///
     /// # Errors
     /// When the network has custom modules, or memory runs out.
-    pub fn new(net: &N, batch: usize) -> Result<Self, PredictError> {
+    pub fn new(net: &dyn AnyNetwork<f32, Cpu>, batch: usize) -> Result<Self, PredictError> {
         Self::freeze(net, batch, false)
     }
 
@@ -96,20 +91,32 @@ impl<N: Network<f32, Cpu>> Predictor<N> {
     ///
     /// # Errors
     /// When the network has custom modules, or memory runs out.
-    pub fn compact(net: &N, batch: usize) -> Result<Self, PredictError> {
+    pub fn compact(net: &dyn AnyNetwork<f32, Cpu>, batch: usize) -> Result<Self, PredictError> {
         Self::freeze(net, batch, true)
     }
 
-    fn freeze(net: &N, batch: usize, half: bool) -> Result<Self, PredictError> {
-        if N::GRAPH.nodes.iter().any(|node| matches!(node.op, Op::Custom(_))) {
+    fn freeze(net: &dyn AnyNetwork<f32, Cpu>, batch: usize, half: bool) -> Result<Self, PredictError> {
+        let graph = net.graph();
+        if graph.nodes.iter().any(|node| matches!(node.op, Op::Custom(_))) {
             return Err(PredictError::Custom);
         }
         let memory = PredictError::Memory { batch };
-        let params: Result<Vec<_>, _> = params(net).into_iter().map(Shared::new).collect();
+        let params = params(net).and_then(|params| params.into_iter().map(Shared::new).collect());
         let params = params.map_err(|_| memory.clone())?;
         let options = Options { half, ..Options::new(batch) };
-        let session = Session::new(Arc::new(N::GRAPH.clone()), params, options).map_err(|_| memory)?;
-        Ok(Predictor { session: Mutex::new(session), network: PhantomData })
+        let session = Session::new(Arc::new(graph.clone()), params, options).map_err(|_| memory)?;
+        let (input, output) = (graph.input().len(), graph.output_shape().len());
+        Ok(Predictor { session: Mutex::new(session), input, output })
+    }
+
+    /// Numbers of an image, `[C, H, W]`.
+    pub fn input_len(&self) -> usize {
+        self.input
+    }
+
+    /// Numbers of its output: logits, for a classifier.
+    pub fn output_len(&self) -> usize {
+        self.output
     }
 
     /// Computes the outputs of any number of images: `images` is `[N, C, H, W]`, `outputs` `[N, ...]`, both row-major.
@@ -118,11 +125,11 @@ impl<N: Network<f32, Cpu>> Predictor<N> {
     /// # Errors
     /// When the lengths do not fit together.
     pub fn predict(&self, images: &[f32], outputs: &mut [f32]) -> Result<(), PredictError> {
-        let count = images.len() / Self::INPUT;
-        if images.len() != count * Self::INPUT {
-            return Err(PredictError::Images { found: images.len(), image: Self::INPUT });
+        let count = images.len() / self.input;
+        if images.len() != count * self.input {
+            return Err(PredictError::Images { found: images.len(), image: self.input });
         }
-        let expected = count * Self::OUTPUT;
+        let expected = count * self.output;
         if outputs.len() != expected {
             return Err(PredictError::Outputs { images: count, expected, found: outputs.len() });
         }

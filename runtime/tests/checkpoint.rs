@@ -36,15 +36,15 @@ fn net(seed: u64) -> Net {
 }
 
 fn bits(net: &Net) -> Vec<u32> {
-    params(net).iter().flat_map(|param| param.as_vec()).map(f32::to_bits).collect()
+    params(net).unwrap().iter().flat_map(|param| param.as_vec()).map(f32::to_bits).collect()
 }
 
 fn save_net(net: &Net, path: &Path) -> Result<(), CheckpointError> {
-    save::<_, f32, Cpu>(net, path, &Metadata::from([("epoch".into(), "3".into()), ("note".into(), "a \"b\"\n".into())]))
+    save(net, path, &Metadata::from([("epoch".into(), "3".into()), ("note".into(), "a \"b\"\n".into())]))
 }
 
 fn load_net(net: &mut Net, path: &Path) -> Result<Metadata, CheckpointError> {
-    load::<_, f32, Cpu>(net, path).map(|loaded| loaded.metadata)
+    load(net, path).map(|loaded| loaded.metadata)
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn an_unknown_version_of_ours_is_refused_and_that_of_others_is_not() {
     save_net(&net(1), &path).unwrap();
     assert_eq!(load_net(&mut net(2), &path).unwrap()["format_version"], "1");
     let write = |about: &[(&str, &str)]| {
-        let mut dict = state_dict::<_, f32, Cpu>(&net(1));
+        let mut dict = state_dict(&net(1)).unwrap();
         dict.metadata = about.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         std::fs::write(&path, encode(&dict, Format::Safetensors).unwrap()).unwrap();
     };
@@ -143,7 +143,7 @@ fn write(path: &Path, tensors: &[(&str, FileType, Vec<usize>)]) {
 fn files_that_do_not_fit_are_refused_with_everything_that_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.safetensors");
-    save::<_, f32, Cpu>(&Cpu::default().build_module::<Other, f32>(), &path, &Metadata::new()).unwrap();
+    save(&Cpu::default().build_module::<Other, f32>(), &path, &Metadata::new()).unwrap();
     refused(&path, &["does not fit Net", "missing: c.bias, bn.weight", "not in the network: more.bias, more.weight"]);
     let f = FileType::F32;
     let right = |fc: Vec<usize>, c: FileType| {
@@ -203,7 +203,7 @@ fn permissions_are_kept() {
 
 /// The network's tensors under other names, and some more.
 fn renamed(net: &Net, name: impl Fn(&str) -> String, more: &[&str]) -> Vec<u8> {
-    let mut dict = StateDict { metadata: Metadata::new(), ..state_dict(net) };
+    let mut dict = StateDict { metadata: Metadata::new(), ..state_dict(net).unwrap() };
     dict.entries.iter_mut().for_each(|entry| entry.name = name(&entry.name));
     dict.entries.extend(more.iter().map(|name| Entry::from_f32(*name, &[1], &[1.0])));
     encode(&dict, Format::Safetensors).unwrap()
@@ -215,7 +215,7 @@ fn load_options(bytes: &[u8], change: impl Fn(&mut LoadOptions)) -> Result<(Net,
     std::fs::write(&path, bytes).unwrap();
     let (mut net, mut options) = (net(9), LoadOptions::default());
     change(&mut options);
-    load_with::<_, f32, Cpu>(&mut net, &path, &options).map(|loaded| (net, loaded))
+    load_with(&mut net, &path, &options).map(|loaded| (net, loaded))
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn what_wrappers_put_before_all_names_comes_off_and_is_said() {
     assert_eq!((bits(&loaded), notes), (bits(&trained), Vec::new()));
     // A part of the network's own names is no wrapper: `fc.weight` is not `fc.fc.weight`.
     let only_fc = |name: &str| format!("fc.{name}");
-    let mut dict = state_dict(&trained);
+    let mut dict = state_dict(&trained).unwrap();
     dict.entries.retain(|entry| entry.name.starts_with("fc."));
     dict.entries.iter_mut().for_each(|entry| entry.name = only_fc(&entry.name));
     let bytes = encode(&dict, Format::Safetensors).unwrap();
@@ -281,7 +281,7 @@ fn of_several_state_dicts_the_one_that_fits_is_taken() {
     let (trained, average) = (net(1), net(2));
     let mut storages = Vec::new();
     let mut part = |net: &Net, prefix: &str| {
-        let entries = state_dict(net).entries;
+        let entries = state_dict(net).unwrap().entries;
         let items = entries.iter().map(|entry| {
             let shape: Vec<i32> = entry.shape.iter().map(|size| *size as i32).collect();
             storages.push((storages.len().to_string(), floats(&entry.to_f32().unwrap())));
@@ -313,15 +313,15 @@ fn of_several_state_dicts_the_one_that_fits_is_taken() {
     std::fs::write(&path, &bytes).unwrap();
     let mut options = LoadOptions::default();
     let whole = read_with(&path, &options).unwrap();
-    assert_eq!(whole.dict.entries, state_dict(&trained).entries);
+    assert_eq!(whole.dict.entries, state_dict(&trained).unwrap().entries);
     assert!(whole.notes[0].contains("several state dicts") && whole.notes[0].contains("`state_dict` was taken"));
     options.state_dict = Some("state_dict_ema".into());
-    assert_eq!(read_with(&path, &options).unwrap().dict.entries, state_dict(&average).entries);
+    assert_eq!(read_with(&path, &options).unwrap().dict.entries, state_dict(&average).unwrap().entries);
 }
 
 #[test]
 fn a_mismatch_is_an_error_like_any_other() {
-    let dict = state_dict(&Cpu::default().build_module::<Other, f32>());
+    let dict = state_dict(&Cpu::default().build_module::<Other, f32>()).unwrap();
     let error: Box<dyn std::error::Error + Send + Sync> = set(&mut net(1), &dict).unwrap_err().into();
     let text = error.to_string();
     assert!(text.starts_with("the tensors do not fit the network:\n  missing: c.bias, bn.weight"), "{text}");

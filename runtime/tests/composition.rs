@@ -2,7 +2,7 @@
 #![deny(warnings)]
 
 use convnet::graph::Subgraph;
-use convnet::net::{Network, State, named_tensors, params, set_named_tensors};
+use convnet::net::{AnyNetwork, Job, State, named_tensors, params, set_named_tensors};
 use convnet::prelude::*;
 use convnet::train::loss;
 
@@ -48,8 +48,8 @@ cnn! {
 }
 
 /// Two networks whose tensors are in the same order get the same values.
-fn same_weights<A: TensorCollection<f32, Cpu>, B: TensorCollection<f32, Cpu>>(from: &A, to: &mut B) {
-    let (values, names) = (named_tensors(from), named_tensors(to));
+fn same_weights(from: &dyn AnyNetwork<f32, Cpu>, to: &mut dyn AnyNetwork<f32, Cpu>) {
+    let (values, names) = (named_tensors(from).unwrap(), named_tensors(to).unwrap());
     assert_eq!(values.len(), names.len());
     let pairs = values.into_iter().zip(names).map(|(value, name)| {
         assert_eq!(value.shape, name.shape, "{} and {}", value.name, name.name);
@@ -118,17 +118,9 @@ fn heads_are_there_in_training_only() {
         let part = Subgraph::whole(Headed::graph(), true);
         let pass = convnet::net::Pass { training: true, dropout: None, input_grad: false };
         let x = x.reshape_like(&(2, 2, 8, 8));
-        let outcome = convnet::engine::run(
-            Headed::graph(),
-            &convnet::engine::Cache::default(),
-            &part,
-            params(&net),
-            vec![x],
-            tape,
-            pass,
-        )
-        .unwrap();
-        let mut outputs = convnet::net::Outputs::new(outcome);
+        let job = Job { graph: Headed::graph(), part: &part, params: params(&net).unwrap(), inputs: vec![x], pass };
+        let outcome = convnet::engine::run(job, &convnet::engine::Cache::default(), Some(tape)).unwrap();
+        let mut outputs = convnet::net::Outputs::new(outcome.taped::<OwnedTape<_, _>>());
         let main: Tensor<(usize, usize), _, _, _> = outputs.next((2, 3)).unwrap();
         let side: Tensor<(usize, usize), _, _, _> = outputs.next((2, 3)).unwrap();
         let total = main.square().sum::<Rank0, _>() * weights[0] + side.square().sum::<Rank0, _>() * weights[1];
@@ -222,7 +214,7 @@ fn taps_reach_into_networks_with_custom_modules() {
     assert_eq!(middle.as_vec(), direct.as_vec());
     let output = net.forward(x.clone()).as_vec();
     assert_eq!(net.forward_with(taps.around.left.middle, middle, x).as_vec(), output);
-    let state: &State = Network::<f64, Cpu>::state(&net);
+    let state: &State = AnyNetwork::<f64, Cpu>::state(&net);
     assert_eq!(format!("{state:?}"), "State");
 }
 

@@ -140,7 +140,7 @@ fn runs<N: Network<f32, Cpu>>(
             trainer = trainer.folder(folder).resume();
         }
         let outcome = trainer.train(&split());
-        (named_tensors(&net).into_iter().flat_map(|tensor| tensor.values).collect(), outcome)
+        (named_tensors(&net).unwrap().into_iter().flat_map(|tensor| tensor.values).collect(), outcome)
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = Threads::all(ranks).into_iter().map(|ranks| scope.spawn(move || one(ranks))).collect();

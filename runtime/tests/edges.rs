@@ -98,7 +98,7 @@ fn weighted_classes_in_accumulated_batches_are_those_of_one_large_batch() {
             Config { epochs: 1, batch, accumulate, class_weights: vec![0.1, 1.0, 9.0], lr: 0.1, ..Config::default() };
         let data = Split { train: stripes(70), test: stripes(9) }.shared();
         Trainer::new(&mut net, &Cpu::default()).config(config).train(&data).unwrap();
-        named_tensors(&net).into_iter().flat_map(|tensor| tensor.values).collect::<Vec<f32>>()
+        named_tensors(&net).unwrap().into_iter().flat_map(|tensor| tensor.values).collect::<Vec<f32>>()
     };
     let error = train(32, 1).into_iter().zip(train(8, 4)).fold(0.0_f32, |max, (a, b)| max.max((a - b).abs()));
     assert!(error < 1e-5, "{error}");

@@ -11,7 +11,7 @@ use convnet::graph::{
     Activation, Affine, AvgDivisor, Connections, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, PoolKind, Resample,
     Shape as NodeShape, Subgraph,
 };
-use convnet::net::{Map, Pass};
+use convnet::net::{Job, Map, Pass};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rand::rngs::StdRng;
@@ -288,11 +288,7 @@ fn by_kernels(
     pass: Pass,
 ) -> common::Result {
     let cache = engine::Cache::default();
-    let run = || {
-        differentiate(graph, params, x, |part, params, inputs, tape| {
-            engine::run_with(isa, graph, &cache, part, params, inputs, tape, pass).unwrap()
-        })
-    };
+    let run = || differentiate(graph, params, x, pass, |job, tape| engine::run_with(isa, job, &cache, tape));
     let first = run();
     // The second run reuses the arena; nothing of the first may shine through.
     assert_eq!(first, run(), "a second run on the same memory differs");
@@ -372,10 +368,12 @@ fn networks_in_pieces() {
         let cache = engine::Cache::default();
         let run = |part: &Subgraph, inputs: Vec<Map<f32, Cpu>>| {
             let tape = x.clone().traced(Gradients::leaky()).split_tape().1;
-            let outcome = engine::run(graph, &cache, part, params.clone(), inputs.clone(), tape, pass).unwrap();
-            let tape = OwnedTape::<f64, Cpu>::default();
+            let job = Job { graph, part, params: params.clone(), inputs: inputs.clone(), pass };
+            let outcome = engine::run(job, &cache, Some(tape)).unwrap().taped::<OwnedTape<_, _>>();
             let wide = double(&inputs);
-            let want = convnet::portable::run(graph, part, double(&params), wide.clone(), tape, pass).unwrap();
+            let job = Job { graph, part, params: double(&params), inputs: wide.clone(), pass };
+            let want = convnet::portable::run(job, None, Some(OwnedTape::default())).unwrap();
+            let want = want.taped::<OwnedTape<f64, Cpu>>();
             for (found, want) in outcome.outputs.iter().zip(&want.outputs) {
                 assert!(
                     error(&common::numbers(&found.as_vec()), &want.as_vec()) < 1e-3,
@@ -526,6 +524,7 @@ fn an_empty_batch_gives_an_empty_output() {
     let (params, x) = random::<f32>(graph, 0, 1);
     let pass = Pass { training: false, dropout: None, input_grad: false };
     let part = Subgraph::whole(graph, false);
-    let outcome = engine::run(graph, &engine::Cache::default(), &part, params, vec![x], NoneTape, pass).unwrap();
+    let job = Job { graph, part: &part, params, inputs: vec![x], pass };
+    let outcome = engine::run(job, &engine::Cache::default(), None).unwrap();
     assert_eq!(*outcome.outputs[0].shape(), (0, 16, 1, 1));
 }

@@ -92,6 +92,7 @@ fn walking_back_layer_by_layer_is_the_gradient_where_no_signal_is_negative() {
     let dev = Cpu::seed_from_u64(3);
     let mut net = dev.build_module::<Mixed, f32>();
     let positive: Vec<(String, Vec<f32>)> = convnet::net::named_tensors(&net)
+        .unwrap()
         .into_iter()
         .map(|tensor| (tensor.name, tensor.values.iter().map(|x| x.abs() + 0.01).collect()))
         .collect();

@@ -9,13 +9,14 @@ use convnet::graph::{
     Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, Pool, PoolKind, Resample,
     Shape as NodeShape, Subgraph,
 };
-use convnet::net::{Map, Pass};
+use convnet::net::{Job, Map, Pass};
 
 const BATCH: usize = 2;
 
 fn loss(graph: &Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass: Pass) -> f64 {
     let (part, inputs) = (Subgraph::whole(graph, false), vec![x.clone()]);
-    let outcome = convnet::portable::run(graph, &part, params.to_vec(), inputs, NoneTape, pass).unwrap();
+    let job = Job { graph, part: &part, params: params.to_vec(), inputs, pass };
+    let outcome = convnet::portable::run(job, None, None).unwrap();
     let values = numbers(&outcome.outputs[0].as_vec());
     let weights: Vec<f64> = loss_weights(values.len());
     values.iter().zip(weights).map(|(x, w)| x * w).sum()

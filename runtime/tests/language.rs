@@ -107,7 +107,7 @@ fn agrees<N: Network<f32, Cpu>>(net: &N) -> &'static Graph {
     let graph = N::GRAPH;
     let names: Vec<&str> = graph.params.iter().map(|param| &*param.name).collect();
     assert_eq!(visited(net), names);
-    for (param, tensor) in graph.params.iter().zip(params(net)) {
+    for (param, tensor) in graph.params.iter().zip(params(net).unwrap()) {
         let mut shape = [1; 4];
         shape[..param.shape.len()].copy_from_slice(&param.shape);
         let found = *tensor.shape();

@@ -47,7 +47,7 @@ fn steps_are_those_of_pytorch() {
         let mut optimizer = Optimizer::new(&net, method(case["method"].as_str().unwrap()), options);
         let mut gradients = net.alloc_grads();
         for step in 0..6 {
-            let p = &named_tensors(&net)[0].values;
+            let p = &named_tensors(&net).unwrap()[0].values;
             let gradient: Vec<f32> = (0..4).map(|i| ((i + step) as f32).cos() + 0.5 * p[i]).collect();
             let x: Tensor<Rank1<4>, f32, _> = dev.tensor_from_vec(gradient, Rank1::default());
             gradients = net.forward_mut(x.traced(gradients)).sum().backward();
@@ -55,7 +55,7 @@ fn steps_are_those_of_pytorch() {
             let report = optimizer.step(&mut net, &mut gradients, &step).unwrap();
             assert!(report.finite && report.grad_norm.is_some() == step.clip_norm.is_some());
         }
-        let found = &named_tensors(&net)[0].values;
+        let found = &named_tensors(&net).unwrap()[0].values;
         for (found, expected) in found.iter().zip(case["end"].as_array().unwrap()) {
             assert!((f64::from(*found) - expected.as_f64().unwrap()).abs() < 2e-5, "{found} in {case}");
         }
@@ -79,26 +79,26 @@ fn train(method: Method, pause: Option<usize>) -> Trained {
         ..ParamOptions::default()
     };
     let mut optimizer = Optimizer::new(&net, method, options);
-    let mut average = Ema::new(&net, 0.9);
+    let mut average = Ema::new(&net, 0.9).unwrap();
     let mut gradients = net.alloc_grads();
     for step in 0..6 {
         if pause == Some(step) {
             let (state, saved) = (optimizer.state(), average.state());
             optimizer = Optimizer::new(&net, method, options);
-            average = Ema::new(&dev.build_module::<Net, f32>(), 0.9);
+            average = Ema::new(&dev.build_module::<Net, f32>(), 0.9).unwrap();
             optimizer.restore(&state).unwrap();
             average.restore(&saved).unwrap();
         }
         gradients = net.forward_mut(x.clone().traced(gradients)).square().mean().backward();
         let step = Step { clip_norm: Some(0.5), ..Step::new(0.01) };
         optimizer.step(&mut net, &mut gradients, &step).unwrap();
-        average.update(&mut net);
+        average.update(&mut net).unwrap();
     }
-    let weights = bits(named_tensors(&net).into_iter().flat_map(|tensor| tensor.values));
-    average.swap(&mut net);
-    let averaged = bits(named_tensors(&net).into_iter().flat_map(|tensor| tensor.values));
-    average.swap(&mut net);
-    assert_eq!(bits(named_tensors(&net).into_iter().flat_map(|tensor| tensor.values)), weights);
+    let weights = bits(named_tensors(&net).unwrap().into_iter().flat_map(|tensor| tensor.values));
+    average.swap(&mut net).unwrap();
+    let averaged = bits(named_tensors(&net).unwrap().into_iter().flat_map(|tensor| tensor.values));
+    average.swap(&mut net).unwrap();
+    assert_eq!(bits(named_tensors(&net).unwrap().into_iter().flat_map(|tensor| tensor.values)), weights);
     (weights, averaged)
 }
 
@@ -123,7 +123,7 @@ fn threads_and_pauses_do_not_change_a_bit() {
 fn frozen_parameters_stay_and_gradients_end_at_zero() {
     let dev = Cpu::seed_from_u64(1);
     let mut net = dev.build_module::<Net, f32>();
-    let before = named_tensors(&net);
+    let before = named_tensors(&net).unwrap();
     let options = |param: &ParamInfo<'_>| ParamOptions { frozen: param.name.starts_with("0."), ..Default::default() };
     let mut optimizer = Optimizer::new(&net, method("adam"), options);
     let x: Tensor<Rank4<6, 2, 12, 12>, f32, _> = dev.sample_normal();
@@ -133,7 +133,7 @@ fn frozen_parameters_stay_and_gradients_end_at_zero() {
         assert!(gradient.iter().all(|x| *x == 0.0));
     })
     .unwrap();
-    for (before, after) in before.iter().zip(named_tensors(&net)) {
+    for (before, after) in before.iter().zip(named_tensors(&net).unwrap()) {
         assert_eq!(before.values == after.values, before.name.starts_with("0."), "{}", before.name);
     }
 }
@@ -159,7 +159,7 @@ fn a_state_of_something_else_is_refused() {
     let adam = Optimizer::new(&four, method("adam"), |_| ParamOptions::default());
     let error = sgd.restore(&adam.state()).unwrap_err().to_string();
     assert_eq!(error, "`method` is adam, not sgd");
-    let mut average = Ema::new(&four, 0.9);
-    let error = average.restore(&Ema::new(&net, 0.9).state()).unwrap_err().to_string();
+    let mut average = Ema::new(&four, 0.9).unwrap();
+    let error = average.restore(&Ema::new(&net, 0.9).unwrap().state()).unwrap_err().to_string();
     assert_eq!(error, "it has no `fc.weight`");
 }

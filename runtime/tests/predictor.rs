@@ -62,11 +62,8 @@ fn images(count: usize, len: usize) -> Vec<f32> {
     (0..count * len).map(|i| ((i * 7919 % 1009) as f32 / 504.5 - 1.0) * 1.5).collect()
 }
 
-fn predict<N>(predictor: &Predictor<N>, images: &[f32]) -> Vec<f32>
-where
-    N: convnet::net::Network<f32, Cpu>,
-{
-    let mut logits = vec![0.0; images.len() / Predictor::<N>::INPUT * Predictor::<N>::OUTPUT];
+fn predict(predictor: &Predictor, images: &[f32]) -> Vec<f32> {
+    let mut logits = vec![0.0; images.len() / predictor.input_len() * predictor.output_len()];
     predictor.predict(images, &mut logits).unwrap();
     logits
 }

@@ -225,9 +225,9 @@ fn a_summary_knows_what_a_weight_file_should_say() {
     let summary = Trainer::new(&mut net, &device).config(config).train(&data).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
-    checkpoint::save::<_, f32, Cpu>(&net, &path, &summary.metadata).unwrap();
+    checkpoint::save(&net, &path, &summary.metadata).unwrap();
     let mut again = Cpu::seed_from_u64(2).build_module::<Small, f32>();
-    let about = checkpoint::load::<_, f32, Cpu>(&mut again, &path).unwrap().metadata;
+    let about = checkpoint::load(&mut again, &path).unwrap().metadata;
     let preparation = Preparation::of(&about, small()).unwrap().unwrap();
     assert_eq!(Classes::of(&about, small()).unwrap().names(), ["cat", "dog"]);
     let evaluation = evaluate(&mut again, &device, &data.test, preparation.clone().into()).unwrap();

@@ -163,9 +163,7 @@ fn every_operation_is_pytorchs() {
 
         let (params, x) = setting::<f32>(name, graph);
         let cache = engine::Cache::default();
-        let found = differentiate(graph, &params, &x, |part, params, inputs, tape| {
-            engine::run(graph, &cache, part, params, inputs, tape, pass).unwrap()
-        });
+        let found = differentiate(graph, &params, &x, pass, |job, tape| engine::run(job, &cache, tape));
         close(&format!("{name}: engine, output"), &found.output, &y, 1e-4);
         close(&format!("{name}: engine, input gradient"), &finite(name, &found.d_input), &finite(name, &dx), 1e-4);
         if pass.training {

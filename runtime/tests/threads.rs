@@ -44,10 +44,9 @@ const IMAGES: usize = BATCH + 1;
 /// Everything that a step of training gives: logits, the gradient of every parameter and of the input, running statistics.
 fn train(isa: Isa, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>) -> common::Result {
     let pass = Pass { training: true, dropout: None, input_grad: true };
-    common::differentiate(GRAPH, params, x, |part, params, inputs, tape| {
-        // No plan of another number of threads.
-        let cache = engine::Cache::default();
-        engine::run_with(isa, GRAPH, &cache, part, params, inputs, tape, pass).unwrap()
+    // No plan of another number of threads.
+    common::differentiate(GRAPH, params, x, pass, |job, tape| {
+        engine::run_with(isa, job, &engine::Cache::default(), tape)
     })
 }
 

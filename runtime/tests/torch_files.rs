@@ -213,7 +213,7 @@ fn every_state_dict_of_a_file_can_be_had() {
     let odd = dict(&[("q", call("torch._utils", "_rebuild_qtensor", &view("QInt8Storage", "9", 1, &[1], &[1])))]);
     let bytes = archive(&dict(&[("model", part(["0", "1"])), ("quantised", odd)]), "little", &storages);
     assert_eq!(numbers(parse(&bytes).unwrap()), [0.0, 1.0]);
-    // `torch.save((model.state_dict(), 3))`
+    // `torch.save((model.state_dict().unwrap(), 3))`
     let bytes = archive(&tuple(&[part(["0", "1"]), int(3)]), "little", &storages);
     assert_eq!(numbers(parse(&bytes).unwrap()), [0.0, 1.0]);
 }

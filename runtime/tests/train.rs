@@ -54,7 +54,7 @@ fn network() -> Built {
 }
 
 fn bits(net: &Built) -> Vec<u32> {
-    named_tensors(net).into_iter().flat_map(|tensor| tensor.values).map(f32::to_bits).collect()
+    named_tensors(net).unwrap().into_iter().flat_map(|tensor| tensor.values).map(f32::to_bits).collect()
 }
 
 /// A run that stops after each of the steps `at`, in a process that knows nothing of the one before.
@@ -135,7 +135,7 @@ fn accumulated_batches_are_one_large_one() {
         let mut net = Cpu::seed_from_u64(1).build_module::<Plain, f32>();
         let config = Config { epochs: 1, batch, accumulate, ..Config::default() };
         Trainer::new(&mut net, &Cpu::default()).config(config).train(&split()).unwrap();
-        named_tensors(&net).into_iter().flat_map(|tensor| tensor.values).collect::<Vec<f32>>()
+        named_tensors(&net).unwrap().into_iter().flat_map(|tensor| tensor.values).collect::<Vec<f32>>()
     };
     let error = train(32, 1).into_iter().zip(train(8, 4)).fold(0.0_f32, |max, (a, b)| max.max((a - b).abs()));
     assert!(error < 1e-5, "{error}");
@@ -144,10 +144,10 @@ fn accumulated_batches_are_one_large_one() {
 #[test]
 fn frozen_layers_keep_their_values_and_statistics() {
     let mut net = network();
-    let before = named_tensors(&net);
+    let before = named_tensors(&net).unwrap();
     let config = Config { epochs: 1, freeze: vec!["conv".into(), "norm.*".into()], ..config() };
     Trainer::new(&mut net, &Cpu::default()).config(Config { ema: None, ..config }).train(&split()).unwrap();
-    for (before, after) in before.iter().zip(named_tensors(&net)) {
+    for (before, after) in before.iter().zip(named_tensors(&net).unwrap()) {
         assert_eq!(before.values == after.values, !before.name.starts_with("fc"), "{}", before.name);
     }
 }

@@ -242,29 +242,29 @@ cnn! {
 fn a_network_takes_the_weights_of_any_file() {
     let dev = Cpu::seed_from_u64(1);
     let out = tempfile::tempdir().unwrap();
-    let values = |net: &Plain<f32, Cpu>| params(net).iter().map(|param| param.as_vec()).collect::<Vec<_>>();
+    let values = |net: &Plain<f32, Cpu>| params(net).unwrap().iter().map(|param| param.as_vec()).collect::<Vec<_>>();
     let mut first = dev.build_module::<Plain, f32>();
-    load::<_, f32, Cpu>(&mut first, &folder().join("model.pt")).unwrap();
+    load(&mut first, &folder().join("model.pt")).unwrap();
     for file in ["model_legacy.pt", "checkpoint.pt", "checkpoint_legacy.pt", "parallel.pt"] {
         let mut other = dev.build_module::<Plain, f32>();
-        load::<_, f32, Cpu>(&mut other, &folder().join(file)).unwrap();
+        load(&mut other, &folder().join(file)).unwrap();
         assert_eq!(values(&other), values(&first), "{file}");
     }
     for name in ["net.npz", "net.safetensors", "net"] {
         let path = out.path().join(name);
-        save::<_, f32, Cpu>(&first, &path, &Metadata::new()).unwrap();
+        save(&first, &path, &Metadata::new()).unwrap();
         let mut other = dev.build_module::<Plain, f32>();
-        load::<_, f32, Cpu>(&mut other, &path).unwrap();
+        load(&mut other, &path).unwrap();
         assert_eq!(values(&other), values(&first), "{name}");
     }
-    let error = save::<_, f32, Cpu>(&first, &out.path().join("net.pt"), &Metadata::new()).unwrap_err();
+    let error = save(&first, &out.path().join("net.pt"), &Metadata::new()).unwrap_err();
     assert!(error.to_string().contains("PyTorch files are read, not written"), "{error}");
     // In double precision bit by bit, too.
     let mut wide = dev.build_module::<Plain, f64>();
     wide._0.bias.copy_from(&[1.0 / 3.0, f64::MIN_POSITIVE]);
-    save::<_, f64, Cpu>(&wide, &out.path().join("wide.safetensors"), &Metadata::new()).unwrap();
+    save(&wide, &out.path().join("wide.safetensors"), &Metadata::new()).unwrap();
     let mut again = dev.build_module::<Plain, f64>();
-    load::<_, f64, Cpu>(&mut again, &out.path().join("wide.safetensors")).unwrap();
+    load(&mut again, &out.path().join("wide.safetensors")).unwrap();
     assert_eq!(again._0.bias.as_vec(), wide._0.bias.as_vec());
 }
 
@@ -274,20 +274,20 @@ fn a_new_head_keeps_its_own_weights() {
     let path = folder().join("model.pt");
     let mut net = dev.build_module::<Net, f32>();
     let before = net.head.weight.as_vec();
-    let error = load::<_, f32, Cpu>(&mut net, &path).unwrap_err();
+    let error = load(&mut net, &path).unwrap_err();
     assert!(error.to_string().contains("missing: head.weight, head.bias"), "{error}");
     let mut options = LoadOptions::default();
     options.allow_missing = true;
-    let loaded = load_with::<_, f32, Cpu>(&mut net, &path, &options).unwrap();
+    let loaded = load_with(&mut net, &path, &options).unwrap();
     assert_eq!(loaded.missing, ["head.weight", "head.bias"]);
     assert_eq!(net.head.weight.as_vec(), before);
     let want = read(&path).unwrap();
     assert_eq!(net._0.weight.as_vec(), want.entries[0].to_f32().unwrap());
     // What the network lacks is an error all the same, and so is a file of something else.
-    let error = load_with::<_, f32, Cpu>(&mut net, &folder().join("kinds.pt"), &options).unwrap_err();
+    let error = load_with(&mut net, &folder().join("kinds.pt"), &options).unwrap_err();
     assert!(matches!(error, CheckpointError::Mismatch { .. }), "{error}");
     options.allow_extra = true;
-    let error = load_with::<_, f32, Cpu>(&mut net, &folder().join("kinds.pt"), &options).unwrap_err();
+    let error = load_with(&mut net, &folder().join("kinds.pt"), &options).unwrap_err();
     assert!(matches!(error, CheckpointError::Foreign { .. }), "{error}");
     assert_eq!(net.head.weight.as_vec(), before);
 }

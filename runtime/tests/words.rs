@@ -11,7 +11,7 @@ use convnet::explain::{field, grid::Grid};
 use convnet::graph::{Graph, Init, Op};
 use convnet::language::{Sizes, read};
 use convnet::layers::begin;
-use convnet::net::{Map, Pass};
+use convnet::net::{Job, Map, Pass};
 use convnet::{diagram, engine};
 use convnet_language::words::{Meaning, WORDS, Word};
 
@@ -71,9 +71,8 @@ fn every_word_runs_everywhere() {
             close(&format!("{what}, portable in f32"), &portable(&graph, &params, &x, pass), &want);
             for isa in engine::Isa::available() {
                 let cache = engine::Cache::default();
-                let found = differentiate(&graph, &params, &x, |part, params, inputs, tape| {
-                    engine::run_with(isa, &graph, &cache, part, params, inputs, tape, pass).unwrap()
-                });
+                let found =
+                    differentiate(&graph, &params, &x, pass, |job, tape| engine::run_with(isa, job, &cache, tape));
                 close(&format!("{what}, engine on {isa:?}"), &found, &want);
             }
         }
@@ -93,7 +92,8 @@ fn every_word_is_seen_and_drawn() {
         let dev = Cpu::default();
         let (given, tape) = x.clone().traced(Gradients::leaky()).split_tape();
         let part = convnet::graph::Subgraph::whole(&graph, false);
-        let found = convnet::portable::run(&graph, &part, params, vec![given], tape, Pass::EVAL).unwrap();
+        let job = Job { graph: &graph, part: &part, params, inputs: vec![given], pass: Pass::EVAL };
+        let found = convnet::portable::run(job, None, Some(tape)).unwrap().taped::<OwnedTape<_, _>>();
         let output = found.outputs[0].clone().put_tape(found.tape);
         let [channels, h, w] = graph.nodes[graph.output()].shape.chw();
         let chosen = |i: usize| (i / w % h, i % w) == (at[0], at[1]);
@@ -146,7 +146,7 @@ fn numbers_to_begin_with_come_from_the_graph() {
         begin(&mut tensor, param.init).unwrap();
         drawn.push(tensor.as_vec());
     }
-    let typed: Vec<Vec<f32>> = convnet::net::params(&net).iter().map(Tensor::as_vec).collect();
+    let typed: Vec<Vec<f32>> = convnet::net::params(&net).unwrap().iter().map(Tensor::as_vec).collect();
     assert_eq!(drawn, typed);
     let uniform = |init: &Init| matches!(init, Init::Uniform { .. });
     assert_eq!(graph.params.iter().filter(|param| uniform(&param.init)).count(), 13);

@@ -20,7 +20,7 @@ impl Emitter<'_> {
     pub fn data(&self, taps: &taps::Taps) -> TokenStream {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         let (input_type, output_type) = (self.features(self.input()), self.features(self.graph.output));
-        let (custom, taps, graph) = (self.custom(), &taps.kind, self.constant());
+        let (taps, graph) = (&taps.kind, self.constant());
         let source = match self.source {
             Some(source) => quote!(::core::option::Option::Some(#source)),
             None => quote!(::core::option::Option::None),
@@ -38,9 +38,32 @@ impl Emitter<'_> {
                 const GRAPH: &'static ::__convnet::graph::Graph = &#graph;
 
                 const SOURCE: ::core::option::Option<&'static str> = #source;
+            }
+        }
+    }
+
+    /// `AnyNetwork`: the network whatever its type.
+    pub fn erased(&self) -> TokenStream {
+        let (name, params, symbols, custom) = (&self.network.name, self.const_params(), &self.symbols, self.custom());
+        quote! {
+            #[automatically_derived]
+            impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
+                ::__convnet::net::AnyNetwork<E, D> for #name<#(#symbols,)* E, D>
+            {
+                fn graph(&self) -> &::__convnet::graph::Graph {
+                    <Self as ::__convnet::net::Network<E, D>>::GRAPH
+                }
 
                 fn state(&self) -> &::__convnet::net::State {
                     &self.__state
+                }
+
+                fn tensors(&self, __f: &mut ::__convnet::net::Reader<'_, E, D>) {
+                    ::__convnet::__private::Walk::over(<Self as ::__convnet::net::Network<E, D>>::GRAPH, self, __f);
+                }
+
+                fn tensors_mut(&mut self, __f: &mut ::__convnet::net::Writer<'_, E, D>) {
+                    ::__convnet::__private::WalkMut::over(<Self as ::__convnet::net::Network<E, D>>::GRAPH, self, __f);
                 }
 
                 #custom

@@ -27,7 +27,7 @@ pub fn network(network: &Network, graph: &Graph, source: Option<&str>) -> TokenS
     let mut items = Vec::new();
     emitter.root(&mut items);
     let taps = emitter.taps(&mut items);
-    items.extend([emitter.build(), emitter.facts(&taps), emitter.data(&taps)]);
+    items.extend([emitter.build(), emitter.facts(&taps), emitter.data(&taps), emitter.erased()]);
     items.extend(emitter.forward());
     items.push(emitter.words());
     let conditions: Vec<_> = network.conditions().collect();
@@ -234,40 +234,55 @@ impl Emitter<'_> {
         if found.is_empty() {
             return TokenStream::new();
         }
-        let methods = [("custom", "run", quote!(&)), ("custom_mut", "run_mut", quote!(&mut))];
-        let methods = methods.map(|(method, run, reference)| {
-            let (method, run) = (quote::format_ident!("{method}"), quote::format_ident!("{run}"));
-            let arms = found.iter().enumerate().filter_map(|(index, (node, module, access))| {
-                let node = self.graph.nodes.get(*node)?;
-                let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input))?;
-                let (input, output) = (self.features(from.shape), self.features(node.shape));
-                let shape = self.consts(from.shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
-                let [c, h, w] = node.shape.chw().map(|dim| self.dim(dim));
-                let index = literal(index);
-                // The error for a module of another shape has to be on its type.
-                let span = module.span().resolved_at(Span::call_site());
-                let call = quote_spanned! {span=>
-                    <#module as ::__convnet::net::Custom<#input, #output, E, D, __T>>::#run(#reference #access, __x)?
-                };
-                Some(quote!(#index => {
-                    let __x = ::__convnet::net::reshape(__x, (__batch, #(#shape,)*))?;
-                    let __y = #call;
-                    ::__convnet::net::reshape(__y, (__batch, #c, #h, #w))
-                }))
-            });
-            quote! {
-                fn #method<__T: ::__convnet::net::NetTape<E, D>>(
-                    #reference self, __index: usize, __x: ::__convnet::net::Map<E, D, __T>,
-                ) -> ::core::result::Result<::__convnet::net::Map<E, D, __T>, D::Err> {
-                    let __batch = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
-                    match __index {
-                        #(#arms)*
-                        _ => ::core::result::Result::Ok(__x),
-                    }
+        let methods = [("custom", false, false), ("custom_traced", false, true)];
+        let methods = methods.into_iter().chain([("custom_mut", true, false), ("custom_mut_traced", true, true)]);
+        let methods = methods.map(|(method, mutable, traced)| self.custom_method(method, mutable, traced, &found));
+        quote!(#(#methods)*)
+    }
+
+    /// The method that runs custom modules in one mode, on a tape or on none.
+    fn custom_method(
+        &self,
+        method: &str,
+        mutable: bool,
+        traced: bool,
+        found: &[(usize, syn::Type, TokenStream)],
+    ) -> TokenStream {
+        let method = Ident::new(method, Span::call_site());
+        let (run, reference) = if mutable { (quote!(run_mut), quote!(&mut)) } else { (quote!(run), quote!(&)) };
+        let (value, tape) = match traced {
+            true => (quote!(Traced<E, D>), quote!(::__convnet::dfdx::tensor::OwnedTape<E, D>)),
+            false => (quote!(Map<E, D>), quote!(::__convnet::dfdx::tensor::NoneTape)),
+        };
+        let arms = found.iter().enumerate().filter_map(|(index, (node, module, access))| {
+            let node = self.graph.nodes.get(*node)?;
+            let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input))?;
+            let (input, output) = (self.features(from.shape), self.features(node.shape));
+            let shape = self.consts(from.shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
+            let [c, h, w] = node.shape.chw().map(|dim| self.dim(dim));
+            let index = literal(index);
+            // The error for a module of another shape has to be on its type.
+            let span = module.span().resolved_at(Span::call_site());
+            let call = quote_spanned! {span=>
+                <#module as ::__convnet::net::Custom<#input, #output, E, D, #tape>>::#run(#reference #access, __x)?
+            };
+            Some(quote!(#index => {
+                let __x = ::__convnet::net::reshape(__x, (__batch, #(#shape,)*))?;
+                let __y = #call;
+                ::__convnet::net::reshape(__y, (__batch, #c, #h, #w))
+            }))
+        });
+        quote! {
+            fn #method(
+                #reference self, __index: usize, __x: ::__convnet::net::#value,
+            ) -> ::core::result::Result<::__convnet::net::#value, D::Err> {
+                let __batch = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
+                match __index {
+                    #(#arms)*
+                    _ => ::core::result::Result::Ok(__x),
                 }
             }
-        });
-        quote!(#(#methods)*)
+        }
     }
 
     /// Each layer word as a path to its documentation, for editors to follow.

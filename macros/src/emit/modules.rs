@@ -19,6 +19,8 @@ struct Field {
     declaration: TokenStream,
     /// Its key, if it holds parameters.
     key: Option<String>,
+    /// Whether it is a module of dfdx.
+    custom: bool,
     /// Where errors about its type belong.
     span: Span,
 }
@@ -40,6 +42,7 @@ impl Emitter<'_> {
         let fields = self.fields(&prefix(self.network), &self.graph.root, false, more);
         more.push(self.definition(name, &fields, true, false));
         more.push(self.collection(name, &fields, true, false));
+        more.push(self.walk(name, &fields));
     }
 
     /// The name of the struct of a sequence, emitted now or before.
@@ -56,6 +59,7 @@ impl Emitter<'_> {
             more.append(&mut inner);
             more.push(self.definition(&name, &fields, false, tuple));
             more.push(self.collection(&name, &fields, false, tuple));
+            more.push(self.walk(&name, &fields));
             name
         })
     }
@@ -117,7 +121,8 @@ impl Emitter<'_> {
             MemberKind::Custom(_, module) => module.span().resolved_at(Span::call_site()),
             _ => Span::call_site(),
         };
-        Some(Field { access, variable, declaration, key, span })
+        let custom = matches!(member.kind, MemberKind::Custom(..));
+        Some(Field { access, variable, declaration, key, custom, span })
     }
 
     fn has_params(&self, members: &[Member]) -> bool {
@@ -209,6 +214,34 @@ impl Emitter<'_> {
                         return ::core::result::Result::Ok(::core::option::Option::None);
                     };
                     ::core::result::Result::Ok(::core::option::Option::Some(#built))
+                }
+            }
+        }
+    }
+
+    /// The walk over the tensors of a struct.
+    fn walk(&self, name: &Ident, fields: &[Field]) -> TokenStream {
+        let (params, symbols) = (self.const_params(), &self.symbols);
+        let calls = |reference: TokenStream| {
+            let fields = fields.iter().filter_map(move |field| {
+                let (access, key) = (&field.access, field.key.as_ref()?);
+                let method = if field.custom { quote!(custom) } else { quote!(module) };
+                Some(quote_spanned!(field.span=> __walk.#method(#key, #reference self.#access);))
+            });
+            quote!(#(#fields)*)
+        };
+        let (read, write) = (calls(quote!(&)), calls(quote!(&mut)));
+        quote! {
+            #[automatically_derived]
+            impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
+                ::__convnet::__private::Walked<E, D> for #name<#(#symbols,)* E, D>
+            {
+                fn walk(&self, __walk: &mut ::__convnet::__private::Walk<'_, '_, E, D>) {
+                    #read
+                }
+
+                fn walk_mut(&mut self, __walk: &mut ::__convnet::__private::WalkMut<'_, '_, E, D>) {
+                    #write
                 }
             }
         }

@@ -19,9 +19,71 @@ pub type Map<E, D, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, D, T>
 pub trait Real: Dtype + Float + SampleUniform {}
 impl<E: Dtype + Float + SampleUniform> Real for E {}
 
-/// dfdx's tapes. Both implement `Debug`, which is how [`forward_mut`](crate::net::forward_mut) sees whether the input is a leaf.
-pub trait NetTape<E: Dtype, D: Device<E>>: Tape<E, D> + fmt::Debug {}
-impl<E: Dtype, D: Device<E>, T: Tape<E, D> + fmt::Debug> NetTape<E, D> for T {}
+/// dfdx's two tapes: below a network's own `forward`, what is recorded is a value ([`Recording`]) and no type, so that code is
+/// compiled once for both.
+pub trait NetTape<E: Dtype, D: Device<E>>: Tape<E, D> {
+    /// The tape, if this is one.
+    fn into_recording(self) -> Recording<E, D>;
+
+    /// The other way round; a tape begins where there is none and one is needed.
+    fn from_recording(recording: Recording<E, D>) -> Self;
+}
+
+/// The tape of a pass whose gradients are wanted.
+pub type Recording<E, D> = Option<OwnedTape<E, D>>;
+
+impl<E: Dtype, D: Device<E>> NetTape<E, D> for NoneTape {
+    fn into_recording(self) -> Recording<E, D> {
+        None
+    }
+
+    fn from_recording(_: Recording<E, D>) -> Self {
+        NoneTape
+    }
+}
+
+impl<E: Dtype, D: Device<E>> NetTape<E, D> for OwnedTape<E, D> {
+    fn into_recording(self) -> Recording<E, D> {
+        Some(self)
+    }
+
+    fn from_recording(recording: Recording<E, D>) -> Self {
+        recording.unwrap_or_default()
+    }
+}
+
+/// A tensor of a network, of any shape: what can be done to it without knowing the shape as a type.
+pub trait AnyTensor<E: Real, D: Backend<E>> {
+    /// The same tensor, with the same identity on a tape and sharing its numbers, padded with ones to four dimensions. As long as
+    /// it lives, whoever writes to the tensor writes to a copy.
+    ///
+    /// # Errors
+    /// When the device runs out of memory; only a tensor that is not row-major needs any.
+    fn share(&self) -> Result<Map<E, D>, D::Err>;
+
+    /// Its shape, row-major.
+    fn dims(&self) -> Vec<usize>;
+
+    /// Lets `f` change the numbers.
+    fn numbers(&mut self, f: &mut dyn FnMut(&mut [E]));
+}
+
+impl<S: Shape, E: Real, D: Backend<E>> AnyTensor<E, D> for Tensor<S, E, D> {
+    fn share(&self) -> Result<Map<E, D>, D::Err> {
+        let mut dims = [1; 4];
+        dims.iter_mut().zip(self.shape().concrete()).for_each(|(dim, size)| *dim = size);
+        let [a, b, c, d] = dims;
+        self.clone().try_reshape_like(&(a, b, c, d))
+    }
+
+    fn dims(&self) -> Vec<usize> {
+        self.shape().concrete().into()
+    }
+
+    fn numbers(&mut self, f: &mut dyn FnMut(&mut [E])) {
+        D::numbers(self, f);
+    }
+}
 
 /// What executors keep between calls. A clone starts empty.
 #[derive(Default)]
@@ -67,8 +129,22 @@ impl Pass {
     pub const EVAL: Pass = Pass { training: false, dropout: None, input_grad: true };
 }
 
+/// What an executor is to compute: `part` of `graph` from the values of its inputs.
+pub struct Job<'a, E: Dtype, D: Storage<E>> {
+    /// The network.
+    pub graph: &'a Graph,
+    /// What is to be computed of it.
+    pub part: &'a Subgraph,
+    /// In [`Graph::params`] order, padded with ones to four dimensions.
+    pub params: Vec<Map<E, D>>,
+    /// The values of the part's inputs, each `[N, C, H, W]`.
+    pub inputs: Vec<Map<E, D>>,
+    /// How.
+    pub pass: Pass,
+}
+
 /// What an executor gives back.
-pub struct Outcome<E: Dtype, D: Storage<E>, T> {
+pub struct Outcome<E: Dtype, D: Storage<E>, T = Recording<E, D>> {
     /// The values that were wanted, each `[N, C, H, W]`.
     pub outputs: Vec<Map<E, D>>,
     /// The tape, with everything that was done.
@@ -77,60 +153,61 @@ pub struct Outcome<E: Dtype, D: Storage<E>, T> {
     pub running: Vec<(usize, Vec<E>)>,
 }
 
+impl<E: Real, D: Device<E>> Outcome<E, D> {
+    /// The same with a tape of dfdx.
+    pub fn taped<T: NetTape<E, D>>(self) -> Outcome<E, D, T> {
+        let Outcome { outputs, tape, running } = self;
+        Outcome { outputs, tape: T::from_recording(tape), running }
+    }
+}
+
 /// A device that can run a network.
 pub trait Backend<E: Real>: Device<E> {
-    /// Computes `part` of `graph` from the values of its inputs (each `[N, C, H, W]`), with `params` in
-    /// [`Graph::params`] order, on `tape`.
+    /// Does the job, on the tape if there is one.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn run<T: NetTape<E, Self>>(
-        graph: &Graph,
-        state: &State,
-        part: &Subgraph,
-        params: Vec<Map<E, Self>>,
-        inputs: Vec<Map<E, Self>>,
-        tape: T,
-        pass: Pass,
-    ) -> Result<Outcome<E, Self, T>, Self::Err>;
+    fn run(job: Job<'_, E, Self>, state: &State, tape: Recording<E, Self>) -> Result<Outcome<E, Self>, Self::Err>;
 
     /// Lets `f` change the numbers of a tensor.
-    fn numbers<S: Shape>(tensor: &mut Tensor<S, E, Self>, f: impl FnOnce(&mut [E])) {
+    fn numbers<S: Shape>(tensor: &mut Tensor<S, E, Self>, f: &mut dyn FnMut(&mut [E])) {
         numbers_of_a_copy(tensor, f);
     }
 
-    /// Lets `f` read the gradient of a parameter.
+    /// Lets `f` read the gradient of a tensor.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn gradient<S: Shape>(
-        param: &Tensor<S, E, Self>,
+    fn gradient(
+        tensor: &dyn AnyTensor<E, Self>,
         gradients: &mut Gradients<E, Self>,
-        f: impl FnOnce(&[E]),
+        f: &mut dyn FnMut(&[E]),
     ) -> Result<(), Self::Err> {
+        let tensor = tensor.share()?;
         // Allocated, should it not be there.
-        gradients.get_or_alloc_mut(param)?;
-        f(&gradients.get(param).as_vec());
+        gradients.get_or_alloc_mut(&tensor)?;
+        f(&gradients.get(&tensor).as_vec());
         Ok(())
     }
 
-    /// Lets `f` change the gradient of a parameter.
+    /// Lets `f` change the gradient of a tensor.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn change_gradient<S: Shape>(
-        param: &Tensor<S, E, Self>,
+    fn change_gradient(
+        tensor: &dyn AnyTensor<E, Self>,
         gradients: &mut Gradients<E, Self>,
-        f: impl FnOnce(&mut [E]),
+        f: &mut dyn FnMut(&mut [E]),
     ) -> Result<(), Self::Err> {
         let mut wanted = Vec::new();
-        Self::gradient(param, gradients, |gradient| wanted.extend_from_slice(gradient))?;
+        Self::gradient(tensor, gradients, &mut |gradient| wanted.extend_from_slice(gradient))?;
         f(&mut wanted);
-        param.device().try_fill_with_zeros(gradients.get_or_alloc_mut(param)?)?;
-        // dfdx lets nobody write to a gradient, but adds to it what a backward pass gives: here that of sum(param * wanted).
+        let tensor = tensor.share()?;
+        tensor.device().try_fill_with_zeros(gradients.get_or_alloc_mut(&tensor)?)?;
+        // dfdx lets nobody write to a gradient, but adds to it what a backward pass gives: here that of sum(tensor * wanted).
         let len = wanted.len();
-        let wanted = param.device().try_tensor_from_vec(wanted, (len,))?;
-        let traced = param.clone().trace(std::mem::replace(gradients, Gradients::leaky()));
+        let wanted = tensor.device().try_tensor_from_vec(wanted, (len,))?;
+        let traced = tensor.trace(std::mem::replace(gradients, Gradients::leaky()));
         let sum = traced.try_reshape_like(&(len,))?.try_mul(wanted)?.try_sum::<Rank0, _>()?;
         *gradients = sum.try_backward()?;
         Ok(())
@@ -140,23 +217,23 @@ pub trait Backend<E: Real>: Device<E> {
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn descend<S: Shape>(
-        param: &mut Tensor<S, E, Self>,
+    fn descend(
+        param: &mut dyn AnyTensor<E, Self>,
         gradients: &mut Gradients<E, Self>,
-        f: impl FnOnce(&mut [E], &mut [E]),
+        f: &mut dyn FnMut(&mut [E], &mut [E]),
     ) -> Result<(), Self::Err> {
-        // Allocated, should it not be there.
-        gradients.get_or_alloc_mut(param)?;
-        let mut gradient = gradients.get(param).as_vec();
-        Self::numbers(param, |param| f(param, &mut gradient));
-        param.device().try_fill_with_zeros(gradients.get_or_alloc_mut(param)?)
+        let mut gradient = Vec::new();
+        Self::gradient(param, gradients, &mut |found| gradient.extend_from_slice(found))?;
+        param.numbers(&mut |param| f(param, &mut gradient));
+        let param = param.share()?;
+        param.device().try_fill_with_zeros(gradients.get_or_alloc_mut(&param)?)
     }
 }
 
 /// [`Backend::numbers`] for numbers that cannot be had in place.
 pub(crate) fn numbers_of_a_copy<E: Dtype, D: Device<E>, S: Shape>(
     tensor: &mut Tensor<S, E, D>,
-    f: impl FnOnce(&mut [E]),
+    f: &mut dyn FnMut(&mut [E]),
 ) {
     let mut copy = tensor.as_vec();
     f(&mut copy);

@@ -11,11 +11,10 @@ mod fitting;
 pub use fitting::{Fitted, Mismatch};
 
 use crate::atomic_file;
-use crate::backend::Backend;
-use crate::backend::Real;
+use crate::backend::{Backend, Real};
 use crate::format_version;
 use crate::graph::Graph;
-use crate::net::{NamedTensor, Network, named_shapes, named_tensors, set_named_tensors};
+use crate::net::{AnyNetwork, NamedTensor, named_shapes, named_tensors, set_named_tensors};
 use crate::weights::{self, Entry, Format, StateDict, WeightsError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,6 +57,9 @@ pub enum CheckpointError {
         /// Some of the file's keys.
         keys: String,
     },
+    /// The device failed, most likely for want of memory.
+    #[error("the device failed: {0}")]
+    Device(String),
     /// Keys, shapes or types are not those of the network.
     #[error("{} does not fit {network}:{}", path.display(), mismatch.lines())]
     Mismatch {
@@ -85,16 +87,16 @@ pub type Metadata = BTreeMap<String, String>;
 ///
 /// # Errors
 /// When the file cannot be written, an older one is then untouched; or when its name promises a file of another kind.
-pub fn save<N: Network<E, D>, E: Real, D: Backend<E>>(
-    net: &N,
+pub fn save<E: Real, D: Backend<E>>(
+    net: &dyn AnyNetwork<E, D>,
     path: &Path,
     metadata: &Metadata,
 ) -> Result<(), CheckpointError> {
     let format = Format::to_write(path).map_err(|error| about(path, error))?;
-    let mut dict = state_dict(net);
+    let mut dict = state_dict(net)?;
     dict.metadata.extend(metadata.clone());
     format_version::mark(&mut dict.metadata);
-    dict.metadata.insert("network".into(), N::GRAPH.name.to_string());
+    dict.metadata.insert("network".into(), net.graph().name.to_string());
     write(&dict, path, format)
 }
 
@@ -109,12 +111,16 @@ pub fn write(dict: &StateDict, path: &Path, format: Format) -> Result<(), Checkp
 }
 
 /// The network's parameters and buffers, those of custom modules included.
-pub fn state_dict<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> StateDict {
+///
+/// # Errors
+/// When the device fails.
+pub fn state_dict<E: Real, D: Backend<E>>(net: &dyn AnyNetwork<E, D>) -> Result<StateDict, CheckpointError> {
+    let tensors = named_tensors(net).map_err(|error| CheckpointError::Device(format!("{error:?}")))?;
     let entry = |NamedTensor { name, shape, values }: NamedTensor<E>| match size_of::<E>() {
         8 => Entry::from_f64(name, &shape, &numbers(&values, |x| x.to_f64().unwrap_or(f64::NAN))),
         _ => Entry::from_f32(name, &shape, &numbers(&values, |x| x.to_f32().unwrap_or(f32::NAN))),
     };
-    StateDict { entries: named_tensors(net).into_iter().map(entry).collect(), metadata: Metadata::new() }
+    Ok(StateDict { entries: tensors.into_iter().map(entry).collect(), metadata: Metadata::new() })
 }
 
 fn numbers<E: Copy, F>(values: &[E], convert: impl Fn(E) -> F) -> Vec<F> {
@@ -152,7 +158,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
-pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) -> Result<Loaded, CheckpointError> {
+pub fn load<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, path: &Path) -> Result<Loaded, CheckpointError> {
     load_with(net, path, &LoadOptions::default())
 }
 
@@ -160,12 +166,12 @@ pub fn load<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, path: &Path) 
 ///
 /// # Errors
 /// As [`load`]; also when no key of the file is the network's, whatever the options are.
-pub fn load_with<N: Network<E, D>, E: Real, D: Backend<E>>(
-    net: &mut N,
+pub fn load_with<E: Real, D: Backend<E>>(
+    net: &mut dyn AnyNetwork<E, D>,
     path: &Path,
     options: &LoadOptions,
 ) -> Result<Loaded, CheckpointError> {
-    let Fitted { dict, missing, notes } = fitting::fit(&N::GRAPH.name, &named_shapes(net), path, options)?;
+    let Fitted { dict, missing, notes } = fitting::fit(&net.graph().name, &named_shapes(net), path, options)?;
     assign(net, &dict);
     let odd = dict.entries.iter().filter(|entry| !is_finite(entry)).map(|entry| entry.name.clone());
     Ok(Loaded { missing, notes, not_finite: odd.collect(), metadata: dict.metadata })
@@ -179,7 +185,7 @@ fn is_finite(entry: &Entry) -> bool {
 ///
 /// # Errors
 /// When keys, shapes or types are not the network's, which is then unchanged.
-pub fn set<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDict) -> Result<(), Mismatch> {
+pub fn set<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, dict: &StateDict) -> Result<(), Mismatch> {
     let mismatch = fitting::exactly(&named_shapes(net), dict);
     if !mismatch.is_empty() {
         return Err(mismatch);
@@ -224,7 +230,7 @@ fn about(path: &Path, error: WeightsError) -> CheckpointError {
 }
 
 /// Writes what the file has into the network; everything has been compared before.
-fn assign<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, dict: &StateDict) {
+fn assign<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, dict: &StateDict) {
     let values = dict.entries.iter().filter_map(|entry| {
         let values: Vec<E> = match size_of::<E>() {
             8 => numbers(&entry.to_f64()?, |x| E::from_f64(x).unwrap_or(E::nan())),

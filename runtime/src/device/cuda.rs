@@ -4,9 +4,7 @@
 //! number than there are, it panics. So the driver is asked before ([`answers`]). What comes later can panic, too: dfdx compiles two
 //! of its kernels when they are first used, from headers where they were when the program was built. [`works`] finds that out.
 
-use crate::backend::Backend;
-use crate::backend::{Map, NetTape, Outcome, Pass, State};
-use crate::graph::{Graph, Subgraph};
+use crate::backend::{Backend, Job, Outcome, Recording, State};
 use crate::portable;
 use crate::quietly::quietly;
 use cudarc::driver::result::{self, DriverError};
@@ -56,29 +54,21 @@ fn works(device: &Cuda) -> Result<(), String> {
 }
 
 impl Backend<f32> for Cuda {
-    fn run<T: NetTape<f32, Self>>(
-        graph: &Graph,
+    fn run(
+        job: Job<'_, f32, Self>,
         state: &State,
-        part: &Subgraph,
-        params: Vec<Map<f32, Self>>,
-        inputs: Vec<Map<f32, Self>>,
-        tape: T,
-        pass: Pass,
-    ) -> Result<Outcome<f32, Self, T>, Self::Err> {
-        portable::run_with(graph, Some(&state.kept.get()), part, params, inputs, tape, pass)
+        tape: Recording<f32, Self>,
+    ) -> Result<Outcome<f32, Self>, CudaError> {
+        portable::run(job, Some(&state.kept.get()), tape)
     }
 }
 
 impl Backend<f64> for Cuda {
-    fn run<T: NetTape<f64, Self>>(
-        graph: &Graph,
+    fn run(
+        job: Job<'_, f64, Self>,
         state: &State,
-        part: &Subgraph,
-        params: Vec<Map<f64, Self>>,
-        inputs: Vec<Map<f64, Self>>,
-        tape: T,
-        pass: Pass,
-    ) -> Result<Outcome<f64, Self, T>, Self::Err> {
-        portable::run_with(graph, Some(&state.kept.get()), part, params, inputs, tape, pass)
+        tape: Recording<f64, Self>,
+    ) -> Result<Outcome<f64, Self>, CudaError> {
+        portable::run(job, Some(&state.kept.get()), tape)
     }
 }

@@ -24,7 +24,7 @@ pub fn filters(subject: &dyn Subject, layer: usize) -> Result<Vec<Volume>, Expla
         return Err(ExplainError::Method { method: "showing filters", needs: "needs a convolution", found, fits });
     }
     let [_, channels, height, width] = *graph.params_of(layer)[0].shape else { return Ok(Vec::new()) };
-    let weight = subject.params(layer).swap_remove(0);
+    let weight = subject.params(layer)?.swap_remove(0);
     let filter = |values: &[f32]| Volume::new([channels, height, width], values.to_vec());
     Ok(weight.chunks_exact(channels * height * width).map(filter).collect())
 }

@@ -1,11 +1,10 @@
-//! A network that can be looked into, without its type: the line between what is compiled for each network (this file) and
-//! what is compiled once (the rest of this folder).
+//! A network that can be looked into: the line between what knows devices and dfdx (this file) and what does not (the rest of
+//! this folder).
 
 use super::ExplainError;
-use crate::backend::Backend;
-use crate::backend::Map;
+use crate::backend::{Backend, Map};
 use crate::graph::{Graph, Subgraph};
-use crate::net::{Network, evaluate, params};
+use crate::net::{AnyNetwork, evaluate, params};
 use dfdx::prelude::*;
 
 /// A node and its values for some images, `[N, C, H, W]`.
@@ -43,25 +42,27 @@ pub trait Subject {
     ) -> Result<Pulled, ExplainError>;
 
     /// The parameters and buffers of a node.
-    fn params(&self, node: usize) -> Vec<Vec<f32>>;
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn params(&self, node: usize) -> Result<Vec<Vec<f32>>, ExplainError>;
 }
 
-/// A network of some type on its device, to be looked into.
-#[derive(Debug)]
-pub struct Lens<'a, N, D> {
-    net: &'a N,
+/// A network on its device, to be looked into.
+pub struct Lens<'a, D: Backend<f32>> {
+    net: &'a dyn AnyNetwork<f32, D>,
     device: D,
 }
 
-impl<'a, N: Network<f32, D>, D: Backend<f32>> Lens<'a, N, D> {
+impl<'a, D: Backend<f32>> Lens<'a, D> {
     /// On `net`.
-    pub fn new(net: &'a N, device: &D) -> Self {
+    pub fn new(net: &'a dyn AnyNetwork<f32, D>, device: &D) -> Self {
         Lens { net, device: device.clone() }
     }
 
     fn tensors(&self, given: &[Given<'_>]) -> Result<(Vec<usize>, Vec<Map<f32, D>>), ExplainError> {
         let tensor = |(node, values): &Given<'_>| {
-            let [c, h, w] = N::GRAPH.nodes[*node].shape.chw();
+            let [c, h, w] = self.graph().nodes[*node].shape.chw();
             let shape = (values.len() / (c * h * w), c, h, w);
             Ok((*node, self.device.try_tensor_from_vec(values.to_vec(), shape).map_err(failed)?))
         };
@@ -69,9 +70,9 @@ impl<'a, N: Network<f32, D>, D: Backend<f32>> Lens<'a, N, D> {
     }
 }
 
-impl<N: Network<f32, D>, D: Backend<f32>> Subject for Lens<'_, N, D> {
+impl<D: Backend<f32>> Subject for Lens<'_, D> {
     fn graph(&self) -> &Graph {
-        N::GRAPH
+        self.net.graph()
     }
 
     fn values(&self, given: &[Given<'_>], wanted: &[usize]) -> Result<Vec<Vec<f32>>, ExplainError> {
@@ -79,7 +80,7 @@ impl<N: Network<f32, D>, D: Backend<f32>> Subject for Lens<'_, N, D> {
         let part = Subgraph { inputs, outputs: wanted.to_vec() };
         let outcome = evaluate(self.net, &part, tensors, NoneTape).map_err(failed)?;
         let values: Vec<Vec<f32>> = outcome.outputs.iter().map(Tensor::as_vec).collect();
-        wanted.iter().zip(&values).try_for_each(|(node, values)| finite(N::GRAPH, *node, values))?;
+        wanted.iter().zip(&values).try_for_each(|(node, values)| finite(self.graph(), *node, values))?;
         Ok(values)
     }
 
@@ -94,19 +95,20 @@ impl<N: Network<f32, D>, D: Backend<f32>> Subject for Lens<'_, N, D> {
         let outcome = evaluate(self.net, &part, tensors.clone(), OwnedTape::default()).map_err(failed)?;
         let Some(output) = outcome.outputs.into_iter().next() else { unreachable!("one output was asked for") };
         let value = output.as_vec();
-        finite(N::GRAPH, of, &value)?;
+        finite(self.graph(), of, &value)?;
         let weights = self.device.try_tensor_from_vec(weights(&value), *output.shape()).map_err(failed)?;
         let sum = output.put_tape(outcome.tape).try_mul(weights).and_then(|x| x.try_sum::<Rank0, _>());
         let mut taken = sum.and_then(|sum| sum.try_backward()).map_err(failed)?;
         let mut gradients = Vec::new();
         for tensor in &tensors {
-            D::gradient(tensor, &mut taken, |gradient| gradients.push(gradient.to_vec())).map_err(failed)?;
+            D::gradient(tensor, &mut taken, &mut |gradient| gradients.push(gradient.to_vec())).map_err(failed)?;
         }
         Ok(Pulled { value, gradients })
     }
 
-    fn params(&self, node: usize) -> Vec<Vec<f32>> {
-        params(self.net)[N::GRAPH.nodes[node].param_ids()].iter().map(Tensor::as_vec).collect()
+    fn params(&self, node: usize) -> Result<Vec<Vec<f32>>, ExplainError> {
+        let params = params(self.net).map_err(failed)?;
+        Ok(params[self.graph().nodes[node].param_ids()].iter().map(Tensor::as_vec).collect())
     }
 }
 

@@ -228,7 +228,7 @@ fn asked<N: Network<f32, D>, D: Backend<f32>, A: At, F: Features>(
     tensor(method(&lens(net, picture), unit(net, of, channel, place)?, &volume(picture))?, picture)
 }
 
-fn lens<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, picture: &Picture<N, D>) -> Lens<'a, N, D> {
+fn lens<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, picture: &Picture<N, D>) -> Lens<'a, D> {
     Lens::new(net, picture.device())
 }
 

@@ -3,6 +3,54 @@
 //! One file a layer word. A layer here is only its parameters; what it computes is in [`crate::portable`] and
 //! [`crate::engine`], which read the numbers from the [`crate::graph`].
 
+/// A layer's struct, and the two walks over its tensors: dfdx's, which builds it too, and ours. For each tensor there is a field,
+/// its shape, whether it is a `param` or a `buffer`, and how it begins. It is a macro because each layer has const generics of its
+/// own, over which no function can be generic.
+macro_rules! layer {
+    (
+        $(#[$about:meta])*
+        $name:ident<$($size:ident),+> { $($(#[$doc:meta])* $role:ident $field:ident: $shape:ty = $init:expr;)+ }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone)]
+        pub struct $name<$(const $size: usize,)+ E: Dtype = f32, D: Storage<E> = Cpu> {
+            $($(#[$doc])* pub $field: Tensor<$shape, E, D>,)+
+        }
+
+        impl<$(const $size: usize,)+ E: Real, D: Device<E>> TensorCollection<E, D> for $name<$($size,)+ E, D> {
+            type To<E2: Dtype, D2: Device<E2>> = $name<$($size,)+ E2, D2>;
+
+            fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
+                visitor: &mut V,
+            ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+                visitor.visit_fields(
+                    ($(Self::tensor(
+                        stringify!($field),
+                        |s| &s.$field,
+                        |s| &mut s.$field,
+                        layer!(@$role)(|tensor| begin(tensor, $init)),
+                    ),)+),
+                    |($($field,)+)| $name { $($field),+ },
+                )
+            }
+        }
+
+        impl<$(const $size: usize,)+ E: Real, D: Backend<E>> Walked<E, D> for $name<$($size,)+ E, D> {
+            fn walk(&self, walk: &mut Walk<'_, '_, E, D>) {
+                $(walk.tensor(stringify!($field), layer!(@trains $role), &self.$field);)+
+            }
+
+            fn walk_mut(&mut self, walk: &mut WalkMut<'_, '_, E, D>) {
+                $(walk.tensor(stringify!($field), layer!(@trains $role), &mut self.$field);)+
+            }
+        }
+    };
+    (@param) => { TensorOptions::reset_with };
+    (@buffer) => { TensorOptions::detached };
+    (@trains param) => { true };
+    (@trains buffer) => { false };
+}
+
 mod batch_norm;
 mod conv;
 mod conv_transpose;

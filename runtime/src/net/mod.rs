@@ -5,22 +5,30 @@
 //! dimensions ([`Map`]), because the macro has already checked them. dfdx's `reshape_like` gives a tensor another shape
 //! under the same identity, so gradients still arrive at the typed tensors.
 
+mod any;
+mod custom;
+mod leaf;
 mod params;
 mod stages;
 mod tap;
+mod untyped;
 
-pub use crate::backend::{Map, NetTape, Outcome, Pass, Real, State};
+pub use crate::backend::{AnyTensor, Job, Map, NetTape, Outcome, Pass, Real, Recording, State};
+pub use crate::walk::{Reader, Slot, Writer};
+pub use any::{AnyNetwork, Traced};
+pub use custom::{Custom, Images, reshape};
+pub use leaf::gradients;
 pub use params::{NamedTensor, named_shapes, named_tensors, params, set_named_tensors, set_params};
 pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
+pub use untyped::{BuildError, DynNetwork};
 
 use crate::backend::Backend;
 use crate::graph::{Graph, Subgraph};
 use dfdx::prelude::*;
-use stages::Stages;
 use std::fmt;
 
-/// A network defined by `cnn!`.
-pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
+/// A network defined by `cnn!`: what its type says of it.
+pub trait Network<E: Real, D: Backend<E>>: AnyNetwork<E, D> + TensorCollection<E, D> {
     /// The same network with the default dtype and device, which [`Tap`]s name it by.
     type Plain;
     /// Shape of one image's input.
@@ -36,27 +44,6 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
     /// The network with the blocks that it uses, as source of the language `cnn!`, which can be read at run time with other
     /// sizes. None with `custom` modules, which are Rust.
     const SOURCE: Option<&'static str>;
-
-    /// What executors keep between calls (plans and memory); not part of the network's value.
-    fn state(&self) -> &State;
-
-    /// Runs the `custom` module with this index in evaluation mode.
-    ///
-    /// # Errors
-    /// When the device runs out of memory.
-    fn custom<T: NetTape<E, D>>(&self, index: usize, x: Map<E, D, T>) -> Result<Map<E, D, T>, D::Err> {
-        let _ = index;
-        Ok(x)
-    }
-
-    /// Runs the `custom` module with this index in training mode.
-    ///
-    /// # Errors
-    /// When the device runs out of memory.
-    fn custom_mut<T: NetTape<E, D>>(&mut self, index: usize, x: Map<E, D, T>) -> Result<Map<E, D, T>, D::Err> {
-        let _ = index;
-        Ok(x)
-    }
 }
 
 /// Evaluation: running statistics, no dropout; with a tape, gradients of parameters and input are recorded.
@@ -65,22 +52,21 @@ pub trait Network<E: Real, D: Backend<E>>: TensorCollection<E, D> {
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn forward<N, E, D, T, I, O>(
-    net: &N,
+pub fn forward<E, D, T, I, O>(
+    net: &dyn AnyNetwork<E, D>,
     x: Tensor<I, E, D, T>,
     batch: usize,
     shape: O,
 ) -> Result<Tensor<O, E, D, T>, D::Err>
 where
-    N: Network<E, D>,
     E: Real,
     D: Backend<E>,
     T: NetTape<E, D>,
     I: dfdx::shapes::Shape,
     O: dfdx::shapes::Shape,
 {
-    let (x, tape) = batched(N::GRAPH, x, batch)?.split_tape();
-    let outcome = evaluate(net, &Subgraph::whole(N::GRAPH, false), vec![x], tape)?;
+    let (x, tape) = batched(net.graph(), x, batch)?.split_tape();
+    let outcome = evaluate(net, &Subgraph::whole(net.graph(), false), vec![x], tape)?;
     Outputs::new(outcome).next(shape)
 }
 
@@ -88,14 +74,13 @@ where
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn evaluate<N: Network<E, D>, E: Real, D: Backend<E>, T: NetTape<E, D>>(
-    net: &N,
+pub fn evaluate<E: Real, D: Backend<E>, T: NetTape<E, D>>(
+    net: &dyn AnyNetwork<E, D>,
     part: &Subgraph,
     inputs: Vec<Map<E, D>>,
     tape: T,
 ) -> Result<Outcome<E, D, T>, D::Err> {
-    let stages = Stages { graph: N::GRAPH, state: net.state(), params: params(net), pass: Pass::EVAL };
-    stages.run(part, inputs, tape, |index, x| net.custom(index, x))
+    Ok(stages::evaluate(net, part, inputs, tape.into_recording())?.taped())
 }
 
 /// Training: batch statistics (the running ones are updated) and dropout, seeded from the device's random numbers. Gives
@@ -106,16 +91,19 @@ pub fn evaluate<N: Network<E, D>, E: Real, D: Backend<E>, T: NetTape<E, D>>(
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn forward_mut<N, E, D, T, I>(net: &mut N, x: Tensor<I, E, D, T>, batch: usize) -> Result<Outputs<E, D, T>, D::Err>
+pub fn forward_mut<E, D, T, I>(
+    net: &mut dyn AnyNetwork<E, D>,
+    x: Tensor<I, E, D, T>,
+    batch: usize,
+) -> Result<Outputs<E, D, T>, D::Err>
 where
-    N: Network<E, D>,
     E: Real,
     D: Backend<E>,
     T: NetTape<E, D>,
     I: dfdx::shapes::Shape,
 {
     let seed = x.device().random_u64();
-    forward_seeded(net, x, batch, seed, |_| true)
+    forward_seeded(net, x, batch, seed, &|_| true)
 }
 
 /// [`forward_mut`] with the seed of the dropout masks given, so that a step can be repeated, and with the running statistics
@@ -123,29 +111,26 @@ where
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn forward_seeded<N, E, D, T, I>(
-    net: &mut N,
+pub fn forward_seeded<E, D, T, I>(
+    net: &mut dyn AnyNetwork<E, D>,
     x: Tensor<I, E, D, T>,
     batch: usize,
     seed: u64,
-    updates: impl Fn(usize) -> bool,
+    updates: &dyn Fn(usize) -> bool,
 ) -> Result<Outputs<E, D, T>, D::Err>
 where
-    N: Network<E, D>,
     E: Real,
     D: Backend<E>,
     T: NetTape<E, D>,
     I: dfdx::shapes::Shape,
 {
-    let (x, tape) = batched(N::GRAPH, x, batch)?.split_tape();
-    let pass = Pass { training: true, dropout: Some(seed), input_grad: !is_empty(&tape) };
-    let state = net.state().share();
-    let stages = Stages { graph: N::GRAPH, state: &state, params: params(net), pass };
-    let mut outcome =
-        stages.run(&Subgraph::whole(N::GRAPH, true), vec![x], tape, |index, x| net.custom_mut(index, x))?;
+    let (x, tape) = batched(net.graph(), x, batch)?.split_tape();
+    let tape = tape.into_recording();
+    let pass = Pass { training: true, dropout: Some(seed), input_grad: tape.as_ref().is_some_and(has_operations) };
+    let mut outcome = stages::train(net, vec![x], tape, pass)?;
     outcome.running.retain(|(index, _)| updates(*index));
     set_params(net, &outcome.running);
-    Ok(Outputs::new(outcome))
+    Ok(Outputs::new(outcome.taped()))
 }
 
 /// The outputs of a pass, to be taken one after the other. The first one carries the tape.
@@ -182,9 +167,9 @@ fn batched<E: Real, D: Device<E>, T: Tape<E, D>, I: dfdx::shapes::Shape>(
     x.try_reshape_like(&(batch, c, h, w))
 }
 
-/// Whether nothing has been recorded yet. dfdx tells the number of operations only through `Debug`; the writer stops
-/// the formatting right after that number, before it comes to the gradients.
-fn is_empty(tape: &impl fmt::Debug) -> bool {
+/// Whether something has been recorded. dfdx tells the number of operations only through `Debug`; the writer stops the formatting
+/// right after that number, before it comes to the gradients.
+fn has_operations<E: Dtype, D: Device<E>>(tape: &OwnedTape<E, D>) -> bool {
     struct Head(String);
     impl fmt::Write for Head {
         fn write_str(&mut self, s: &str) -> fmt::Result {
@@ -195,66 +180,7 @@ fn is_empty(tape: &impl fmt::Debug) -> bool {
     let mut head = Head(String::new());
     let _ = fmt::write(&mut head, format_args!("{tape:?}"));
     match head.0.split_once("num_operations: ") {
-        Some((_, rest)) => rest.starts_with("0,") || rest == "0",
-        None => true,
+        Some((_, rest)) => !(rest.starts_with("0,") || rest == "0"),
+        None => false,
     }
-}
-
-/// What a `custom` module has to be, in the network's dtype and on its device: a dfdx module that turns images of shape
-/// `I` into images of shape `O`.
-#[diagnostic::on_unimplemented(
-    message = "this `custom` module does not turn `{I}` into `{O}`",
-    label = "not a module from the shape at this point to the declared one",
-    note = "the shape after `->` has to be what the module really gives for the shape before it; a network of `cnn!` is written with its dtype and device: `Name<E, D>`"
-)]
-pub trait Custom<I: Features, O: Features, E: Real, D: Device<E>, T: NetTape<E, D>> {
-    /// In evaluation mode.
-    ///
-    /// # Errors
-    /// When the device runs out of memory.
-    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
-
-    /// In training mode.
-    ///
-    /// # Errors
-    /// When the device runs out of memory.
-    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
-}
-
-/// A batch of images of shape `F`.
-pub type Images<F, E, D, T> = Tensor<<F as Features>::Batched<usize>, E, D, T>;
-
-#[diagnostic::do_not_recommend]
-impl<M, I, O, E, D, T> Custom<I, O, E, D, T> for M
-where
-    I: Features,
-    O: Features,
-    E: Real,
-    D: Device<E>,
-    T: NetTape<E, D>,
-    M: Module<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>
-        + ModuleMut<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>,
-{
-    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
-        self.try_forward(x)
-    }
-
-    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
-        self.try_forward_mut(x)
-    }
-}
-
-/// A value between typed and untyped: same elements, same identity on the tape.
-///
-/// # Errors
-/// When the device runs out of memory.
-pub fn reshape<A, B, E, D, T>(x: Tensor<A, E, D, T>, shape: B) -> Result<Tensor<B, E, D, T>, D::Err>
-where
-    A: dfdx::shapes::Shape,
-    B: dfdx::shapes::Shape,
-    E: Real,
-    D: Device<E>,
-    T: NetTape<E, D>,
-{
-    x.try_reshape_like(&shape)
 }

@@ -1,65 +1,35 @@
 //! The tensors of a network, by index and by name.
 //!
-//! dfdx hands them out one by one, each of its own type; here they become one list. A network with `custom` modules has
-//! tensors that its graph does not know: by index they are passed over, by name they are there.
+//! A network with `custom` modules has tensors that its graph does not know: by index they are passed over, by name they are
+//! there.
 
-use super::{Map, Network, Real};
-use crate::backend::Backend;
-use dfdx::prelude::*;
-
-/// A tensor of a network, padded with ones to four dimensions; it shares identity and data with the network's own.
-struct Shared<E: Dtype, D: Storage<E>> {
-    name: String,
-    shape: Vec<usize>,
-    tensor: Map<E, D>,
-}
-
-/// All tensors of a module. One walk for every purpose: a walk is code for each network and each shape in it.
-fn shared<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<Shared<E, D>> {
-    struct Collect<E: Dtype, D: Storage<E>>(Vec<Shared<E, D>>);
-    impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Collect<E, D> {
-        type Viewer = (ViewTensorRef, ViewTensorName);
-        type Err = D::Err;
-        type E2 = E;
-        type D2 = D;
-
-        fn visit<S: dfdx::shapes::Shape>(
-            &mut self,
-            _: TensorOptions<S, E, D>,
-            (t, name): (&Tensor<S, E, D>, String),
-        ) -> Result<Option<Tensor<S, E, D>>, D::Err> {
-            let shape: Vec<usize> = t.shape().concrete().into_iter().collect();
-            let mut dims = [1; 4];
-            dims.iter_mut().zip(&shape).for_each(|(dim, size)| *dim = *size);
-            let [a, b, c, d] = dims;
-            self.0.push(Shared { name, shape, tensor: t.clone().try_reshape_like(&(a, b, c, d))? });
-            Ok(None)
-        }
-    }
-    let mut collect = Collect(Vec::new());
-    // Only a copy of a strided tensor could fail, and parameters are contiguous.
-    let _ = N::iter_tensors(&mut RecursiveWalker { m: (net, String::new()), f: &mut collect });
-    collect.0
-}
+use super::any::AnyNetwork;
+use crate::backend::{Backend, Map, Real};
+use std::collections::BTreeMap;
 
 /// The parameters and buffers of a network in [`Graph::params`](crate::graph::Graph::params) order, padded with ones to
 /// four dimensions. They share identity and data with the network's own tensors.
-pub fn params<N: Network<E, D>, E: Real, D: Backend<E>>(net: &N) -> Vec<Map<E, D>> {
-    let mut known = N::GRAPH.params.iter().peekable();
-    let mut found = Vec::with_capacity(N::GRAPH.params.len());
-    for Shared { name, tensor, .. } in shared(net) {
-        if known.next_if(|param| param.name == name).is_some() {
-            found.push(tensor);
-        }
-    }
-    found
+///
+/// # Errors
+/// When the device runs out of memory; only tensors that are not row-major need any.
+pub fn params<E: Real, D: Backend<E>>(net: &dyn AnyNetwork<E, D>) -> Result<Vec<Map<E, D>>, D::Err> {
+    let mut found = Vec::with_capacity(net.graph().params.len());
+    net.tensors(&mut |slot, tensor| found.extend(slot.param.map(|_| tensor.share())));
+    found.into_iter().collect()
 }
 
 /// Writes new values into parameters or buffers, given by their index in
 /// [`Graph::params`](crate::graph::Graph::params). Each vector must have the parameter's length.
-pub fn set_params<N: Network<E, D>, E: Real, D: Backend<E>>(net: &mut N, values: &[(usize, Vec<E>)]) {
-    let named = |(index, values): &(usize, Vec<E>)| (N::GRAPH.params[*index].name.to_string(), values.clone());
-    set_named_tensors(net, &values.iter().map(named).collect::<Vec<_>>());
+pub fn set_params<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, values: &[(usize, Vec<E>)]) {
+    let values: BTreeMap<usize, &Vec<E>> = values.iter().map(|(index, values)| (*index, values)).collect();
+    if values.is_empty() {
+        return;
+    }
+    net.tensors_mut(&mut |slot, tensor| {
+        if let Some(values) = slot.param.and_then(|index| values.get(&index)) {
+            tensor.numbers(&mut |numbers| numbers.copy_from_slice(values));
+        }
+    });
 }
 
 /// A tensor of a network, outside of dfdx.
@@ -73,38 +43,35 @@ pub struct NamedTensor<E> {
     pub values: Vec<E>,
 }
 
-/// Copies of all tensors of a module, those of `custom` modules included.
-pub fn named_tensors<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<NamedTensor<E>> {
-    let copy = |Shared { name, shape, tensor }| NamedTensor { name, shape, values: tensor.as_vec() };
-    shared(net).into_iter().map(copy).collect()
+/// Copies of all tensors of a network, those of `custom` modules included.
+///
+/// # Errors
+/// When the device runs out of memory; only tensors that are not row-major need any.
+pub fn named_tensors<E: Real, D: Backend<E>>(net: &dyn AnyNetwork<E, D>) -> Result<Vec<NamedTensor<E>>, D::Err> {
+    let mut found = Vec::new();
+    net.tensors(&mut |slot, tensor| {
+        let (name, shape) = (slot.name.to_string(), slot.shape.to_vec());
+        found.push(tensor.share().map(|tensor| NamedTensor { name, shape, values: tensor.as_vec() }));
+    });
+    found.into_iter().collect()
 }
 
-/// Name and shape of all tensors of a module.
-pub fn named_shapes<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &N) -> Vec<(String, Vec<usize>)> {
-    shared(net).into_iter().map(|Shared { name, shape, .. }| (name, shape)).collect()
+/// Name and shape of all tensors of a network.
+pub fn named_shapes<E: Real, D: Backend<E>>(net: &dyn AnyNetwork<E, D>) -> Vec<(String, Vec<usize>)> {
+    let mut found = Vec::new();
+    net.tensors(&mut |slot, _| found.push((slot.name.to_string(), slot.shape.to_vec())));
+    found
 }
 
 /// Writes new values into the tensors of these names. Each vector must have the tensor's length.
-pub fn set_named_tensors<N: TensorCollection<E, D>, E: Dtype, D: Device<E>>(net: &mut N, values: &[(String, Vec<E>)]) {
-    struct Assign<'a, E>(&'a [(String, Vec<E>)]);
-    impl<E: Dtype, D: Device<E>> TensorVisitor<E, D> for Assign<'_, E> {
-        type Viewer = (ViewTensorMut, ViewTensorName);
-        type Err = D::Err;
-        type E2 = E;
-        type D2 = D;
-
-        fn visit<S: dfdx::shapes::Shape>(
-            &mut self,
-            _: TensorOptions<S, E, D>,
-            (t, name): (&mut Tensor<S, E, D>, String),
-        ) -> Result<Option<Tensor<S, E, D>>, D::Err> {
-            if let Some((_, values)) = self.0.iter().find(|(known, _)| *known == name) {
-                t.copy_from(values);
-            }
-            Ok(None)
+pub fn set_named_tensors<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, values: &[(String, Vec<E>)]) {
+    let values: BTreeMap<&str, &Vec<E>> = values.iter().map(|(name, values)| (name.as_str(), values)).collect();
+    if values.is_empty() {
+        return;
+    }
+    net.tensors_mut(&mut |slot, tensor| {
+        if let Some(values) = values.get(slot.name) {
+            tensor.numbers(&mut |numbers| numbers.copy_from_slice(values));
         }
-    }
-    if !values.is_empty() {
-        let _ = N::iter_tensors(&mut RecursiveWalker { m: (net, String::new()), f: &mut Assign(values) });
-    }
+    });
 }

@@ -4,63 +4,102 @@
 //! computed before the next custom module has to run. Each node belongs to one stage and is computed once, so dropout
 //! and running statistics are what they would be in one piece. Without custom modules there is one stage.
 
-use crate::backend::{Backend, Map, NetTape, Outcome, Pass, Real, State};
+use super::any::AnyNetwork;
+use super::params::params;
+use crate::backend::{Backend, Job, Map, Outcome, Pass, Real, Recording};
 use crate::graph::{Graph, Op, Subgraph};
 use dfdx::prelude::*;
 use std::collections::BTreeMap;
 
-/// What all stages of a pass share.
-pub(super) struct Stages<'a, E: Dtype, D: Storage<E>> {
-    pub graph: &'a Graph,
-    pub state: &'a State,
-    /// In [`Graph::params`] order.
-    pub params: Vec<Map<E, D>>,
-    pub pass: Pass,
+/// Computes `part` of a network in evaluation mode.
+pub(super) fn evaluate<E: Real, D: Backend<E>>(
+    net: &dyn AnyNetwork<E, D>,
+    part: &Subgraph,
+    inputs: Vec<Map<E, D>>,
+    tape: Recording<E, D>,
+) -> Result<Outcome<E, D>, D::Err> {
+    let (graph, params, pass) = (net.graph(), params(net)?, Pass::EVAL);
+    if !has_custom(graph, part) {
+        return D::run(Job { graph, part, params, inputs, pass }, net.state(), tape);
+    }
+    let mut piece = |job: Job<'_, E, D>, tape| D::run(job, net.state(), tape);
+    let mut custom = |index, x: Map<E, D>, tape: Recording<E, D>| match tape {
+        None => Ok((net.custom(index, x)?, None)),
+        Some(tape) => net.custom_traced(index, x.put_tape(tape)).map(split),
+    };
+    in_stages(Job { graph, part, params, inputs, pass }, tape, &mut piece, &mut custom)
 }
 
-impl<E: Real, D: Backend<E>> Stages<'_, E, D> {
-    /// Computes `part` of the graph; `custom` runs the custom module with an index.
-    pub fn run<T: NetTape<E, D>>(
-        self,
-        part: &Subgraph,
-        inputs: Vec<Map<E, D>>,
-        tape: T,
-        mut custom: impl FnMut(usize, Map<E, D, T>) -> Result<Map<E, D, T>, D::Err>,
-    ) -> Result<Outcome<E, D, T>, D::Err> {
-        let Stages { graph, state, params, mut pass } = self;
-        let covered = part.covered(graph);
-        let customs: Vec<usize> = (0..graph.nodes.len()).filter(|id| covered[*id] && is_custom(graph, *id)).collect();
-        if customs.is_empty() {
-            return D::run(graph, state, part, params, inputs, tape, pass);
-        }
-        let stage = stages(graph, &covered);
-        let mut known: BTreeMap<usize, Map<E, D>> = part.inputs.iter().copied().zip(inputs).collect();
-        let mut outcome = Outcome { outputs: Vec::new(), tape, running: Vec::new() };
-        for now in 0..=stage.iter().copied().max().unwrap_or(0) {
-            let here = |id: usize| covered[id] && stage[id] == now && !is_custom(graph, id);
-            let piece = piece(graph, part, &covered, here);
-            if !piece.outputs.is_empty() {
-                let given = piece.inputs.iter().map(|id| known[id].clone()).collect();
-                let tape = std::mem::take(&mut outcome.tape);
-                let found = D::run(graph, state, &piece, params.clone(), given, tape, pass)?;
-                known.extend(piece.outputs.into_iter().zip(found.outputs));
-                outcome.running.extend(found.running);
-                outcome.tape = found.tape;
-            }
-            for id in customs.iter().copied().filter(|id| stage[*id] == now) {
-                let Op::Custom(index) = graph.nodes[id].op else { continue };
-                let x = known[&graph.nodes[id].inputs[0]].clone();
-                let y = custom(index, x.put_tape(std::mem::take(&mut outcome.tape)))?;
-                let (y, tape) = y.split_tape();
-                outcome.tape = tape;
-                known.insert(id, y);
-            }
-            // What comes next reads values that were computed on the tape.
-            pass.input_grad = true;
-        }
-        outcome.outputs = part.outputs.iter().map(|id| known[id].clone()).collect();
-        Ok(outcome)
+/// Computes the output and the heads of a network in training mode.
+pub(super) fn train<E: Real, D: Backend<E>>(
+    net: &mut dyn AnyNetwork<E, D>,
+    inputs: Vec<Map<E, D>>,
+    tape: Recording<E, D>,
+    pass: Pass,
+) -> Result<Outcome<E, D>, D::Err> {
+    let (params, part) = (params(net)?, Subgraph::whole(net.graph(), true));
+    if !has_custom(net.graph(), &part) {
+        return D::run(Job { graph: net.graph(), part: &part, params, inputs, pass }, net.state(), tape);
     }
+    // The custom modules are lent mutably meanwhile.
+    let (graph, state) = (net.graph().clone(), net.state().share());
+    let mut piece = |job: Job<'_, E, D>, tape| D::run(job, &state, tape);
+    let mut custom = |index, x: Map<E, D>, tape: Recording<E, D>| match tape {
+        None => Ok((net.custom_mut(index, x)?, None)),
+        Some(tape) => net.custom_mut_traced(index, x.put_tape(tape)).map(split),
+    };
+    in_stages(Job { graph: &graph, part: &part, params, inputs, pass }, tape, &mut piece, &mut custom)
+}
+
+fn split<E: Real, D: Backend<E>>(x: super::any::Traced<E, D>) -> (Map<E, D>, Recording<E, D>) {
+    let (x, tape) = x.split_tape();
+    (x, Some(tape))
+}
+
+/// Runs what lies between custom modules.
+type Piece<'a, E, D> = dyn FnMut(Job<'_, E, D>, Recording<E, D>) -> Result<Outcome<E, D>, <D as HasErr>::Err> + 'a;
+/// Runs the custom module with an index.
+type Run<'a, E, D> =
+    dyn FnMut(usize, Map<E, D>, Recording<E, D>) -> Result<(Map<E, D>, Recording<E, D>), <D as HasErr>::Err> + 'a;
+
+fn in_stages<E: Real, D: Backend<E>>(
+    job: Job<'_, E, D>,
+    tape: Recording<E, D>,
+    run: &mut Piece<'_, E, D>,
+    custom: &mut Run<'_, E, D>,
+) -> Result<Outcome<E, D>, D::Err> {
+    let Job { graph, part, params, inputs, mut pass } = job;
+    let covered = part.covered(graph);
+    let stage = stages(graph, &covered);
+    let mut known: BTreeMap<usize, Map<E, D>> = part.inputs.iter().copied().zip(inputs).collect();
+    let mut outcome = Outcome { outputs: Vec::new(), tape, running: Vec::new() };
+    for now in 0..=stage.iter().copied().max().unwrap_or(0) {
+        let here = |id: usize| covered[id] && stage[id] == now;
+        let piece = piece(graph, part, &covered, |id| here(id) && !is_custom(graph, id));
+        if !piece.outputs.is_empty() {
+            let inputs = piece.inputs.iter().map(|id| known[id].clone()).collect();
+            let job = Job { graph, part: &piece, params: params.clone(), inputs, pass };
+            let found = run(job, outcome.tape.take())?;
+            known.extend(piece.outputs.into_iter().zip(found.outputs));
+            outcome.running.extend(found.running);
+            outcome.tape = found.tape;
+        }
+        for (id, node) in graph.nodes.iter().enumerate().filter(|(id, _)| here(*id)) {
+            let Op::Custom(index) = node.op else { continue };
+            let (y, tape) = custom(index, known[&node.inputs[0]].clone(), outcome.tape.take())?;
+            outcome.tape = tape;
+            known.insert(id, y);
+        }
+        // What comes next reads values that were computed on the tape.
+        pass.input_grad = true;
+    }
+    outcome.outputs = part.outputs.iter().map(|id| known[id].clone()).collect();
+    Ok(outcome)
+}
+
+fn has_custom(graph: &Graph, part: &Subgraph) -> bool {
+    let covered = part.covered(graph);
+    (0..graph.nodes.len()).any(|id| covered[id] && is_custom(graph, id))
 }
 
 fn is_custom(graph: &Graph, id: usize) -> bool {

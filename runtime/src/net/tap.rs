@@ -7,8 +7,8 @@
 //! Whether a layer lies on the [`Trunk`], where everything passes, or on a [`Branch`] beside which other values flow, is
 //! known when the network is checked. From a branch one goes on with [`Probe::forward_with`], which needs the input too.
 
-use super::{Map, NetTape, Network, Real, batched, evaluate};
-use crate::backend::Backend;
+use super::{Network, batched, evaluate};
+use crate::backend::{Backend, Map, NetTape, Real};
 use crate::graph::Subgraph;
 use dfdx::prelude::*;
 use dfdx::shapes::{Const, Dim, Shape};

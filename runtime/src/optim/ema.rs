@@ -3,47 +3,70 @@
 //!
 //! Buffers are averaged too: running statistics of other weights would not fit the averaged ones.
 
-use super::{RestoreError, walk};
+use super::{OptimError, RestoreError, fits};
 use crate::backend::Backend;
-use crate::net::named_shapes;
+use crate::net::{AnyNetwork, named_tensors};
 use crate::weights::{Entry, StateDict};
-use dfdx::prelude::*;
-use std::marker::PhantomData;
 
 /// An exponential moving average of all parameters and buffers of a network.
 #[derive(Debug, Clone)]
-pub struct Ema<N, D> {
+pub struct Ema {
     decay: f64,
     updates: u64,
     names: Vec<(String, Vec<usize>)>,
     values: Vec<Vec<f32>>,
-    network: PhantomData<fn(&mut N, D)>,
 }
 
-impl<N: TensorCollection<f32, D>, D: Backend<f32>> Ema<N, D> {
+impl Ema {
     /// An average of networks like this one. The first updates decay faster, so that the beginning is soon forgotten: by
     /// `(1 + n) / (10 + n)` where that is less than `decay`.
-    pub fn new(net: &N, decay: f64) -> Self {
-        let names = named_shapes(net);
-        let values = crate::net::named_tensors(net).into_iter().map(|tensor| tensor.values).collect();
-        Ema { decay, updates: 0, names, values, network: PhantomData }
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    pub fn new<D: Backend<f32>>(net: &dyn AnyNetwork<f32, D>, decay: f64) -> Result<Self, OptimError> {
+        let tensors = named_tensors(net).map_err(|error| OptimError::Device(format!("{error:?}")))?;
+        let (names, values) = tensors.into_iter().map(|tensor| ((tensor.name, tensor.shape), tensor.values)).unzip();
+        Ok(Ema { decay, updates: 0, names, values })
     }
 
     /// Takes in the network as it is now.
-    pub fn update(&mut self, net: &mut N) {
+    ///
+    /// # Errors
+    /// When `net` is not like the network that this was made for.
+    pub fn update<D: Backend<f32>>(&mut self, net: &mut dyn AnyNetwork<f32, D>) -> Result<(), OptimError> {
         let n = self.updates as f64;
         let keep = self.decay.min((1.0 + n) / (10.0 + n)) as f32;
-        self.updates += 1;
-        each(net, &mut self.values, |param, average| {
+        self.each(net, |param, average| {
             for (average, x) in average.iter_mut().zip(param) {
                 *average = keep * *average + (1.0 - keep) * *x;
             }
-        });
+        })?;
+        self.updates += 1;
+        Ok(())
     }
 
     /// Exchanges the network's values with the average.
-    pub fn swap(&mut self, net: &mut N) {
-        each(net, &mut self.values, |param, average| param.swap_with_slice(average));
+    ///
+    /// # Errors
+    /// When `net` is not like the network that this was made for.
+    pub fn swap<D: Backend<f32>>(&mut self, net: &mut dyn AnyNetwork<f32, D>) -> Result<(), OptimError> {
+        self.each(net, |param, average| param.swap_with_slice(average))
+    }
+
+    /// Calls `f` with the numbers of each tensor of the network and those that belong to it.
+    fn each<D: Backend<f32>>(
+        &mut self,
+        net: &mut dyn AnyNetwork<f32, D>,
+        f: impl Fn(&mut [f32], &mut [f32]),
+    ) -> Result<(), OptimError> {
+        fits(net, self.names.iter().map(|(name, shape)| (&**name, &**shape)))?;
+        let mut values = self.values.iter_mut();
+        net.tensors_mut(&mut |_, tensor| {
+            if let Some(values) = values.next() {
+                tensor.numbers(&mut |param| f(param, values));
+            }
+        });
+        Ok(())
     }
 
     /// All of it, to be saved.
@@ -64,20 +87,4 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Ema<N, D> {
         self.values = found;
         Ok(())
     }
-}
-
-/// Calls `f` with the numbers of each tensor of the network and those that belong to it.
-fn each<N: TensorCollection<f32, D>, D: Backend<f32>>(
-    net: &mut N,
-    values: &mut [Vec<f32>],
-    f: impl Fn(&mut [f32], &mut [f32]),
-) {
-    let mut values = values.iter_mut();
-    // The walk itself cannot fail, since nothing in it does.
-    let _ = walk::each(net, &mut Gradients::leaky(), |_, slot| {
-        if let Some(values) = values.next() {
-            slot.numbers(&mut |param| f(param, values));
-        }
-        Ok(())
-    });
 }

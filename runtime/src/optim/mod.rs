@@ -13,12 +13,11 @@ pub use ema::Ema;
 pub use method::{Method, UnknownMethod};
 
 use crate::backend::Backend;
-use crate::net::named_shapes;
+use crate::net::{AnyNetwork, named_shapes};
 use crate::weights::{Entry, StateDict};
 use convnet_engine as engine;
 use dfdx::prelude::*;
 pub(crate) use method::{Move, apply};
-use std::marker::PhantomData;
 
 /// A parameter, as it is told to the rule that gives its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +80,23 @@ pub struct StepReport {
     pub finite: bool,
 }
 
+/// Why there was no step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptimError {
+    /// The device failed, most likely for want of memory.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// The network is not like the one that the optimiser, or the average, was made for.
+    #[error("{network} has other tensors than the network that this optimiser was made for, first {tensor}")]
+    OtherNetwork {
+        /// Name of the network.
+        network: String,
+        /// The first tensor that differs, with its shape.
+        tensor: String,
+    },
+}
+
 /// A state that does not belong to a network or an optimiser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
@@ -121,15 +137,14 @@ pub enum RestoreError {
 ///     gradients = loss.backward();
 ///     optimizer.step(&mut net, &mut gradients, &Step::new(0.1))?;
 /// }
-/// # Ok::<(), convnet::dfdx::tensor::CpuError>(())
+/// # Ok::<(), convnet::optim::OptimError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Optimizer<N, D> {
+pub struct Optimizer {
     method: Method,
     steps: u64,
     /// The state of all tensors of the network, in the order of a walk; buffers have no slots.
     params: Vec<Known>,
-    network: PhantomData<fn(&mut N, D)>,
 }
 
 /// What is known of a parameter.
@@ -142,23 +157,33 @@ struct Known {
     slots: Vec<Vec<f32>>,
 }
 
-impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
+impl Optimizer {
     /// For networks like this one; `options` says what is done to each parameter.
-    pub fn new(net: &N, method: Method, options: impl Fn(&ParamInfo<'_>) -> ParamOptions) -> Self {
+    pub fn new<D: Backend<f32>>(
+        net: &dyn AnyNetwork<f32, D>,
+        method: Method,
+        options: impl Fn(&ParamInfo<'_>) -> ParamOptions,
+    ) -> Self {
         let known = |(name, shape): (String, Vec<usize>)| {
             let options = options(&ParamInfo { name: &name, shape: &shape });
             Known { name, shape, options, slots: Vec::new() }
         };
         let params = named_shapes(net).into_iter().map(known).collect();
-        Optimizer { method, steps: 0, params, network: PhantomData }
+        Optimizer { method, steps: 0, params }
     }
 
     /// Updates the parameters of `net` that are not frozen, and sets all `gradients` to zero, for the next step. The same
     /// numbers give the same bits for any number of threads.
     ///
     /// # Errors
-    /// When the device runs out of memory.
-    pub fn step(&mut self, net: &mut N, gradients: &mut Gradients<f32, D>, step: &Step) -> Result<StepReport, D::Err> {
+    /// When the device runs out of memory, or `net` is not like the network that this was made for.
+    pub fn step<D: Backend<f32>>(
+        &mut self,
+        net: &mut dyn AnyNetwork<f32, D>,
+        gradients: &mut Gradients<f32, D>,
+        step: &Step,
+    ) -> Result<StepReport, OptimError> {
+        self.fits(net)?;
         let (mut scale, mut grad_norm) = (1.0, None);
         if let Some(longest) = step.clip_norm {
             let mut sum = 0.0;
@@ -176,12 +201,12 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
         let (method, steps, params) = (self.method, self.steps, &mut self.params);
         let limit = step.clip_value.map_or(f32::INFINITY, |limit| limit as f32);
         let mut finite = grad_norm.is_none_or(f64::is_finite);
-        walk::each(net, gradients, |index, slot| {
+        walk::each(net, gradients, &mut |index, held| {
             let Known { options, slots, .. } = &mut params[index];
-            if !slot.is_param() {
+            if !held.trainable {
                 return Ok(());
             }
-            slot.descend(&mut |param, gradient| {
+            held.descend(&mut |param, gradient| {
                 if options.frozen {
                     gradient.fill(0.0);
                     return;
@@ -195,6 +220,10 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
             })
         })?;
         Ok(StepReport { grad_norm, finite })
+    }
+
+    fn fits<D: Backend<f32>>(&self, net: &dyn AnyNetwork<f32, D>) -> Result<(), OptimError> {
+        fits(net, self.params.iter().map(|param| (&*param.name, &*param.shape)))
     }
 
     /// What it remembers, to be saved: `velocity.conv1.weight` ... and the number of steps.
@@ -244,17 +273,35 @@ impl<N: TensorCollection<f32, D>, D: Backend<f32>> Optimizer<N, D> {
     }
 }
 
+/// Whether the tensors of a network are these.
+fn fits<'a, D: Backend<f32>>(
+    net: &dyn AnyNetwork<f32, D>,
+    mut known: impl Iterator<Item = (&'a str, &'a [usize])>,
+) -> Result<(), OptimError> {
+    let mut other = None;
+    net.tensors(&mut |slot, _| {
+        if known.next() != Some((slot.name, slot.shape)) && other.is_none() {
+            other = Some(format!("`{}` {:?}", slot.name, slot.shape));
+        }
+    });
+    let other = other.or_else(|| known.next().map(|(name, shape)| format!("`{name}` {shape:?}, which it lacks")));
+    match other {
+        None => Ok(()),
+        Some(tensor) => Err(OptimError::OtherNetwork { network: net.graph().name.to_string(), tensor }),
+    }
+}
+
 /// Calls `f` with the index, among all tensors of the network, and the gradient of each parameter.
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn each_gradient<N: TensorCollection<f32, D>, D: Backend<f32>>(
-    net: &mut N,
+pub fn each_gradient<D: Backend<f32>>(
+    net: &mut dyn AnyNetwork<f32, D>,
     gradients: &mut Gradients<f32, D>,
     f: &mut dyn FnMut(usize, &[f32]),
-) -> Result<(), D::Err> {
-    walk::each(net, gradients, |index, slot| match slot.is_param() {
-        true => slot.gradient(&mut |gradient| f(index, gradient)),
+) -> Result<(), OptimError> {
+    walk::each(net, gradients, &mut |index, held| match held.trainable {
+        true => held.gradient(&mut |gradient| f(index, gradient)),
         false => Ok(()),
     })
 }

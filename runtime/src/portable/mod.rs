@@ -12,8 +12,8 @@ mod pool;
 mod resample;
 mod rows;
 
-use crate::backend::{Map, NetTape, Outcome, Pass, Real};
-use crate::graph::{Graph, Node, Op, Pool, PoolKind, Subgraph};
+use crate::backend::{Job, Map, NetTape, Outcome, Pass, Real, Recording};
+use crate::graph::{Graph, Node, Op, Pool, PoolKind};
 use convnet_engine::random::keep;
 use dfdx::prelude::*;
 use rows::{Choice, Chosen, choose};
@@ -24,34 +24,27 @@ pub use rows::Lists;
 /// A batch of values `[features, N]`.
 type Flat<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
-/// Computes `part` of `graph` operation by operation on `tape`.
+/// Does the job operation by operation, on the tape if there is one; with the `lists` of this graph that earlier passes have left.
 ///
 /// # Errors
 /// When the device runs out of memory.
-pub fn run<E: Real, D: Device<E>, T: NetTape<E, D>>(
-    graph: &Graph,
-    part: &Subgraph,
-    params: Vec<Map<E, D>>,
-    inputs: Vec<Map<E, D>>,
-    tape: T,
-    pass: Pass,
-) -> Result<Outcome<E, D, T>, D::Err> {
-    run_with(graph, None, part, params, inputs, tape, pass)
+pub fn run<E: Real, D: Device<E>>(
+    job: Job<'_, E, D>,
+    lists: Option<&Lists<D>>,
+    tape: Recording<E, D>,
+) -> Result<Outcome<E, D>, D::Err> {
+    match tape {
+        None => on_tape(job, lists, NoneTape),
+        Some(tape) => on_tape(job, lists, tape),
+    }
 }
 
-/// The same, with the `lists` of this graph that earlier passes have left.
-///
-/// # Errors
-/// When the device runs out of memory.
-pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
-    graph: &Graph,
+fn on_tape<E: Real, D: Device<E>, T: NetTape<E, D>>(
+    job: Job<'_, E, D>,
     lists: Option<&Lists<D>>,
-    part: &Subgraph,
-    params: Vec<Map<E, D>>,
-    inputs: Vec<Map<E, D>>,
     mut tape: T,
-    pass: Pass,
-) -> Result<Outcome<E, D, T>, D::Err> {
+) -> Result<Outcome<E, D>, D::Err> {
+    let Job { graph, part, params, inputs, pass } = job;
     // Values without their tape, and one tape that visits the operations in order: so a value may have many readers.
     let mut values: Vec<Option<Flat<E, D>>> = vec![None; graph.nodes.len()];
     for (id, x) in part.inputs.iter().zip(inputs) {
@@ -86,7 +79,7 @@ pub fn run_with<E: Real, D: Device<E>, T: NetTape<E, D>>(
         outputs.push(output);
         tape = rest;
     }
-    Ok(Outcome { outputs, tape, running })
+    Ok(Outcome { outputs, tape: tape.into_recording(), running })
 }
 
 /// What an operation knows beside its input.

@@ -1,18 +1,17 @@
 //! A network at work, without its type: all that the training loop asks of it.
 //!
-//! [`Learner`] is the line between what is compiled for each network (this file) and what is compiled once (everything else
-//! in this folder). Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
+//! [`Learner`] is the line between what knows devices and dfdx (this file) and what does not (everything else in this folder).
+//! Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
 use super::rules::Rules;
 use super::variance::has_variance;
 use super::{TrainError, loss};
-use crate::backend::Backend;
-use crate::backend::Map;
+use crate::backend::{Backend, Map};
 use crate::checkpoint;
 use crate::distributed::Communicator;
-use crate::graph::{Graph, Subgraph};
-use crate::net::{Network, evaluate, forward, forward_seeded};
-use crate::optim::{Ema, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
+use crate::graph::{Graph, Node, Subgraph};
+use crate::net::{AnyNetwork, evaluate, forward, forward_seeded, gradients, params};
+use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
 use crate::weights::StateDict;
 use dfdx::prelude::*;
 
@@ -62,13 +61,22 @@ pub trait Learner {
     fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError>;
 
     /// Takes the average of the weights into the network, or back out of it; nothing if there is none.
-    fn swap_average(&mut self);
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn swap_average(&mut self) -> Result<(), TrainError>;
 
     /// Parameters and buffers.
-    fn weights(&self) -> StateDict;
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn weights(&self) -> Result<StateDict, TrainError>;
 
     /// Parameters and buffers, the optimiser and the average: all that learning depends on.
-    fn state(&self) -> StateDict;
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn state(&self) -> Result<StateDict, TrainError>;
 
     /// Goes back to a [`Learner::state`].
     ///
@@ -81,28 +89,28 @@ pub trait Learner {
     fn fault(&self, pixels: &[f32]) -> Option<String>;
 }
 
-/// A network of some type on some device.
-pub struct Bound<'a, N: Network<f32, D>, D: Backend<f32>> {
-    net: &'a mut N,
+/// A network on its device, at work.
+pub struct Bound<'a, D: Backend<f32>> {
+    net: &'a mut dyn AnyNetwork<f32, D>,
     device: D,
     gradients: Option<Gradients<f32, D>>,
-    learning: Option<Learning<N, D>>,
+    learning: Option<Learning>,
 }
 
-struct Learning<N: Network<f32, D>, D: Backend<f32>> {
-    optimizer: Optimizer<N, D>,
-    average: Option<Ema<N, D>>,
+struct Learning {
+    optimizer: Optimizer,
+    average: Option<Ema>,
     rules: Rules,
 }
 
-impl<'a, N: Network<f32, D>, D: Backend<f32>> Bound<'a, N, D> {
+impl<'a, D: Backend<f32>> Bound<'a, D> {
     /// `net` on its device.
-    pub fn new(net: &'a mut N, device: D) -> Self {
+    pub fn new(net: &'a mut dyn AnyNetwork<f32, D>, device: D) -> Self {
         Bound { net, device, gradients: None, learning: None }
     }
 
     fn batch(&self, pixels: Vec<f32>) -> Result<(Map<f32, D>, usize), TrainError> {
-        let [c, h, w] = N::GRAPH.input().chw();
+        let [c, h, w] = self.net.graph().input().chw();
         let images = pixels.len() / (c * h * w);
         Ok((self.device.try_tensor_from_vec(pixels, (images, c, h, w)).map_err(failed)?, images))
     }
@@ -110,32 +118,32 @@ impl<'a, N: Network<f32, D>, D: Backend<f32>> Bound<'a, N, D> {
 
 const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
 
-impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
+impl<D: Backend<f32>> Learner for Bound<'_, D> {
     fn graph(&self) -> &Graph {
-        N::GRAPH
+        self.net.graph()
     }
 
     fn begin(&mut self, rules: Rules) -> Result<(), TrainError> {
-        let names: Vec<&str> = N::GRAPH.params.iter().map(|param| &*param.name).collect();
+        let names: Vec<&str> = self.net.graph().params.iter().map(|param| &*param.name).collect();
         let known = |name: &str| names.iter().position(|known| *known == name);
         let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
         let optimizer = Optimizer::new(self.net, rules.method, options);
-        let average = rules.ema.map(|decay| Ema::new(self.net, decay));
-        self.gradients = Some(self.net.try_alloc_grads().map_err(failed)?);
+        let average = rules.ema.map(|decay| Ema::new(self.net, decay)).transpose().map_err(stopped)?;
+        self.gradients = Some(gradients(self.net).map_err(failed)?);
         self.learning = Some(Learning { optimizer, average, rules });
         Ok(())
     }
 
     fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
         let (x, images) = self.batch(pixels)?;
-        has_variance(N::GRAPH, images)?;
-        let classes = N::GRAPH.output_shape().len();
+        has_variance(self.net.graph(), images)?;
+        let classes = self.net.graph().output_shape().len();
         let targets = self.device.try_tensor_from_vec(targets, (images, classes)).map_err(failed)?;
         let gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
         let Learning { rules, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
         // A layer all of whose parameters are frozen keeps its running statistics, too.
         let updates = |index: usize| !rules.params[index].frozen;
-        let outputs = forward_seeded(self.net, x.traced(gradients), images, seed, updates).map_err(failed)?;
+        let outputs = forward_seeded(self.net, x.traced(gradients), images, seed, &updates).map_err(failed)?;
         let (logits, loss) = loss(outputs, targets, &rules.head_weights).map_err(failed)?;
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
@@ -146,38 +154,38 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
     fn share(&mut self, ranks: &dyn Communicator) -> Result<(), TrainError> {
         let gradients = self.gradients.as_mut().ok_or(TrainError::NotBegun)?;
         let learning = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
-        learning.optimizer.share(self.net, gradients, ranks).map_err(failed)
+        learning.optimizer.share(self.net, gradients, ranks).map_err(stopped)
     }
 
     fn update(&mut self, step: &Step) -> Result<StepReport, TrainError> {
         let mut gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
-        let net = &mut *self.net;
         let learning = self.learning.as_mut().ok_or(TrainError::NotBegun)?;
-        let report = learning.optimizer.step(net, &mut gradients, step).map_err(failed)?;
+        let report = learning.optimizer.step(self.net, &mut gradients, step).map_err(stopped)?;
         self.gradients = Some(gradients);
         if let Some(average) = &mut learning.average {
-            average.update(net);
+            average.update(self.net).map_err(stopped)?;
         }
         Ok(report)
     }
 
     fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         let (x, images) = self.batch(pixels)?;
-        let classes = N::GRAPH.output_shape().len();
+        let classes = self.net.graph().output_shape().len();
         Ok(forward(&*self.net, x, images, (images, classes)).map_err(failed)?.as_vec())
     }
 
-    fn swap_average(&mut self) {
-        if let Some(Learning { average: Some(average), .. }) = &mut self.learning {
-            average.swap(self.net);
+    fn swap_average(&mut self) -> Result<(), TrainError> {
+        match &mut self.learning {
+            Some(Learning { average: Some(average), .. }) => average.swap(self.net).map_err(stopped),
+            _ => Ok(()),
         }
     }
 
-    fn weights(&self) -> StateDict {
-        checkpoint::state_dict(&*self.net)
+    fn weights(&self) -> Result<StateDict, TrainError> {
+        Ok(checkpoint::state_dict(&*self.net)?)
     }
 
-    fn state(&self) -> StateDict {
+    fn state(&self) -> Result<StateDict, TrainError> {
         let mut state = StateDict::default();
         let mut add = |prefix: &str, part: StateDict| {
             state.entries.extend(part.entries.into_iter().map(|mut entry| {
@@ -187,14 +195,14 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
             let prefixed = part.metadata.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value));
             state.metadata.extend(prefixed);
         };
-        add(PARTS[0], self.weights());
+        add(PARTS[0], self.weights()?);
         if let Some(learning) = &self.learning {
             add(PARTS[1], learning.optimizer.state());
             if let Some(average) = &learning.average {
                 add(PARTS[2], average.state());
             }
         }
-        state
+        Ok(state)
     }
 
     fn restore(&mut self, state: &StateDict) -> Result<(), String> {
@@ -227,11 +235,9 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
         if bad(pixels) {
             return Some("the input".into());
         }
-        let nodes = &N::GRAPH.nodes;
-        let params = crate::net::params(&*self.net);
-        let broken = |node: &crate::graph::Node| {
-            node.param_ids().find(|i| bad(&params[*i].as_vec())).map(|i| &N::GRAPH.params[i].name)
-        };
+        let (graph, params) = (self.net.graph(), params(&*self.net).ok()?);
+        let nodes = &graph.nodes;
+        let broken = |node: &Node| node.param_ids().find(|i| bad(&params[*i].as_vec())).map(|i| &graph.params[i].name);
         let outputs: Vec<usize> = (1..nodes.len()).filter(|i| !nodes[*i].auxiliary).collect();
         let (x, _) = self.batch(pixels.to_vec()).ok()?;
         let part = Subgraph { inputs: vec![0], outputs: outputs.clone() };
@@ -250,4 +256,11 @@ impl<N: Network<f32, D>, D: Backend<f32>> Learner for Bound<'_, N, D> {
 
 fn failed(error: impl std::fmt::Debug) -> TrainError {
     TrainError::Device(format!("{error:?}"))
+}
+
+fn stopped(error: OptimError) -> TrainError {
+    match error {
+        OptimError::Device(problem) => TrainError::Device(problem),
+        error => TrainError::Device(error.to_string()),
+    }
 }

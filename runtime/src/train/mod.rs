@@ -37,11 +37,10 @@ pub use schedule::{Course, Schedule};
 pub use summary::Summary;
 pub use trainer::Trainer;
 
-use crate::backend::Backend;
-use crate::backend::{NetTape, Real};
+use crate::backend::{Backend, NetTape, Real};
 use crate::data::{DataError, Dataset, OnBad, Pipeline};
 use crate::distributed::Alone;
-use crate::net::{Network, Outputs};
+use crate::net::{AnyNetwork, Outputs};
 use crate::wording::counted;
 use dfdx::prelude::*;
 use std::path::PathBuf;
@@ -181,17 +180,13 @@ pub fn loss<E: Real, D: Backend<E>, T: NetTape<E, D>>(
 ///
 /// # Errors
 /// When the data does not fit or cannot be read, the network gives values that are not numbers, or the device fails.
-pub fn evaluate<N, D>(
-    net: &mut N,
+pub fn evaluate<D: Backend<f32>>(
+    net: &mut dyn AnyNetwork<f32, D>,
     device: &D,
     data: &Arc<dyn Dataset>,
     pipeline: Pipeline,
-) -> Result<Evaluation, TrainError>
-where
-    N: Network<f32, D>,
-    D: Backend<f32>,
-{
-    feed::fits(N::GRAPH, data.as_ref(), "test")?;
+) -> Result<Evaluation, TrainError> {
+    feed::fits(net.graph(), data.as_ref(), "test")?;
     let learner = Bound::new(net, device.clone());
     let evaluation = feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)?;
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
@@ -201,11 +196,12 @@ where
 ///
 /// # Errors
 /// When the device fails.
-pub fn predict<N, D>(net: &mut N, device: &D, pixels: &[f32]) -> Result<Vec<Prediction>, TrainError>
-where
-    N: Network<f32, D>,
-    D: Backend<f32>,
-{
+pub fn predict<D: Backend<f32>>(
+    net: &mut dyn AnyNetwork<f32, D>,
+    device: &D,
+    pixels: &[f32],
+) -> Result<Vec<Prediction>, TrainError> {
+    let classes = net.graph().output_shape().len();
     let logits = Bound::new(net, device.clone()).logits(pixels.to_vec())?;
-    Ok(logits.chunks_exact(N::GRAPH.output_shape().len()).map(Prediction::from_logits).collect())
+    Ok(logits.chunks_exact(classes).map(Prediction::from_logits).collect())
 }

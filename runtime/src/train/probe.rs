@@ -98,7 +98,7 @@ fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<cra
     let graph = learner.graph();
     feed::fits(graph, data.train.as_ref(), "training")?;
     learner.begin(Rules { ema: None, ..Rules::new(config, graph)? })?;
-    Ok(learner.state())
+    learner.state()
 }
 
 fn one(learner: &mut dyn Learner, mut batch: Batch, config: &Config, lr: f64, step: u64) -> Result<f64, TrainError> {

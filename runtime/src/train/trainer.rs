@@ -20,7 +20,7 @@ use crate::checkpoint::{self, Metadata};
 use crate::data::{Batch, Classes, DataError, Loader, Split};
 use crate::distributed::{Alone, Communicator};
 use crate::format_version;
-use crate::net::Network;
+use crate::net::AnyNetwork;
 use crate::optim::Step;
 use crate::weights::Format;
 use crate::wording::counted;
@@ -59,7 +59,7 @@ pub struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// For `net`, with default options.
-    pub fn new<N: Network<f32, D>, D: Backend<f32>>(net: &'a mut N, device: &D) -> Self {
+    pub fn new<D: Backend<f32>>(net: &'a mut dyn AnyNetwork<f32, D>, device: &D) -> Self {
         Self::of(Bound::new(net, device.clone()))
     }
 
@@ -275,7 +275,7 @@ impl Session<'_> {
         if self.ranks.size() == 1 {
             return Ok(());
         }
-        let own = if self.ranks.rank() == 0 { snapshot::encode(&self.snapshot()) } else { Ok(Vec::new()) };
+        let own = if self.ranks.rank() == 0 { snapshot::encode(&self.snapshot()?) } else { Ok(Vec::new()) };
         let first = self.ranks.broadcast(own.map_err(TrainError::Ranks)?);
         let Snapshot { progress, config, identity, state } =
             snapshot::decode(&first).map_err(|problem| TrainError::Ranks(problem.to_string()))?;
@@ -309,7 +309,7 @@ impl Session<'_> {
         while self.progress.epoch <= self.config.epochs && !self.progress.over {
             measured = self.epoch()?;
         }
-        self.learner.swap_average();
+        self.learner.swap_average()?;
         let evaluation = match measured {
             Some(evaluation) => evaluation,
             None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks)?,
@@ -450,10 +450,10 @@ impl Session<'_> {
 
     /// The end of an epoch: the network is measured and kept.
     fn measure(&mut self) -> Result<Evaluation, TrainError> {
-        self.learner.swap_average();
+        self.learner.swap_average()?;
         let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks);
-        let weights = self.folder.is_some().then(|| self.learner.weights());
-        self.learner.swap_average();
+        let weights = self.folder.is_some().then(|| self.learner.weights()).transpose()?;
+        self.learner.swap_average()?;
         let evaluation = evaluation?;
         let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
         let lr = self.course.lr(self.progress.step.saturating_sub(1), drops(losses, self.config.patience));
@@ -510,13 +510,13 @@ impl Session<'_> {
     fn save(&mut self) -> Result<(), TrainError> {
         self.progress.seconds = self.seconds();
         let Some(Kept { folder, .. }) = &self.folder else { return Ok(()) };
-        let path = folder.save(&self.snapshot(), self.config.keep)?;
+        let path = folder.save(&self.snapshot()?, self.config.keep)?;
         self.tell(Event::Saved(&path)).map(|_| ())
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self) -> Result<Snapshot, TrainError> {
         let (progress, config, identity) = (self.progress.clone(), self.config.clone(), self.identity.clone());
-        Snapshot { progress, config, identity, state: self.learner.state() }
+        Ok(Snapshot { progress, config, identity, state: self.learner.state()? })
     }
 
     fn tell(&mut self, event: Event<'_>) -> Result<Flow, TrainError> {

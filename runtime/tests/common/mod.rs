@@ -2,12 +2,13 @@
 #![allow(dead_code)] // Each test target uses its part.
 
 use convnet::dfdx::prelude::*;
+use convnet::dfdx::tensor::CpuError;
 use convnet::engine::{Isa, Options, Session};
 use convnet::graph::{
     Affine, Connections, Conv, ConvTranspose, Graph, Groups, Init, Node, Op, Output, Pad, Param, Pool, PoolKind,
     Shape as NodeShape, Subgraph,
 };
-use convnet::net::{Map, Outcome, Pass, Real};
+use convnet::net::{Job, Map, Outcome, Pass, Real, Recording};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
@@ -160,18 +161,16 @@ pub fn differentiate<E: Real>(
     graph: &Graph,
     params: &[Map<E, Cpu>],
     x: &Map<E, Cpu>,
-    executor: impl Fn(
-        &Subgraph,
-        Vec<Map<E, Cpu>>,
-        Vec<Map<E, Cpu>>,
-        OwnedTape<E, Cpu>,
-    ) -> Outcome<E, Cpu, OwnedTape<E, Cpu>>,
+    pass: Pass,
+    executor: impl Fn(Job<'_, E, Cpu>, Recording<E, Cpu>) -> std::result::Result<Outcome<E, Cpu>, CpuError>,
 ) -> Result
 where
     Cpu: Device<E>,
 {
     let (given, tape) = x.clone().traced(Gradients::leaky()).split_tape();
-    let outcome = executor(&Subgraph::whole(graph, false), params.to_vec(), vec![given], tape);
+    let part = Subgraph::whole(graph, false);
+    let job = Job { graph, part: &part, params: params.to_vec(), inputs: vec![given], pass };
+    let outcome = executor(job, Some(tape)).unwrap().taped::<OwnedTape<E, Cpu>>();
     let (running, output) = (outcome.running, outcome.outputs[0].clone().put_tape(outcome.tape));
     let values = numbers(&output.as_vec());
     let shape = *output.shape();
@@ -197,9 +196,7 @@ pub fn portable<E: Real>(graph: &Graph, params: &[Map<E, Cpu>], x: &Map<E, Cpu>,
 where
     Cpu: Device<E>,
 {
-    differentiate(graph, params, x, |part, params, inputs, tape| {
-        convnet::portable::run(graph, part, params, inputs, tape, pass).unwrap()
-    })
+    differentiate(graph, params, x, pass, |job, tape| convnet::portable::run(job, None, tape))
 }
 
 pub fn conv(kernel: [usize; 2]) -> Conv {

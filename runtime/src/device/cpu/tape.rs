@@ -1,26 +1,17 @@
 //! A pass of the engine as one operation on dfdx's tape: tensors on one side, slices on the other.
 
 use super::view::Shared;
-use crate::backend::{Map, NetTape, Outcome, Pass};
-use crate::graph::{Graph, Subgraph};
+use crate::backend::{Job, Map, Outcome, Recording};
 use convnet_engine::{self as engine, Cache, EngineError, Isa, Mode};
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
 
-/// Computes `part` of `graph` as one operation on `tape`.
+/// Does the job as one operation on the tape, if there is one.
 ///
 /// # Errors
 /// When memory runs out.
-pub fn run<T: NetTape<f32, Cpu>>(
-    graph: &Graph,
-    cache: &Cache,
-    part: &Subgraph,
-    params: Vec<Map<f32, Cpu>>,
-    inputs: Vec<Map<f32, Cpu>>,
-    tape: T,
-    pass: Pass,
-) -> Result<Outcome<f32, Cpu, T>, CpuError> {
-    run_with(Isa::detect(), graph, cache, part, params, inputs, tape, pass)
+pub fn run(job: Job<'_, f32, Cpu>, cache: &Cache, tape: Recording<f32, Cpu>) -> Result<Outcome<f32, Cpu>, CpuError> {
+    run_with(Isa::detect(), job, cache, tape)
 }
 
 /// [`run`] with the kernels of `isa`, which has to be one of [`Isa::available`].
@@ -30,16 +21,13 @@ pub fn run<T: NetTape<f32, Cpu>>(
 ///
 /// # Panics
 /// If this processor does not have `isa`.
-pub fn run_with<T: NetTape<f32, Cpu>>(
+pub fn run_with(
     isa: Isa,
-    graph: &Graph,
+    job: Job<'_, f32, Cpu>,
     cache: &Cache,
-    part: &Subgraph,
-    params: Vec<Map<f32, Cpu>>,
-    inputs: Vec<Map<f32, Cpu>>,
-    mut tape: T,
-    pass: Pass,
-) -> Result<Outcome<f32, Cpu, T>, CpuError> {
+    mut tape: Recording<f32, Cpu>,
+) -> Result<Outcome<f32, Cpu>, CpuError> {
+    let Job { graph, part, params, inputs, pass } = job;
     let params = params.into_iter().map(Shared::new).collect::<Result<Vec<_>, _>>()?;
     let inputs = inputs.into_iter().map(Shared::new).collect::<Result<Vec<_>, _>>()?;
     // The inputs' own, whose random numbers go on from where they were.
@@ -56,7 +44,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
     let mode = Mode {
         training: pass.training,
         dropout: pass.dropout,
-        backward: T::OWNS_TAPE,
+        backward: tape.is_some(),
         input_grad: pass.input_grad,
         precision: engine::precision(),
         isa,
@@ -71,7 +59,7 @@ pub fn run_with<T: NetTape<f32, Cpu>>(
         outputs.push(device.try_tensor_from_vec(values, shape(*id))?);
     }
     let running = lent.running();
-    if T::OWNS_TAPE {
+    if let Some(tape) = &mut tape {
         let results = outputs.clone();
         tape.add_backward_op(move |grads| backward(&mut lent, grads, &results, &params, &inputs));
     }

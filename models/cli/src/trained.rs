@@ -7,8 +7,9 @@ use convnet::backend::Backend;
 use convnet::checkpoint::{CheckpointError, Metadata};
 use convnet::data::{Classes, DataError, Dataset, Invert, Opened, Preparation, Relabelled};
 use convnet::graph::Graph;
+use convnet::net::DynNetwork;
 use convnet::train::Config;
-use convnet_models::Model;
+use convnet_models::Entry;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,22 +94,22 @@ pub fn say_about_start(
 
 impl Trained {
     /// Reads the weights of `net` from the file that was named, or from the one that `train` writes.
-    pub fn load<N: Model, D: Backend<f32>>(
-        name: &str,
-        net: &mut N::On<D>,
+    pub fn load<D: Backend<f32>>(
+        entry: &Entry,
+        net: &mut DynNetwork<f32, D>,
         weights: Option<&Path>,
         loading: &Loading,
         preparing: Preparing,
     ) -> Result<Self, Box<dyn Error>> {
         let given = weights.is_some();
-        let weights = weights.map_or_else(|| common::default_weights(name), Path::to_owned);
-        let loaded = loading.load::<N, D>(net, &weights);
-        let loaded = loaded.map_err(|error| if given { error } else { hinted(error, name).into() })?;
+        let weights = weights.map_or_else(|| common::default_weights(entry.name), Path::to_owned);
+        let loaded = loading.load(net, &weights);
+        let loaded = loaded.map_err(|error| if given { error } else { hinted(error, entry.name).into() })?;
         if let Some(tensor) = loaded.not_finite.first() {
             let what = "the weights hold values that are not finite numbers (NaN or infinite)";
             return Err(format!("{}: {what}, first in {tensor}", weights.display()).into());
         }
-        Trained::new(N::GRAPH, weights, loaded.metadata, preparing)
+        Trained::new(entry.graph, weights, loaded.metadata, preparing)
     }
 
     /// What the metadata of a weight file says; says what it leaves open.

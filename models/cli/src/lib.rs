@@ -73,7 +73,8 @@ enum Command {
     Parity(parity::Arguments),
 }
 
-fn main() -> ExitCode {
+/// Runs the program with the arguments that it was started with.
+pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),

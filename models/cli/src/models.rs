@@ -1,7 +1,7 @@
 //! `convnet models`
 
 use crate::common::{self, Outcome, print};
-use convnet_models::{CATALOGUE, Entry, Model, WithModel, with_model};
+use convnet_models::CATALOGUE;
 use serde::Serialize;
 
 #[derive(clap::Args)]
@@ -20,26 +20,17 @@ struct Row {
     parameters: usize,
 }
 
-/// Makes the row of a network.
-struct Listed(&'static Entry);
-
-impl WithModel for Listed {
-    type Output = Row;
-
-    fn run<N: Model>(self, name: &'static str) -> Row {
-        Row {
-            name,
-            paper: self.0.paper,
-            input: N::GRAPH.input().chw(),
-            classes: N::GRAPH.output_shape().len(),
-            parameters: N::GRAPH.param_count(),
-        }
-    }
-}
-
 pub fn run(arguments: Arguments) -> Outcome {
-    let rows: Vec<Row> =
-        CATALOGUE.iter().map(|entry| with_model(entry.name, Listed(entry))).collect::<Result<_, _>>()?;
+    let rows: Vec<Row> = CATALOGUE
+        .iter()
+        .map(|entry| Row {
+            name: entry.name,
+            paper: entry.paper,
+            input: entry.graph.input().chw(),
+            classes: entry.graph.output_shape().len(),
+            parameters: entry.graph.param_count(),
+        })
+        .collect();
     if arguments.json {
         return common::print_json(&rows);
     }

@@ -25,7 +25,7 @@ fn folder() -> tempfile::TempDir {
 
 fn weights(folder: &Path) {
     let net = Cpu::default().build_module::<LeNet5, f32>();
-    save::<_, f32, Cpu>(&net, &folder.join("lenet5.safetensors"), &Metadata::new()).unwrap();
+    save(&net, &folder.join("lenet5.safetensors"), &Metadata::new()).unwrap();
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn weights_that_do_not_fit() {
     std::fs::write(f.join("garbage.safetensors"), "not weights").unwrap();
     fails(f, &["eval", "--weights", "garbage.safetensors"], 1, &["garbage.safetensors: not a weight file"]);
     let other = Cpu::default().build_module::<Other, f32>();
-    save::<_, f32, Cpu>(&other, &f.join("other.safetensors"), &Metadata::new()).unwrap();
+    save(&other, &f.join("other.safetensors"), &Metadata::new()).unwrap();
     let expected = [
         "other.safetensors does not fit LeNet5",
         "missing: conv2.weight, conv2.bias, fc1.weight",

@@ -18,12 +18,13 @@ use convnet::checkpoint::{self, Metadata};
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
+use convnet::net::DynNetwork;
 use convnet::regular_file;
 use convnet::report::{JsonLines, Page, TensorBoard};
 use convnet::train::{self, Bound, Config, Evaluation, Event, Flow, Folder, Summary, TrainError, Trainer};
 use convnet::weights::Format;
 use convnet::wording::counted;
-use convnet_models::Model;
+use convnet_models::Entry;
 use record::Wanted;
 use serde::Serialize;
 use signals::Stop;
@@ -161,17 +162,18 @@ struct Report {
 }
 
 impl Task for Train<'_> {
-    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
-        let mut net = common::build::<N, D>(name, &device)?;
-        self.start::<N, D>(&mut net)?;
+    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome {
+        let name = entry.name;
+        let mut net = common::build(entry, &device)?;
+        self.start(entry, &mut net)?;
         let Train { arguments, config, data, ranks, .. } = &self;
         let probe = arguments.find_lr || arguments.overfit;
-        let place = if probe { None } else { Some(self.place(name, &N::GRAPH.name)?) };
+        let place = if probe { None } else { Some(self.place(name, &entry.graph.name)?) };
         if !arguments.quiet {
             let [train, judge] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(
                 "{name}: {}, {}, {}, {on} ({}), {} of {}",
-                counted(N::GRAPH.param_count(), "parameter"),
+                counted(entry.graph.param_count(), "parameter"),
                 counted(train, "training image"),
                 counted(judge, "test image"),
                 counted(convnet::engine::threads(), "thread"),
@@ -220,7 +222,7 @@ impl Place {
 
 impl Train<'_> {
     /// Gives the network the weights that it is to start from.
-    fn start<N: Model, D: Backend<f32>>(&self, net: &mut N::On<D>) -> Outcome {
+    fn start<D: Backend<f32>>(&self, entry: &Entry, net: &mut DynNetwork<f32, D>) -> Outcome {
         let Train { arguments, wanted, data, ranks, about, .. } = self;
         // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
         let first = ranks.rank() == 0;
@@ -231,7 +233,7 @@ impl Train<'_> {
         let Some(file) = wanted.weights.as_ref().filter(|_| !given) else { return Ok(()) };
         let mut options = wanted.loading().options();
         options.allow_missing = wanted.allow_missing;
-        let loaded = checkpoint::load_with::<_, f32, D>(net, file, &options)?;
+        let loaded = checkpoint::load_with(net, file, &options)?;
         let weights = file.display();
         if let Some(tensor) = loaded.not_finite.first() {
             return Err(format!(
@@ -243,7 +245,7 @@ impl Train<'_> {
         }
         if !arguments.quiet {
             loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
-            trained::say_about_start(file, &loaded.metadata, N::GRAPH, data.train.classes(), about)?;
+            trained::say_about_start(file, &loaded.metadata, entry.graph, data.train.classes(), about)?;
             if !loaded.missing.is_empty() {
                 say(&format!("not in {weights}, so they start anew: {}", loaded.missing.join(", ")))?;
             }

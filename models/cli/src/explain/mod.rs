@@ -21,10 +21,11 @@ use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Lens, Subject};
+use convnet::net::DynNetwork;
 use convnet::report::{Finding, Table, page};
 use convnet::train::{Config, Prediction, Trainer};
 use convnet::wording::counted;
-use convnet_models::Model;
+use convnet_models::Entry;
 use folder::Folder;
 use std::error::Error;
 use std::path::PathBuf;
@@ -178,27 +179,28 @@ pub fn run(arguments: Arguments) -> Outcome {
 struct Explain(Arguments);
 
 impl Task for Explain {
-    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, _: DeviceChoice) -> Outcome {
         let Explain(arguments) = self;
-        let mut net = common::build::<N, D>(name, &device)?;
+        let mut net = common::build(entry, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let default = common::default_weights(name);
-        let trained = match weights.is_some() || default.exists() || !pictures::takes_digits(N::GRAPH) {
-            true => Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?,
-            false => trained_briefly::<N, D>(name, &mut net, &device, default, arguments.preparing)?,
+        let default = common::default_weights(entry.name);
+        let trained = match weights.is_some() || default.exists() || !pictures::takes_digits(entry.graph) {
+            true => Trained::load(entry, &mut net, weights, loading, arguments.preparing)?,
+            false => trained_briefly(entry, &mut net, &device, default, arguments.preparing)?,
         };
         explain(&arguments, &Lens::new(&net, &device), trained)
     }
 }
 
 /// Trains a network of digits, for want of weights.
-fn trained_briefly<N: Model, D: Backend<f32>>(
-    name: &str,
-    net: &mut N::On<D>,
+fn trained_briefly<D: Backend<f32>>(
+    entry: &Entry,
+    net: &mut DynNetwork<f32, D>,
     device: &D,
     weights: PathBuf,
     preparing: Preparing,
 ) -> Result<Trained, Box<dyn Error>> {
+    let name = entry.name;
     say(&format!(
         "{} is not there: training {name} for two epochs on the digits that the program carries; for a better network run \
          `convnet train {name}` first",
@@ -207,7 +209,7 @@ fn trained_briefly<N: Model, D: Backend<f32>>(
     let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
     let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
-    Trained::new(N::GRAPH, weights, summary.metadata, preparing)
+    Trained::new(entry.graph, weights, summary.metadata, preparing)
 }
 
 fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Outcome {

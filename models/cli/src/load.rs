@@ -3,7 +3,7 @@
 use crate::common::say;
 use convnet::backend::Backend;
 use convnet::checkpoint::{self, LoadOptions, Loaded};
-use convnet_models::Model;
+use convnet::net::DynNetwork;
 use std::error::Error;
 use std::path::Path;
 
@@ -28,8 +28,8 @@ impl Loading {
     }
 
     /// Reads weights into the network and says on standard error what was decided.
-    pub fn load<N: Model, D: Backend<f32>>(&self, net: &mut N::On<D>, path: &Path) -> Result<Loaded, Box<dyn Error>> {
-        let loaded = checkpoint::load_with::<_, f32, D>(net, path, &self.options())?;
+    pub fn load<D: Backend<f32>>(&self, net: &mut DynNetwork<f32, D>, path: &Path) -> Result<Loaded, Box<dyn Error>> {
+        let loaded = checkpoint::load_with(net, path, &self.options())?;
         loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
         Ok(loaded)
     }

@@ -6,11 +6,11 @@ use convnet::backend::Backend;
 use convnet::dfdx::prelude::*;
 use convnet::dfdx::tensor::CpuError;
 use convnet::graph::{Graph, Subgraph};
-use convnet::net::{Map, Outputs, Pass, Real, State};
+use convnet::net::{self, Job, Map, Outputs, Pass, Real, Recording, State};
 use convnet::portable;
 use convnet::train::{HEAD_WEIGHT, loss};
 use convnet::wording::counted;
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::find;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -125,62 +125,45 @@ fn text(c: &Comparison) -> String {
 fn compare(file: &Path, executors: &[Executor]) -> Result<Vec<Comparison>, Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string(file)?;
     let golden: Golden = serde_json::from_str(&text).map_err(|error| format!("not a golden file: {error}"))?;
-    let model = golden.model.clone();
-    with_model(&model, Task { file: file.to_owned(), golden, executors: executors.to_vec() })?
-}
-
-struct Task {
-    file: PathBuf,
-    golden: Golden,
-    executors: Vec<Executor>,
-}
-
-impl WithModel for Task {
-    type Output = Result<Vec<Comparison>, Box<dyn std::error::Error>>;
-
-    fn run<N: Model>(self, _: &'static str) -> Self::Output {
-        let Task { file, golden, executors } = self;
-        let graph = N::GRAPH;
-        for param in &*graph.params {
-            match golden.keys.get(&*param.name) {
-                None => return Err(format!("the file has no key `{}`, which {} has", param.name, graph.name).into()),
-                Some(shape) if *shape != *param.shape => {
-                    return Err(format!("`{}` is {shape:?} in the file and {:?} here", param.name, param.shape).into());
-                }
-                Some(_) => {}
+    let graph = find(&golden.model)?.graph;
+    for param in &*graph.params {
+        match golden.keys.get(&*param.name) {
+            None => return Err(format!("the file has no key `{}`, which {} has", param.name, graph.name).into()),
+            Some(shape) if *shape != *param.shape => {
+                return Err(format!("`{}` is {shape:?} in the file and {:?} here", param.name, param.shape).into());
             }
+            Some(_) => {}
         }
-        if let Some(key) = golden.keys.keys().find(|key| graph.params.iter().all(|param| param.name != **key)) {
-            return Err(format!("{} has no parameter `{key}`, which the file has", graph.name).into());
-        }
-        if golden.input_shape[1..] != graph.input().chw() {
-            return Err(
-                format!("the input is {:?} in the file and {} here", &golden.input_shape[1..], graph.input()).into()
-            );
-        }
-        let mut comparisons = Vec::new();
-        for executor in executors {
-            for (mode, values) in [("eval", &golden.eval), ("train", &golden.train)] {
-                let training = mode == "train";
-                let run = |nudge: u64| match executor {
-                    Executor::Double => passes::<f64>(graph, &golden, training, nudge),
-                    Executor::Engine => passes::<f32>(graph, &golden, training, nudge),
-                    Executor::Portable => portably(graph, &golden, training, nudge),
-                };
-                let found = run(0)?;
-                let mut comparison = found.judge(&file, &golden.model, executor, mode, values);
-                let mut nudge = 0;
-                while !comparison.passed && executor != Executor::Double && nudge < NUDGES {
-                    nudge += 1;
-                    run(nudge)?.excuse(&mut comparison, &found, values);
-                }
-                comparisons.push(comparison);
-            }
-        }
-        Ok(comparisons)
     }
+    if let Some(key) = golden.keys.keys().find(|key| graph.params.iter().all(|param| param.name != **key)) {
+        return Err(format!("{} has no parameter `{key}`, which the file has", graph.name).into());
+    }
+    if golden.input_shape[1..] != graph.input().chw() {
+        return Err(
+            format!("the input is {:?} in the file and {} here", &golden.input_shape[1..], graph.input()).into()
+        );
+    }
+    let mut comparisons = Vec::new();
+    for executor in executors.iter().copied() {
+        for (mode, values) in [("eval", &golden.eval), ("train", &golden.train)] {
+            let training = mode == "train";
+            let run = |nudge: u64| match executor {
+                Executor::Double => passes::<f64>(graph, &golden, training, nudge),
+                Executor::Engine => passes::<f32>(graph, &golden, training, nudge),
+                Executor::Portable => portably(graph, &golden, training, nudge),
+            };
+            let found = run(0)?;
+            let mut comparison = found.judge(file, &golden.model, executor, mode, values);
+            let mut nudge = 0;
+            while !comparison.passed && executor != Executor::Double && nudge < NUDGES {
+                nudge += 1;
+                run(nudge)?.excuse(&mut comparison, &found, values);
+            }
+            comparisons.push(comparison);
+        }
+    }
+    Ok(comparisons)
 }
-
 impl Comparison {
     fn holds(&self, logits: f64, gradients: f64) -> bool {
         let optional = [self.input_gradient, self.buffers].into_iter().flatten();
@@ -207,15 +190,11 @@ fn passes<E: Real>(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -
 where
     Cpu: Backend<E, Err = CpuError>,
 {
-    measure(graph, golden, training, nudge, |part, params, inputs, tape, pass| {
-        <Cpu as Backend<E>>::run(graph, &State::default(), part, params, inputs, tape, pass)
-    })
+    measure(graph, golden, training, nudge, |job, tape| <Cpu as Backend<E>>::run(job, &State::default(), tape))
 }
 
 fn portably(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure> {
-    measure(graph, golden, training, nudge, |part, params, inputs, tape, pass| {
-        portable::run::<f32, _, _>(graph, part, params, inputs, tape, pass)
-    })
+    measure::<f32>(graph, golden, training, nudge, |job, tape| portable::run(job, None, tape))
 }
 
 /// Runs `executor` on the golden input and parameters; with a `nudge` above 0, each is off by one rounding.
@@ -224,13 +203,7 @@ fn measure<E: Real>(
     golden: &Golden,
     training: bool,
     nudge: u64,
-    executor: impl FnOnce(
-        &Subgraph,
-        Vec<Map<E, Cpu>>,
-        Vec<Map<E, Cpu>>,
-        OwnedTape<E, Cpu>,
-        Pass,
-    ) -> Result<convnet::net::Outcome<E, Cpu, OwnedTape<E, Cpu>>, CpuError>,
+    executor: impl FnOnce(Job<'_, E, Cpu>, Recording<E, Cpu>) -> Result<net::Outcome<E, Cpu>, CpuError>,
 ) -> Result<Found, Failure>
 where
     Cpu: Backend<E, Err = CpuError>,
@@ -268,7 +241,8 @@ where
     let pass = Pass { training, dropout: None, input_grad: true };
     let (x, tape) = x.traced(Gradients::leaky()).split_tape();
     let part = Subgraph::whole(graph, training);
-    let outcome = executor(&part, parameters.clone(), vec![x.clone()], tape, pass)?;
+    let job = Job { graph, part: &part, params: parameters.clone(), inputs: vec![x.clone()], pass };
+    let outcome = executor(job, Some(tape))?.taped::<OwnedTape<E, Cpu>>();
     let running = outcome.running.clone();
     let heads = vec![HEAD_WEIGHT; part.outputs.len() - 1];
     let (logits, loss) = loss(Outputs::new(outcome), targets, &heads)?;

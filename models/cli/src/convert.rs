@@ -3,11 +3,12 @@
 use crate::common::{self, Outcome, print, say};
 use crate::load::Loading;
 use crate::place;
-use convnet::checkpoint::{self, CheckpointError, Fitted, LoadOptions};
+use convnet::checkpoint::{self, Fitted, LoadOptions};
 use convnet::wording::counted;
-use convnet_models::{Model, WithModel, with_model};
+use convnet_models::find;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -44,7 +45,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     place::check(&to)?;
     let options = loading.options();
     let Fitted { dict, notes, .. } = match model {
-        Some(model) => with_model(&model, Exactly { from: &from, options })??,
+        Some(model) => exactly(&model, &from, &options)?,
         None if loading.allow_extra => {
             return Err("--allow-extra means nothing without --model: all tensors of the file are converted".into());
         }
@@ -71,17 +72,9 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 /// Leaves what belongs to a network, in its order, with every bit that it has.
-struct Exactly<'a> {
-    from: &'a Path,
-    options: LoadOptions,
-}
-
-impl WithModel for Exactly<'_> {
-    type Output = Result<Fitted, CheckpointError>;
-
-    fn run<N: Model>(self, _: &'static str) -> Self::Output {
-        let mut fitted = checkpoint::fitted(N::GRAPH, self.from, &self.options)?;
-        fitted.dict.metadata.insert("network".into(), N::GRAPH.name.to_string());
-        Ok(fitted)
-    }
+fn exactly(model: &str, from: &Path, options: &LoadOptions) -> Result<Fitted, Box<dyn Error>> {
+    let graph = find(model)?.graph;
+    let mut fitted = checkpoint::fitted(graph, from, options)?;
+    fitted.dict.metadata.insert("network".into(), graph.name.to_string());
+    Ok(fitted)
 }

@@ -2,15 +2,15 @@
 
 use convnet::backend::Backend;
 use convnet::device::{DeviceChoice, OnDevice};
-use convnet::dfdx::nn::BuildOnDevice;
 use convnet::distributed::{self, Communicator};
+use convnet::net::{BuildError, DynNetwork};
 use convnet::wording::counted;
-use convnet_models::{Model, UnknownModel, WithModel, with_model};
+use convnet_models::{Entry, UnknownModel, find};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io::{self, Write};
-use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a subcommand gives back.
 pub type Outcome = Result<(), Box<dyn Error>>;
@@ -71,17 +71,23 @@ impl RunOn {
 /// A subcommand's work, once the network and the device are known.
 pub trait Task {
     /// Does it.
-    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome;
+    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome;
 }
 
 /// Does `task` with the network called `model` on the device that `on` asks for, whose random numbers start from `seed`.
 pub fn run(model: &str, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
     on.prepare()?;
-    with_model(model, Chosen { device: on.device(), seed, task }).map_err(|error| misplaced(model, &error))?
+    let entry = named(model)?;
+    on.device().run(seed, Placed { entry, task })?
+}
+
+/// The network called `model`.
+pub fn named(model: &str) -> Result<&'static Entry, String> {
+    find(model).map_err(|error| misplaced(model, &error))
 }
 
 /// That no network has that name and, if it is a file's, that files are named otherwise.
-pub fn misplaced(model: &str, error: &UnknownModel) -> String {
+fn misplaced(model: &str, error: &UnknownModel) -> String {
     let kind = match std::fs::metadata(model) {
         Ok(found) if found.is_dir() => "folder",
         Ok(_) => "file",
@@ -92,38 +98,22 @@ pub fn misplaced(model: &str, error: &UnknownModel) -> String {
     )
 }
 
-struct Chosen<T> {
-    device: DeviceChoice,
-    seed: u64,
+struct Placed<T> {
+    entry: &'static Entry,
     task: T,
 }
 
-impl<T: Task> WithModel for Chosen<T> {
-    type Output = Outcome;
-
-    fn run<N: Model>(self, name: &'static str) -> Outcome {
-        self.device.run(self.seed, Placed { name, task: self.task, model: PhantomData::<N> })?
-    }
-}
-
-struct Placed<N, T> {
-    name: &'static str,
-    task: T,
-    model: PhantomData<N>,
-}
-
-impl<N: Model, T: Task> OnDevice for Placed<N, T> {
+impl<T: Task> OnDevice for Placed<T> {
     type Output = Outcome;
 
     fn run<D: Backend<f32>>(self, device: D, on: DeviceChoice) -> Outcome {
-        self.task.run::<N, D>(self.name, device, on)
+        self.task.run(self.entry, device, on)
     }
 }
 
 /// A network with random weights.
-pub fn build<N: Model, D: Backend<f32>>(name: &str, device: &D) -> Result<N::On<D>, Box<dyn Error>> {
-    let built = <N::On<D> as BuildOnDevice<D, f32>>::try_build_on_device(device);
-    built.map_err(|error| format!("cannot build {name}: {error:?}").into())
+pub fn build<D: Backend<f32>>(entry: &Entry, device: &D) -> Result<DynNetwork<f32, D>, BuildError> {
+    DynNetwork::build(Arc::new(entry.graph.clone()), device)
 }
 
 /// Writes a line to standard output.

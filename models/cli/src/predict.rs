@@ -7,7 +7,7 @@ use convnet::backend::Backend;
 use convnet::data::decode;
 use convnet::device::DeviceChoice;
 use convnet::train::predict;
-use convnet_models::Model;
+use convnet_models::Entry;
 use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ struct Split {
 fn split(mut words: Vec<String>) -> Split {
     let first = words.first().cloned().unwrap_or_default();
     let path = Path::new(&first);
-    let is_network = convnet_models::is_known(&first);
+    let is_network = convnet_models::find(&first).is_ok();
     let is_image = path.is_file() || first.contains(['.', '/', '\\']);
     let note = (is_network && path.is_file()).then(|| {
         format!("`{first}` is taken for the network of that name, not for the file; for the file write ./{first}")
@@ -88,11 +88,11 @@ struct Class {
 }
 
 impl Task for Predict {
-    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, _: DeviceChoice) -> Outcome {
         let Predict { arguments, images } = self;
-        let mut net = common::build::<N, D>(name, &device)?;
+        let mut net = common::build(entry, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let trained = Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?;
+        let trained = Trained::load(entry, &mut net, weights, loading, arguments.preparing)?;
         let mut answers = Vec::new();
         let mut failed = 0;
         for image in images {

@@ -1,6 +1,6 @@
 //! `convnet data`
 
-use crate::common::{Outcome, misplaced, print, say};
+use crate::common::{Outcome, named, print, say};
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
 use convnet::data::{Dataset, Normalisation, Pipeline, in_common, samples};
@@ -8,7 +8,6 @@ use convnet::explain::Volume;
 use convnet::report::{paint, png};
 use convnet::train::Config;
 use convnet::wording::counted;
-use convnet_models::Model;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -60,10 +59,7 @@ struct Preview {
 pub fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Info { source } => info(&source),
-        Command::Preview(preview) => {
-            let model = preview.model.clone();
-            convnet_models::with_model(&model, preview).map_err(|error| misplaced(&model, &error))?
-        }
+        Command::Preview(preview) => preview.write(),
     }
 }
 
@@ -109,16 +105,15 @@ fn describe(name: &str, part: &dyn Dataset) -> Outcome {
     Ok(())
 }
 
-impl convnet_models::WithModel for Preview {
-    type Output = Outcome;
-
-    fn run<N: Model>(self, _: &'static str) -> Outcome {
+impl Preview {
+    fn write(self) -> Outcome {
+        let graph = named(&self.model)?.graph;
         let opened = self.source.open(self.seed)?;
         source::say_notes(&opened)?;
         let data = opened.train;
         let augment = self.augment.iter().flat_map(|text| crate::options::pieces(text));
         let augment = augment.map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
-        let shape = N::GRAPH.input().chw();
+        let shape = graph.input().chw();
         let pipeline = Pipeline::training(shape, self.fit.parse()?, augment, "auto", data.as_ref(), true)?;
         let step = (data.len() / usize::from(self.pictures)).max(1);
         let pictures: Vec<usize> = (0..data.len()).step_by(step).take(self.pictures.into()).collect();

@@ -8,7 +8,7 @@ use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::train::evaluate;
-use convnet_models::Model;
+use convnet_models::Entry;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -57,16 +57,16 @@ struct Report {
 }
 
 impl Task for Eval {
-    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, _: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, _: DeviceChoice) -> Outcome {
         let Eval(arguments) = self;
-        let mut net = common::build::<N, D>(name, &device)?;
+        let mut net = common::build(entry, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let trained = Trained::load::<N, D>(name, &mut net, weights, loading, arguments.preparing)?;
+        let trained = Trained::load(entry, &mut net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
         let evaluation = evaluate(&mut net, &device, &test, trained.preparation.into())?;
         if arguments.json {
             return common::print_json(&Report {
-                model: name,
+                model: entry.name,
                 weights: trained.weights,
                 pictures: evaluation.total(),
                 accuracy: evaluation.accuracy(),

@@ -1,6 +1,6 @@
 //! `convnet explain` and `convnet filter` as a user runs them, and as a user gets them wrong.
 
-#[path = "../../runtime/tests/common/browser.rs"]
+#[path = "../../../runtime/tests/common/browser.rs"]
 mod browser;
 mod common;
 

@@ -4,13 +4,13 @@ use crate::common::{self, Outcome, Precision, RunOn, Task, median, print};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::dfdx::prelude::*;
-use convnet::engine::profile::{self, Entry};
-use convnet::net::{Map, forward, forward_mut};
+use convnet::engine::profile;
+use convnet::net::{Map, forward, forward_mut, gradients};
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
 use convnet::train::{HEAD_WEIGHT, loss};
 use convnet::wording::counted;
-use convnet_models::Model;
+use convnet_models::Entry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -86,18 +86,18 @@ struct Report {
 }
 
 impl Task for Bench {
-    fn run<N: Model, D: Backend<f32>>(self, name: &'static str, device: D, on: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome {
         let Arguments { mode, batch, repeats, half, profile, json, on: options, .. } = self.0;
         let batch = batch as usize;
         let failed = |error: D::Err| format!("the device failed: {error:?}");
-        let [c, h, w] = N::GRAPH.input().chw();
-        let classes = N::GRAPH.output_shape().len();
+        let [c, h, w] = entry.graph.input().chw();
+        let classes = entry.graph.output_shape().len();
         let x: Map<f32, D> = device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(failed)?;
         let (mut half_error, mut peak_rss) = (None, None);
         let timings = match mode {
             Mode::Infer if on == DeviceChoice::Cpu => {
                 let images = x.as_vec();
-                let net = common::build::<N, Cpu>(name, &Cpu::default())?;
+                let net = common::build(entry, &Cpu::default())?;
                 let freeze = if half { Predictor::compact } else { Predictor::new };
                 let predictor = freeze(&net, batch)?;
                 drop(net);
@@ -106,7 +106,7 @@ impl Task for Bench {
                 peak_rss = peak_rss_kb();
                 if half {
                     // The same seed, so the same network.
-                    let net = common::build::<N, Cpu>(name, &Cpu::default())?;
+                    let net = common::build(entry, &Cpu::default())?;
                     let mut exact = outputs.clone();
                     Predictor::new(&net, batch)?.predict(&images, &mut exact)?;
                     half_error = Some(largest_change(&exact, &outputs));
@@ -114,28 +114,28 @@ impl Task for Bench {
                 timings
             }
             Mode::Infer | Mode::Forward => {
-                let net = common::build::<N, D>(name, &device)?;
+                let net = common::build(entry, &device)?;
                 measure(repeats, profile, || {
                     forward(&net, x.clone(), batch, (batch, classes)).map_err(failed)?;
                     Ok(())
                 })?
             }
             Mode::Train => {
-                let mut net = common::build::<N, D>(name, &device)?;
+                let mut net = common::build(entry, &device)?;
                 let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
                 let targets: Tensor<(usize, usize), f32, D> =
                     device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
-                let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
+                let head_weights = vec![HEAD_WEIGHT; entry.graph.heads.len()];
                 let method = Method::Sgd { momentum: 0.9, nesterov: false };
-                let mut sgd: Optimizer<N::On<D>, D> = Optimizer::new(&net, method, |_| ParamOptions::default());
-                let mut gradients = Some(net.alloc_grads());
+                let mut sgd = Optimizer::new(&net, method, |_| ParamOptions::default());
+                let mut kept = Some(gradients(&net).map_err(failed)?);
                 measure(repeats, profile, || {
-                    let traced = x.clone().traced(gradients.take().unwrap_or_else(Gradients::leaky));
+                    let traced = x.clone().traced(kept.take().unwrap_or_else(Gradients::leaky));
                     let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
                     let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
                     let mut new = loss.try_backward().map_err(failed)?;
-                    sgd.step(&mut net, &mut new, &Step::new(0.01)).map_err(failed)?;
-                    gradients = Some(new);
+                    sgd.step(&mut net, &mut new, &Step::new(0.01))?;
+                    kept = Some(new);
                     Ok(())
                 })?
             }
@@ -144,10 +144,10 @@ impl Task for Bench {
         let median_ms = median(&mut rounds);
         // A training step does about three times the work: forward, gradients of inputs, gradients of weights.
         let passes = if mode == Mode::Train { 3.0 } else { 1.0 };
-        let gflops = passes * 2e-6 * N::GRAPH.mac_count() as f64 * batch as f64 / median_ms;
+        let gflops = passes * 2e-6 * entry.graph.mac_count() as f64 * batch as f64 / median_ms;
         let peak = 2e-9 * convnet::engine::peak();
         let report = Report {
-            model: name,
+            model: entry.name,
             mode,
             batch,
             device: on.to_string(),
@@ -194,7 +194,7 @@ struct Timings {
     /// Calls of a round.
     calls: usize,
     /// The time of each kind of step in one call.
-    stages: BTreeMap<String, Entry>,
+    stages: BTreeMap<String, profile::Entry>,
 }
 
 /// Times `call`, after some calls to warm up.
@@ -239,11 +239,11 @@ fn largest_change(exact: &[f32], found: &[f32]) -> f32 {
 }
 
 /// A line for each kind of step, the longest first.
-fn print_stages(stages: &BTreeMap<String, Entry>, peak: f64) -> Outcome {
+fn print_stages(stages: &BTreeMap<String, profile::Entry>, peak: f64) -> Outcome {
     let mut stages: Vec<_> = stages.iter().collect();
     stages.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.time));
     let total: f64 = stages.iter().map(|(_, entry)| entry.time.as_secs_f64()).sum();
-    for (name, Entry { stages, time, multiply_adds }) in stages {
+    for (name, profile::Entry { stages, time, multiply_adds }) in stages {
         let seconds = time.as_secs_f64();
         let share = match multiply_adds {
             0 => String::new(),

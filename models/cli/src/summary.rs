@@ -1,0 +1,76 @@
+//! `convnet summary`
+
+use crate::common::{self, Outcome, print};
+use convnet_models::Entry;
+use serde::Serialize;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The network; `convnet models` lists them
+    #[arg(default_value = "lenet5")]
+    model: String,
+    /// Images in a batch, for the memory that the activations take
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    batch: u32,
+    /// Print the layers as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: &'static str,
+    paper: &'static str,
+    parameters: usize,
+    macs: u64,
+    receptive_field: [usize; 2],
+    jump: [usize; 2],
+    /// Elements for one picture.
+    activations: usize,
+    peak_activations: usize,
+    heads: Vec<&'static str>,
+    layers: Vec<Layer>,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    name: &'static str,
+    kind: &'static str,
+    output: [usize; 3],
+    parameters: usize,
+    macs: u64,
+    activations: usize,
+    receptive_field: [usize; 2],
+    jump: [usize; 2],
+    auxiliary: bool,
+}
+
+pub fn run(arguments: Arguments) -> Outcome {
+    let Entry { name, paper, graph, .. } = common::named(&arguments.model)?;
+    if !arguments.json {
+        return Ok(print(&format!("{paper}\n\n{}", graph.summary().batch(arguments.batch as usize)))?);
+    }
+    let layers = graph.nodes.iter().map(|node| Layer {
+        name: &node.name,
+        kind: node.op.word(),
+        output: node.shape.chw(),
+        parameters: node.params,
+        macs: node.macs,
+        activations: node.shape.len(),
+        receptive_field: node.receptive_field,
+        jump: node.jump,
+        auxiliary: node.auxiliary,
+    });
+    common::print_json(&Report {
+        model: name,
+        paper,
+        parameters: graph.param_count(),
+        macs: graph.mac_count(),
+        receptive_field: graph.receptive_field(),
+        jump: graph.jump(),
+        activations: graph.activation_count(),
+        peak_activations: graph.peak_activations,
+        heads: graph.heads.iter().map(|head| &*head.name).collect(),
+        layers: layers.collect(),
+    })
+}

@@ -1,0 +1,64 @@
+//! Modules of dfdx inside a network: what a `custom` layer has to be.
+
+use super::tap::Features;
+use crate::backend::{NetTape, Real};
+use dfdx::prelude::*;
+
+/// What a `custom` module has to be, in the network's dtype and on its device: a dfdx module that turns images of shape
+/// `I` into images of shape `O`.
+#[diagnostic::on_unimplemented(
+    message = "this `custom` module does not turn `{I}` into `{O}`",
+    label = "not a module from the shape at this point to the declared one",
+    note = "the shape after `->` has to be what the module really gives for the shape before it; a network of `cnn!` is written with its dtype and device: `Name<E, D>`"
+)]
+pub trait Custom<I: Features, O: Features, E: Real, D: Device<E>, T: NetTape<E, D>> {
+    /// In evaluation mode.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
+
+    /// In training mode.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
+}
+
+/// A batch of images of shape `F`.
+pub type Images<F, E, D, T> = Tensor<<F as Features>::Batched<usize>, E, D, T>;
+
+#[diagnostic::do_not_recommend]
+impl<M, I, O, E, D, T> Custom<I, O, E, D, T> for M
+where
+    I: Features,
+    O: Features,
+    E: Real,
+    D: Device<E>,
+    T: NetTape<E, D>,
+    M: Module<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>
+        + ModuleMut<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>,
+{
+    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
+        self.try_forward(x)
+    }
+
+    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
+        self.try_forward_mut(x)
+    }
+}
+
+/// A value between typed and untyped: same elements, same identity on the tape.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn reshape<A, B, E, D, T>(x: Tensor<A, E, D, T>, shape: B) -> Result<Tensor<B, E, D, T>, D::Err>
+where
+    A: dfdx::shapes::Shape,
+    B: dfdx::shapes::Shape,
+    E: Real,
+    D: Device<E>,
+    T: NetTape<E, D>,
+{
+    x.try_reshape_like(&shape)
+}
