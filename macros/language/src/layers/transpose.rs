@@ -12,13 +12,13 @@ impl Context<'_> {
     pub fn conv_transpose(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
         let out = self.args.size("out", errors);
-        let kernel = self.args.pair("kernel", None, 1, errors);
-        let stride = self.args.pair("stride", Some([1, 1]), 1, errors);
-        let pad = self.args.pair("pad", Some([0, 0]), 0, errors);
-        let more = self.args.pair("output_pad", Some([0, 0]), 0, errors);
-        let dilation = self.args.pair("dilation", Some([1, 1]), 1, errors);
-        let group_count = self.args.count("groups", 1, errors);
-        let bias = self.args.flag("bias", true, errors);
+        let kernel = self.args.pair("kernel", 1, errors);
+        let stride = self.args.pair("stride", 1, errors);
+        let pad = self.args.pair("pad", 0, errors);
+        let more = self.args.pair("output_pad", 0, errors);
+        let dilation = self.args.pair("dilation", 1, errors);
+        let group_count = self.args.count("groups", errors);
+        let bias = self.args.flag("bias", errors);
         let failed = || self.failed(Shape::Map([out, Dim::Unknown, Dim::Unknown]));
         let (Some(kernel), Some(stride), Some(pad), Some(more)) = (kernel, stride, pad, more) else {
             return failed();
@@ -89,7 +89,7 @@ impl Context<'_> {
             params: weights(weight, bias.then_some(out), init),
             span: [count(span(0)), count(span(1))],
             up: stride,
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::ConvTranspose(conv))
         }
     }
