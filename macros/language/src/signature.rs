@@ -36,7 +36,7 @@ impl ArgKind {
             ArgKind::Sides => "a whole number, `(height, width)` or `(top, bottom, left, right)`",
             ArgKind::Pad => "a whole number, `(height, width)`, `(top, bottom, left, right)` or `same`",
             ArgKind::Float => "a decimal number",
-            ArgKind::Flag => "`true` or `false`; the name alone means `true`",
+            ArgKind::Flag => "a flag",
             ArgKind::Table => "a list of lists, `[[0, 1, 2], ...]`",
         }
     }

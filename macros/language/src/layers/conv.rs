@@ -7,7 +7,7 @@ use crate::report::Errors;
 use crate::shape;
 use crate::values::SIZE;
 use convnet_graph::{Conv, Groups, Op};
-use syn::Expr;
+use syn::{Expr, ExprArray};
 
 /// A weight, and a bias of this many outputs, which begin alike.
 pub(super) fn weights(weight: Vec<Dim>, bias: Option<Dim>, init: Init) -> Vec<Param> {
@@ -177,7 +177,6 @@ impl Context<'_> {
             self.args.fault("groups", errors, "`groups` and `connections` exclude each other");
             return None;
         }
-        let scope = self.scope();
         let mut table = Vec::new();
         for row in &rows.elems {
             let Expr::Array(row_channels) = crate::values::bare(row) else {
@@ -188,29 +187,7 @@ impl Context<'_> {
                 errors.on(row, format!("output channel {} reads no input channel", table.len()));
                 return None;
             }
-            let mut ins = Vec::new();
-            for channel in &row_channels.elems {
-                let value = crate::values::number(channel, &scope, errors).known()?;
-                if let Dim::Known(n) = channels
-                    && value >= n
-                {
-                    errors.on(
-                        channel,
-                        format!(
-                            "there is no input channel {value}; they are 0 to {}\n  trace: {}",
-                            n - 1,
-                            self.trace()
-                        ),
-                    );
-                    return None;
-                }
-                if ins.contains(&number(value)) {
-                    errors.on(channel, format!("input channel {value} is listed twice"));
-                    return None;
-                }
-                ins.push(number(value));
-            }
-            table.push(ins);
+            table.push(self.row(row_channels, channels, errors)?);
         }
         match out {
             Dim::Known(n) if n != table.len() as u64 => {
@@ -226,5 +203,29 @@ impl Context<'_> {
             }
             _ => Some(table),
         }
+    }
+
+    /// The input channels that an output channel reads.
+    fn row(&self, row: &ExprArray, channels: Dim, errors: &mut Errors) -> Option<Vec<usize>> {
+        let scope = self.scope();
+        let mut ins = Vec::new();
+        for channel in &row.elems {
+            let value = crate::values::number(channel, &scope, errors).known()?;
+            if let Dim::Known(n) = channels
+                && value >= n
+            {
+                let last = n - 1;
+                let message =
+                    format!("there is no input channel {value}; they are 0 to {last}\n  trace: {}", self.trace());
+                errors.on(channel, message);
+                return None;
+            }
+            if ins.contains(&number(value)) {
+                errors.on(channel, format!("input channel {value} is listed twice"));
+                return None;
+            }
+            ins.push(number(value));
+        }
+        Some(ins)
     }
 }

@@ -24,7 +24,7 @@ pub(super) const WORDS: &[Word] = &[
         Signature {
             name: "leaky_relu",
             positional: 1,
-            args: &[Spec::optional("slope", Float, Decimal(0.01), "The factor of what is not positive.")],
+            args: &[Spec::optional("slope", Float, Decimal(0.01), "The factor of elements that are not positive.")],
             example: "leaky_relu(0.1)",
         },
         "Each element `x` stays if it is positive, and becomes `slope * x` otherwise.",
@@ -34,7 +34,7 @@ pub(super) const WORDS: &[Word] = &[
         Signature {
             name: "elu",
             positional: 1,
-            args: &[Spec::optional("alpha", Float, Decimal(1.0), "What it approaches, with a minus, far below 0.")],
+            args: &[Spec::optional("alpha", Float, Decimal(1.0), "Far below 0, the output approaches `-alpha`.")],
             example: "elu",
         },
         "Each element `x` stays if it is positive, and becomes `alpha * (exp(x) - 1)` otherwise.",
@@ -45,7 +45,7 @@ pub(super) const WORDS: &[Word] = &[
     }),
     elementwise(
         "gelu",
-        "Each element `x` becomes `x * Phi(x)`, with the normal distribution function `Phi`.",
+        "Each element `x` becomes `x * Phi(x)`, where `Phi` is the normal distribution function.",
         |layer, _| layer.activation(Activation::Gelu),
     ),
     elementwise("silu", "Each element `x` becomes `x * sigmoid(x)`.", |layer, _| layer.activation(Activation::Silu)),

@@ -54,7 +54,7 @@ pub(super) const WORDS: &[Word] = &[
         help: "A 2-d convolution of all channels, of groups of them, or by a table of `connections`.",
         shape: "`[C, H, W] -> [out, H', W']` with `H' = (H + top + bottom - dilation * (kernel - 1) - 1) / stride + 1`, rounded down; \
                 `W'` likewise",
-        parameters: "`weight [out, C / groups, kh, kw]`, or `weight [n, kh, kw]` with `n` connections; `bias [out]`",
+        parameters: "`weight [out, C / groups, kh, kw]`, or `weight [n, kh, kw]` with `n` connections; and `bias [out]` unless `bias = false`",
         meaning: Meaning::Layer(|layer, errors| layer.conv(errors)),
         enlarges: "pad",
     },
@@ -74,7 +74,7 @@ pub(super) const WORDS: &[Word] = &[
         },
         help: "A convolution of each channel by itself, with as many groups as there are channels.",
         shape: "`[C, H, W] -> [C * multiplier, H', W']` with `H'` and `W'` as in [`conv`]",
-        parameters: "`weight [C * multiplier, 1, kh, kw]`, `bias [C * multiplier]`",
+        parameters: "`weight [C * multiplier, 1, kh, kw]`, and `bias [C * multiplier]` unless `bias = false`",
         meaning: Meaning::Layer(|layer, errors| layer.depthwise(errors)),
         enlarges: "multiplier",
     },
@@ -107,7 +107,7 @@ pub(super) const WORDS: &[Word] = &[
         help: "A transposed convolution: each input pixel is spread over a window of the output.",
         shape: "`[C, H, W] -> [out, H', W']` with `H' = (H - 1) * stride - 2 * pad + dilation * (kernel - 1) + output_pad + 1`; `W'` \
                 likewise",
-        parameters: "`weight [C, out / groups, kh, kw]`, `bias [out]`",
+        parameters: "`weight [C, out / groups, kh, kw]`, and `bias [out]` unless `bias = false`",
         meaning: Meaning::Layer(|layer, errors| layer.conv_transpose(errors)),
         enlarges: "stride",
     },

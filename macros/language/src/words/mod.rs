@@ -1,7 +1,7 @@
 //! The one table of layer words: for each, its arguments with their defaults, what it does, and the function that checks it.
 //!
 //! The walk asks this table what to do with a word, so a word without a function does not compile, and none is looked for by its
-//! name a second time. The functions in [`crate::layers`] take defaults from here, the pages of `convnet::words` are printed from
+//! name a second time. The functions in `layers` take defaults from here, the pages of `convnet::words` are printed from
 //! here, and the tables of words in the README and in the language's page are held against it: a default stands nowhere else.
 //! Each family of layers has its entries in a file of its own.
 

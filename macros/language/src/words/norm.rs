@@ -23,8 +23,8 @@ pub(super) const WORDS: &[Word] = &[
             ],
             example: "batch_norm",
         },
-        help: "Batch normalisation (Ioffe and Szegedy, 2015): of each channel, by the mean and variance of the batch. In evaluation it \
-               takes the running statistics.",
+        help: "Batch normalisation (Ioffe and Szegedy, 2015). Each channel is normalised by its mean and variance over the batch, and in \
+               evaluation by the running statistics of training.",
         shape: UNCHANGED,
         parameters: "`weight [C]`, `bias [C]`; buffers: `running_mean [C]`, `running_var [C]`",
         meaning: Meaning::Layer(|layer, errors| layer.batch_norm(errors)),

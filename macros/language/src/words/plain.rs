@@ -24,9 +24,9 @@ pub(super) const DENSE: &[Word] = &[
             ],
             example: "linear(10)",
         },
-        help: "A fully connected layer.",
+        help: "A fully connected layer: each output is a weighted sum of all inputs.",
         shape: "`[N] -> [out]`",
-        parameters: "`weight [out, N]`, `bias [out]`",
+        parameters: "`weight [out, N]`, and `bias [out]` unless `bias = false`",
         meaning: Meaning::Layer(|layer, errors| layer.linear(errors)),
         enlarges: "",
     },
@@ -43,8 +43,8 @@ pub(super) const ATTENTION: &[Word] = &[Word {
         )],
         example: "squeeze_excite(4)",
     },
-    help: "Squeeze and excitation (Hu et al., 2017). Each channel times a number that two 1 x 1 convolutions (`fc1` to `C / reduction` \
-           channels, relu, `fc2`, sigmoid) make of the map's average; names as in torchvision.",
+    help: "Squeeze and excitation (Hu et al., 2017). Each channel is multiplied by a number that two 1 x 1 convolutions (`fc1` to \
+           `C / reduction` channels, relu, `fc2`, sigmoid) make of the map's average. The names are torchvision's.",
     shape: UNCHANGED,
     parameters: "`fc1.weight [C / reduction, C, 1, 1]`, `fc1.bias [C / reduction]`, `fc2.weight [C, C / reduction, 1, 1]`, \
                  `fc2.bias [C]`",
@@ -58,7 +58,8 @@ const P: Spec = Spec::optional("p", Float, Decimal(0.5), "The probability, from 
 pub(super) const REGULARISATION: &[Word] = &[
     Word {
         signature: Signature { name: "dropout", positional: 1, args: &[P], example: "dropout(0.5)" },
-        help: "In training, zeroes each element with probability `p` and scales the others by `1 / (1 - p)` (Srivastava et al., 2014).",
+        help: "Zeroes each element with probability `p` in training and scales the others by `1 / (1 - p)` (Srivastava et al., 2014). In \
+               evaluation it does nothing.",
         shape: UNCHANGED,
         parameters: "",
         meaning: Meaning::Layer(|layer, errors| layer.dropout(errors)),
@@ -66,8 +67,8 @@ pub(super) const REGULARISATION: &[Word] = &[
     },
     Word {
         signature: Signature { name: "dropout2d", positional: 1, args: &[P], example: "dropout2d(0.2)" },
-        help: "In training, zeroes each channel of an image with probability `p` and scales the others by `1 / (1 - p)` (Tompson et \
-               al., 2015).",
+        help: "Zeroes each channel of an image with probability `p` in training and scales the others by `1 / (1 - p)` (Tompson et \
+               al., 2015). In evaluation it does nothing.",
         shape: UNCHANGED,
         parameters: "",
         meaning: Meaning::Layer(|layer, errors| layer.dropout2d(errors)),
@@ -77,7 +78,7 @@ pub(super) const REGULARISATION: &[Word] = &[
 
 pub(super) const OTHER: &[Word] = &[Word {
     signature: Signature { name: "identity", positional: 0, args: &[], example: "identity" },
-    help: "Nothing; a place with a name.",
+    help: "Gives its input as it is: a place with a name.",
     shape: UNCHANGED,
     parameters: "",
     meaning: Meaning::Layer(|layer, _| layer.same(Op::Identity)),

@@ -21,7 +21,7 @@ pub(super) const WORDS: &[Word] = &[
             ],
             example: "upsample(2, bilinear)",
         },
-        help: "Enlarges a map.",
+        help: "Enlarges a map by whole factors.",
         shape: "`[C, H, W] -> [C, H * scale, W * scale]`",
         parameters: "",
         meaning: Meaning::Layer(|layer, errors| layer.upsample(errors)),
@@ -33,7 +33,7 @@ pub(super) const WORDS: &[Word] = &[
             positional: 1,
             args: &[
                 Spec::required("amount", Sides, "The number of pixels at each side."),
-                Spec::optional("value", Float, Decimal(0.0), "What the new pixels are."),
+                Spec::optional("value", Float, Decimal(0.0), "The value of the new pixels."),
                 Spec::optional(
                     "reflect",
                     Flag,
