@@ -1,12 +1,13 @@
 //! Where documentation lists the layers, it says what the language's table of words says: names, arguments, defaults.
 
 use super::root;
-use convnet_language::words::{self, FAMILIES, Family};
+use convnet_language::words::{self, FAMILIES, Family, Word};
 
 /// Rows of the README's table: a word with arguments has one of its own, with its defaults and what it does; a family's words without
 /// arguments share one.
 fn readme_rows(family: &Family) -> Vec<String> {
-    let (with, without): (Vec<_>, Vec<_>) = family.words.iter().partition(|word| !word.signature.args.is_empty());
+    let (with, without): (Vec<&Word>, Vec<&Word>) =
+        family.words.iter().partition(|word| !word.signature.args.is_empty());
     // A paper's "et al., 2015" has no full stop with a space after it.
     let sentence = |help: &str| format!("{}.", help.split(". ").next().unwrap().trim_end_matches('.'));
     let mut rows: Vec<(String, String)> =
