@@ -1,8 +1,8 @@
 //! The `cnn!` procedural macro: a checked network to Rust tokens.
 //!
 //! What a network is and what is wrong with it, `convnet-language` says. Here it becomes Rust: the struct of its parameters, the
-//! graph as a constant, thin impls. Whatever the errors, the struct is emitted: code that uses it does not light up. Nothing here
-//! does any I/O or panics.
+//! graph as a constant, thin impls. Whatever the errors, the struct is emitted: code that uses it does not light up. `words!` prints
+//! the documentation of the language's words. Nothing here does any I/O or panics.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -10,6 +10,7 @@ mod attributes;
 mod emit;
 mod export;
 mod paths;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,15 @@ use convnet_language::report::Errors;
 #[proc_macro]
 pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(tokens.into()).into()
+}
+
+/// Declares a documented constant for each layer word of [`cnn!`](macro@cnn), with its arguments, defaults, shapes and parameters.
+///
+/// It takes no tokens, and only the crate `convnet` calls it, in its module `words`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn words(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    words::constants().into()
 }
 
 fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {

@@ -148,22 +148,7 @@ impl Checker<'_, '_> {
         let counted = |id: &usize| what == "params" || main.get(*id) == Some(&true);
         let nodes: Vec<&Node> =
             self.nodes.iter().enumerate().filter(|(id, _)| counted(id)).map(|(_, node)| node).collect();
-        let values: Option<Vec<i128>> = match count {
-            Some(count) => {
-                let total = nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
-                self.evaluate(&total).map(|total| vec![total])
-            }
-            None if what == "peak_activations" => {
-                let candidates = peak(&self.nodes, self.current());
-                let values: Option<Vec<i128>> = candidates.iter().map(|count| self.evaluate(count)).collect();
-                values.map(|values| values.into_iter().max().into_iter().collect())
-            }
-            None => {
-                let last = nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));
-                let fields = last.map(|node| node.receptive_field.clone()).unwrap_or_default();
-                fields.iter().map(|field| self.evaluate(field)).collect()
-            }
-        };
+        let values = self.values(&what, count, &nodes);
         if let Some(custom) = self.nodes.iter().find(|node| node.is_custom()) {
             let message = format!("`{what}` cannot be told: `{}` is a custom module, which has its own", custom.name);
             return self.errors.on(&budget.what, message);
@@ -197,6 +182,26 @@ impl Checker<'_, '_> {
         let message =
             format!("{what} is {}, which is not {} {}{largest}", shown.join(" x "), quote!(#op), grouped(limit));
         self.errors.on(&budget.limit, message);
+    }
+
+    /// What a budget is about, for each dimension where it has two; `None` where it depends on a const generic without a default.
+    fn values(&self, what: &str, count: Option<fn(&Node) -> Count>, nodes: &[&Node]) -> Option<Vec<i128>> {
+        match count {
+            Some(count) => {
+                let total = nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
+                self.evaluate(&total).map(|total| vec![total])
+            }
+            None if what == "peak_activations" => {
+                let candidates = peak(&self.nodes, self.current());
+                let values: Option<Vec<i128>> = candidates.iter().map(|count| self.evaluate(count)).collect();
+                values.map(|values| values.into_iter().max().into_iter().collect())
+            }
+            None => {
+                let last = nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));
+                let fields = last.map(|node| node.receptive_field.clone()).unwrap_or_default();
+                fields.iter().map(|field| self.evaluate(field)).collect()
+            }
+        }
     }
 
     fn evaluate(&self, count: &Count) -> Option<i128> {

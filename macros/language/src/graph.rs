@@ -128,8 +128,8 @@ impl Graph {
 }
 
 impl Node {
-    /// Whether it only looks at its input differently.
-    fn looks(&self) -> bool {
+    /// Whether it is its input, looked at differently.
+    fn is_view(&self) -> bool {
         matches!(self.op, Op::Flatten | Op::Identity)
     }
 
@@ -198,7 +198,7 @@ pub fn peak(nodes: &[Node], output: usize) -> Vec<Count> {
                 *place = id;
             }
         }
-        if let (true, [input], Some(place)) = (node.looks(), readers.as_slice(), owner.get_mut(id)) {
+        if let (true, [input], Some(place)) = (node.is_view(), readers.as_slice(), owner.get_mut(id)) {
             *place = *input;
         }
     }

@@ -5,7 +5,7 @@ use crate::ast::{Arg, Layer, Network};
 use crate::cost::Dim;
 use crate::graph::Shape;
 use crate::report::{Errors, did_you_mean, one_of};
-use crate::signature::{Kind, Signature, Spec};
+use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
 use quote::quote;
 use syn::{BinOp, Expr, ExprLit, Lit, UnOp};
 
@@ -29,6 +29,7 @@ pub const BUDGET: u64 = i64::MAX as u64;
 /// The arguments of one layer, matched with the signature of its word.
 pub struct Args<'a> {
     layer: &'a Layer,
+    word: &'static Signature,
     scope: &'a Scope<'a>,
     given: Vec<(&'static Spec, Option<&'a Expr>)>,
     /// Whether every argument that was given is known and every required one was given.
@@ -38,14 +39,14 @@ pub struct Args<'a> {
 impl<'a> Args<'a> {
     /// Matches the arguments of `layer` with those of `word`.
     pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
-        let mut args = Args { layer, scope, given: Vec::new(), complete: true };
+        let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
         let (mut next, mut too_many) = (0, false);
         for arg in &layer.args {
             // One error tells of all values that are too many.
             if too_many && arg.name.is_none() {
                 continue;
             }
-            match args.spec(arg, word, &mut next) {
+            match args.spec(arg, &mut next) {
                 Ok((spec, value)) => {
                     if args.given.iter().any(|(given, _)| given.name == spec.name) {
                         errors
@@ -62,7 +63,7 @@ impl<'a> Args<'a> {
                 }
             }
         }
-        let missing = word.args.iter().filter(|spec| spec.required && !args.has(spec.name));
+        let missing = word.args.iter().filter(|spec| spec.is_required() && !args.has(spec.name));
         let missing: Vec<&str> = missing.map(|spec| spec.name).collect();
         if !missing.is_empty() && args.complete {
             let names = one_of(missing).replace(" or ", " and ");
@@ -72,17 +73,13 @@ impl<'a> Args<'a> {
         args
     }
 
-    fn spec(
-        &self,
-        arg: &'a Arg,
-        word: &'static Signature,
-        next: &mut usize,
-    ) -> Result<(&'static Spec, Option<&'a Expr>), String> {
+    /// Which argument is given, and its value where it has one.
+    fn spec(&self, arg: &'a Arg, next: &mut usize) -> Result<(&'static Spec, Option<&'a Expr>), String> {
+        let word = self.word;
         let known = || word.args.iter().map(|spec| spec.name);
-        let by_name = |name: &str| word.args.iter().find(|spec| spec.name == name);
         if let Some(name) = &arg.name {
             let name = name.to_string();
-            return by_name(&name).map(|spec| (spec, Some(&arg.value))).ok_or_else(|| {
+            return word.arg(&name).map(|spec| (spec, Some(&arg.value))).ok_or_else(|| {
                 let has = if word.args.is_empty() {
                     "takes no argument".into()
                 } else {
@@ -97,10 +94,10 @@ impl<'a> Args<'a> {
             });
         }
         // An option by its name alone: a flag that is set, or `stride` for `stride = stride`.
-        let alone = identifier(&arg.value).and_then(|name| by_name(&name));
+        let alone = identifier(&arg.value).and_then(|name| word.arg(&name));
         let taken = word.args.get(*next).is_none_or(|spec| *next >= word.positional || self.has(spec.name));
-        if let Some(spec) = alone.filter(|spec| spec.kind == Kind::Flag || taken) {
-            return Ok((spec, Some(&arg.value).filter(|_| spec.kind != Kind::Flag)));
+        if let Some(spec) = alone.filter(|spec| spec.kind == ArgKind::Flag || taken) {
+            return Ok((spec, Some(&arg.value).filter(|_| spec.kind != ArgKind::Flag)));
         }
         let spec = word.args.get(*next).filter(|_| *next < word.positional);
         *next += 1;
@@ -141,9 +138,20 @@ impl<'a> Args<'a> {
         self.positive(name, expr, dim, errors)
     }
 
-    /// A positive integer, or `default`.
-    pub fn count(&self, name: &str, default: u64, errors: &mut Errors) -> Option<u64> {
-        let Some(expr) = self.expr(name) else { return Some(default) };
+    /// What the table has for an argument that is not given.
+    fn default(&self, name: &str) -> DefaultValue {
+        self.word.arg(name).map_or(DefaultValue::Required, |spec| spec.default)
+    }
+
+    /// A positive integer, or its default.
+    pub fn count(&self, name: &str, errors: &mut Errors) -> Option<u64> {
+        let Some(expr) = self.expr(name) else {
+            return match self.default(name) {
+                DefaultValue::Whole(n) => Some(n),
+                DefaultValue::Like(other) => self.count(other, errors),
+                _ => None,
+            };
+        };
         let dim = number(expr, self.scope, errors);
         self.positive(name, expr, dim, errors).known()
     }
@@ -156,9 +164,15 @@ impl<'a> Args<'a> {
         dim
     }
 
-    /// `[height, width]` of positive integers, or `default` for both.
-    pub fn pair(&self, name: &str, default: Option<[u64; 2]>, minimum: u64, errors: &mut Errors) -> Option<[u64; 2]> {
-        let Some(expr) = self.expr(name) else { return default };
+    /// `[height, width]` of integers from `minimum` on, or its default.
+    pub fn pair(&self, name: &str, minimum: u64, errors: &mut Errors) -> Option<[u64; 2]> {
+        let Some(expr) = self.expr(name) else {
+            return match self.default(name) {
+                DefaultValue::Whole(n) => Some([n, n]),
+                DefaultValue::Like(other) => self.pair(other, minimum, errors),
+                _ => None,
+            };
+        };
         let parts: Vec<&Expr> = match expr {
             Expr::Tuple(tuple) => tuple.elems.iter().collect(),
             other => vec![other],
@@ -182,25 +196,31 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A decimal number, or `default`.
-    pub fn float(&self, name: &str, default: f64, errors: &mut Errors) -> Option<f64> {
-        let Some(expr) = self.expr(name) else { return Some(default) };
-        let value = float(expr);
-        if value.is_none() {
+    /// A decimal number; its default where it is not given, or is no number.
+    pub fn float(&self, name: &str, errors: &mut Errors) -> f64 {
+        // Every decimal number has a default; a name that the table does not have gives no number, which its tests notice.
+        let DefaultValue::Decimal(default) = self.default(name) else { return f64::NAN };
+        let Some(expr) = self.expr(name) else { return default };
+        float(expr).unwrap_or_else(|| {
             errors.on(expr, format!("`{name}` takes a number, such as {default:?}"));
-        }
-        value
+            default
+        })
     }
 
-    /// A flag, or `default`.
-    pub fn flag(&self, name: &str, default: bool, errors: &mut Errors) -> bool {
-        let Some((_, value)) = self.given.iter().find(|(spec, _)| spec.name == name) else { return default };
+    /// A flag; its default where it is not given, or is neither `true` nor `false`.
+    pub fn flag(&self, name: &str, errors: &mut Errors) -> bool {
+        self.given_flag(name, errors).unwrap_or_else(|| self.default(name) == DefaultValue::On)
+    }
+
+    /// A flag that is given.
+    pub fn given_flag(&self, name: &str, errors: &mut Errors) -> Option<bool> {
+        let (_, value) = self.given.iter().find(|(spec, _)| spec.name == name)?;
         match value {
-            None => true,
-            Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => flag.value,
+            None => Some(true),
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
             Some(expr) => {
                 errors.on(expr, format!("`{name}` takes `true` or `false`"));
-                default
+                None
             }
         }
     }

@@ -162,69 +162,65 @@ impl Emitter<'_> {
 
     /// `Module` and `ModuleMut`, for a batch and for a single image.
     fn forward(&self) -> Vec<TokenStream> {
+        [false, true].into_iter().flat_map(|many| self.forward_of(many)).collect()
+    }
+
+    /// Both for a single image, or for a batch of `many`.
+    fn forward_of(&self, many: bool) -> [TokenStream; 2] {
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         let tensor = |shape: TokenStream| quote!(::__convnet::dfdx::tensor::Tensor<#shape, E, D, __T>);
         let heads: Vec<Shape> = self.graph.heads.iter().map(|head| head.shape).collect();
-        let impls = [false, true].into_iter().flat_map(|many| {
-            let batch = if many { quote!(__B,) } else { quote!() };
-            let typed = |shape: Shape| {
-                let dims = self.consts(shape);
-                tensor(quote!((#batch #(#dims,)*)))
-            };
-            let value = |shape: Shape| {
-                let consts = self.consts(shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
-                let size = if many { quote!(__size,) } else { quote!() };
-                quote!((#size #(#consts,)*))
-            };
-            let (input, output, shape) = (typed(self.input()), typed(self.graph.output), value(self.graph.output));
-            let (trained, next) = match heads.is_empty() {
-                true => (output.clone(), quote!(__outputs.next(#shape))),
-                false => {
-                    let types = heads.iter().map(|head| typed(*head));
-                    let values = heads.iter().map(|head| value(*head));
-                    let next = quote!(::core::result::Result::Ok((__outputs.next(#shape)?, #(__outputs.next(#values)?,)*)));
-                    (quote!((#output, #(#types,)*)), next)
-                }
-            };
-            let sizes = match many {
-                true => quote! {
-                    let __size = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
-                    let __batch = ::__convnet::dfdx::shapes::Dim::size(&__size);
-                },
-                false => quote!(let __batch = 1;),
-            };
-            let dim = many.then(|| quote!(__B: ::__convnet::dfdx::shapes::Dim,));
-            let generics = quote! {
-                <#params #dim E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>, __T: ::__convnet::net::NetTape<E, D>>
-            };
-            let module = quote! {
-                #[automatically_derived]
-                impl #generics ::__convnet::dfdx::nn::Module<#input> for #name<#(#symbols,)* E, D> {
-                    type Output = #output;
-                    type Error = D::Err;
+        let batch = if many { quote!(__B,) } else { quote!() };
+        let typed = |shape: Shape| {
+            let dims = self.consts(shape);
+            tensor(quote!((#batch #(#dims,)*)))
+        };
+        let value = |shape: Shape| {
+            let consts = self.consts(shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
+            let size = if many { quote!(__size,) } else { quote!() };
+            quote!((#size #(#consts,)*))
+        };
+        let (input, output, shape) = (typed(self.input()), typed(self.graph.output), value(self.graph.output));
+        let (trained, next) = match heads.is_empty() {
+            true => (output.clone(), quote!(__outputs.next(#shape))),
+            false => {
+                let types = heads.iter().map(|head| typed(*head));
+                let values = heads.iter().map(|head| value(*head));
+                let next = quote!(::core::result::Result::Ok((__outputs.next(#shape)?, #(__outputs.next(#values)?,)*)));
+                (quote!((#output, #(#types,)*)), next)
+            }
+        };
+        let sizes = sizes(many);
+        let dim = many.then(|| quote!(__B: ::__convnet::dfdx::shapes::Dim,));
+        let generics = quote! {
+            <#params #dim E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>, __T: ::__convnet::net::NetTape<E, D>>
+        };
+        let module = quote! {
+            #[automatically_derived]
+            impl #generics ::__convnet::dfdx::nn::Module<#input> for #name<#(#symbols,)* E, D> {
+                type Output = #output;
+                type Error = D::Err;
 
-                    fn try_forward(&self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
-                        #sizes
-                        ::__convnet::net::forward(self, __x, __batch, #shape)
-                    }
+                fn try_forward(&self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
+                    #sizes
+                    ::__convnet::net::forward(self, __x, __batch, #shape)
                 }
-            };
-            let module_mut = quote! {
-                #[automatically_derived]
-                impl #generics ::__convnet::dfdx::nn::ModuleMut<#input> for #name<#(#symbols,)* E, D> {
-                    type Output = #trained;
-                    type Error = D::Err;
+            }
+        };
+        let module_mut = quote! {
+            #[automatically_derived]
+            impl #generics ::__convnet::dfdx::nn::ModuleMut<#input> for #name<#(#symbols,)* E, D> {
+                type Output = #trained;
+                type Error = D::Err;
 
-                    fn try_forward_mut(&mut self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
-                        #sizes
-                        let mut __outputs = ::__convnet::net::forward_mut(self, __x, __batch)?;
-                        #next
-                    }
+                fn try_forward_mut(&mut self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
+                    #sizes
+                    let mut __outputs = ::__convnet::net::forward_mut(self, __x, __batch)?;
+                    #next
                 }
-            };
-            [module, module_mut]
-        });
-        impls.collect()
+            }
+        };
+        [module, module_mut]
     }
 
     /// The methods that run custom modules, if there are any.
@@ -289,6 +285,17 @@ impl Emitter<'_> {
     fn words(&self) -> TokenStream {
         let words = self.graph.nodes.iter().filter_map(|node| node.word.as_ref());
         quote!(const _: () = { #(let _ = ::__convnet::words::#words;)* };)
+    }
+}
+
+/// Statements that say how many images `__x` holds.
+fn sizes(many: bool) -> TokenStream {
+    match many {
+        true => quote! {
+            let __size = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
+            let __batch = ::__convnet::dfdx::shapes::Dim::size(&__size);
+        },
+        false => quote!(let __batch = 1;),
     }
 }
 

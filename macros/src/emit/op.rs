@@ -7,6 +7,7 @@ use convnet_language::cost::Dim;
 use convnet_language::graph::Node;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
+use std::str::FromStr;
 
 /// An operation as an expression.
 pub fn op(op: &Op) -> TokenStream {
@@ -63,7 +64,7 @@ pub fn op(op: &Op) -> TokenStream {
         Op::Dropout { p, channels } => quote!(Dropout { p: #p, channels: #channels }),
         Op::Activation(activation) => {
             let activation = self::activation(activation);
-            quote!(Activation(::__convnet::graph::Activation::#activation))
+            quote!(Activation(#activation))
         }
         Op::Prelu { per_channel } => quote!(Prelu { per_channel: #per_channel }),
         Op::Softmax => quote!(Softmax),
@@ -171,22 +172,10 @@ fn resample(how: Resample) -> TokenStream {
     }
 }
 
+/// An activation as a path, with its number where it has one. Its debug form is just that, so a new one needs no line here.
 fn activation(activation: Activation) -> TokenStream {
-    match activation {
-        Activation::Relu => quote!(Relu),
-        Activation::Relu6 => quote!(Relu6),
-        Activation::LeakyRelu(slope) => quote!(LeakyRelu(#slope)),
-        Activation::Elu(alpha) => quote!(Elu(#alpha)),
-        Activation::Selu => quote!(Selu),
-        Activation::Gelu => quote!(Gelu),
-        Activation::Silu => quote!(Silu),
-        Activation::Mish => quote!(Mish),
-        Activation::HardSwish => quote!(HardSwish),
-        Activation::Sigmoid => quote!(Sigmoid),
-        Activation::Tanh => quote!(Tanh),
-        Activation::ScaledTanh => quote!(ScaledTanh),
-        Activation::Softplus => quote!(Softplus),
-    }
+    let variant = TokenStream::from_str(&format!("{activation:?}")).unwrap_or_default();
+    quote!(::__convnet::graph::Activation::#variant)
 }
 
 /// The type in `convnet::layers` that holds a node's parameters, with its const generics; none where it has none.

@@ -39,7 +39,7 @@ impl Emitter<'_> {
         more: &mut Vec<TokenStream>,
     ) -> Taps {
         let tuple = is_tuple(members) && !path.is_empty();
-        let (vis, symbols) = (&self.network.vis, &self.symbols);
+        let symbols = &self.symbols;
         let (mut declarations, mut values) = (Vec::new(), Vec::new());
         for (index, member) in members.iter().enumerate() {
             let path = if path.is_empty() { member.key.clone() } else { format!("{path}.{}", member.key) };
@@ -65,16 +65,33 @@ impl Emitter<'_> {
             }
         }
         let Taps { kind, value } = self.tap(end, path, trunk);
+        let name = self.tree(&name, tuple, path.is_empty(), &kind, &declarations, more);
+        let value =
+            if tuple { quote!(#name(#(#values,)* #value)) } else { quote!(#name { #(#values,)* __end: #value }) };
+        Taps { kind: quote!(#name<#(#symbols),*>), value }
+    }
+
+    /// The struct of a level, of which levels with the same members share one.
+    fn tree(
+        &self,
+        name: &str,
+        tuple: bool,
+        is_root: bool,
+        kind: &TokenStream,
+        declarations: &[TokenStream],
+        more: &mut Vec<TokenStream>,
+    ) -> Ident {
+        let (vis, symbols) = (&self.network.vis, &self.symbols);
         let signature = format!("taps {tuple} {kind} {}", quote!(#(#declarations)*));
         let before = self.known.borrow().get(&signature).cloned();
-        let name = before.unwrap_or_else(|| {
-            let name = match path.is_empty() {
-                true => Ident::new(&name, self.network.name.span()),
-                false => self.fresh(&name),
+        before.unwrap_or_else(|| {
+            let name = match is_root {
+                true => Ident::new(name, self.network.name.span()),
+                false => self.fresh(name),
             };
             self.known.borrow_mut().insert(signature, name.clone());
             let (params, allowed) = (self.const_params(), attributes::allowed(self.network));
-            let doc = match path.is_empty() {
+            let doc = match is_root {
                 true => format!("Taps of [`{}`], under the names of its layers.", self.network.name),
                 false => format!("Taps of a sequence of [`{}`].", self.network.name),
             };
@@ -105,10 +122,7 @@ impl Emitter<'_> {
                 }
             });
             name
-        });
-        let value =
-            if tuple { quote!(#name(#(#values,)* #value)) } else { quote!(#name { #(#values,)* __end: #value }) };
-        Taps { kind: quote!(#name<#(#symbols),*>), value }
+        })
     }
 
     fn tap(&self, node: usize, path: &str, trunk: &[bool]) -> Taps {

@@ -3,6 +3,7 @@
 mod limits;
 mod mutations;
 mod size;
+mod words;
 
 use convnet_language::report::Errors;
 use proc_macro2::TokenStream;

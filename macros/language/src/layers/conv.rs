@@ -7,7 +7,7 @@ use crate::report::Errors;
 use crate::shape;
 use crate::values::SIZE;
 use convnet_graph::{Conv, Groups, Op};
-use syn::Expr;
+use syn::{Expr, ExprArray};
 
 /// A weight, and a bias of this many outputs, which begin alike.
 pub(super) fn weights(weight: Vec<Dim>, bias: Option<Dim>, init: Init) -> Vec<Param> {
@@ -18,8 +18,7 @@ pub(super) fn weights(weight: Vec<Dim>, bias: Option<Dim>, init: Init) -> Vec<Pa
 impl Context<'_> {
     /// `[(top, bottom), (left, right)]`; with `same`, for these extents.
     pub(super) fn pad(&self, errors: &mut Errors, input: [Dim; 2], window: &Window) -> Option<[(u64, u64); 2]> {
-        let Some(expr) = self.args.expr("pad") else { return Some([(0, 0); 2]) };
-        if crate::values::identifier(expr).is_some_and(|name| name == "same") {
+        if self.args.expr("pad").and_then(crate::values::identifier).is_some_and(|name| name == "same") {
             let side = |dimension: usize| {
                 let span = shape::span(window.kernel[dimension], window.dilation[dimension])?;
                 match input[dimension] {
@@ -41,10 +40,10 @@ impl Context<'_> {
         self.sides("pad", "`pad` takes a number, (height, width), (top, bottom, left, right) or `same`", errors)
     }
 
-    /// `[(top, bottom), (left, right)]` from a number, a pair or all four.
+    /// `[(top, bottom), (left, right)]` from a number, a pair or all four, or its default.
     pub(super) fn sides(&self, name: &str, form: &str, errors: &mut Errors) -> Option<[(u64, u64); 2]> {
-        let expr = self.args.expr(name)?;
-        if let Expr::Tuple(tuple) = expr
+        let expr = self.args.expr(name);
+        if let Some(Expr::Tuple(tuple)) = expr
             && tuple.elems.len() == 4
         {
             let number = |side| crate::values::number(side, &self.scope(), errors).known();
@@ -54,20 +53,20 @@ impl Context<'_> {
                 _ => None,
             };
         }
-        if let Expr::Tuple(tuple) = expr
+        if let Some(Expr::Tuple(tuple)) = expr
             && tuple.elems.len() != 2
         {
             errors.on(expr, form);
             return None;
         }
-        let [h, w] = self.args.pair(name, None, 0, errors)?;
+        let [h, w] = self.args.pair(name, 0, errors)?;
         Some([(h, h), (w, w)])
     }
 
     pub fn conv(&self, errors: &mut Errors) -> Made {
         let input = self.map(errors);
         let out = self.args.size("out", errors);
-        let count = self.args.count("groups", 1, errors);
+        let count = self.args.count("groups", errors);
         self.convolution(out, count.map(|count| (count, groups(count))), input, errors)
     }
 
@@ -75,7 +74,7 @@ impl Context<'_> {
     pub fn depthwise(&self, errors: &mut Errors) -> Made {
         let input = self.map(errors);
         let channels = input[0];
-        let multiplier = self.args.count("multiplier", 1, errors);
+        let multiplier = self.args.count("multiplier", errors);
         if let Dim::Symbol(_) = channels {
             self.symbolic(channels, errors);
         }
@@ -89,10 +88,10 @@ impl Context<'_> {
     /// `groups` are how many there are and how they are meant.
     fn convolution(&self, out: Dim, groups: Option<(u64, Groups)>, input: [Dim; 3], errors: &mut Errors) -> Made {
         let [channels, height, width] = input;
-        let kernel = self.args.pair("kernel", None, 1, errors);
-        let stride = self.args.pair("stride", Some([1, 1]), 1, errors);
-        let dilation = self.args.pair("dilation", Some([1, 1]), 1, errors);
-        let bias = self.args.flag("bias", true, errors);
+        let kernel = self.args.pair("kernel", 1, errors);
+        let stride = self.args.pair("stride", 1, errors);
+        let dilation = self.args.pair("dilation", 1, errors);
+        let bias = self.args.flag("bias", errors);
         let failed = || self.failed(Shape::Map([out, Dim::Unknown, Dim::Unknown]));
         let (Some(kernel), Some(stride), Some(dilation), Some((group_count, groups))) =
             (kernel, stride, dilation, groups)
@@ -134,7 +133,7 @@ impl Context<'_> {
             connections,
             span: [0, 1].map(|i| count(shape::span(kernel[i], dilation[i]).unwrap_or(1))),
             stride,
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::Conv(conv))
         }
     }
@@ -178,7 +177,6 @@ impl Context<'_> {
             self.args.fault("groups", errors, "`groups` and `connections` exclude each other");
             return None;
         }
-        let scope = self.scope();
         let mut table = Vec::new();
         for row in &rows.elems {
             let Expr::Array(row_channels) = crate::values::bare(row) else {
@@ -189,29 +187,7 @@ impl Context<'_> {
                 errors.on(row, format!("output channel {} reads no input channel", table.len()));
                 return None;
             }
-            let mut ins = Vec::new();
-            for channel in &row_channels.elems {
-                let value = crate::values::number(channel, &scope, errors).known()?;
-                if let Dim::Known(n) = channels
-                    && value >= n
-                {
-                    errors.on(
-                        channel,
-                        format!(
-                            "there is no input channel {value}; they are 0 to {}\n  trace: {}",
-                            n - 1,
-                            self.trace()
-                        ),
-                    );
-                    return None;
-                }
-                if ins.contains(&number(value)) {
-                    errors.on(channel, format!("input channel {value} is listed twice"));
-                    return None;
-                }
-                ins.push(number(value));
-            }
-            table.push(ins);
+            table.push(self.row(row_channels, channels, errors)?);
         }
         match out {
             Dim::Known(n) if n != table.len() as u64 => {
@@ -227,5 +203,29 @@ impl Context<'_> {
             }
             _ => Some(table),
         }
+    }
+
+    /// The input channels that an output channel reads.
+    fn row(&self, row: &ExprArray, channels: Dim, errors: &mut Errors) -> Option<Vec<usize>> {
+        let scope = self.scope();
+        let mut ins = Vec::new();
+        for channel in &row.elems {
+            let value = crate::values::number(channel, &scope, errors).known()?;
+            if let Dim::Known(n) = channels
+                && value >= n
+            {
+                let last = n - 1;
+                let message =
+                    format!("there is no input channel {value}; they are 0 to {last}\n  trace: {}", self.trace());
+                errors.on(channel, message);
+                return None;
+            }
+            if ins.contains(&number(value)) {
+                errors.on(channel, format!("input channel {value} is listed twice"));
+                return None;
+            }
+            ins.push(number(value));
+        }
+        Some(ins)
     }
 }

@@ -17,7 +17,7 @@ use crate::report::Errors;
 use crate::shape;
 use crate::trace::trace;
 use crate::values::{Args, SIZE, Scope};
-use convnet_graph::{Groups, Op, Pad};
+use convnet_graph::{Activation, Groups, Op, Pad};
 use syn::Expr;
 
 /// What a layer is checked against.
@@ -31,7 +31,7 @@ pub struct Context<'a> {
     /// The nodes so far, and the one whose value comes in.
     pub way: (&'a [Node], usize),
     /// Height and width of the map that the value comes from, until a layer that sees all of it.
-    pub spread: [Dim; 2],
+    pub source_extent: [Dim; 2],
 }
 
 /// What a layer makes of its input.
@@ -49,7 +49,7 @@ pub struct Made {
     pub stride: [u64; 2],
     /// How many output elements an input element becomes.
     pub up: [u64; 2],
-    pub spread: [Dim; 2],
+    pub source_extent: [Dim; 2],
 }
 
 /// What checks the layers of one word.
@@ -143,8 +143,13 @@ impl Context<'_> {
             span: [count(1), count(1)],
             stride: [1, 1],
             up: [1, 1],
-            spread: self.spread,
+            source_extent: self.source_extent,
         }
+    }
+
+    /// A function of each element by itself.
+    pub fn activation(&self, activation: Activation) -> Made {
+        self.same(Op::Activation(activation))
     }
 
     /// What stands for a layer after an error: its shape as far as it can be told.

@@ -9,7 +9,7 @@ use convnet_graph::{Affine, Groups, Op};
 impl Context<'_> {
     pub fn batch_norm(&self, errors: &mut Errors) -> Made {
         let eps = self.eps(errors);
-        let momentum = self.args.float("momentum", 0.1, errors).unwrap_or(0.1);
+        let momentum = self.args.float("momentum", errors);
         if !(0.0..=1.0).contains(&momentum) {
             self.args.fault("momentum", errors, "`momentum` is the weight of the new batch, from 0 to 1");
         }
@@ -25,7 +25,7 @@ impl Context<'_> {
     }
 
     fn eps(&self, errors: &mut Errors) -> f64 {
-        let eps = self.args.float("eps", 1e-5, errors).unwrap_or(1e-5);
+        let eps = self.args.float("eps", errors);
         if eps <= 0.0 {
             self.args.fault("eps", errors, "`eps` must be above 0");
         }
@@ -34,17 +34,16 @@ impl Context<'_> {
 
     pub fn lrn(&self, errors: &mut Errors) -> Made {
         self.map(errors);
-        let size = self.args.count("size", 1, errors).unwrap_or(1);
-        let float = |name, default, errors: &mut Errors| self.args.float(name, default, errors).unwrap_or(default);
-        let (alpha, beta, k) = (float("alpha", 1e-4, errors), float("beta", 0.75, errors), float("k", 1.0, errors));
+        let size = self.args.count("size", errors).unwrap_or(1);
+        let [alpha, beta, k] = ["alpha", "beta", "k"].map(|name| self.args.float(name, errors));
         Made { label: format!("lrn {size}"), ..self.same(Op::Lrn { size: number(size), alpha, beta, k }) }
     }
 
     pub fn group_norm(&self, errors: &mut Errors) -> Made {
         let [channels, ..] = self.map(errors);
         let eps = self.eps(errors);
-        let affine = self.args.flag("affine", true, errors);
-        let Some(count) = self.args.count("groups", 1, errors) else { return self.failed(self.shape) };
+        let affine = self.args.flag("affine", errors);
+        let Some(count) = self.args.count("groups", errors) else { return self.failed(self.shape) };
         self.per_group(count, channels, channels, errors);
         let made = self.normalised(Groups::Count(number(count)), eps, by_channel(affine));
         Made { label: format!("group_norm {count}"), ..made }
@@ -53,7 +52,7 @@ impl Context<'_> {
     /// All channels in one group.
     pub fn layer_norm(&self, errors: &mut Errors) -> Made {
         let eps = self.eps(errors);
-        let affine = self.args.flag("affine", true, errors);
+        let affine = self.args.flag("affine", errors);
         let affine = match self.shape {
             Shape::Map(_) if affine => Affine::Element,
             _ => by_channel(affine),
@@ -65,8 +64,7 @@ impl Context<'_> {
     pub fn instance_norm(&self, errors: &mut Errors) -> Made {
         self.map(errors);
         let eps = self.eps(errors);
-        // As in PyTorch, where only `InstanceNorm2d` has no parameters unless it is asked to.
-        let affine = self.args.flag("affine", false, errors);
+        let affine = self.args.flag("affine", errors);
         self.seeing_all(self.normalised(Groups::Each, eps, by_channel(affine)))
     }
 

@@ -5,13 +5,9 @@ use super::{Context, Made, param};
 use crate::cost::{Dim, product};
 use crate::graph::{Init, Shape};
 use crate::report::Errors;
-use convnet_graph::{Activation, Op};
+use convnet_graph::Op;
 
 impl Context<'_> {
-    pub fn identity(&self, _: &mut Errors) -> Made {
-        self.same(Op::Identity)
-    }
-
     pub fn flatten(&self, errors: &mut Errors) -> Made {
         let Shape::Map(dims) = self.shape else { return self.same(Op::Flatten) };
         let known: Option<Vec<u64>> = dims.iter().map(|dim| dim.known()).collect();
@@ -33,7 +29,7 @@ impl Context<'_> {
 
     pub fn linear(&self, errors: &mut Errors) -> Made {
         let out = self.args.size("out", errors);
-        let bias = self.args.flag("bias", true, errors);
+        let bias = self.args.flag("bias", errors);
         let inputs = match self.shape {
             Shape::Vector(n) => n,
             Shape::Unknown => Dim::Unknown,
@@ -53,8 +49,8 @@ impl Context<'_> {
             shape: Shape::Vector(out),
             params: weights(vec![out, inputs], bias.then_some(out), init),
             macs: product(&[out, inputs]),
-            span: self.spread.map(Dim::count),
-            spread: [Dim::Known(1); 2],
+            span: self.source_extent.map(Dim::count),
+            source_extent: [Dim::Known(1); 2],
             ..self.same(Op::Linear { bias })
         }
     }
@@ -72,7 +68,7 @@ impl Context<'_> {
     }
 
     fn share(&self, errors: &mut Errors) -> f64 {
-        let p = self.args.float("p", 0.5, errors).unwrap_or(0.5);
+        let p = self.args.float("p", errors);
         if !(0.0..1.0).contains(&p) {
             self.args.fault(
                 "p",
@@ -83,18 +79,8 @@ impl Context<'_> {
         p
     }
 
-    pub fn leaky_relu(&self, errors: &mut Errors) -> Made {
-        let slope = self.args.float("slope", 0.01, errors).unwrap_or(0.01);
-        self.same(Op::Activation(Activation::LeakyRelu(slope)))
-    }
-
-    pub fn elu(&self, errors: &mut Errors) -> Made {
-        let alpha = self.args.float("alpha", 1.0, errors).unwrap_or(1.0);
-        self.same(Op::Activation(Activation::Elu(alpha)))
-    }
-
     pub fn prelu(&self, errors: &mut Errors) -> Made {
-        let per_channel = self.args.flag("per_channel", false, errors);
+        let per_channel = self.args.flag("per_channel", errors);
         let [channels, ..] = self.shape.chw();
         let slopes = if per_channel { channels } else { Dim::Known(1) };
         let params = vec![param("weight", vec![slopes], Init::Constant(0.25))];

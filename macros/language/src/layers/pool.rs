@@ -9,7 +9,7 @@ use convnet_graph::{AvgDivisor, Op, Pool, PoolKind};
 
 impl Context<'_> {
     pub fn avg_pool(&self, errors: &mut Errors) -> Made {
-        let divisor = match self.args.flag("count_include_pad", true, errors) {
+        let divisor = match self.args.flag("count_include_pad", errors) {
             true => AvgDivisor::WithPad,
             false => AvgDivisor::WithoutPad,
         };
@@ -19,10 +19,10 @@ impl Context<'_> {
     pub fn pool(&self, kind: PoolKind, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
         let failed = || self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
-        let Some(kernel) = self.args.pair("kernel", None, 1, errors) else { return failed() };
-        let stride = self.args.pair("stride", Some(kernel), 1, errors);
-        let pad = self.args.pair("pad", Some([0, 0]), 0, errors);
-        let ceil = self.args.flag("ceil", false, errors);
+        let Some(kernel) = self.args.pair("kernel", 1, errors) else { return failed() };
+        let stride = self.args.pair("stride", 1, errors);
+        let pad = self.args.pair("pad", 0, errors);
+        let ceil = self.args.flag("ceil", errors);
         let (Some(stride), Some(pad)) = (stride, pad) else { return failed() };
         if let Some(i) = (0..2).find(|i| pad[*i] > kernel[*i] / 2) {
             let message = format!(
@@ -45,15 +45,15 @@ impl Context<'_> {
             shape: Shape::Map([channels, oh, ow]),
             span: kernel.map(count),
             stride,
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::Pool(pool))
         }
     }
 
     pub fn adaptive_avg_pool(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
-        let h = self.args.count("height", 1, errors);
-        let w = if self.args.has("width") { self.args.count("width", 1, errors) } else { h };
+        let h = self.args.count("height", errors);
+        let w = self.args.count("width", errors);
         let (Some(h), Some(w)) = (h, w) else {
             return self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
         };
@@ -65,7 +65,7 @@ impl Context<'_> {
             shape: Shape::Map([channels, Dim::Known(h), Dim::Known(w)]),
             span: sizes.map(bin),
             stride: sizes.map(|(input, output)| input.known().map_or(1, |n| (n / output).max(1))),
-            spread: [Dim::Known(h), Dim::Known(w)],
+            source_extent: [Dim::Known(h), Dim::Known(w)],
             ..self.same(Op::AdaptiveAvgPool)
         }
     }
@@ -76,14 +76,14 @@ impl Context<'_> {
         Made {
             shape: Shape::Vector(channels),
             span: [height.count(), width.count()],
-            spread: [Dim::Known(1); 2],
+            source_extent: [Dim::Known(1); 2],
             ..self.same(Op::GlobalPool(kind))
         }
     }
 
     pub fn channel_pool(&self, kind: PoolKind, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
-        let Some(n) = self.args.count("size", 1, errors) else {
+        let Some(n) = self.args.count("size", errors) else {
             return self.failed(Shape::Map([Dim::Unknown, height, width]));
         };
         let groups = match channels {
@@ -121,7 +121,7 @@ impl Context<'_> {
 
     pub fn subsample(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
-        let Some(k) = self.args.count("size", 1, errors) else {
+        let Some(k) = self.args.count("size", errors) else {
             return self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
         };
         let window =
@@ -136,7 +136,7 @@ impl Context<'_> {
             params: vec![param("weight", vec![channels], mean), param("bias", vec![channels], Init::Zeros)],
             span: [count(k), count(k)],
             stride: [k, k],
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::Subsample { size: number(k) })
         }
     }

@@ -11,11 +11,11 @@ const SIDES: &str = "expected a number, (height, width) or (top, bottom, left, r
 impl Context<'_> {
     pub fn upsample(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
-        let Some(scale) = self.args.pair("scale", None, 1, errors) else {
+        let Some(scale) = self.args.pair("scale", 1, errors) else {
             return self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
         };
-        let (nearest, bilinear) = (self.args.flag("nearest", false, errors), self.args.flag("bilinear", false, errors));
-        if nearest && bilinear {
+        let (nearest, bilinear) = (self.args.given_flag("nearest", errors), self.args.flag("bilinear", errors));
+        if nearest == Some(true) && bilinear {
             self.args.fault("bilinear", errors, "`upsample` is either `nearest` or `bilinear`");
         }
         let [oh, ow] = self.scaled([height, width], scale, errors);
@@ -25,7 +25,7 @@ impl Context<'_> {
             shape: Shape::Map([channels, oh, ow]),
             span: scale.map(|scale| count(if bilinear && scale > 1 { 2 } else { 1 })),
             up: scale,
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::Resample(how))
         }
     }
@@ -52,9 +52,8 @@ impl Context<'_> {
     pub fn pad_layer(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
         let failed = || self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
-        let value = self.args.float("value", 0.0, errors).unwrap_or(0.0);
-        let (reflect, replicate) =
-            (self.args.flag("reflect", false, errors), self.args.flag("replicate", false, errors));
+        let value = self.args.float("value", errors);
+        let (reflect, replicate) = (self.args.flag("reflect", errors), self.args.flag("replicate", errors));
         let fill = match (self.args.has("value"), reflect, replicate) {
             (_, false, false) => Fill::Constant(value),
             (false, true, false) => Fill::Reflect,
@@ -86,7 +85,7 @@ impl Context<'_> {
         let pad = sides(amount);
         Made {
             shape: Shape::Map([channels, oh, ow]),
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::Resample(Resample::Pad { pad, fill }))
         }
     }
@@ -111,7 +110,7 @@ impl Context<'_> {
         let (top, left) = (number(top), number(left));
         Made {
             shape: Shape::Map([channels, oh, ow]),
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::Resample(Resample::Crop { top, left }))
         }
     }
@@ -146,7 +145,7 @@ impl Context<'_> {
     /// Channels of zeros before and after.
     pub fn channel_pad(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
-        let Some([before, after]) = self.args.pair("amount", None, 0, errors) else {
+        let Some([before, after]) = self.args.pair("amount", 0, errors) else {
             return self.failed(Shape::Map([Dim::Unknown, height, width]));
         };
         let [outs, _] =
@@ -157,7 +156,7 @@ impl Context<'_> {
 
     pub fn channel_shuffle(&self, errors: &mut Errors) -> Made {
         let [channels, ..] = self.map(errors);
-        let Some(groups) = self.args.count("groups", 1, errors) else {
+        let Some(groups) = self.args.count("groups", errors) else {
             return self.failed(self.shape);
         };
         self.per_group(groups, channels, channels, errors);
@@ -167,7 +166,7 @@ impl Context<'_> {
 
     pub fn pixel_shuffle(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
-        let Some(factor) = self.args.count("factor", 1, errors) else {
+        let Some(factor) = self.args.count("factor", errors) else {
             return self.failed(Shape::Map([Dim::Unknown; 3]));
         };
         let outs = match (channels, factor.checked_mul(factor)) {
@@ -195,7 +194,7 @@ impl Context<'_> {
             label: format!("pixel_shuffle {factor}"),
             shape: Shape::Map([outs, oh, ow]),
             up: [factor; 2],
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::PixelShuffle { factor: number(factor) })
         }
     }

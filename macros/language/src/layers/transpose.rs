@@ -12,13 +12,13 @@ impl Context<'_> {
     pub fn conv_transpose(&self, errors: &mut Errors) -> Made {
         let [channels, height, width] = self.map(errors);
         let out = self.args.size("out", errors);
-        let kernel = self.args.pair("kernel", None, 1, errors);
-        let stride = self.args.pair("stride", Some([1, 1]), 1, errors);
-        let pad = self.args.pair("pad", Some([0, 0]), 0, errors);
-        let more = self.args.pair("output_pad", Some([0, 0]), 0, errors);
-        let dilation = self.args.pair("dilation", Some([1, 1]), 1, errors);
-        let group_count = self.args.count("groups", 1, errors);
-        let bias = self.args.flag("bias", true, errors);
+        let kernel = self.args.pair("kernel", 1, errors);
+        let stride = self.args.pair("stride", 1, errors);
+        let pad = self.args.pair("pad", 0, errors);
+        let more = self.args.pair("output_pad", 0, errors);
+        let dilation = self.args.pair("dilation", 1, errors);
+        let group_count = self.args.count("groups", errors);
+        let bias = self.args.flag("bias", errors);
         let failed = || self.failed(Shape::Map([out, Dim::Unknown, Dim::Unknown]));
         let (Some(kernel), Some(stride), Some(pad), Some(more)) = (kernel, stride, pad, more) else {
             return failed();
@@ -35,35 +35,9 @@ impl Context<'_> {
             self.args.fault("output_pad", errors, message);
             return failed();
         }
-        let mut told = false;
-        let extents = [height, width].into_iter().enumerate().map(|(i, input)| match input {
-            Dim::Known(input) => {
-                let span = shape::span(kernel[i], dilation[i])?;
-                let found = shape::transposed(input, span, stride[i], pad[i], more[i]);
-                if found.is_none() && !std::mem::replace(&mut told, true) {
-                    let message = format!(
-                        "{}: nothing is left of the output: ({input} - 1) * {} + {span} + {} - 2 * {} < 1\n  trace: {}\n  \
-                         fix: use a smaller pad",
-                        self.name(),
-                        stride[i],
-                        more[i],
-                        pad[i],
-                        self.trace()
-                    );
-                    self.args.fault("pad", errors, message);
-                }
-                found
-            }
-            Dim::Symbol(_) => {
-                if !std::mem::replace(&mut told, true) {
-                    self.symbolic(input, errors);
-                }
-                None
-            }
-            Dim::Unknown => None,
-        });
-        let extents: Vec<Dim> = extents.map(|extent| extent.map_or(Dim::Unknown, Dim::Known)).collect();
-        let [oh, ow] = [0, 1].map(|i| extents.get(i).copied().unwrap_or(Dim::Unknown));
+        let axis =
+            |i: usize| Axis { kernel: kernel[i], stride: stride[i], pad: pad[i], more: more[i], dilation: dilation[i] };
+        let [oh, ow] = self.transposed([height, width], [axis(0), axis(1)], errors);
         self.per_group(group_count, channels, out, errors);
         let out_per_group = match out {
             Dim::Known(n) => Dim::Known(n / group_count),
@@ -89,8 +63,44 @@ impl Context<'_> {
             params: weights(weight, bias.then_some(out), init),
             span: [count(span(0)), count(span(1))],
             up: stride,
-            spread: [oh, ow],
+            source_extent: [oh, ow],
             ..self.same(Op::ConvTranspose(conv))
         }
     }
+
+    /// The output extents, or one error for both.
+    fn transposed(&self, inputs: [Dim; 2], axes: [Axis; 2], errors: &mut Errors) -> [Dim; 2] {
+        let mut told = false;
+        let mut extents = [Dim::Unknown; 2];
+        for ((extent, input), axis) in extents.iter_mut().zip(inputs).zip(axes) {
+            let Axis { kernel, stride, pad, more, dilation } = axis;
+            match (input, shape::span(kernel, dilation)) {
+                (Dim::Known(input), Some(span)) => {
+                    let found = shape::transposed(input, span, stride, pad, more);
+                    if found.is_none() && !std::mem::replace(&mut told, true) {
+                        let message = format!(
+                            "{}: nothing is left of the output: ({input} - 1) * {stride} + {span} + {more} - 2 * {pad} < 1\n  \
+                             trace: {}\n  fix: use a smaller pad",
+                            self.name(),
+                            self.trace()
+                        );
+                        self.args.fault("pad", errors, message);
+                    }
+                    *extent = found.map_or(Dim::Unknown, Dim::Known);
+                }
+                (Dim::Symbol(_), _) if !std::mem::replace(&mut told, true) => self.symbolic(input, errors),
+                _ => {}
+            }
+        }
+        extents
+    }
+}
+
+/// The numbers of a transposed convolution along one dimension.
+struct Axis {
+    kernel: u64,
+    stride: u64,
+    pad: u64,
+    more: u64,
+    dilation: u64,
 }

@@ -2,7 +2,7 @@
 
 use crate::ast::Name;
 use crate::report::Errors;
-use crate::signature::Kind;
+use crate::signature::ArgKind;
 use crate::words;
 use proc_macro2::{Ident, Literal, Spacing, TokenTree};
 use syn::LitStr;
@@ -114,8 +114,8 @@ pub fn is_generated_generic(name: &Ident) -> bool {
 pub fn check_number(name: &Ident, errors: &mut Errors) -> bool {
     let text = name.unraw().to_string();
     let flag = |text: &str| {
-        let specs = words::WORDS.iter().flat_map(|word| word.signature.args);
-        specs.into_iter().any(|spec| spec.kind == Kind::Flag && spec.name == text)
+        let specs = words::all().flat_map(|word| word.signature.args);
+        specs.into_iter().any(|spec| spec.kind == ArgKind::Flag && spec.name == text)
     };
     let message = match text.as_str() {
         "channels" | "height" | "width" => format!("`{text}` is the shape where it is used; use another name"),

@@ -7,6 +7,7 @@ mod fragments;
 mod names;
 mod shapes;
 mod wording;
+mod words;
 
 use crate::graph::{Graph, Shape};
 use crate::report::Errors;

@@ -126,6 +126,22 @@ fn one_mistake_gives_one_error() {
     }
 }
 
+/// Nothing is said about what a layer without its number would have given.
+#[test]
+fn a_missing_number_is_one_mistake() {
+    let cases = [
+        ("[4, 8, 8] -> [1, 16, 16]", "pixel_shuffle;", "`pixel_shuffle` needs `factor`"),
+        ("[4, 8, 8] -> [2, 8, 8]", "channel_max_pool();", "`channel_max_pool` needs `size`"),
+        ("[4, 8, 8] -> [4, 4, 4]", "subsample;", "`subsample` needs `size`"),
+        ("[4, 8, 8] -> [4, 2, 2]", "adaptive_avg_pool;", "`adaptive_avg_pool` needs `height`"),
+    ];
+    for (shapes, body, expected) in cases {
+        let found = checked(&format!("struct N: {shapes} {{ {body} }}")).1;
+        assert_eq!(found.len(), 1, "{body}: {found:#?}");
+        assert!(found[0].contains(expected), "{body}: {found:#?}");
+    }
+}
+
 #[test]
 fn headers() {
     let header = |header: &str| checked(&format!("{header} {{ flatten; linear(10); }}")).1;

@@ -1,6 +1,6 @@
 //! Blocks and repeats: the same statements with other numbers.
 
-use super::{Checker, Level, plain_unknown};
+use super::{Checker, Level, unknown};
 use crate::ast::{Block, Layer, Repeat};
 use crate::cost::Dim;
 use crate::graph::{MemberKind, size};
@@ -18,7 +18,7 @@ impl<'a> Checker<'a, '_> {
             return None;
         }
         let Some(values) = self.arguments(layer, block).filter(|_| !self.dry) else {
-            self.node(plain_unknown(path, self.at.node));
+            self.node(unknown(path, self.at.node));
             return None;
         };
         let shown = values.iter().map(|(name, value)| format!("{name} = {}", size(*value, self.network)));

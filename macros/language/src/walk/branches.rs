@@ -1,11 +1,11 @@
 //! Where values part and meet: residuals, concatenations, factors for channels.
 
-use super::{At, Checker, Level, plain};
+use super::{At, Checker, Level, parameterless};
 use crate::ast::{Arg, Concat, Head, Layer, Residual, Statement};
 use crate::cost::Dim;
 use crate::graph::{Member, MemberKind, Node, Shape};
 use crate::values::{Args, SIZE, Scope};
-use crate::words::{self, Meaning};
+use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
 use proc_macro2::Ident;
 
@@ -127,19 +127,19 @@ impl<'a> Checker<'a, '_> {
             fields.max_by_key(|field| field.evaluate(|_| Some(1))).cloned().unwrap_or_default()
         });
         let jump = branches.first().map_or([1, 1], |node| node.jump);
-        let spread = self.at.spread;
-        self.node(plain(path, op, word, inputs, shape, field, jump));
-        self.at.spread = spread;
+        let source_extent = self.at.source_extent;
+        self.node(parameterless(path, op, word, inputs, shape, field, jump));
+        self.at.source_extent = source_extent;
     }
 
     /// Squeeze and excitation (Hu et al., 2017, section 3) as torchvision builds it: the map's average, two 1 x 1
     /// convolutions, and each channel times what comes out.
-    pub(super) fn squeeze_excite(&mut self, layer: &Layer, path: String) -> Option<MemberKind> {
+    pub(super) fn squeeze_excite(&mut self, layer: &Layer, word: &'static Word, path: String) -> Option<MemberKind> {
         let locals = self.locals.clone();
         let (start, shape) = (self.at, self.shape());
         let scope = Scope { network: self.network, shape: Some(shape), locals: &locals, largest: SIZE };
-        let args = Args::new(layer, &words::SQUEEZE_EXCITE.signature, &scope, self.errors);
-        let reduction = args.count("reduction", 1, self.errors).filter(|_| args.complete);
+        let args = Args::new(layer, &word.signature, &scope, self.errors);
+        let reduction = args.count("reduction", self.errors).filter(|_| args.complete);
         let Shape::Map([channels, ..]) = shape else {
             if let Shape::Vector(_) = shape {
                 let message = format!(
@@ -188,7 +188,7 @@ impl<'a> Checker<'a, '_> {
         let level = Level { path, ..Level::default() };
         let inputs = vec![start.node, self.at.node];
         self.merge(&level, "scale", Op::Scale, inputs, shape);
-        self.at.spread = start.spread;
+        self.at.source_extent = start.source_extent;
         Some(MemberKind::Sequence(members, self.at.node))
     }
 }

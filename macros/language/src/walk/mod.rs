@@ -51,7 +51,7 @@ pub struct Checker<'a, 'e> {
 struct At {
     node: usize,
     /// Height and width of the map that the value comes from, until a layer that sees all of it.
-    spread: [Dim; 2],
+    source_extent: [Dim; 2],
 }
 
 /// The members of one level of the module tree.
@@ -65,7 +65,7 @@ struct Level {
 
 impl<'a, 'e> Checker<'a, 'e> {
     pub fn new(network: &'a Network, blocks: &'a [Block], errors: &'e mut Errors) -> Self {
-        let at = At { node: 0, spread: [Dim::Known(1); 2] };
+        let at = At { node: 0, source_extent: [Dim::Known(1); 2] };
         let (nodes, heads, connections) = (Vec::new(), Vec::new(), Vec::new());
         let (locals, limits) = (Vec::new(), Limits::default());
         let (depth, called, dry) = (0, None, false);
@@ -74,9 +74,9 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     pub fn input(&mut self, shape: Shape) {
         let [_, height, width] = shape.chw();
-        self.at.spread = [height, width];
+        self.at.source_extent = [height, width];
         let field = [Count::number(1), Count::number(1)];
-        self.nodes.push(plain("input".into(), Op::Input, "input", Vec::new(), shape, field, [1, 1]));
+        self.nodes.push(parameterless("input".into(), Op::Input, "input", Vec::new(), shape, field, [1, 1]));
     }
 
     /// The node of the current value.
@@ -208,12 +208,12 @@ impl<'a, 'e> Checker<'a, 'e> {
         let Some(word) = words::find(&layer.word.to_string()) else {
             self.unknown_word(layer);
             // After a layer that is not known, nothing is.
-            self.node(plain_unknown(path, self.at.node));
+            self.node(unknown(path, self.at.node));
             return None;
         };
         match word.meaning {
             Meaning::Layer(check) => Some(MemberKind::Layer(self.layer(layer, word, check, &path))),
-            Meaning::SqueezeExcite => self.squeeze_excite(layer, path),
+            Meaning::SqueezeExcite => self.squeeze_excite(layer, word, path),
         }
     }
 
@@ -232,8 +232,9 @@ impl<'a, 'e> Checker<'a, 'e> {
         let locals = self.locals.clone();
         let scope = Scope { network: self.network, shape: Some(shape), locals: &locals, largest: SIZE };
         let args = Args::new(layer, &word.signature, &scope, self.errors);
-        let (network, spread, way) = (self.network, self.at.spread, (self.nodes.as_slice(), self.at.node));
-        let context = layers::Context { layer, args: &args, shape, network, locals: &locals, way, spread };
+        let (network, source_extent, way) =
+            (self.network, self.at.source_extent, (self.nodes.as_slice(), self.at.node));
+        let context = layers::Context { layer, args: &args, shape, network, locals: &locals, way, source_extent };
         let mut made = layers::made(check, &context, self.errors);
         let what = layer.name.as_ref().map_or_else(|| format!("`{}`", layer.word), |name| format!("`{name}`"));
         let shape = self.bounded(made.shape, &what, |checker, message| {
@@ -251,7 +252,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             // Enlarging brings elements closer together; below a pixel they count as one apart.
             jump[dimension] = (stretched / made.up[dimension].max(1)).max(1);
         }
-        self.at.spread = made.spread;
+        self.at.source_extent = made.source_extent;
         if let (Op::Conv(conv), Some(table)) = (&mut made.op, made.connections) {
             conv.connections = Some(self.connections.len());
             self.connected(table.iter().map(Vec::len).sum(), &layer.word);
@@ -276,8 +277,7 @@ impl<'a, 'e> Checker<'a, 'e> {
     fn unknown_word(&mut self, layer: &Layer) {
         let word = layer.word.to_string();
         let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
-        let known: Vec<&str> =
-            words::WORDS.iter().map(|word| word.name()).chain(blocks.iter().map(String::as_str)).collect();
+        let known: Vec<&str> = words::all().map(|word| word.name()).chain(blocks.iter().map(String::as_str)).collect();
         let hint = did_you_mean(&word, known.iter().copied());
         let hint = if hint.is_empty() { format!("\n  layers: {}", known.join(", ")) } else { hint };
         self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
@@ -294,7 +294,7 @@ impl<'a, 'e> Checker<'a, 'e> {
 }
 
 /// A node without parameters.
-fn plain(
+fn parameterless(
     name: String,
     op: Op,
     label: &str,
@@ -308,7 +308,7 @@ fn plain(
 }
 
 /// What stands for a layer after an error.
-fn plain_unknown(name: String, input: usize) -> Node {
+fn unknown(name: String, input: usize) -> Node {
     let field = [Count::number(1), Count::number(1)];
-    plain(name, Op::Identity, "?", vec![input], Shape::Unknown, field, [1, 1])
+    parameterless(name, Op::Identity, "?", vec![input], Shape::Unknown, field, [1, 1])
 }

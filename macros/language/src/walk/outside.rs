@@ -1,6 +1,6 @@
 //! What is not a plain layer of the network: auxiliary heads beside it, and modules from outside the language in it.
 
-use super::{Checker, Level, plain};
+use super::{Checker, Level, parameterless};
 use crate::ast::{Custom, Head, HeadBody};
 use crate::graph::{self, MemberKind};
 use crate::values::{self, SIZE, Scope};
@@ -42,9 +42,9 @@ impl<'a> Checker<'a, '_> {
             let from = checker.nodes.get(checker.at.node);
             let (field, jump) = from.map(|node| (node.receptive_field.clone(), node.jump)).unwrap_or_default();
             let input = vec![checker.at.node];
-            let node = checker.node(plain(path, Op::Custom(index), "custom", input, shape, field, jump));
+            let node = checker.node(parameterless(path, Op::Custom(index), "custom", input, shape, field, jump));
             let [_, height, width] = shape.chw();
-            checker.at.spread = [height, width];
+            checker.at.source_extent = [height, width];
             Some(MemberKind::Custom(node, Box::new(custom.module.clone())))
         });
     }

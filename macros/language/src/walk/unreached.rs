@@ -3,7 +3,7 @@
 //! They are walked once without any size. Whatever is wrong about them all the same (a word, an option, a name, the rank of
 //! a value) is a mistake; what depends on sizes is not known and gives no error.
 
-use super::{Checker, Level, plain_unknown};
+use super::{Checker, Level, unknown};
 use crate::ast::{Block, If, Network};
 use crate::cost::Dim;
 use crate::graph::Shape;
@@ -57,6 +57,6 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.at = start;
         self.body(&choice.otherwise, level);
         level.taken.extend(names);
-        self.node(plain_unknown(String::new(), start.node));
+        self.node(unknown(String::new(), start.node));
     }
 }

@@ -1,6 +1,6 @@
 //! What the short and the long run have in common: texts made of a random seed, and what has to hold of each.
 
-use convnet_language::words::WORDS;
+use convnet_language::words;
 use convnet_language::{Sizes, read};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -117,7 +117,7 @@ const TOKENS: [&str; 60] = [
 
 /// Reads networks in which a few tokens were deleted, doubled, exchanged or replaced.
 pub fn mutated(count: u64, seed: u64) -> Seen {
-    let examples: Vec<String> = WORDS.iter().map(|word| around(word.signature.example)).collect();
+    let examples: Vec<String> = words::all().map(|word| around(word.signature.example)).collect();
     let networks: Vec<Vec<&str>> =
         NETWORKS.into_iter().chain(examples.iter().map(String::as_str)).map(tokens).collect();
     let all: Vec<&str> = networks.iter().flatten().copied().chain(TOKENS).collect();
