@@ -3,7 +3,7 @@
 //! It knows graphs and numbers, never tensors, tapes or devices: those are the business of `convnet`, which is built on it.
 //!
 //! A `plan` is made once for each batch size and kind of pass (`planner`): where every value lies in one arena (`layout`,
-//! `regions`), and which steps run in which order (`draft`, `emit`), with the tap lists of convolutions from `geometry`. The
+//! `regions`), and which steps run in which order (`emit`), with the tap lists of convolutions from `geometry`. The
 //! `kernels` run the steps of a `program` on the `threads` of a team. [`Cache`] lends [`Pass`]es to whoever trains; a [`Session`] is
 //! a network packed once for inference.
 //!
@@ -13,7 +13,7 @@
 
 mod algorithm;
 mod arena;
-mod draft;
+
 mod emit;
 mod error;
 mod geometry;

@@ -1,4 +1,4 @@
-//! What the planner has found out about the nodes of a graph: all that [`draft`](super::draft) leaves to
+//! What the planner has found out about the nodes of a graph: all that [`planner`](super::planner) leaves to
 //! [`emit`](super::emit).
 //!
 //! Nodes that only look at a value differently (flatten, a dropout that does nothing, an activation on a value that
@@ -7,7 +7,7 @@
 use super::algorithm::Tiles;
 use super::geometry::Geometry;
 use super::layout::Layout;
-use super::plan::Purpose;
+use super::plan::PlanKey;
 use super::regions::Region;
 use convnet_graph::Graph;
 
@@ -56,13 +56,13 @@ pub struct NodePlan<'a> {
     /// Whether it is a linear layer that reads its weights where they are.
     pub unpacked: bool,
     /// Other places it needs, by use.
-    pub extra: Extra,
+    pub extra: Buffers,
 }
 
 impl NodePlan<'_> {
     /// For a node that this part of the graph does not have.
     pub fn absent() -> Self {
-        let extra = Extra::default();
+        let extra = Buffers::default();
         NodePlan {
             slot: usize::MAX,
             first: false,
@@ -83,7 +83,7 @@ impl NodePlan<'_> {
 
 /// Places that a node needs beside its slot.
 #[derive(Debug, Clone, Default)]
-pub struct Extra {
+pub struct Buffers {
     /// Packed weights.
     pub weights: Option<Region>,
     /// Padded bias.
@@ -108,10 +108,10 @@ pub struct Extra {
     pub repacked: Option<(Layout, Region, Option<Region>)>,
 }
 
-/// Everything that [`emit`](super::emit) needs to write the steps.
-pub struct Draft<'a> {
+/// A graph that has been planned: everything that [`emit`](super::emit) needs to write the steps.
+pub struct Planned<'a> {
     pub graph: &'a Graph,
-    pub purpose: Purpose,
+    pub key: PlanKey,
     pub slots: Vec<Slot>,
     pub nodes: Vec<NodePlan<'a>>,
     /// The nodes to compute, in order.

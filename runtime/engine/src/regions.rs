@@ -1,4 +1,4 @@
-//! Which part of the arena holds what, and when: regions whose lifetimes do not meet share memory.
+//! Memory planning: which part of the arena holds what, and when. Regions whose lifetimes do not meet share memory.
 //!
 //! Time is counted in nodes: forward, then backward. Static shapes make all lengths and lifetimes known before the first
 //! step runs, so one greedy pass (largest first, lowest place that is free) settles everything.

@@ -12,8 +12,8 @@ use convnet_graph::{Affine, Op, Resample};
 
 impl Emitter<'_> {
     pub(super) fn backward(&mut self) {
-        let draft = self.draft;
-        for (id, region) in draft.purpose.part.outputs.iter().zip(&draft.d_outputs) {
+        let planned = self.planned;
+        for (id, region) in planned.key.part.outputs.iter().zip(&planned.d_outputs) {
             if self.node(*id).wants_grad {
                 let from = self.outside(*id, *region);
                 let (to, mode) = self.grad_of(*id);
@@ -22,13 +22,13 @@ impl Emitter<'_> {
                 self.end_stage();
             }
         }
-        for id in draft.order.iter().rev() {
+        for id in planned.order.iter().rev() {
             if self.node(*id).wants_grad {
                 self.backward_node(*id);
                 self.end_stage();
             }
         }
-        for (id, region) in draft.purpose.part.inputs.iter().zip(&draft.d_inputs) {
+        for (id, region) in planned.key.part.inputs.iter().zip(&planned.d_inputs) {
             if let Some(region) = region {
                 let to = self.outside(*id, *region);
                 self.push(Step::Repack(Repack::whole(self.grad(*id), to, self.batch(), false)));
@@ -49,9 +49,9 @@ impl Emitter<'_> {
     }
 
     pub(super) fn backward_node(&mut self, id: usize) {
-        let draft = self.draft;
-        let (node, plan) = (&draft.graph.nodes[id], &draft.nodes[id]);
-        let wanted = draft.nodes[node.inputs[0]].wants_grad;
+        let planned = self.planned;
+        let (node, plan) = (&planned.graph.nodes[id], &planned.nodes[id]);
+        let wanted = planned.nodes[node.inputs[0]].wants_grad;
         if !plan.first {
             return self.backward_shared(id);
         }
@@ -100,17 +100,17 @@ impl Emitter<'_> {
 
     /// The gradient of a node that shares its input's slot is there already, short of the derivative.
     fn backward_shared(&mut self, id: usize) {
-        let draft = self.draft;
-        let node = &draft.graph.nodes[id];
+        let planned = self.planned;
+        let node = &planned.graph.nodes[id];
         if let Op::Add = node.op {
             self.backward_residual(id);
         }
         let Op::Activation(activation) = node.op else { return };
-        let mut readers = draft.nodes.iter().zip(&*draft.graph.nodes);
+        let mut readers = planned.nodes.iter().zip(&*planned.graph.nodes);
         let by_pool = readers.any(|(plan, reader)| plan.rectified && *reader.inputs == [id]);
         let by_norm =
             |plan: &NodePlan<'_>| plan.fused == Some(id) && plan.geometry.is_none() && plan.residual.is_none();
-        if by_pool || draft.nodes.iter().any(by_norm) {
+        if by_pool || planned.nodes.iter().any(by_norm) {
             return;
         }
         let (function, grad) = (Function::Derivative(activation, GradMode::InPlace), self.grad(id));
@@ -123,7 +123,7 @@ impl Emitter<'_> {
             return;
         }
         let (d_out, batch) = (self.grad(id), self.batch());
-        let (out, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let (out, mode) = self.grad_of(self.planned.graph.nodes[id].inputs[0]);
         let taps = [1, 2].map(|i| how.taps(i - 1, out.chw[i], d_out.chw[i]));
         let mut gather = Gather::new(out, d_out, taps, 0.0, batch).transposed();
         gather.accumulate = mode == GradMode::Add;
@@ -135,13 +135,13 @@ impl Emitter<'_> {
             return;
         }
         let (from, batch) = (self.grad(id), self.batch());
-        let (to, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let (to, mode) = self.grad_of(self.planned.graph.nodes[id].inputs[0]);
         let (part, starts) = (to.chw, [before * to.chw[1] * to.chw[2], 0]);
         self.push(Step::Repack(Repack { from, to, part, starts, batch, accumulate: mode == GradMode::Add }));
     }
 
     fn backward_subsample(&mut self, id: usize, size: usize) {
-        let node = &self.draft.graph.nodes[id];
+        let node = &self.planned.graph.nodes[id];
         let (weight, bias) = (self.d_param(node.first_param), self.d_param(node.first_param + 1));
         let (map, d_out, batch) = (self.value(node.inputs[0]), self.grad(id), self.batch());
         self.push(Step::SubsampleGrad(SubsampleGrad { size, map, d_out, weight, bias, batch }));
@@ -162,7 +162,7 @@ impl Emitter<'_> {
         if !wanted {
             return;
         }
-        let (to, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let (to, mode) = self.grad_of(self.planned.graph.nodes[id].inputs[0]);
         let (from, how, accumulate) = (self.grad(id), how.reversed(to.chw[0]), mode == GradMode::Add);
         self.push(Step::Shuffle(Shuffle { from, to, how, accumulate, batch: self.batch() }));
     }
@@ -180,7 +180,7 @@ impl Emitter<'_> {
     }
 
     fn backward_scale(&mut self, id: usize) {
-        let (d_out, batch, inputs) = (self.grad(id), self.batch(), &self.draft.graph.nodes[id].inputs);
+        let (d_out, batch, inputs) = (self.grad(id), self.batch(), &self.planned.graph.nodes[id].inputs);
         let (x, factors) = (self.value(inputs[0]), self.value(inputs[1]));
         if self.node(inputs[0]).wants_grad {
             let (out, mode) = self.grad_of(inputs[0]);
@@ -205,7 +205,7 @@ impl Emitter<'_> {
                 let function = Function::Pass(mode);
                 self.push(Step::Pointwise(Pointwise { function, known: d_out, from: d_out, out, batch }));
             } else {
-                let (part, accumulate) = (self.draft.graph.nodes[input].shape.chw(), mode == GradMode::Add);
+                let (part, accumulate) = (self.planned.graph.nodes[input].shape.chw(), mode == GradMode::Add);
                 self.push(Step::Repack(Repack { from: d_out, to: out, part, starts: [start, 0], batch, accumulate }));
             }
             // The same value may come in twice.
@@ -216,7 +216,7 @@ impl Emitter<'_> {
     /// A sum that shares its slot with the term that its writer computes: the other one gets a copy of the gradient.
     fn backward_residual(&mut self, id: usize) {
         let writer = self
-            .draft
+            .planned
             .nodes
             .iter()
             .enumerate()
@@ -237,7 +237,7 @@ impl Emitter<'_> {
             return;
         }
         let window = self.window(id, windows);
-        let (map, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+        let (map, mode) = self.grad_of(self.planned.graph.nodes[id].inputs[0]);
         let accumulate = mode == GradMode::Add;
         let rectified = self.node(id).rectified.then(|| self.value(id));
         self.push(Step::WindowGrad(Window { map, out: self.grad(id), rectified, accumulate, ..window }));
@@ -247,7 +247,7 @@ impl Emitter<'_> {
     pub(super) fn channel_grad(&mut self, id: usize) -> (Layout, GradMode) {
         match self.node(id).extra.repacked {
             Some((layout, _, region)) => (layout.at(self.place(region)), GradMode::Store),
-            None => self.grad_of(self.draft.graph.nodes[id].inputs[0]),
+            None => self.grad_of(self.planned.graph.nodes[id].inputs[0]),
         }
     }
 
@@ -255,7 +255,7 @@ impl Emitter<'_> {
     pub(super) fn return_repacked(&mut self, id: usize) {
         if let Some((layout, _, Some(region))) = self.node(id).extra.repacked {
             self.end_stage();
-            let (to, mode) = self.grad_of(self.draft.graph.nodes[id].inputs[0]);
+            let (to, mode) = self.grad_of(self.planned.graph.nodes[id].inputs[0]);
             let (from, accumulate) = (layout.at(self.places.of(region)), mode == GradMode::Add);
             self.push(Step::Repack(Repack::whole(from, to, self.batch(), accumulate)));
         }
@@ -279,7 +279,7 @@ impl Emitter<'_> {
     }
 
     fn backward_prelu(&mut self, id: usize, per_channel: bool, wanted: bool) {
-        let first_param = self.draft.graph.nodes[id].first_param;
+        let first_param = self.planned.graph.nodes[id].first_param;
         let (x, d_out, out, batch) = (self.by_channel(id), self.grad(id), self.d_param(first_param), self.batch());
         self.push(Step::PreluGrad(PreluGrad { x, d_out, per_channel, out, batch }));
         let slope = self.param(first_param);
@@ -308,11 +308,11 @@ impl Emitter<'_> {
                 blocks: (0..d_out.blocks()).map(|block| d_out.row_at(0) + block * d_out.plane()).collect(),
                 stride: [d_out.image(), d_out.row(), d_out.block],
                 channels: geometry.outs(),
-                out: self.d_param(self.draft.graph.nodes[id].first_param + 1),
+                out: self.d_param(self.planned.graph.nodes[id].first_param + 1),
             }));
         }
         let last = self.weight_grad(id, geometry);
-        let input = self.draft.graph.nodes[id].inputs[0];
+        let input = self.planned.graph.nodes[id].inputs[0];
         let mut correlates = if self.node(input).wants_grad { self.input_grad(id, geometry) } else { Vec::new() };
         self.end_stage();
         self.steps.append(&mut correlates);
@@ -322,7 +322,7 @@ impl Emitter<'_> {
     /// The gradient of a convolution's weights, short of the step that brings it to where it is wanted: that is for the next
     /// stage.
     fn weight_grad(&mut self, id: usize, geometry: &Geometry<'_>) -> Step {
-        let (node, plan) = (&self.draft.graph.nodes[id], &self.draft.nodes[id]);
+        let (node, plan) = (&self.planned.graph.nodes[id], &self.planned.nodes[id]);
         let (from, d_out, param) = (self.value(node.inputs[0]), self.grad(id), node.first_param);
         let place = self.place(plan.extra.weight_grad);
         if !plan.tiles.weights {
@@ -348,7 +348,7 @@ impl Emitter<'_> {
 
     /// Packs the weights for the gradient of a convolution's input; gives the steps that compute it, for the next stage.
     fn input_grad(&mut self, id: usize, geometry: &Geometry<'_>) -> Vec<Step> {
-        let (node, plan) = (&self.draft.graph.nodes[id], &self.draft.nodes[id]);
+        let (node, plan) = (&self.planned.graph.nodes[id], &self.planned.nodes[id]);
         let (d_out, param) = (self.grad(id), node.first_param);
         let (d_in, mode) = self.grad_of(node.inputs[0]);
         let (mut packed, accumulate) = (self.place(plan.extra.back_weights), mode == GradMode::Add);

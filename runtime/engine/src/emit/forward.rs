@@ -9,22 +9,22 @@ use convnet_graph::{Op, Pool, PoolKind, Resample};
 
 impl Emitter<'_> {
     pub(super) fn forward(&mut self) {
-        let draft = self.draft;
-        for (id, region) in draft.purpose.part.inputs.iter().zip(&draft.inputs) {
+        let planned = self.planned;
+        for (id, region) in planned.key.part.inputs.iter().zip(&planned.inputs) {
             let staging = self.outside(*id, *region);
             let input = self.value(*id);
             self.clear_halo(input);
             self.push(Step::Repack(Repack::whole(staging, input, self.batch(), false)));
         }
-        if draft.pack_first {
-            draft.order.iter().for_each(|id| self.pack(*id));
+        if planned.pack_first {
+            planned.order.iter().for_each(|id| self.pack(*id));
         }
         self.end_stage();
-        for id in &draft.order {
+        for id in &planned.order {
             self.forward_node(*id);
             self.end_stage();
         }
-        for (id, region) in draft.purpose.part.outputs.iter().zip(&draft.outputs) {
+        for (id, region) in planned.key.part.outputs.iter().zip(&planned.outputs) {
             let to = self.outside(*id, *region);
             self.push(Step::Repack(Repack::whole(self.value(*id), to, self.batch(), false)));
         }
@@ -32,16 +32,16 @@ impl Emitter<'_> {
 
     /// The value of a node as the outside world lays it out.
     pub(super) fn outside(&self, id: usize, region: Region) -> Layout {
-        Layout::planar(self.draft.graph.nodes[id].shape.chw()).at(self.places.of(region))
+        Layout::planar(self.planned.graph.nodes[id].shape.chw()).at(self.places.of(region))
     }
 
     /// Packs the weights of a convolution or linear layer.
     pub(super) fn pack(&mut self, id: usize) {
-        let (node, plan) = (&self.draft.graph.nodes[id], self.node(id).clone());
+        let (node, plan) = (&self.planned.graph.nodes[id], self.node(id).clone());
         let Some(geometry) = plan.geometry else { return };
         let outs = geometry.outs();
         let norm = plan.norm.and_then(|norm| {
-            let norm = &self.draft.graph.nodes[norm];
+            let norm = &self.planned.graph.nodes[norm];
             if let Op::BatchNorm { eps, .. } = norm.op { Some((norm.first_param, eps)) } else { None }
         });
         let scale = self.place(plan.extra.scale);
@@ -65,7 +65,7 @@ impl Emitter<'_> {
         let scale = norm.map(|_| scale);
         if let Some(tile) = plan.tiles.forward {
             let (from, to) = (self.value(node.inputs[0]), self.value(id));
-            let (winograd, pack) = geometry.winograd(tile, &from, &to, node.first_param, self.draft.purpose.frozen);
+            let (winograd, pack) = geometry.winograd(tile, &from, &to, node.first_param, self.planned.key.frozen);
             if winograd.fresh.is_none() {
                 self.push(Step::WinogradPack(WinogradPack { packed, scale, ..pack }));
             }
@@ -79,13 +79,13 @@ impl Emitter<'_> {
     }
 
     pub(super) fn forward_node(&mut self, id: usize) {
-        let draft = self.draft;
-        let (node, plan) = (&draft.graph.nodes[id], &draft.nodes[id]);
+        let planned = self.planned;
+        let (node, plan) = (&planned.graph.nodes[id], &planned.nodes[id]);
         let (out, batch) = (self.value(id), self.batch());
         if plan.first && plan.pooled.is_none() {
             self.clear_halo(out);
         }
-        if draft.nodes.iter().any(|conv| conv.pooled == Some(id)) {
+        if planned.nodes.iter().any(|conv| conv.pooled == Some(id)) {
             return;
         }
         let from = self.input_of(id);
@@ -103,7 +103,7 @@ impl Emitter<'_> {
                 }
             }
             Op::Activation(activation) => {
-                if !draft.nodes.iter().any(|writer| writer.fused == Some(id)) {
+                if !planned.nodes.iter().any(|writer| writer.fused == Some(id)) {
                     self.push(pointwise(Function::Activate(activation)));
                 }
             }
@@ -141,7 +141,7 @@ impl Emitter<'_> {
     /// Where the first input of a node lies, once it has been repacked where that has to be.
     fn input_of(&mut self, id: usize) -> Layout {
         if self.node(id).extra.repacked.is_some() {
-            let from = self.value(self.draft.graph.nodes[id].inputs[0]);
+            let from = self.value(self.planned.graph.nodes[id].inputs[0]);
             self.push(Step::Repack(Repack::whole(from, self.by_channel(id), self.batch(), false)));
             self.end_stage();
         }
@@ -165,17 +165,17 @@ impl Emitter<'_> {
     }
 
     fn forward_resample(&mut self, id: usize, how: Resample) {
-        let (from, out) = (self.value(self.draft.graph.nodes[id].inputs[0]), self.value(id));
+        let (from, out) = (self.value(self.planned.graph.nodes[id].inputs[0]), self.value(id));
         let taps = [1, 2].map(|i| how.taps(i - 1, from.chw[i], out.chw[i]));
         self.push(Step::Gather(Gather::new(from, out, taps, how.outside(), self.batch())));
     }
 
     fn forward_channel_pad(&mut self, id: usize, before: usize) {
-        let input = self.draft.graph.nodes[id].inputs[0];
+        let input = self.planned.graph.nodes[id].inputs[0];
         let (from, to, batch) = (self.value(input), self.value(id), self.batch());
         self.push(Step::Clear(Clear { layout: to, batch, whole: true }));
         self.end_stage();
-        let (part, starts) = (self.draft.graph.nodes[input].shape.chw(), [0, before * to.chw[1] * to.chw[2]]);
+        let (part, starts) = (self.planned.graph.nodes[input].shape.chw(), [0, before * to.chw[1] * to.chw[2]]);
         self.push(Step::Repack(Repack { from, to, part, starts, batch, accumulate: false }));
     }
 
@@ -188,22 +188,22 @@ impl Emitter<'_> {
     }
 
     fn forward_shuffle(&mut self, id: usize, how: Order) {
-        let (from, to) = (self.value(self.draft.graph.nodes[id].inputs[0]), self.value(id));
+        let (from, to) = (self.value(self.planned.graph.nodes[id].inputs[0]), self.value(id));
         self.push(Step::Shuffle(Shuffle { from, to, how, accumulate: false, batch: self.batch() }));
     }
 
     pub(super) fn forward_conv(&mut self, id: usize, geometry: &Geometry<'_>, from: Layout, out: Layout) {
         let plan = self.node(id).clone();
-        if !self.draft.pack_first && !self.draft.purpose.frozen {
+        if !self.planned.pack_first && !self.planned.key.frozen {
             self.pack(id);
             self.end_stage();
         }
         let (mut weights, bias) = (self.place(plan.extra.weights), self.place(plan.extra.bias));
         let residual = plan.residual.map(|other| self.value(other));
         let activation = plan.fused.and_then(|fused| {
-            if let Op::Activation(activation) = self.draft.graph.nodes[fused].op { Some(activation) } else { None }
+            if let Op::Activation(activation) = self.planned.graph.nodes[fused].op { Some(activation) } else { None }
         });
-        let weight = self.draft.graph.nodes[id].first_param;
+        let weight = self.planned.graph.nodes[id].first_param;
         if plan.unpacked {
             let len = from.chw.iter().product();
             let (mut input, mut input_stride) = (from.row_at(0), from.image());
@@ -213,13 +213,13 @@ impl Emitter<'_> {
                 self.end_stage();
                 (input, input_stride) = (to.at, len);
             }
-            let (bias, half) = (geometry.bias.then_some(bias), self.draft.purpose.half);
+            let (bias, half) = (geometry.bias.then_some(bias), self.planned.key.half);
             let batch = self.batch();
             self.push(Step::Linear(Linear { weight, half, bias, input, input_stride, len, out, batch, activation }));
             return;
         }
         if let Some(tile) = plan.tiles.forward {
-            let (mut winograd, _) = geometry.winograd(tile, &from, &out, weight, self.draft.purpose.frozen);
+            let (mut winograd, _) = geometry.winograd(tile, &from, &out, weight, self.planned.key.frozen);
             if let Some(pack) = &mut winograd.fresh {
                 pack.scale = plan.norm.map(|_| self.place(plan.extra.scale));
             }
@@ -238,7 +238,8 @@ impl Emitter<'_> {
                 }
             }
             if let Some(pool) = plan.pooled {
-                let average = matches!(self.draft.graph.nodes[pool].op, Op::Pool(Pool { kind: PoolKind::Avg(_), .. }));
+                let average =
+                    matches!(self.planned.graph.nodes[pool].op, Op::Pool(Pool { kind: PoolKind::Avg(_), .. }));
                 let (out, rectify) = (self.value(pool), activation.is_some());
                 self.clear_halo(out);
                 self.push(Step::ConvPool(ConvPool { correlate, out, rectify, average }));
@@ -253,7 +254,7 @@ impl Emitter<'_> {
     /// Whether the inputs of a sum lie as its output does, so that it can be taken row by row.
     pub(super) fn side_by_side(&self, id: usize) -> bool {
         let out = self.value(id);
-        let node = &self.draft.graph.nodes[id];
+        let node = &self.planned.graph.nodes[id];
         matches!(node.op, Op::Add)
             && node.inputs.iter().all(|input| {
                 let value = self.value(*input);
@@ -263,12 +264,12 @@ impl Emitter<'_> {
 
     /// For each input of a merging node: where its elements start in the output.
     pub(super) fn starts(&self, id: usize) -> Vec<(usize, usize)> {
-        let node = &self.draft.graph.nodes[id];
+        let node = &self.planned.graph.nodes[id];
         let mut next = 0;
         let place = |input: &usize| {
             let start = next;
             if matches!(node.op, Op::Concat) {
-                next += self.draft.graph.nodes[*input].shape.len();
+                next += self.planned.graph.nodes[*input].shape.len();
             }
             (*input, start)
         };
@@ -276,20 +277,20 @@ impl Emitter<'_> {
     }
 
     pub(super) fn forward_merge(&mut self, id: usize) {
-        let (node, out, batch) = (&self.draft.graph.nodes[id], self.value(id), self.batch());
+        let (node, out, batch) = (&self.planned.graph.nodes[id], self.value(id), self.batch());
         if let ([a, b], true) = (&*node.inputs, self.side_by_side(id)) {
             let (from, known) = (self.value(*a), self.value(*b));
             self.push(Step::Pointwise(Pointwise { function: Function::Sum, known, from, out, batch }));
             return;
         }
         for (i, (input, start)) in self.starts(id).into_iter().enumerate() {
-            let (part, whole) = (&self.draft.slots[self.node(input).slot], &self.draft.slots[self.node(id).slot]);
+            let (part, whole) = (&self.planned.slots[self.node(input).slot], &self.planned.slots[self.node(id).slot]);
             let first = whole.first_block + start / (out.block * out.chw[1] * out.chw[2]);
             if matches!(node.op, Op::Concat) && part.region == whole.region && part.first_block == first {
                 // It was written there.
                 continue;
             }
-            let part = self.draft.graph.nodes[input].shape.chw();
+            let part = self.planned.graph.nodes[input].shape.chw();
             // The first term of a sum is copied, the others are added to it.
             let accumulate = matches!(node.op, Op::Add) && i > 0;
             let from = self.value(input);

@@ -8,30 +8,30 @@ mod steps;
 
 use super::kernels::*;
 use super::layout::Layout;
-use super::node::{Draft, NodePlan};
+use super::node::{NodePlan, Planned};
 use super::plan::{Plan, Statistics};
 use super::program::Program;
 use super::regions::{Places, Region};
 use convnet_graph::Op;
 
-/// Turns a draft into a plan, now that every region has its place.
-pub fn plan(draft: Draft<'_>, places: Places) -> Plan {
+/// Turns what has been planned into a plan, now that every region has its place.
+pub fn plan(planned: Planned<'_>, places: Places) -> Plan {
     let mut emitter =
-        Emitter { written: vec![false; draft.slots.len()], draft: &draft, places: &places, steps: Vec::new() };
-    let prepare = draft.purpose.frozen.then(|| {
-        draft.order.iter().for_each(|id| emitter.pack(*id));
+        Emitter { written: vec![false; planned.slots.len()], planned: &planned, places: &places, steps: Vec::new() };
+    let prepare = planned.key.frozen.then(|| {
+        planned.order.iter().for_each(|id| emitter.pack(*id));
         std::mem::take(&mut emitter.steps)
     });
     emitter.forward();
     let forward = std::mem::take(&mut emitter.steps);
-    let backward = (!draft.d_outputs.is_empty()).then(|| {
+    let backward = (!planned.d_outputs.is_empty()).then(|| {
         emitter.backward();
         std::mem::take(&mut emitter.steps)
     });
-    let (graph, part, batch) = (draft.graph, &draft.purpose.part, draft.purpose.batch);
+    let (graph, part, batch) = (planned.graph, &planned.key.part, planned.key.batch);
     let span = |region: Region, len: usize| places.of(region)..places.of(region) + len;
     let param_len = |i: usize| graph.params[i].shape.iter().product::<usize>();
-    let program = |steps| Program::new(steps, draft.purpose.isa, places.len);
+    let program = |steps| Program::new(steps, planned.key.isa, places.len);
     let len = |id: &usize| batch * graph.nodes[*id].shape.len();
     let values = |regions: &[Region], ids: &[usize]| -> Vec<_> {
         regions.iter().zip(ids).map(|(region, id)| span(*region, len(id))).collect()
@@ -39,52 +39,52 @@ pub fn plan(draft: Draft<'_>, places: Places) -> Plan {
     let params = |regions: &[Option<Region>]| -> Vec<_> {
         regions.iter().enumerate().map(|(i, region)| region.map(|region| span(region, param_len(i)))).collect()
     };
-    let d_inputs = draft.d_inputs.iter().zip(&part.inputs);
+    let d_inputs = planned.d_inputs.iter().zip(&part.inputs);
     Plan {
         arena_len: places.len,
         prepare: prepare.map(program),
         forward: program(forward),
         backward: backward.map(program),
-        inputs: values(&draft.inputs, &part.inputs),
-        params: params(&draft.params),
-        read: read(&draft),
-        outputs: values(&draft.outputs, &part.outputs),
-        d_outputs: values(&draft.d_outputs, &part.outputs),
-        d_params: params(&draft.d_params),
-        d_packed: draft.d_packed.clone(),
+        inputs: values(&planned.inputs, &part.inputs),
+        params: params(&planned.params),
+        read: read(&planned),
+        outputs: values(&planned.outputs, &part.outputs),
+        d_outputs: values(&planned.d_outputs, &part.outputs),
+        d_params: params(&planned.d_params),
+        d_packed: planned.d_packed.clone(),
         d_inputs: d_inputs.map(|(region, id)| region.map(|region| span(region, len(id)))).collect(),
-        statistics: statistics(&draft, &places),
-        purpose: draft.purpose.clone(),
+        statistics: statistics(&planned, &places),
+        key: planned.key.clone(),
     }
 }
 
 /// The weights of linear layers that are not packed.
-fn read(draft: &Draft<'_>) -> Vec<usize> {
-    let linear = draft.order.iter().filter(|id| draft.nodes[**id].unpacked);
-    linear.map(|id| draft.graph.nodes[*id].first_param).collect()
+fn read(planned: &Planned<'_>) -> Vec<usize> {
+    let linear = planned.order.iter().filter(|id| planned.nodes[**id].unpacked);
+    linear.map(|id| planned.graph.nodes[*id].first_param).collect()
 }
 
-fn statistics(draft: &Draft<'_>, places: &Places) -> Vec<Statistics> {
-    let nodes = draft.order.iter().map(|id| (&draft.graph.nodes[*id], &draft.nodes[*id]));
+fn statistics(planned: &Planned<'_>, places: &Places) -> Vec<Statistics> {
+    let nodes = planned.order.iter().map(|id| (&planned.graph.nodes[*id], &planned.nodes[*id]));
     let norms = nodes.filter_map(|(node, plan)| {
         let Op::BatchNorm { momentum, .. } = node.op else { return None };
-        let channels = draft.graph.params[node.first_param].shape.iter().product::<usize>();
-        let [_, height, width] = draft.slots[plan.slot].value.chw;
+        let channels = planned.graph.params[node.first_param].shape.iter().product::<usize>();
+        let [_, height, width] = planned.slots[plan.slot].value.chw;
         let span = |region| places.of(region)..places.of(region) + channels;
         Some(Statistics {
             param: node.first_param + 2,
-            old: [draft.params[node.first_param + 2].map(span)?, draft.params[node.first_param + 3].map(span)?],
+            old: [planned.params[node.first_param + 2].map(span)?, planned.params[node.first_param + 3].map(span)?],
             momentum,
             mean: span(plan.extra.first?),
             var: span(plan.extra.third?),
-            count: draft.purpose.batch * height * width,
+            count: planned.key.batch * height * width,
         })
     });
-    norms.filter(|_| draft.purpose.training).collect()
+    norms.filter(|_| planned.key.training).collect()
 }
 
 struct Emitter<'a> {
-    draft: &'a Draft<'a>,
+    planned: &'a Planned<'a>,
     places: &'a Places,
     steps: Vec<Step>,
     /// Slots whose gradient holds something.
@@ -93,21 +93,21 @@ struct Emitter<'a> {
 
 impl<'a> Emitter<'a> {
     fn batch(&self) -> usize {
-        self.draft.purpose.batch
+        self.planned.key.batch
     }
 
     fn node(&self, id: usize) -> &'a NodePlan<'a> {
-        &self.draft.nodes[id]
+        &self.planned.nodes[id]
     }
 
     fn value(&self, id: usize) -> Layout {
-        let slot = &self.draft.slots[self.node(id).slot];
+        let slot = &self.planned.slots[self.node(id).slot];
         slot.value.at(self.places.of(slot.region) + slot.first_block * slot.value.plane())
     }
 
     /// The gradient of a node's slot; its place is only meaningful where the slot has one.
     fn grad(&self, id: usize) -> Layout {
-        let slot = &self.draft.slots[self.node(id).slot];
+        let slot = &self.planned.slots[self.node(id).slot];
         slot.grad.at(slot.grad_region.map_or(0, |region| self.places.of(region)))
     }
 
@@ -116,11 +116,11 @@ impl<'a> Emitter<'a> {
     }
 
     fn param(&self, index: usize) -> usize {
-        self.place(self.draft.params[index])
+        self.place(self.planned.params[index])
     }
 
     fn d_param(&self, index: usize) -> usize {
-        self.place(self.draft.d_params[index])
+        self.place(self.planned.d_params[index])
     }
 
     fn push(&mut self, step: Step) {
@@ -143,7 +143,7 @@ impl<'a> Emitter<'a> {
     fn by_channel(&self, id: usize) -> Layout {
         match self.node(id).extra.repacked {
             Some((layout, region, _)) => layout.at(self.places.of(region)),
-            None => self.value(self.draft.graph.nodes[id].inputs[0]),
+            None => self.value(self.planned.graph.nodes[id].inputs[0]),
         }
     }
 }

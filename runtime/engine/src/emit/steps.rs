@@ -6,19 +6,19 @@ use convnet_graph::{Affine, Groups, Pool, PoolKind};
 
 impl Emitter<'_> {
     pub(super) fn subsample(&self, id: usize, size: usize) -> Windows {
-        let first_param = self.draft.graph.nodes[id].first_param;
+        let first_param = self.planned.graph.nodes[id].first_param;
         Windows::Subsample { size, weight: self.param(first_param), bias: self.param(first_param + 1) }
     }
 
     /// A pool over the whole map.
     pub(super) fn global(&self, id: usize) -> Windows {
-        let node = &self.draft.graph.nodes[id];
-        let pool = node.op.pool(self.draft.graph.nodes[node.inputs[0]].shape.chw());
+        let node = &self.planned.graph.nodes[id];
+        let pool = node.op.pool(self.planned.graph.nodes[node.inputs[0]].shape.chw());
         pool.map_or(Windows::Adaptive, Windows::Pool)
     }
 
     pub(super) fn window(&self, id: usize, windows: Windows) -> Window {
-        let node = &self.draft.graph.nodes[id];
+        let node = &self.planned.graph.nodes[id];
         let (map, out) = (self.value(node.inputs[0]), self.value(id));
         let extremum = matches!(windows, Windows::Pool(Pool { kind: PoolKind::Max | PoolKind::Min, .. }));
         let winners = self.node(id).extra.first.filter(|_| extremum);
@@ -34,7 +34,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn batch_norm(&self, id: usize, eps: f64) -> BatchNorm {
-        let node = &self.draft.graph.nodes[id];
+        let node = &self.planned.graph.nodes[id];
         let extra = &self.node(id).extra;
         let x = self.by_channel(id);
         BatchNorm {
@@ -43,7 +43,7 @@ impl Emitter<'_> {
             d_x: x,
             batch: self.batch(),
             eps,
-            training: self.draft.purpose.training,
+            training: self.planned.key.training,
             residual: self.node(id).residual.map(|other| self.value(other)),
             rectify: self.node(id).fused.is_some(),
             params: std::array::from_fn(|i| self.param(node.first_param + i)),
@@ -57,7 +57,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn group_norm(&self, id: usize, groups: Groups, eps: f64, affine: Affine) -> GroupNorm {
-        let node = &self.draft.graph.nodes[id];
+        let node = &self.planned.graph.nodes[id];
         let extra = &self.node(id).extra;
         let x = self.by_channel(id);
         let params = |of: &dyn Fn(usize) -> usize| [of(node.first_param), of(node.first_param + 1)];

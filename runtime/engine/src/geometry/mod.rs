@@ -13,7 +13,7 @@ use super::kernels::{
 use super::layout::Layout;
 use convnet_graph::{Connections, Conv, ConvTranspose, Groups, Pad};
 use std::ops::Range;
-use taps::{DenseStrides, TapLists};
+use taps::{DenseStrides, KernelTaps};
 
 /// The geometry of one layer: a convolution, a linear layer as a convolution with a kernel of the whole map, or a transposed
 /// convolution as the convolution whose backward pass it is.
@@ -298,7 +298,7 @@ impl<'a> Geometry<'a> {
         channels <= self.lanes
     }
 
-    /// The convolution's correlation from `input` to `out`; `runs` is as for [`TapLists::new`].
+    /// The convolution's correlation from `input` to `out`; `runs` is as for [`KernelTaps::new`].
     fn towards_output(&self, input: &Layout, out: &Layout, runs: bool) -> (Correlate, WeightMap) {
         let conv = &self.conv;
         let tap_offset = |channel: usize, ky: usize, kx: usize| {
@@ -316,7 +316,7 @@ impl<'a> Geometry<'a> {
             true => (0..self.input[0]).collect(),
             false => union(outs.flat_map(|out| wiring[out].iter().map(|(channel, _)| *channel))),
         };
-        let taps = TapLists::new(
+        let taps = KernelTaps::new(
             self.output[0],
             self.lanes,
             sources,
@@ -392,7 +392,7 @@ impl<'a> Geometry<'a> {
             true => (0..self.output[0]).collect(),
             false => union(ins.flat_map(|channel| readers[channel].iter().map(|(out, _)| *out))),
         };
-        let taps = TapLists::new(
+        let taps = KernelTaps::new(
             self.input[0],
             self.lanes,
             sources,

@@ -10,7 +10,7 @@ pub struct DenseStrides {
 }
 
 /// The taps of all blocks of a correlation, as (source channel, ky, kx) and as offsets.
-pub struct TapLists {
+pub struct KernelTaps {
     offsets: Vec<i32>,
     names: Vec<(usize, usize)>,
     blocks: Vec<Block>,
@@ -19,7 +19,7 @@ pub struct TapLists {
     lanes: usize,
 }
 
-impl TapLists {
+impl KernelTaps {
     /// For blocks of `lanes` of `channels` output channels: `sources` lists what a block reads, `kernel` the columns of the
     /// kernel in each of its rows, `kernel_at(lane's channel, source channel)` the offset of the kernel between two. A row's
     /// taps are in the order of addresses, channel by channel in each pixel, or in `runs` of one channel's pixels.
@@ -35,7 +35,7 @@ impl TapLists {
         kernel_width: usize,
         runs: bool,
     ) -> Self {
-        let mut lists = TapLists {
+        let mut lists = KernelTaps {
             offsets: Vec::new(),
             names: Vec::new(),
             blocks: Vec::new(),

@@ -1,17 +1,22 @@
-//! The planner's walk over a graph: slots, layouts, lifetimes.
+//! From a graph, a batch size and a kind of pass to a program: what is computed where, in which order.
+//!
+//! [`Planner`] walks the graph to find slots, their layouts and lifetimes; [`regions`](super::regions) gives all of them places
+//! in one arena; [`emit`](super::emit) then writes the steps. A plan keeps nothing of the graph.
 
-mod extra;
+mod buffers;
+mod facts;
 mod fusion;
-mod ops;
 
 use super::algorithm::Tiles;
+use super::error::EngineError;
 use super::kernels::{BEYOND, FEW};
 use super::layout::Layout;
-use super::node::{Draft, NodePlan, Slot};
-use super::plan::Purpose;
+use super::node::{NodePlan, Planned, Slot};
+use super::plan::{Plan, PlanKey};
 use super::regions::{Region, Regions};
+use super::{emit, limits};
 use convnet_graph::{Activation, Graph, Op};
-use ops::{geometry, reads_backward};
+use facts::{geometry, reads_backward};
 
 /// Weights up to this many elements are packed at once; beyond, each layer packs its own so that they can share memory.
 const PACK_FIRST: usize = 1 << 21;
@@ -19,10 +24,38 @@ const PACK_FIRST: usize = 1 << 21;
 /// Weights of a linear layer that no near cache holds.
 const LARGE: usize = 1 << 17;
 
-/// A draft in the making.
-pub struct Drafting<'a> {
+/// Plans the passes of `graph` for `key`.
+///
+/// # Errors
+/// When the sizes are beyond all memory, or the part is not one that can be planned.
+pub fn plan(graph: &Graph, key: PlanKey) -> Result<Plan, EngineError> {
+    limits::check(graph, &key)?;
+    let (planned, regions) = Planner::new(graph, key).finish();
+    finish(planned, regions)
+}
+
+/// A plan for fewer images in the arena of `full`, whose packed parameters it uses.
+///
+/// # Errors
+/// As for [`plan`].
+pub fn smaller(full: &Plan, graph: &Graph, batch: usize) -> Result<Plan, EngineError> {
+    let (mut planned, regions) = Planner::new(graph, full.key.clone()).finish();
+    planned.key.batch = batch.min(full.key.batch);
+    for geometry in planned.nodes.iter_mut().filter_map(|node| node.geometry.as_mut()) {
+        geometry.batch = planned.key.batch;
+    }
+    finish(planned, regions)
+}
+
+fn finish(planned: Planned<'_>, regions: Regions) -> Result<Plan, EngineError> {
+    let places = regions.place().filter(|places| places.len <= limits::MOST).ok_or(EngineError::OutOfMemory)?;
+    Ok(emit::plan(planned, places))
+}
+
+/// The walk in the making.
+pub struct Planner<'a> {
     graph: &'a Graph,
-    purpose: Purpose,
+    key: PlanKey,
     /// The nodes to compute, in order.
     order: Vec<usize>,
     /// Those and the nodes whose values are given.
@@ -34,12 +67,12 @@ pub struct Drafting<'a> {
     last_reader: Vec<usize>,
 }
 
-impl<'a> Drafting<'a> {
-    /// For `graph` and `purpose`.
-    pub fn new(graph: &'a Graph, purpose: Purpose) -> Self {
-        let covered = purpose.part.covered(graph);
+impl<'a> Planner<'a> {
+    /// For `graph` and `key`.
+    pub fn new(graph: &'a Graph, key: PlanKey) -> Self {
+        let covered = key.part.covered(graph);
         let order: Vec<usize> = (0..graph.nodes.len()).filter(|id| covered[*id]).collect();
-        let present = (0..graph.nodes.len()).filter(|id| covered[*id] || purpose.part.inputs.contains(id)).collect();
+        let present = (0..graph.nodes.len()).filter(|id| covered[*id] || key.part.inputs.contains(id)).collect();
         let mut readers = vec![0; graph.nodes.len()];
         let mut last_reader: Vec<usize> = (0..graph.nodes.len()).collect();
         for id in &order {
@@ -48,14 +81,14 @@ impl<'a> Drafting<'a> {
                 last_reader[*input] = *id;
             }
         }
-        purpose.part.outputs.iter().for_each(|output| readers[*output] += 1);
+        key.part.outputs.iter().for_each(|output| readers[*output] += 1);
         let (slots, regions) = (Vec::new(), Regions::default());
         let nodes = vec![NodePlan::absent(); graph.nodes.len()];
-        Drafting { graph, purpose, order, present, regions, slots, nodes, readers, last_reader }
+        Planner { graph, key, order, present, regions, slots, nodes, readers, last_reader }
     }
 
     fn is_given(&self, id: usize) -> bool {
-        self.purpose.part.inputs.contains(&id)
+        self.key.part.inputs.contains(&id)
     }
 
     /// The time of a node's forward steps; time 0 is the loading of the input.
@@ -75,10 +108,10 @@ impl<'a> Drafting<'a> {
         self.backward_time(0) + 1
     }
 
-    /// The draft, and the regions it asks for.
-    pub fn finish(mut self) -> (Draft<'a>, Regions) {
+    /// What has been planned, and the regions it asks for.
+    pub fn finish(mut self) -> (Planned<'a>, Regions) {
         let graph = self.graph;
-        let batch = self.purpose.batch;
+        let batch = self.key.batch;
         let (order, present) = (self.order.clone(), self.present.clone());
         for id in &present {
             self.node(*id);
@@ -88,9 +121,9 @@ impl<'a> Drafting<'a> {
         order.iter().for_each(|id| self.halos(*id));
         self.even_halos();
         let (params, total) = self.place_params();
-        let pack_first = total <= PACK_FIRST && !self.purpose.frozen;
+        let pack_first = total <= PACK_FIRST && !self.key.frozen;
         present.iter().for_each(|id| self.lifetimes(*id, pack_first));
-        let part = self.purpose.part.clone();
+        let part = self.key.part.clone();
         let len = |id: &usize| batch * graph.nodes[*id].shape.len();
         let inputs = part.inputs.iter().map(|id| self.regions.add(len(id), 0, 0)).collect();
         let out_time = self.output_time();
@@ -101,7 +134,7 @@ impl<'a> Drafting<'a> {
         }
         let (mut d_outputs, mut d_inputs) = (Vec::new(), vec![None; part.inputs.len()]);
         let (mut d_params, mut d_packed) = (vec![None; params.len()], Vec::new());
-        if self.purpose.backward {
+        if self.key.backward {
             let add = |id: &usize| self.regions.add(len(id), out_time + 1, out_time + 1);
             d_outputs = part.outputs.iter().map(add).collect();
             for (place, id) in d_inputs.iter_mut().zip(&part.inputs).filter(|(_, id)| self.nodes[**id].wants_grad) {
@@ -109,10 +142,10 @@ impl<'a> Drafting<'a> {
             }
             d_packed = self.place_gradients(&mut d_params);
         }
-        let Drafting { purpose, regions, slots, nodes, .. } = self;
-        let draft = Draft {
+        let Planner { key, regions, slots, nodes, .. } = self;
+        let planned = Planned {
             graph,
-            purpose,
+            key,
             slots,
             nodes,
             order,
@@ -125,7 +158,7 @@ impl<'a> Drafting<'a> {
             d_packed,
             pack_first,
         };
-        (draft, regions)
+        (planned, regions)
     }
 
     /// Places for the parameters that are not packed, and how many numbers all of them are.
@@ -175,10 +208,10 @@ impl<'a> Drafting<'a> {
         let node = &graph.nodes[id];
         let given = self.is_given(id);
         let inputs = if given { &[] } else { &*node.inputs };
-        let (purpose, lanes) = (&self.purpose, self.purpose.isa.lanes());
-        let wants_grad = purpose.backward
+        let (key, lanes) = (&self.key, self.key.isa.lanes());
+        let wants_grad = key.backward
             && match given {
-                true => purpose.input_grad && self.readers[id] > 0,
+                true => key.input_grad && self.readers[id] > 0,
                 false => node.params > 0 || inputs.iter().any(|input| self.nodes[*input].wants_grad),
             };
         let shared = self.shared(id);
@@ -203,7 +236,7 @@ impl<'a> Drafting<'a> {
             }
         };
         let input_chw = inputs.first().map(|input| self.slots[self.nodes[*input].slot].value.chw);
-        let geometry = input_chw.and_then(|input| geometry(graph, node, input, purpose.batch, lanes));
+        let geometry = input_chw.and_then(|input| geometry(graph, node, input, key.batch, lanes));
         let writes = geometry.is_some() || matches!(node.op, Op::BatchNorm { .. }) && !given;
         let writer = match shared {
             Some(input) => self.nodes[input].writer,
@@ -261,15 +294,15 @@ impl<'a> Drafting<'a> {
         let blocked = self.slots[input].value.block == geometry.lanes;
         // With more images, or weights in a cache, multiplying takes longer than reading, and packed weights are faster.
         let weights = self.graph.params[self.graph.nodes[id].first_param].shape.iter().product::<usize>();
-        let slow = self.purpose.batch <= FEW && weights >= LARGE;
-        self.nodes[id].unpacked = slow && geometry.reads_all() && !self.purpose.backward;
-        let Tiles { forward, backward, weights } = geometry.tiles(self.purpose.isa, self.purpose.precision);
+        let slow = self.key.batch <= FEW && weights >= LARGE;
+        self.nodes[id].unpacked = slow && geometry.reads_all() && !self.key.backward;
+        let Tiles { forward, backward, weights } = geometry.tiles(self.key.isa, self.key.precision);
         self.nodes[id].tiles = Tiles { forward: forward.filter(|_| blocked), backward, weights: weights && blocked };
     }
 
     fn lifetimes(&mut self, id: usize, pack_first: bool) {
         let node = &self.graph.nodes[id];
-        let batch = self.purpose.batch;
+        let batch = self.key.batch;
         let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
         let wants_grad = self.nodes[id].wants_grad;
         self.regions.keep(self.slots[self.nodes[id].slot].region, forward);
@@ -324,7 +357,7 @@ impl<'a> Drafting<'a> {
 
     fn grad_lifetime(&mut self, id: usize) {
         let slot = self.nodes[id].slot;
-        let from = match self.purpose.part.outputs.contains(&id) {
+        let from = match self.key.part.outputs.contains(&id) {
             true => self.output_time() + 1,
             false => self.backward_time(self.last_reader[id]),
         };
@@ -334,7 +367,7 @@ impl<'a> Drafting<'a> {
             None => self.regions.add(0, from, to),
         };
         self.slots[slot].grad_region = Some(region);
-        self.regions.grow(region, self.purpose.batch * self.slots[slot].grad.image());
+        self.regions.grow(region, self.key.batch * self.slots[slot].grad.image());
         self.regions.keep(region, to);
         self.regions.keep_from(region, from);
     }

@@ -1,20 +1,20 @@
 //! Places that a node needs beside its slot, and when: packed weights, statistics, winners, inputs in another layout.
 
-use super::Drafting;
-use super::ops::by_channel;
+use super::Planner;
+use super::facts::by_channel;
 use crate::geometry::Geometry;
 use crate::kernels::{BatchNorm, Correlate, WeightMap, Winograd, WinogradPack};
 use crate::layout::Layout;
 use convnet_graph::{Op, Pool, PoolKind, Shape};
 
-impl Drafting<'_> {
+impl Planner<'_> {
     /// Places for the weights of a convolution or linear layer, and for what its backward pass needs.
     pub(super) fn conv_extra(&mut self, id: usize, pack_first: bool) {
         let Some(geometry) = self.nodes[id].geometry else { return };
-        let (node, batch) = (&self.graph.nodes[id], self.purpose.batch);
+        let (node, batch) = (&self.graph.nodes[id], self.key.batch);
         let (forward, value) = (Self::forward_time(id), self.slots[self.nodes[id].slot].value);
         let input = self.slots[self.nodes[node.inputs[0]].slot].clone();
-        let (from, to) = match self.purpose.frozen {
+        let (from, to) = match self.key.frozen {
             true => (0, self.end()),
             false => (if pack_first { 0 } else { forward }, forward),
         };
@@ -26,7 +26,7 @@ impl Drafting<'_> {
         let len = match self.nodes[id].tiles.forward {
             _ if self.nodes[id].unpacked => 0,
             Some(tile) => {
-                transformed_len(geometry.winograd(tile, &input.value, &value, 0, self.purpose.frozen), geometry.lanes)
+                transformed_len(geometry.winograd(tile, &input.value, &value, 0, self.key.frozen), geometry.lanes)
             }
             None => packed_len(geometry.forward(&input.value, &value)),
         };
@@ -64,7 +64,7 @@ impl Drafting<'_> {
 
     /// Places for what other operations need beside their slots.
     pub(super) fn op_extra(&mut self, id: usize) {
-        let (node, batch) = (&self.graph.nodes[id], self.purpose.batch);
+        let (node, batch) = (&self.graph.nodes[id], self.key.batch);
         let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
         let (wants_grad, value) = (self.nodes[id].wants_grad, self.slots[self.nodes[id].slot].value);
         let mut extra = std::mem::take(&mut self.nodes[id].extra);
@@ -112,12 +112,12 @@ impl Drafting<'_> {
         let node = &self.graph.nodes[id];
         let Some(input) = node.inputs.first().filter(|_| by_channel(&node.op)) else { return };
         let Shape::Vector(len) = self.graph.nodes[*input].shape else { return };
-        let lanes = self.purpose.isa.lanes();
+        let lanes = self.key.isa.lanes();
         let layout = Layout::blocked([len, 1, 1], lanes);
         if self.slots[self.nodes[*input].slot].value.chw == layout.chw {
             return;
         }
-        let size = self.purpose.batch * layout.image();
+        let size = self.key.batch * layout.image();
         let (forward, backward) = (Self::forward_time(id), self.backward_time(id));
         let wants_grad = self.nodes[id].wants_grad;
         let region = self.regions.add(size, forward, if wants_grad { backward } else { forward });

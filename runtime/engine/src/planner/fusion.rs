@@ -1,13 +1,13 @@
 //! What a node leaves to another one, or shares with it: activations, normalisations, sums and pools that the layer in front
 //! computes too, values that are looked at differently, and parts of concatenations.
 
-use super::Drafting;
-use super::ops::reads_backward;
+use super::Planner;
+use super::facts::reads_backward;
 use crate::kernels::from_output;
 use crate::node::NodePlan;
 use convnet_graph::{Activation, Op, Pad, Pool, PoolKind};
 
-impl Drafting<'_> {
+impl Planner<'_> {
     /// Whether `id` is the only reader of the slot of its input `input`, so that it may overwrite it.
     pub(super) fn alone(&self, id: usize, input: usize) -> bool {
         let region = self.slots[self.nodes[input].slot].region;
@@ -21,11 +21,11 @@ impl Drafting<'_> {
     /// Moves the inputs of the concatenation `id` into its memory, where they fill blocks of their own: then nothing has to be
     /// copied. Only for a single image, whose parts are in one piece.
     pub(super) fn join(&mut self, id: usize) {
-        let (graph, purpose) = (self.graph, &self.purpose);
-        if !matches!(graph.nodes[id].op, Op::Concat) || purpose.batch > 1 || purpose.backward || self.is_given(id) {
+        let (graph, key) = (self.graph, &self.key);
+        if !matches!(graph.nodes[id].op, Op::Concat) || key.batch > 1 || key.backward || self.is_given(id) {
             return;
         }
-        let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), purpose.isa.lanes());
+        let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), key.isa.lanes());
         let [channels, height, width] = whole.value.chw;
         let mut next = 0;
         for input in &*graph.nodes[id].inputs {
@@ -62,7 +62,7 @@ impl Drafting<'_> {
         let writer = self.nodes[input].writer.filter(|_| same && self.alone(id, input))?;
         match self.nodes[writer].geometry {
             // A backward pass needs a convolution's own result.
-            Some(geometry) => !self.purpose.training && !self.purpose.backward && geometry.by_block(),
+            Some(geometry) => !self.key.training && !self.key.backward && geometry.by_block(),
             None => true,
         }
         .then_some(writer)
@@ -90,14 +90,14 @@ impl Drafting<'_> {
         let input = *node.inputs.first()?;
         match node.op {
             Op::Flatten | Op::Identity => Some(input),
-            Op::Dropout { p, .. } if !self.purpose.dropout || p == 0.0 => Some(input),
+            Op::Dropout { p, .. } if !self.key.dropout || p == 0.0 => Some(input),
             Op::Activation(activation) => {
                 // A backward pass that reads an output needs it as it was before the next activation.
                 let slot = self.nodes[input].slot;
                 let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
                 let unread =
                     sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
-                let allowed = !self.purpose.backward || (unread && from_output(activation));
+                let allowed = !self.key.backward || (unread && from_output(activation));
                 (allowed && self.alone(id, input)).then_some(input)
             }
             Op::BatchNorm { .. } => {
@@ -124,7 +124,7 @@ impl Drafting<'_> {
 
     /// Whether `id` is a value that was given, looked at differently.
     pub(super) fn shares_given(&self, id: usize) -> bool {
-        self.purpose.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
+        self.key.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
     }
 
     /// The convolution that computes `id`, a pool of two rows and columns, too: it has few channels, reads a plain map, nobody
@@ -149,7 +149,7 @@ impl Drafting<'_> {
         let done = chain.all(|other| plan.fused == Some(other) || plan.norm == Some(other));
         let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
         let pays = plan.geometry?.few_channels(&reads);
-        let inference = !self.purpose.training && !self.purpose.backward;
+        let inference = !self.key.training && !self.key.backward;
         let free = plan.residual.is_none() && self.alone(id, input) && self.read_by_pixel(id);
         (inference && fused && done && pays && free).then_some(conv)
     }
@@ -170,7 +170,7 @@ impl Drafting<'_> {
     /// the outside world's layout.
     pub(super) fn read_by_pixel(&self, id: usize) -> bool {
         let mut same = vec![id];
-        !self.purpose.part.outputs.contains(&id)
+        !self.key.part.outputs.contains(&id)
             && self.order.iter().filter(|reader| **reader > id).all(|reader| {
                 let (reader, node) = (*reader, &self.graph.nodes[*reader]);
                 if !node.inputs.iter().any(|input| same.contains(input)) {
