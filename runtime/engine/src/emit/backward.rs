@@ -154,7 +154,7 @@ impl Emitter<'_> {
         let columns = self.columns(id, across);
         let (d_x, mode) = self.channel_grad(id);
         let accumulate = mode == GradMode::Add;
-        self.push(Step::ColumnsGrad(Columns { d_y: self.grad(id), d_x, accumulate, ..columns }));
+        self.push(Step::ColumnsGrad(ColumnsGrad(Columns { d_y: self.grad(id), d_x, accumulate, ..columns })));
         self.return_repacked(id);
     }
 
@@ -170,11 +170,11 @@ impl Emitter<'_> {
     fn backward_group_norm(&mut self, id: usize, norm: GroupNorm, wanted: bool) {
         let norm = GroupNorm { y: self.grad(id), ..norm };
         if norm.affine != Affine::None {
-            self.push(Step::GroupParamGrad(norm));
+            self.push(Step::GroupParamGrad(GroupParamGrad(norm)));
         }
         if wanted {
             let (d_x, mode) = self.channel_grad(id);
-            self.push(Step::GroupInputGrad(GroupNorm { d_x, mode, ..norm }));
+            self.push(Step::GroupInputGrad(GroupInputGrad(GroupNorm { d_x, mode, ..norm })));
             self.return_repacked(id);
         }
     }
@@ -240,7 +240,7 @@ impl Emitter<'_> {
         let (map, mode) = self.grad_of(self.planned.graph.nodes[id].inputs[0]);
         let accumulate = mode == GradMode::Add;
         let rectified = self.node(id).rectified.then(|| self.value(id));
-        self.push(Step::WindowGrad(Window { map, out: self.grad(id), rectified, accumulate, ..window }));
+        self.push(Step::WindowGrad(WindowGrad(Window { map, out: self.grad(id), rectified, accumulate, ..window })));
     }
 
     /// Where a layer that works by channel puts its input's gradient.
@@ -289,13 +289,13 @@ impl Emitter<'_> {
     fn backward_norm(&mut self, id: usize, eps: f64, wanted: bool) {
         let partial = self.place(self.node(id).extra.partial[1]);
         let norm = BatchNorm { y: self.grad(id), partial, ..self.batch_norm(id, eps) };
-        self.push(Step::NormGradSums(norm));
+        self.push(Step::NormGradSums(NormGradSums(norm)));
         self.end_stage();
-        self.push(Step::NormParamGrad(norm));
+        self.push(Step::NormParamGrad(NormParamGrad(norm)));
         if wanted {
             let (d_x, mode) = self.channel_grad(id);
             self.end_stage();
-            self.push(Step::NormInputGrad(BatchNorm { d_x, mode, ..norm }));
+            self.push(Step::NormInputGrad(NormInputGrad(BatchNorm { d_x, mode, ..norm })));
             self.return_repacked(id);
         }
     }
@@ -330,7 +330,7 @@ impl Emitter<'_> {
             grad.out = place;
             let chunks = grad.chunks;
             self.push(Step::WeightGrad(grad));
-            return Step::Unpack(Pack { map, param, packed: place, chunks, scale: None });
+            return Step::Unpack(Unpack(Pack { map, param, packed: place, chunks, scale: None }));
         }
         let mut grad = geometry.winograd_grad(&from, &d_out, param);
         grad.place = place;
@@ -340,7 +340,7 @@ impl Emitter<'_> {
                 self.end_stage();
             }
             grad.round = round;
-            self.push(Step::WinogradTiles(grad));
+            self.push(Step::WinogradTiles(WinogradTiles(grad)));
             self.end_stage();
         }
         Step::WinogradGrad(grad)

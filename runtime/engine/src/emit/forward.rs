@@ -149,19 +149,19 @@ impl Emitter<'_> {
     }
 
     fn forward_group_norm(&mut self, norm: GroupNorm) {
-        self.push(Step::GroupStatistics(norm));
+        self.push(Step::GroupStatistics(GroupStatistics(norm)));
         self.end_stage();
-        self.push(Step::GroupNormalise(norm));
+        self.push(Step::GroupNormalise(GroupNormalise(norm)));
     }
 
     fn forward_batch_norm(&mut self, norm: BatchNorm) {
         if norm.training {
-            self.push(Step::Statistics(norm));
+            self.push(Step::Statistics(Statistics(norm)));
             self.end_stage();
         }
-        self.push(Step::MergeStatistics(norm));
+        self.push(Step::MergeStatistics(MergeStatistics(norm)));
         self.end_stage();
-        self.push(Step::Normalise(norm));
+        self.push(Step::Normalise(Normalise(norm)));
     }
 
     fn forward_resample(&mut self, id: usize, how: Resample) {

@@ -16,9 +16,10 @@
 
 use super::mem::Mem;
 use super::pointwise;
+use super::share::{Share, StepKernel};
 use super::tile::{Tile, best_group, is_far, widest};
 use super::work::work;
-use super::{Isa, Simd};
+use super::{Isa, Kernel, Simd};
 use crate::layout::Layout;
 use convnet_graph::Activation;
 use std::ops::Range;
@@ -109,7 +110,7 @@ const PANEL: usize = 4096;
 
 impl Correlate {
     /// Cuts the work into tasks for the registers of `isa`.
-    pub fn arrange(&mut self, isa: Isa) {
+    fn cut(&mut self, isa: Isa) {
         let [_, rows, cols] = self.extent;
         let mut groups = Vec::new();
         let mut first = 0;
@@ -179,25 +180,6 @@ impl Correlate {
         self.extent[2].div_ceil(self.tasks.cols)
     }
 
-    /// Number of tasks.
-    pub fn tasks(&self) -> usize {
-        self.extent[0] * self.tasks.groups.len() * self.row_chunks() * self.segments()
-    }
-
-    /// Multiplications with addition, by blocks of lanes: rows outside of the source are counted too.
-    pub fn multiply_adds(&self, lanes: usize) -> u64 {
-        let taps: usize = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum();
-        let [images, rows, cols] = self.extent;
-        work([images, rows, cols, taps, lanes])
-    }
-
-    /// Its sizes, for a profile.
-    pub fn describe(&self) -> String {
-        let [images, rows, cols] = self.extent;
-        let taps = self.blocks.first().map_or(0, |block| block.row_taps);
-        format!("{images}x{rows}x{cols} {} blocks {}x{taps} taps", self.blocks.len(), self.kernel_rows.len())
-    }
-
     /// Rows of the kernel that lie inside the source for output row `y`.
     #[inline(always)]
     pub fn kernel_range(&self, y: usize) -> Range<usize> {
@@ -207,45 +189,13 @@ impl Correlate {
         start..end.max(start)
     }
 
-    /// Panics unless every access lies inside `len` elements.
-    pub fn check(&self, len: usize, lanes: usize) {
-        let [images, rows, cols] = self.extent;
-        if images * rows * cols == 0 {
-            return;
-        }
-        let last = |stride: [usize; 3], row: usize| (images - 1) * stride[0] + row * stride[1] + (cols - 1) * stride[2];
-        for block in &self.blocks {
-            let n_taps = self.kernel_rows.len() * block.row_taps;
-            let out = self.out + block.out;
-            Mem::contains(len, out as isize..(out + last(self.out_stride, rows - 1) + lanes) as isize, "output");
-            Mem::contains(len, block.weights as isize..(block.weights + n_taps * lanes) as isize, "weights");
-            if let Some(bias) = block.bias {
-                Mem::contains(len, bias as isize..(bias + lanes) as isize, "bias");
-            }
-            assert!(block.first_tap + n_taps <= self.taps.len(), "engine: taps of a block");
-            for row in 0..self.kernel_rows.len() {
-                let inside: Vec<usize> = (0..rows).filter(|y| self.kernel_range(*y).contains(&row)).collect();
-                let taps = &self.taps[block.first_tap + row * block.row_taps..][..block.row_taps];
-                if let (Some(first), Some(end)) = (inside.first(), inside.last())
-                    && let (Some(low), Some(high)) = (taps.iter().min(), taps.iter().max())
-                {
-                    let source = self.source + block.source;
-                    let low = (source + first * self.source_stride[1]) as isize + *low as isize;
-                    let high = (source + last(self.source_stride, *end)) as isize + *high as isize;
-                    let width = if self.depthwise { lanes } else { 1 };
-                    Mem::contains(len, low..high + width as isize, "source");
-                }
-            }
-        }
-    }
-
     /// Computes the tasks `tasks`.
     ///
     /// # Safety
     /// The instruction set of `S` is there, [`Correlate::check`] has passed for the memory's length, nobody else touches
     /// the outputs of these tasks, and nobody writes to source, weights and bias.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn compute<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let far = is_far(self.source_stride[2], S::LANES);
         for task in tasks {
             let (task, segment) = (task / self.segments(), task % self.segments());
@@ -333,5 +283,83 @@ impl Correlate {
                 }
             }
         }
+    }
+}
+
+impl StepKernel for Correlate {
+    const NAME: &'static str = "correlate";
+
+    /// Number of tasks.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.extent[0] * self.tasks.groups.len() * self.row_chunks() * self.segments()
+    }
+
+    /// Panics unless every access lies inside `len` elements.
+    fn check(&self, len: usize, lanes: usize) {
+        let [images, rows, cols] = self.extent;
+        if images * rows * cols == 0 {
+            return;
+        }
+        let last = |stride: [usize; 3], row: usize| (images - 1) * stride[0] + row * stride[1] + (cols - 1) * stride[2];
+        for block in &self.blocks {
+            let n_taps = self.kernel_rows.len() * block.row_taps;
+            let out = self.out + block.out;
+            Mem::contains(len, out as isize..(out + last(self.out_stride, rows - 1) + lanes) as isize, "output");
+            Mem::contains(len, block.weights as isize..(block.weights + n_taps * lanes) as isize, "weights");
+            if let Some(bias) = block.bias {
+                Mem::contains(len, bias as isize..(bias + lanes) as isize, "bias");
+            }
+            assert!(block.first_tap + n_taps <= self.taps.len(), "engine: taps of a block");
+            for row in 0..self.kernel_rows.len() {
+                let inside: Vec<usize> = (0..rows).filter(|y| self.kernel_range(*y).contains(&row)).collect();
+                let taps = &self.taps[block.first_tap + row * block.row_taps..][..block.row_taps];
+                if let (Some(first), Some(end)) = (inside.first(), inside.last())
+                    && let (Some(low), Some(high)) = (taps.iter().min(), taps.iter().max())
+                {
+                    let source = self.source + block.source;
+                    let low = (source + first * self.source_stride[1]) as isize + *low as isize;
+                    let high = (source + last(self.source_stride, *end)) as isize + *high as isize;
+                    let width = if self.depthwise { lanes } else { 1 };
+                    Mem::contains(len, low..high + width as isize, "source");
+                }
+            }
+        }
+    }
+
+    /// Multiplications with addition, by blocks of lanes: rows outside of the source are counted too.
+    fn multiply_adds(&self, lanes: usize) -> u64 {
+        let taps: usize = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum();
+        let [images, rows, cols] = self.extent;
+        work([images, rows, cols, taps, lanes])
+    }
+
+    /// Its sizes, for a profile.
+    fn sizes(&self) -> String {
+        let [images, rows, cols] = self.extent;
+        let taps = self.blocks.first().map_or(0, |block| block.row_taps);
+        format!("{images}x{rows}x{cols} {} blocks {}x{taps} taps", self.blocks.len(), self.kernel_rows.len())
+    }
+
+    fn arrange(&mut self, isa: Isa, _threads: usize) -> usize {
+        self.cut(isa);
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { S::enter(Alone(self, mem, tasks)) }
+    }
+}
+
+/// The innermost loop of this step is its own function: among all the others in one, it would have to do with the registers and
+/// the place that they leave it.
+struct Alone<'a>(&'a Correlate, Mem<'a>, Range<usize>);
+
+impl Kernel for Alone<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.compute::<S>(self.1, self.2) }
     }
 }
