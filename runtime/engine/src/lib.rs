@@ -23,6 +23,7 @@ mod layout;
 mod limits;
 mod node;
 mod numbers;
+mod ops;
 mod pass;
 mod peak;
 mod plan;
@@ -33,6 +34,7 @@ pub mod random;
 mod regions;
 mod session;
 mod threads;
+mod writer;
 
 pub use algorithm::{Precision, precision, set_precision};
 pub use error::EngineError;
