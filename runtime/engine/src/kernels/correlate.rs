@@ -85,6 +85,17 @@ struct Group {
     steps: [usize; 3],
 }
 
+/// What a task computes, but for its rows.
+struct Piece {
+    group: Group,
+    /// The image.
+    n: usize,
+    /// Pixels of each row.
+    cols: Range<usize>,
+    /// Tiles that they are cut into.
+    tiles: usize,
+}
+
 /// How the work of a [`Correlate`] is cut into tasks. Results do not depend on it.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
@@ -208,6 +219,7 @@ impl Correlate {
             let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
             // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
             let tiles = cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run));
+            let piece = Piece { group, n, cols, tiles };
             // While one panel is in use, the weights of the next one are on their way, be it the next group's first. With more
             // images than one they come from a cache anyway, and so do few of them.
             let is_last = chunk + 1 == self.row_chunks() && segment + 1 == self.segments();
@@ -233,53 +245,76 @@ impl Correlate {
                     if inside.is_empty() && start > 0 {
                         continue;
                     }
-                    let inside = inside.start.min(inside.end)..inside.end;
-                    let source = self.source + block.source + n * self.source_stride[0] + y * self.source_stride[1];
-                    let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
-                    for tile in 0..tiles {
-                        let x = cols.start + cols.len() * tile / tiles;
-                        let width = cols.start + cols.len() * (tile + 1) / tiles - x;
-                        let tile = Tile {
-                            source: mem.address(source + x * self.source_stride[2]),
-                            taps: &all_taps[inside.clone()],
-                            weights: mem.address(block.weights + inside.start * S::LANES),
-                            bias: block.bias.map(|bias| mem.address(bias).cast_const()),
-                            out: mem.address(out + x * self.out_stride[2]),
-                            out_step: self.out_stride[2],
-                            steps: group.steps,
-                            add: self.accumulate || start > 0,
-                            depthwise: self.depthwise,
-                            run: self.tasks.run,
-                        };
-                        // SAFETY: the caller's promises; `check` has bounded every address of the tile.
-                        unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
-                    }
+                    let (inside, add) = (inside.start.min(inside.end)..inside.end, self.accumulate || start > 0);
+                    // SAFETY: passed on from the caller.
+                    unsafe { self.row::<S>(mem, &piece, y, inside, add) };
                 }
             }
-            // The outputs are still in the first cache.
-            for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (group.first + block, y))) {
-                let (row, step) = (n * self.out_stride[0] + y * self.out_stride[1], self.out_stride[2]);
-                let out = self.out + self.blocks[block].out + row;
-                // SAFETY: these are the outputs just written, ours by the caller's promise; a residual is only read.
-                unsafe {
-                    if let Some(residual) = &self.residual {
-                        let row = residual.row_at((n * residual.blocks() + block) * self.extent[1] + y);
-                        let (at, len) = (cols.start * step, cols.len() * step);
-                        for (sum, more) in mem.write(out + at, len).iter_mut().zip(mem.read(row + at, len)) {
-                            *sum += more;
+            // SAFETY: passed on from the caller; these are the outputs just written, still in the first cache.
+            unsafe { self.complete::<S>(mem, &piece, rows) };
+        }
+    }
+
+    /// Sums the taps `inside` for the row `y` of a piece.
+    ///
+    /// # Safety
+    /// As for [`Correlate::compute`].
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, mem: Mem<'_>, piece: &Piece, y: usize, inside: Range<usize>, add: bool) {
+        let Piece { group, n, ref cols, tiles } = *piece;
+        let block = &self.blocks[group.first];
+        let taps = &self.taps[block.first_tap..][inside.clone()];
+        let source = self.source + block.source + n * self.source_stride[0] + y * self.source_stride[1];
+        let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
+        for tile in 0..tiles {
+            let x = cols.start + cols.len() * tile / tiles;
+            let width = cols.start + cols.len() * (tile + 1) / tiles - x;
+            let tile = Tile {
+                source: mem.address(source + x * self.source_stride[2]),
+                taps,
+                weights: mem.address(block.weights + inside.start * S::LANES),
+                bias: block.bias.map(|bias| mem.address(bias).cast_const()),
+                out: mem.address(out + x * self.out_stride[2]),
+                out_step: self.out_stride[2],
+                steps: group.steps,
+                add,
+                depthwise: self.depthwise,
+                run: self.tasks.run,
+            };
+            // SAFETY: the caller's promises; `check` has bounded every address of the tile.
+            unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
+        }
+    }
+
+    /// Adds the residual to the rows of a piece and applies the activation.
+    ///
+    /// # Safety
+    /// As for [`Correlate::compute`].
+    #[inline(always)]
+    unsafe fn complete<S: Simd>(&self, mem: Mem<'_>, piece: &Piece, rows: Range<usize>) {
+        let Piece { group, n, ref cols, .. } = *piece;
+        for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (group.first + block, y))) {
+            let (row, step) = (n * self.out_stride[0] + y * self.out_stride[1], self.out_stride[2]);
+            let out = self.out + self.blocks[block].out + row;
+            // SAFETY: these are the outputs just written, ours by the caller's promise; a residual is only read.
+            unsafe {
+                if let Some(residual) = &self.residual {
+                    let row = residual.row_at((n * residual.blocks() + block) * self.extent[1] + y);
+                    let (at, len) = (cols.start * step, cols.len() * step);
+                    for (sum, more) in mem.write(out + at, len).iter_mut().zip(mem.read(row + at, len)) {
+                        *sum += more;
+                    }
+                }
+                match self.activation {
+                    Some(activation) if step == S::LANES => {
+                        pointwise::activate(activation, mem.write(out + cols.start * step, cols.len() * step));
+                    }
+                    Some(activation) => {
+                        for x in cols.clone() {
+                            pointwise::activate(activation, mem.write(out + x * step, S::LANES));
                         }
                     }
-                    match self.activation {
-                        Some(activation) if step == S::LANES => {
-                            pointwise::activate(activation, mem.write(out + cols.start * step, cols.len() * step));
-                        }
-                        Some(activation) => {
-                            for x in cols.clone() {
-                                pointwise::activate(activation, mem.write(out + x * step, S::LANES));
-                            }
-                        }
-                        None => {}
-                    }
+                    None => {}
                 }
             }
         }

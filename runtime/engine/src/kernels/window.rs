@@ -199,10 +199,8 @@ impl Window {
     /// Nobody else touches these planes of `map`, and nobody writes to `out`, `winners` or the parameters.
     #[inline(always)]
     unsafe fn run_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let [channels, height, width] = self.map.chw;
-        let [_, out_height, out_width] = self.out.chw;
-        let lanes = S::LANES;
-        let kernel_width = self.windows.width();
+        let ([channels, height, width], [_, out_height, out_width]) = (self.map.chw, self.out.chw);
+        let (lanes, kernel_width) = (S::LANES, self.windows.width());
         if let (Some(winners), Some(kernel), false) = (self.winners, self.windows.tiles(), self.accumulate) {
             // SAFETY: passed on from the caller.
             return unsafe { self.run_grad_tiled::<S>(mem, tasks, winners, kernel) };
