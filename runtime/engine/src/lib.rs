@@ -2,10 +2,10 @@
 //!
 //! It knows graphs and numbers, never tensors, tapes or devices: those are the business of `convnet`, which is built on it.
 //!
-//! A `plan` is made once for each batch size and kind of pass (`planner`): where every value lies in one arena (`layout`,
-//! `regions`), and which steps run in which order (`draft`, `emit`), with the tap lists of convolutions from `geometry`. The
-//! `kernels` run the steps of a `program` on the `threads` of a team. [`Cache`] lends [`Pass`]es to whoever trains; a [`Session`] is
-//! a network packed once for inference.
+//! A `plan` is made once for each batch size and kind of pass: the `planner` finds where every value lies in one arena (`layout`,
+//! `regions`), `emit` writes which steps run in which order, and both ask `ops` for what there is to know of an operation, whose
+//! convolutions have their lists of taps from `geometry`. The `kernels` run the steps of a `program` on the `threads` of a team.
+//! [`Cache`] lends [`Pass`]es to whoever trains; a [`Session`] is a network packed once for inference.
 //!
 //! Everything that is called for each element is inlined or generic, so that a dependent needs neither LTO nor fewer codegen units
 //! for its speed.
@@ -13,7 +13,7 @@
 
 mod algorithm;
 mod arena;
-mod draft;
+
 mod emit;
 mod error;
 mod geometry;
@@ -23,6 +23,7 @@ mod layout;
 mod limits;
 mod node;
 mod numbers;
+mod ops;
 mod pass;
 mod peak;
 mod plan;
@@ -33,6 +34,7 @@ pub mod random;
 mod regions;
 mod session;
 mod threads;
+mod writer;
 
 pub use algorithm::{Precision, precision, set_precision};
 pub use error::EngineError;

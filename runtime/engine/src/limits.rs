@@ -4,7 +4,7 @@
 //! checked arithmetic, with room for all that layouts, packing and partial sums make of it.
 
 use super::error::EngineError;
-use super::plan::Purpose;
+use super::plan::PlanKey;
 use convnet_graph::{Conv, ConvTranspose, Graph, Node, Op, Pad};
 
 /// Elements that an allocation can have at most.
@@ -23,8 +23,8 @@ const CHUNKS: u128 = 48;
 ///
 /// # Errors
 /// When the part holds a custom module, reads an input that is not given, or is beyond all memory.
-pub fn check(graph: &Graph, purpose: &Purpose) -> Result<(), EngineError> {
-    let (covered, lanes) = (purpose.part.covered(graph), purpose.isa.lanes());
+pub fn check(graph: &Graph, key: &PlanKey) -> Result<(), EngineError> {
+    let (covered, lanes) = (key.part.covered(graph), key.isa.lanes());
     let nodes = || (0..graph.nodes.len()).filter(|id| covered[*id]).map(|id| &graph.nodes[id]);
     for node in nodes() {
         if matches!(node.op, Op::Custom(_)) {
@@ -35,11 +35,11 @@ pub fn check(graph: &Graph, purpose: &Purpose) -> Result<(), EngineError> {
         }
     }
     let halo = nodes().filter_map(kernel).map(|kernel| kernel.halo()).max().unwrap_or(0);
-    let given = purpose.part.inputs.iter().map(|id| &graph.nodes[*id]);
+    let given = key.part.inputs.iter().map(|id| &graph.nodes[*id]);
     for node in nodes().chain(given) {
         let [channels, height, width] = node.shape.chw();
         let image = product([channels.saturating_add(lanes), height, width.saturating_add(halo)])?;
-        let value = image.checked_mul(purpose.batch as u128).ok_or(EngineError::OutOfMemory)?;
+        let value = image.checked_mul(key.batch as u128).ok_or(EngineError::OutOfMemory)?;
         fits(value, MOST as u128)?;
         fits(value, usize::MAX as u128 / TILES)?;
         // Offsets within an image are kept in 32 bits where a convolution reads or writes it.
@@ -47,7 +47,7 @@ pub fn check(graph: &Graph, purpose: &Purpose) -> Result<(), EngineError> {
             fits(image, i32::MAX as u128)?;
         }
     }
-    let chunks = if purpose.backward { CHUNKS } else { 1 };
+    let chunks = if key.backward { CHUNKS } else { 1 };
     for (node, kernel) in nodes().filter_map(|node| Some((node, kernel(node)?))) {
         let input = graph.nodes[node.inputs[0]].shape.chw();
         let [height, width] = kernel.size.unwrap_or([input[1], input[2]]);

@@ -1,4 +1,4 @@
-//! What the planner has found out about the nodes of a graph: all that [`draft`](super::draft) leaves to
+//! What the planner has found out about the nodes of a graph: all that [`planner`](super::planner) leaves to
 //! [`emit`](super::emit).
 //!
 //! Nodes that only look at a value differently (flatten, a dropout that does nothing, an activation on a value that
@@ -7,13 +7,15 @@
 use super::algorithm::Tiles;
 use super::geometry::Geometry;
 use super::layout::Layout;
-use super::plan::Purpose;
+use super::plan::PlanKey;
 use super::regions::Region;
 use convnet_graph::Graph;
 
 /// A value, shared by the nodes that only look at it differently.
 #[derive(Debug, Clone)]
 pub struct Slot {
+    /// The node that writes it first.
+    pub node: usize,
     /// Layout of the value.
     pub value: Layout,
     /// Layout of its gradient.
@@ -33,85 +35,137 @@ pub struct Slot {
 pub struct NodePlan<'a> {
     /// Its slot.
     pub slot: usize,
-    /// Whether it writes that slot for the first time.
-    pub first: bool,
     /// The convolution or batch normalisation that writes this value, as long as it could do more to it before.
     pub writer: Option<usize>,
-    /// An activation that this node, a writer, applies itself.
-    pub fused: Option<usize>,
-    /// A batch normalisation that is folded into the convolution at this node.
-    pub norm: Option<usize>,
-    /// A pool that this node, a convolution, computes itself, so that its own result is never there.
-    pub pooled: Option<usize>,
-    /// A value that this node, a writer, adds to its own.
-    pub residual: Option<usize>,
+    /// What it does for other nodes.
+    pub does: Does,
+    /// The node that computes this one's value too, so that nothing is left to do in the forward pass.
+    pub done_by: Option<usize>,
+    /// The node whose backward pass is this one's too, though they share a slot.
+    pub grad_done_by: Option<usize>,
     /// Whether a gradient has to reach it.
     pub wants_grad: bool,
-    /// Whether it is a maximum of rectified values, and so does the rectifier's backward pass too.
-    pub rectified: bool,
-    /// The geometry of a convolution or linear layer.
-    pub geometry: Option<Geometry<'a>>,
-    /// What Winograd's algorithm computes of it.
-    pub tiles: Tiles,
-    /// Whether it is a linear layer that reads its weights where they are.
-    pub unpacked: bool,
-    /// Other places it needs, by use.
-    pub extra: Extra,
+    /// How it is computed, if it is a convolution or a linear layer.
+    pub conv: Option<ConvPlan<'a>>,
+    /// Its input in the layout that it needs, where that is another than the input's own.
+    pub repacked: Option<Repacked>,
+    /// Places that it needs beside its slot.
+    pub buffers: Buffers,
 }
 
 impl NodePlan<'_> {
     /// For a node that this part of the graph does not have.
     pub fn absent() -> Self {
-        let extra = Extra::default();
         NodePlan {
             slot: usize::MAX,
-            first: false,
             writer: None,
-            fused: None,
-            norm: None,
-            pooled: None,
-            residual: None,
+            does: Does::default(),
+            done_by: None,
+            grad_done_by: None,
             wants_grad: false,
-            rectified: false,
-            geometry: None,
-            tiles: Tiles::default(),
-            unpacked: false,
-            extra,
+            conv: None,
+            repacked: None,
+            buffers: Buffers::None,
         }
     }
 }
 
-/// Places that a node needs beside its slot.
+/// The work of other nodes that a convolution, a batch normalisation or a pool does with its own.
 #[derive(Debug, Clone, Default)]
-pub struct Extra {
-    /// Packed weights.
-    pub weights: Option<Region>,
-    /// Padded bias.
-    pub bias: Option<Region>,
-    /// Factors of a folded batch normalisation.
-    pub scale: Option<Region>,
-    /// Packed weights of the backward pass to the input.
-    pub back_weights: Option<Region>,
-    /// Packed weight gradients, or what Winograd's algorithm needs for them.
-    pub weight_grad: Option<Region>,
-    /// Winners of a max pool, or the mean of a batch normalisation.
-    pub first: Option<Region>,
-    /// One over the standard deviation of a batch normalisation.
-    pub second: Option<Region>,
-    /// The variance of a batch normalisation.
-    pub third: Option<Region>,
-    /// An input in the outside world's order.
-    pub flat: Option<Region>,
-    /// Sums over chunks of images, forward and backward.
-    pub partial: [Option<Region>; 2],
-    /// The input in the layout that the node needs, and the gradient there.
-    pub repacked: Option<(Layout, Region, Option<Region>)>,
+pub struct Does {
+    /// An activation that it applies.
+    pub activation: Option<usize>,
+    /// A batch normalisation that is folded into it, a convolution.
+    pub norm: Option<usize>,
+    /// A pool that it, a convolution, computes too, so that its own result is never there.
+    pub pool: Option<usize>,
+    /// A value that it adds to its own: the other term of a sum.
+    pub residual: Option<usize>,
+    /// A rectifier in front of it, a maximum, whose backward pass it does.
+    pub rectifier: Option<usize>,
 }
 
-/// Everything that [`emit`](super::emit) needs to write the steps.
-pub struct Draft<'a> {
+/// How a convolution or a linear layer is computed.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvPlan<'a> {
+    /// Its sizes.
+    pub geometry: Geometry<'a>,
+    /// What Winograd's algorithm computes of it.
+    pub tiles: Tiles,
+    /// Whether it is a linear layer that reads its weights where they are.
+    pub unpacked: bool,
+}
+
+/// The input of a node in the layout that the node needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Repacked {
+    /// That layout.
+    pub layout: Layout,
+    /// Place of the value.
+    pub value: Region,
+    /// Place of its gradient, if it has one.
+    pub grad: Option<Region>,
+}
+
+/// Places that a node needs beside its slot, by what it does.
+#[derive(Debug, Clone, Copy)]
+pub enum Buffers {
+    /// It needs none.
+    None,
+    /// A convolution or a linear layer.
+    Conv(ConvBuffers),
+    /// A max or min pool with a backward pass.
+    Pool {
+        /// The taps that won.
+        winners: Region,
+    },
+    /// A batch normalisation that no convolution does.
+    BatchNorm(BatchNormBuffers),
+    /// A normalisation of groups of channels.
+    GroupNorm {
+        /// Means of the groups of each image.
+        mean: Region,
+        /// One over their standard deviations.
+        inv_std: Region,
+    },
+}
+
+/// Places that a convolution or a linear layer needs.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvBuffers {
+    /// The input in the outside world's order, for weights that are read where they are.
+    pub flat: Option<Region>,
+    /// Packed weights.
+    pub weights: Region,
+    /// The bias, padded to whole blocks.
+    pub bias: Region,
+    /// Factors of a batch normalisation that is folded into the weights.
+    pub scale: Option<Region>,
+    /// Packed weight gradients, or what Winograd's algorithm needs for them.
+    pub weight_grad: Option<Region>,
+    /// Packed weights of the backward pass to the input.
+    pub back_weights: Option<Region>,
+}
+
+/// Places that a batch normalisation needs.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchNormBuffers {
+    /// The mean that is subtracted.
+    pub mean: Region,
+    /// One over the standard deviation.
+    pub inv_std: Region,
+    /// The variance.
+    pub var: Region,
+    /// Sums over chunks of images in the forward pass.
+    pub sums: Region,
+    /// The same in the backward pass.
+    pub grad_sums: Option<Region>,
+}
+
+/// A graph that has been planned: everything that [`emit`](super::emit) needs to write the steps.
+pub struct Planned<'a> {
     pub graph: &'a Graph,
-    pub purpose: Purpose,
+    pub key: PlanKey,
     pub slots: Vec<Slot>,
     pub nodes: Vec<NodePlan<'a>>,
     /// The nodes to compute, in order.

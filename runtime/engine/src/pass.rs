@@ -8,7 +8,7 @@ use super::algorithm::{Precision, precision};
 use super::arena::Arena;
 use super::error::EngineError;
 use super::kernels::{Isa, Mem, Outside};
-use super::plan::{Plan, Purpose, Statistics};
+use super::plan::{Plan, PlanKey, Statistics};
 use super::{planner, threads};
 use convnet_graph::{Graph, Subgraph};
 use std::ops::Range;
@@ -66,7 +66,7 @@ impl Cache {
             return Err(EngineError::NoImages);
         }
         let Mode { training, dropout, backward, input_grad, precision, isa } = mode;
-        let purpose = Purpose {
+        let key = PlanKey {
             part: part.clone(),
             batch,
             training,
@@ -78,20 +78,20 @@ impl Cache {
             half: false,
             isa,
         };
-        let instance = Some(self.take(graph, purpose)?);
+        let instance = Some(self.take(graph, key)?);
         Ok(Pass { instance, cache: self.clone(), seed: dropout })
     }
 
-    fn take(&self, graph: &Graph, purpose: Purpose) -> Result<Instance, EngineError> {
+    fn take(&self, graph: &Graph, key: PlanKey) -> Result<Instance, EngineError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = kept.iter().position(|instance| instance.plan.purpose == purpose) {
+        if let Some(index) = kept.iter().position(|instance| instance.plan.key == key) {
             return Ok(kept.remove(index));
         }
         // Free the oldest before a new one is allocated, not after.
         if kept.len() >= KEPT {
             kept.remove(0);
         }
-        let plan = planner::plan(graph, purpose)?;
+        let plan = planner::plan(graph, key)?;
         let arena = Arena::new(plan.arena_len)?;
         Ok(Instance { plan, arena })
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// What a plan is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purpose {
+pub struct PlanKey {
     /// What is given and what is wanted.
     pub part: Subgraph,
     /// Images.
@@ -35,7 +35,7 @@ pub struct Purpose {
 #[derive(Debug)]
 pub struct Plan {
     /// What it was made for.
-    pub purpose: Purpose,
+    pub key: PlanKey,
     /// Elements of the arena.
     pub arena_len: usize,
     /// Packs the parameters, where that is done once.

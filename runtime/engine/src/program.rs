@@ -1,6 +1,6 @@
 //! Steps in order, checked once, run by a team: what a plan is carried out by.
 
-use super::kernels::{Isa, Mem, Outside, Step};
+use super::kernels::{Isa, Mem, Outside, Share, Step};
 use super::profile::Clock;
 use super::threads::{Team, Worker, threads};
 use std::cell::RefCell;
@@ -45,7 +45,7 @@ impl Program {
                 for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
                     for step in stage {
                         let tasks = worker.share(step.tasks(self.isa.lanes()));
-                        step.dispatch(self.isa, mem, outside, scratch, tasks);
+                        step.dispatch(self.isa, Share { mem, outside, scratch, tasks });
                     }
                     worker.wait();
                     clock.stage(stage, self.isa.lanes());

@@ -1,4 +1,4 @@
-//! Which part of the arena holds what, and when: regions whose lifetimes do not meet share memory.
+//! Memory planning: which part of the arena holds what, and when. Regions whose lifetimes do not meet share memory.
 //!
 //! Time is counted in nodes: forward, then backward. Static shapes make all lengths and lifetimes known before the first
 //! step runs, so one greedy pass (largest first, lowest place that is free) settles everything.
@@ -18,6 +18,35 @@ struct Wanted {
     len: usize,
     from: usize,
     to: usize,
+}
+
+/// When steps run: time 0 is the loading of the inputs, then the nodes come forward, the outputs, and the nodes backward.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeline {
+    /// Nodes of the graph.
+    pub nodes: usize,
+}
+
+impl Timeline {
+    /// The forward steps of a node.
+    pub fn forward(self, id: usize) -> usize {
+        id + 1
+    }
+
+    /// The unloading of the outputs; the gradients of the outputs come one later.
+    pub fn output(self) -> usize {
+        self.nodes + 1
+    }
+
+    /// The backward steps of a node.
+    pub fn backward(self, id: usize) -> usize {
+        2 * self.nodes + 3 - id
+    }
+
+    /// After everything.
+    pub fn end(self) -> usize {
+        self.backward(0) + 1
+    }
 }
 
 /// Regions start at multiples of this many elements: a cache line.

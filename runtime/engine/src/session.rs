@@ -5,7 +5,7 @@ use super::algorithm::{Precision, precision};
 use super::arena::Arena;
 use super::error::EngineError;
 use super::kernels::{Isa, Outside};
-use super::plan::{Plan, Purpose};
+use super::plan::{Plan, PlanKey};
 use super::{planner, threads};
 use convnet_graph::{Graph, Subgraph};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
     /// If this processor does not have `options.isa`, or the graph is not one that the language would make.
     pub fn new(graph: Arc<Graph>, params: Vec<P>, options: Options) -> Result<Self, EngineError> {
         check(&graph, &params)?;
-        let purpose = Purpose {
+        let key = PlanKey {
             part: Subgraph::whole(&graph, false),
             batch: options.batch.max(1),
             training: false,
@@ -79,7 +79,7 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
             precision: options.precision,
             isa: options.isa,
         };
-        let full = planner::plan(&graph, purpose)?;
+        let full = planner::plan(&graph, key)?;
         let mut arena = Arena::new(full.arena_len)?;
         let memory = arena.slice_mut();
         for (param, range) in params.iter().zip(&full.params) {
@@ -138,7 +138,7 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
 
     /// The most images of one pass.
     pub fn batch(&self) -> usize {
-        self.full.purpose.batch
+        self.full.key.batch
     }
 
     /// Computes the outputs of as many images as `images` holds, each `[C, H, W]`, in passes of up to
@@ -164,10 +164,10 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
 
     fn pass(&mut self, count: usize, images: &[f32], outputs: &mut [f32]) -> Result<(), EngineError> {
         let Session { graph, arena, full, read, halves, smaller } = self;
-        let plan = if count == full.purpose.batch {
+        let plan = if count == full.key.batch {
             full
         } else {
-            let known = smaller.iter().position(|plan| plan.purpose.batch == count);
+            let known = smaller.iter().position(|plan| plan.key.batch == count);
             let index = known.unwrap_or(smaller.len());
             if known.is_none() {
                 smaller.push(planner::smaller(full, graph, count)?);

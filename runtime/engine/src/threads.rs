@@ -5,7 +5,7 @@
 //! step, which costs a fraction of one. The work of a step is shared out by fixed rules from the shapes alone, so that
 //! results do not depend on the number of threads.
 
-use super::kernels::{Crew, FlushDenormals, Patience};
+use super::kernels::{FlushDenormals, Patience, ThreadPool};
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Workers that run the same function at the same time.
 pub struct Team {
-    crew: Crew,
+    pool: ThreadPool,
 }
 
 static TEAM: Mutex<Option<Arc<Team>>> = Mutex::new(None);
@@ -50,19 +50,19 @@ impl Team {
     fn new(threads: usize) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = if threads == 0 { cores } else { threads };
-        Ok(Team { crew: Crew::new(threads)? })
+        Ok(Team { pool: ThreadPool::new(threads)? })
     }
 
     /// Number of workers.
     pub(super) fn size(&self) -> usize {
-        self.crew.size()
+        self.pool.size()
     }
 
     /// Runs `body` on every worker, of which the caller is one, and waits for all of them. A panic in one ends the others at
     /// their next barrier and goes on in the caller.
     pub(super) fn run(&self, body: impl Fn(&Worker<'_>) + Sync) {
-        let barrier = Barrier::new(self.size(), self.crew.crowded);
-        let panics = self.crew.run(&|index| {
+        let barrier = Barrier::new(self.size(), self.pool.crowded);
+        let panics = self.pool.run(&|index| {
             let worker = Worker { index, barrier: &barrier };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&worker))) {
                 barrier.broken.store(true, Ordering::SeqCst);

@@ -13,7 +13,7 @@ use super::kernels::{
 use super::layout::Layout;
 use convnet_graph::{Connections, Conv, ConvTranspose, Groups, Pad};
 use std::ops::Range;
-use taps::{DenseStrides, TapLists};
+use taps::{DenseStrides, KernelShape, KernelTaps};
 
 /// The geometry of one layer: a convolution, a linear layer as a convolution with a kernel of the whole map, or a transposed
 /// convolution as the convolution whose backward pass it is.
@@ -149,7 +149,8 @@ impl<'a> Geometry<'a> {
         frozen: bool,
     ) -> (Winograd, WinogradPack) {
         let pad = [self.conv.pad.top as isize, self.conv.pad.left as isize];
-        self.winograd_pair(tile, input, out, pad, param, false, frozen)
+        let winograd = Winograd::new(tile, self.batch, *input, *out, pad);
+        self.with_transform(winograd, param, false, !frozen)
     }
 
     /// Winograd's algorithm for the gradient of the layer's input.
@@ -161,24 +162,16 @@ impl<'a> Geometry<'a> {
         param: usize,
     ) -> (Winograd, WinogradPack) {
         let pad = [2 - self.conv.pad.top as isize, 2 - self.conv.pad.left as isize];
-        self.winograd_pair(tile, d_out, d_in, pad, param, true, false)
+        let winograd = Winograd::new(tile, self.batch, *d_out, *d_in, pad);
+        self.with_transform(winograd, param, true, true)
     }
 
-    fn winograd_pair(
-        &self,
-        tile: usize,
-        from: &Layout,
-        to: &Layout,
-        pad: [isize; 2],
-        param: usize,
-        backward: bool,
-        frozen: bool,
-    ) -> (Winograd, WinogradPack) {
+    /// Adds the transform of the weights, which the algorithm does itself if it `may` and each of them is read once.
+    fn with_transform(&self, winograd: Winograd, param: usize, backward: bool, may: bool) -> (Winograd, WinogradPack) {
         let channels = [self.output[0], self.input[0]];
-        let pack = WinogradPack { tile, param, channels, backward, packed: 0, scale: None };
-        let mut winograd = Winograd::new(tile, self.batch, *from, *to, pad);
-        winograd.fresh = (!frozen && winograd.reads_once()).then_some(pack);
-        (winograd, pack)
+        let pack = WinogradPack { tile: winograd.tile, param, channels, backward, packed: 0, scale: None };
+        let fresh = (may && winograd.reads_once()).then_some(pack);
+        (Winograd { fresh, ..winograd }, pack)
     }
 
     /// Whether each number of the layer's output is a sum over its whole input, as those of a linear layer are.
@@ -217,6 +210,17 @@ impl<'a> Geometry<'a> {
                     .collect()
             })
             .collect()
+    }
+
+    /// For each input channel, the output channels that read it with the offset of their kernel; nothing for a dense layer.
+    fn readers(&self) -> Vec<Vec<(usize, usize)>> {
+        let mut readers = vec![Vec::new(); self.input[0]];
+        for (out, ins) in self.wiring().into_iter().enumerate() {
+            for (channel, kernel) in ins {
+                readers[channel].push((out, kernel));
+            }
+        }
+        readers
     }
 
     /// Output channels of the layer.
@@ -298,7 +302,7 @@ impl<'a> Geometry<'a> {
         channels <= self.lanes
     }
 
-    /// The convolution's correlation from `input` to `out`; `runs` is as for [`TapLists::new`].
+    /// The convolution's correlation from `input` to `out`; `runs` is as for [`KernelShape`].
     fn towards_output(&self, input: &Layout, out: &Layout, runs: bool) -> (Correlate, WeightMap) {
         let conv = &self.conv;
         let tap_offset = |channel: usize, ky: usize, kx: usize| {
@@ -316,18 +320,18 @@ impl<'a> Geometry<'a> {
             true => (0..self.input[0]).collect(),
             false => union(outs.flat_map(|out| wiring[out].iter().map(|(channel, _)| *channel))),
         };
-        let taps = TapLists::new(
-            self.output[0],
-            self.lanes,
-            sources,
-            (0..conv.kernel[0]).map(|ky| (ky, (0..conv.kernel[1]).collect())).collect(),
-            input.block,
-            self.dense() || depthwise,
-            tap_offset,
-            |out, channel| wiring[out].iter().find(|(c, _)| *c == channel).map(|(_, kernel)| *kernel),
-            conv.kernel[1],
+        let taps = KernelTaps::new(&KernelShape {
+            channels: self.output[0],
+            lanes: self.lanes,
+            source_block: input.block,
+            rows: (0..conv.kernel[0]).map(|ky| (ky, (0..conv.kernel[1]).collect())).collect(),
+            width: conv.kernel[1],
+            dense: self.dense() || depthwise,
             runs,
-        );
+            sources: &sources,
+            offset: &tap_offset,
+            kernel_at: &|out, channel| kernel_of(&wiring[out], channel),
+        });
         let per_lane = if depthwise { 1 } else { self.input[0] };
         let strides = DenseStrides { tap: self.kernel_len(), lane: per_lane * self.kernel_len() };
         let (taps, mut blocks, map) = taps.finish(strides);
@@ -373,37 +377,29 @@ impl<'a> Geometry<'a> {
         let rows = self.back_taps(0, residue[0]);
         let cols = self.back_taps(1, residue[1]);
         let depthwise = self.depthwise(d_out);
-        let wiring = self.wiring();
-        let mut readers = vec![Vec::new(); self.input[0]];
-        for (out, ins) in wiring.iter().enumerate() {
-            for (channel, kernel) in ins {
-                readers[*channel].push((out, *kernel));
-            }
-        }
+        let readers = self.readers();
         let shift = |taps: &[(usize, isize)], tap: usize| taps.iter().find(|(t, _)| *t == tap).map_or(0, |(_, s)| *s);
         let tap_offset = |out: usize, ky: usize, kx: usize| {
             let channel = out / d_out.block * d_out.plane() + out % d_out.block;
             channel as isize + shift(&rows, ky) * d_out.row() as isize + shift(&cols, kx) * d_out.block as isize
         };
-        let kernel: Vec<(usize, Vec<usize>)> =
-            rows.iter().map(|(ky, _)| (*ky, cols.iter().map(|(kx, _)| *kx).collect())).collect();
         let sources = |ins: Range<usize>| match self.dense() {
             _ if depthwise => vec![0],
             true => (0..self.output[0]).collect(),
             false => union(ins.flat_map(|channel| readers[channel].iter().map(|(out, _)| *out))),
         };
-        let taps = TapLists::new(
-            self.input[0],
-            self.lanes,
-            sources,
-            kernel,
-            d_out.block,
-            self.dense() || depthwise,
-            tap_offset,
-            |channel, out| readers[channel].iter().find(|(o, _)| *o == out).map(|(_, kernel)| *kernel),
-            conv.kernel[1],
-            self.narrow(self.input[0]),
-        );
+        let taps = KernelTaps::new(&KernelShape {
+            channels: self.input[0],
+            lanes: self.lanes,
+            source_block: d_out.block,
+            rows: rows.iter().map(|(ky, _)| (*ky, cols.iter().map(|(kx, _)| *kx).collect())).collect(),
+            width: conv.kernel[1],
+            dense: self.dense() || depthwise,
+            runs: self.narrow(self.input[0]),
+            sources: &sources,
+            offset: &tap_offset,
+            kernel_at: &|channel, out| kernel_of(&readers[channel], out),
+        });
         let strides = DenseStrides { tap: self.input[0] * self.kernel_len(), lane: self.kernel_len() };
         let (taps, mut blocks, map) = taps.finish(strides);
         for (index, block) in blocks.iter_mut().enumerate() {
@@ -488,6 +484,11 @@ fn images_as_pixels(correlate: &mut Correlate, input: &Layout, out: &Layout) {
         block.row_taps *= rows;
     }
     correlate.out_stride = [0, 0, out.image()];
+}
+
+/// The offset of the kernel of `channel` among those of an output or input channel.
+fn kernel_of(kernels: &[(usize, usize)], channel: usize) -> Option<usize> {
+    kernels.iter().find(|(other, _)| *other == channel).map(|(_, kernel)| *kernel)
 }
 
 fn union(channels: impl Iterator<Item = usize>) -> Vec<usize> {

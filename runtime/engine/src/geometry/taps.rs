@@ -9,8 +9,33 @@ pub struct DenseStrides {
     pub lane: usize,
 }
 
+/// What the taps of a correlation are listed from.
+pub struct KernelShape<'a> {
+    /// Output channels.
+    pub channels: usize,
+    /// Output channels of a block.
+    pub lanes: usize,
+    /// Channels of a block of the source.
+    pub source_block: usize,
+    /// The rows of the kernel that are read, with the columns of each.
+    pub rows: Vec<(usize, Vec<usize>)>,
+    /// Columns of the whole kernel.
+    pub width: usize,
+    /// Whether all blocks have the same taps, and their weights lie at the same distances.
+    pub dense: bool,
+    /// Whether a row's taps come in runs of one channel's pixels, and not in the order of addresses, channel by channel in each
+    /// pixel.
+    pub runs: bool,
+    /// The source channels that some output channels read.
+    pub sources: &'a dyn Fn(Range<usize>) -> Vec<usize>,
+    /// The offset of a tap, by source channel, row and column.
+    pub offset: &'a dyn Fn(usize, usize, usize) -> isize,
+    /// The offset of the kernel between an output channel and a source channel, if there is one; asked unless `dense`.
+    pub kernel_at: &'a dyn Fn(usize, usize) -> Option<usize>,
+}
+
 /// The taps of all blocks of a correlation, as (source channel, ky, kx) and as offsets.
-pub struct TapLists {
+pub struct KernelTaps {
     offsets: Vec<i32>,
     names: Vec<(usize, usize)>,
     blocks: Vec<Block>,
@@ -19,23 +44,11 @@ pub struct TapLists {
     lanes: usize,
 }
 
-impl TapLists {
-    /// For blocks of `lanes` of `channels` output channels: `sources` lists what a block reads, `kernel` the columns of the
-    /// kernel in each of its rows, `kernel_at(lane's channel, source channel)` the offset of the kernel between two. A row's
-    /// taps are in the order of addresses, channel by channel in each pixel, or in `runs` of one channel's pixels.
-    pub fn new(
-        channels: usize,
-        lanes: usize,
-        sources: impl Fn(Range<usize>) -> Vec<usize>,
-        kernel: Vec<(usize, Vec<usize>)>,
-        source_block: usize,
-        dense: bool,
-        offset: impl Fn(usize, usize, usize) -> isize,
-        kernel_at: impl Fn(usize, usize) -> Option<usize>,
-        kernel_width: usize,
-        runs: bool,
-    ) -> Self {
-        let mut lists = TapLists {
+impl KernelTaps {
+    /// Lists the taps of all blocks.
+    pub fn new(kernel: &KernelShape<'_>) -> Self {
+        let KernelShape { channels, lanes, source_block, width, dense, runs, .. } = *kernel;
+        let mut lists = KernelTaps {
             offsets: Vec::new(),
             names: Vec::new(),
             blocks: Vec::new(),
@@ -47,21 +60,21 @@ impl TapLists {
         for block in 0..channels.div_ceil(lanes) {
             let outs = block * lanes..((block + 1) * lanes).min(channels);
             if block == 0 || !dense {
-                let sources = sources(outs.clone());
+                let sources = (kernel.sources)(outs.clone());
                 let first_tap = lists.offsets.len();
-                for (ky, cols) in &kernel {
+                for (ky, cols) in &kernel.rows {
                     // Neighbouring taps share cache lines.
                     for group in sources.chunk_by(|a, b| !runs && a / source_block == b / source_block) {
                         for kx in cols {
                             for source in group {
-                                lists.offsets.push(offset(*source, *ky, *kx) as i32);
-                                lists.names.push((*source, ky * kernel_width + kx));
+                                lists.offsets.push((kernel.offset)(*source, *ky, *kx) as i32);
+                                lists.names.push((*source, ky * width + kx));
                             }
                         }
                     }
                 }
                 let taps = lists.offsets.len() - first_tap;
-                let row_taps = taps.checked_div(kernel.len()).unwrap_or(0);
+                let row_taps = taps.checked_div(kernel.rows.len()).unwrap_or(0);
                 lists.blocks.push(Block { out: 0, source: 0, weights: packed, bias: None, first_tap, row_taps });
                 lists.weight_blocks.push(WeightBlock { packed, first_tap, taps, base: 0, stride: 0, used: outs.len() });
             } else {
@@ -73,8 +86,8 @@ impl TapLists {
                 let first_tap = lists.weight_blocks[block].first_tap;
                 for (source, place) in &lists.names[first_tap..first_tap + taps] {
                     for lane in 0..lanes {
-                        let kernel = outs.clone().nth(lane).and_then(|out| kernel_at(out, *source));
-                        table.push(kernel.map_or(WeightMap::HOLE, |kernel| (kernel + place) as u32));
+                        let at = outs.clone().nth(lane).and_then(|out| (kernel.kernel_at)(out, *source));
+                        table.push(at.map_or(WeightMap::HOLE, |at| (at + place) as u32));
                     }
                 }
             }

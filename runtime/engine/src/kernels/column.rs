@@ -3,7 +3,9 @@
 //! The channels of a pixel are gathered into a column first. These layers are rare and cheap beside convolutions; what
 //! counts here is that the code can be compared with the formula.
 
+use super::Simd;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
 use convnet_graph::PoolKind;
 use std::ops::Range;
@@ -62,16 +64,11 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Number of tasks: rows of pixels.
-    pub fn tasks(&self) -> usize {
-        self.batch * self.x.chw[1]
-    }
-
     /// Computes the outputs of the rows `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these rows of `y`, and nobody writes to `x`.
-    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn forward(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (mut x, mut y) = (vec![0.0; self.x.chw[0]], vec![0.0; self.y.chw[0]]);
         for (n, row, col) in self.pixels(tasks) {
             // SAFETY: the caller's promises.
@@ -108,7 +105,7 @@ impl Columns {
     ///
     /// # Safety
     /// Nobody else touches these rows of `d_x`, and nobody writes to what is read.
-    pub unsafe fn run_grad(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn backward(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let channels = self.x.chw[0];
         let (mut known, mut d_x) = (vec![0.0; channels], vec![0.0; channels]);
         let mut d_y = vec![0.0; self.y.chw[0]];
@@ -161,6 +158,23 @@ impl Columns {
     }
 }
 
+impl StepKernel for Columns {
+    const NAME: &'static str = "columns";
+
+    /// Number of tasks: rows of pixels.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.batch * self.x.chw[1]
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.forward(share.mem, share.tasks) }
+    }
+}
+
 unsafe fn gather(mem: Mem<'_>, layout: &Layout, n: usize, row: usize, col: usize, column: &mut [f32]) {
     for (c, value) in column.iter_mut().enumerate() {
         // SAFETY: the caller's promises.
@@ -201,4 +215,24 @@ fn winner(kind: PoolKind, group: &[f32]) -> usize {
         }
     }
     best
+}
+
+/// The gradient of the input of a step over columns.
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnsGrad(pub Columns);
+
+impl StepKernel for ColumnsGrad {
+    const NAME: &'static str = "columns grad";
+
+    fn tasks(&self, lanes: usize) -> usize {
+        self.0.tasks(lanes)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.backward(share.mem, share.tasks) }
+    }
 }

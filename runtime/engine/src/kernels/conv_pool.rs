@@ -4,9 +4,10 @@
 //! holds neighbouring pixels of one channel instead. Two rows are computed at once, so that what is pooled never leaves the
 //! registers, and only a quarter of the map is written.
 
-use super::Simd;
 use super::correlate::Correlate;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
+use super::{Kernel, Simd};
 use crate::layout::Layout;
 use std::ops::Range;
 
@@ -36,44 +37,13 @@ pub struct ConvPool {
 }
 
 impl ConvPool {
-    /// Number of tasks: rows of the pooled output, of all channels.
-    pub fn tasks(&self) -> usize {
-        self.correlate.extent[0] * self.out.chw[1]
-    }
-
-    /// Panics unless every access lies inside `len` elements.
-    pub fn check(&self, len: usize, lanes: usize) {
-        let c = &self.correlate;
-        let [images, rows, cols] = c.extent;
-        let (channels, pooled) = (self.out.chw[0], &self.out);
-        assert!(c.blocks.len() == 1 && c.source_stride[2] == 1 && pooled.block == 1, "engine: planes to planes");
-        assert!(channels.next_multiple_of(CHANNELS) <= lanes, "engine: channels of one register");
-        assert!(2 * pooled.chw[1] <= rows && 2 * pooled.chw[2] <= cols, "engine: two rows and columns each");
-        let block = &c.blocks[0];
-        let weights = block.weights + c.kernel_rows.len() * block.row_taps * lanes;
-        Mem::contains(len, block.weights as isize..weights as isize, "weights");
-        Mem::contains(len, 0..(block.bias.unwrap_or(0) + lanes) as isize, "bias");
-        Mem::contains(len, pooled.at as isize..(pooled.at + images * pooled.image()) as isize, "pooled");
-        let first = (c.source + block.source) as isize;
-        for row in 0..c.kernel_rows.len() {
-            let inside: Vec<usize> = (0..rows).filter(|y| c.kernel_range(*y).contains(&row)).collect();
-            let taps = &c.taps[block.first_tap + row * block.row_taps..][..block.row_taps];
-            if let (Some(top), Some(end)) = (inside.first(), inside.last()) {
-                for tap in taps.iter().map(|tap| first + *tap as isize) {
-                    let last = (images - 1) * c.source_stride[0] + end * c.source_stride[1] + cols + BEYOND;
-                    Mem::contains(len, tap + (top * c.source_stride[1]) as isize..tap + last as isize, "source");
-                }
-            }
-        }
-    }
-
     /// Computes the pooled rows `tasks`.
     ///
     /// # Safety
     /// The instruction set of `S` is there, [`ConvPool::check`] has passed for the memory's length, nobody else touches these
     /// rows, and nobody writes to source, weights and bias.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn compute<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.out.chw;
         for task in tasks {
             let (n, y) = (task / height, task % height);
@@ -152,5 +122,66 @@ impl ConvPool {
             }
             pooled
         }
+    }
+}
+
+impl StepKernel for ConvPool {
+    const NAME: &'static str = "conv pool";
+
+    /// Number of tasks: rows of the pooled output, of all channels.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.correlate.extent[0] * self.out.chw[1]
+    }
+
+    /// Panics unless every access lies inside `len` elements.
+    fn check(&self, len: usize, lanes: usize) {
+        let c = &self.correlate;
+        let [images, rows, cols] = c.extent;
+        let (channels, pooled) = (self.out.chw[0], &self.out);
+        assert!(c.blocks.len() == 1 && c.source_stride[2] == 1 && pooled.block == 1, "engine: planes to planes");
+        assert!(channels.next_multiple_of(CHANNELS) <= lanes, "engine: channels of one register");
+        assert!(2 * pooled.chw[1] <= rows && 2 * pooled.chw[2] <= cols, "engine: two rows and columns each");
+        let block = &c.blocks[0];
+        let weights = block.weights + c.kernel_rows.len() * block.row_taps * lanes;
+        Mem::contains(len, block.weights as isize..weights as isize, "weights");
+        Mem::contains(len, 0..(block.bias.unwrap_or(0) + lanes) as isize, "bias");
+        Mem::contains(len, pooled.at as isize..(pooled.at + images * pooled.image()) as isize, "pooled");
+        let first = (c.source + block.source) as isize;
+        for row in 0..c.kernel_rows.len() {
+            let inside: Vec<usize> = (0..rows).filter(|y| c.kernel_range(*y).contains(&row)).collect();
+            let taps = &c.taps[block.first_tap + row * block.row_taps..][..block.row_taps];
+            if let (Some(top), Some(end)) = (inside.first(), inside.last()) {
+                for tap in taps.iter().map(|tap| first + *tap as isize) {
+                    let last = (images - 1) * c.source_stride[0] + end * c.source_stride[1] + cols + BEYOND;
+                    Mem::contains(len, tap + (top * c.source_stride[1]) as isize..tap + last as isize, "source");
+                }
+            }
+        }
+    }
+
+    fn multiply_adds(&self, lanes: usize) -> u64 {
+        self.correlate.multiply_adds(lanes)
+    }
+
+    fn sizes(&self) -> String {
+        self.correlate.sizes()
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { S::enter(Alone(self, mem, tasks)) }
+    }
+}
+
+/// The innermost loop of this step is its own function: among all the others in one, it would have to do with the registers and
+/// the place that they leave it.
+struct Alone<'a>(&'a ConvPool, Mem<'a>, Range<usize>);
+
+impl Kernel for Alone<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.compute::<S>(self.1, self.2) }
     }
 }

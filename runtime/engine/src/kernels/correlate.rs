@@ -16,9 +16,10 @@
 
 use super::mem::Mem;
 use super::pointwise;
+use super::share::{Share, StepKernel};
 use super::tile::{Tile, best_group, is_far, widest};
 use super::work::work;
-use super::{Isa, Simd};
+use super::{Isa, Kernel, Simd};
 use crate::layout::Layout;
 use convnet_graph::Activation;
 use std::ops::Range;
@@ -84,6 +85,17 @@ struct Group {
     steps: [usize; 3],
 }
 
+/// What a task computes, but for its rows.
+struct Piece {
+    group: Group,
+    /// The image.
+    n: usize,
+    /// Pixels of each row.
+    cols: Range<usize>,
+    /// Tiles that they are cut into.
+    tiles: usize,
+}
+
 /// How the work of a [`Correlate`] is cut into tasks. Results do not depend on it.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
@@ -109,7 +121,7 @@ const PANEL: usize = 4096;
 
 impl Correlate {
     /// Cuts the work into tasks for the registers of `isa`.
-    pub fn arrange(&mut self, isa: Isa) {
+    fn cut(&mut self, isa: Isa) {
         let [_, rows, cols] = self.extent;
         let mut groups = Vec::new();
         let mut first = 0;
@@ -179,25 +191,6 @@ impl Correlate {
         self.extent[2].div_ceil(self.tasks.cols)
     }
 
-    /// Number of tasks.
-    pub fn tasks(&self) -> usize {
-        self.extent[0] * self.tasks.groups.len() * self.row_chunks() * self.segments()
-    }
-
-    /// Multiplications with addition, by blocks of lanes: rows outside of the source are counted too.
-    pub fn multiply_adds(&self, lanes: usize) -> u64 {
-        let taps: usize = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum();
-        let [images, rows, cols] = self.extent;
-        work([images, rows, cols, taps, lanes])
-    }
-
-    /// Its sizes, for a profile.
-    pub fn describe(&self) -> String {
-        let [images, rows, cols] = self.extent;
-        let taps = self.blocks.first().map_or(0, |block| block.row_taps);
-        format!("{images}x{rows}x{cols} {} blocks {}x{taps} taps", self.blocks.len(), self.kernel_rows.len())
-    }
-
     /// Rows of the kernel that lie inside the source for output row `y`.
     #[inline(always)]
     pub fn kernel_range(&self, y: usize) -> Range<usize> {
@@ -207,8 +200,137 @@ impl Correlate {
         start..end.max(start)
     }
 
+    /// Computes the tasks `tasks`.
+    ///
+    /// # Safety
+    /// The instruction set of `S` is there, [`Correlate::check`] has passed for the memory's length, nobody else touches
+    /// the outputs of these tasks, and nobody writes to source, weights and bias.
+    #[inline(always)]
+    unsafe fn compute<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let far = is_far(self.source_stride[2], S::LANES);
+        for task in tasks {
+            let (task, segment) = (task / self.segments(), task % self.segments());
+            let (task, chunk) = (task / self.row_chunks(), task % self.row_chunks());
+            let (n, index) = (task / self.tasks.groups.len(), task % self.tasks.groups.len());
+            let group = self.tasks.groups[index];
+            let rows = chunk * self.tasks.rows..self.extent[1].min((chunk + 1) * self.tasks.rows);
+            let cols = segment * self.tasks.cols..self.extent[2].min((segment + 1) * self.tasks.cols);
+            let block = &self.blocks[group.first];
+            let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
+            // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
+            let tiles = cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run));
+            let piece = Piece { group, n, cols, tiles };
+            // While one panel is in use, the weights of the next one are on their way, be it the next group's first. With more
+            // images than one they come from a cache anyway, and so do few of them.
+            let is_last = chunk + 1 == self.row_chunks() && segment + 1 == self.segments();
+            let following = self.tasks.groups.get(index + 1).filter(|_| is_last);
+            let ahead = if self.tasks.ahead { self.tasks.panel } else { 0 };
+            for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
+                let panel = start..all_taps.len().min(start + self.tasks.panel);
+                let (coming, next) = match following {
+                    Some(group) if panel.end == all_taps.len() => (group, 0..all_taps.len().min(ahead)),
+                    _ => (&group, panel.end..all_taps.len().min(panel.end + ahead)),
+                };
+                for (i, y) in rows.clone().enumerate() {
+                    let part = next.len() * i / rows.len()..next.len() * (i + 1) / rows.len();
+                    for tap in next.start + part.start..next.start + part.end {
+                        for index in 0..coming.len {
+                            let at = self.blocks[coming.first].weights + index * coming.steps[1] + tap * S::LANES;
+                            S::prefetch(mem.address(at));
+                        }
+                    }
+                    let kernel = self.kernel_range(y);
+                    let inside = (kernel.start * block.row_taps).max(panel.start)
+                        ..(kernel.end * block.row_taps).clamp(panel.start, panel.end);
+                    if inside.is_empty() && start > 0 {
+                        continue;
+                    }
+                    let (inside, add) = (inside.start.min(inside.end)..inside.end, self.accumulate || start > 0);
+                    // SAFETY: passed on from the caller.
+                    unsafe { self.row::<S>(mem, &piece, y, inside, add) };
+                }
+            }
+            // SAFETY: passed on from the caller; these are the outputs just written, still in the first cache.
+            unsafe { self.complete::<S>(mem, &piece, rows) };
+        }
+    }
+
+    /// Sums the taps `inside` for the row `y` of a piece.
+    ///
+    /// # Safety
+    /// As for [`Correlate::compute`].
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, mem: Mem<'_>, piece: &Piece, y: usize, inside: Range<usize>, add: bool) {
+        let Piece { group, n, ref cols, tiles } = *piece;
+        let block = &self.blocks[group.first];
+        let taps = &self.taps[block.first_tap..][inside.clone()];
+        let source = self.source + block.source + n * self.source_stride[0] + y * self.source_stride[1];
+        let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
+        for tile in 0..tiles {
+            let x = cols.start + cols.len() * tile / tiles;
+            let width = cols.start + cols.len() * (tile + 1) / tiles - x;
+            let tile = Tile {
+                source: mem.address(source + x * self.source_stride[2]),
+                taps,
+                weights: mem.address(block.weights + inside.start * S::LANES),
+                bias: block.bias.map(|bias| mem.address(bias).cast_const()),
+                out: mem.address(out + x * self.out_stride[2]),
+                out_step: self.out_stride[2],
+                steps: group.steps,
+                add,
+                depthwise: self.depthwise,
+                run: self.tasks.run,
+            };
+            // SAFETY: the caller's promises; `check` has bounded every address of the tile.
+            unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
+        }
+    }
+
+    /// Adds the residual to the rows of a piece and applies the activation.
+    ///
+    /// # Safety
+    /// As for [`Correlate::compute`].
+    #[inline(always)]
+    unsafe fn complete<S: Simd>(&self, mem: Mem<'_>, piece: &Piece, rows: Range<usize>) {
+        let Piece { group, n, ref cols, .. } = *piece;
+        for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (group.first + block, y))) {
+            let (row, step) = (n * self.out_stride[0] + y * self.out_stride[1], self.out_stride[2]);
+            let out = self.out + self.blocks[block].out + row;
+            // SAFETY: these are the outputs just written, ours by the caller's promise; a residual is only read.
+            unsafe {
+                if let Some(residual) = &self.residual {
+                    let row = residual.row_at((n * residual.blocks() + block) * self.extent[1] + y);
+                    let (at, len) = (cols.start * step, cols.len() * step);
+                    for (sum, more) in mem.write(out + at, len).iter_mut().zip(mem.read(row + at, len)) {
+                        *sum += more;
+                    }
+                }
+                match self.activation {
+                    Some(activation) if step == S::LANES => {
+                        pointwise::activate(activation, mem.write(out + cols.start * step, cols.len() * step));
+                    }
+                    Some(activation) => {
+                        for x in cols.clone() {
+                            pointwise::activate(activation, mem.write(out + x * step, S::LANES));
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+impl StepKernel for Correlate {
+    const NAME: &'static str = "correlate";
+
+    /// Number of tasks.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.extent[0] * self.tasks.groups.len() * self.row_chunks() * self.segments()
+    }
+
     /// Panics unless every access lies inside `len` elements.
-    pub fn check(&self, len: usize, lanes: usize) {
+    fn check(&self, len: usize, lanes: usize) {
         let [images, rows, cols] = self.extent;
         if images * rows * cols == 0 {
             return;
@@ -239,99 +361,40 @@ impl Correlate {
         }
     }
 
-    /// Computes the tasks `tasks`.
-    ///
-    /// # Safety
-    /// The instruction set of `S` is there, [`Correlate::check`] has passed for the memory's length, nobody else touches
-    /// the outputs of these tasks, and nobody writes to source, weights and bias.
+    /// Multiplications with addition, by blocks of lanes: rows outside of the source are counted too.
+    fn multiply_adds(&self, lanes: usize) -> u64 {
+        let taps: usize = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum();
+        let [images, rows, cols] = self.extent;
+        work([images, rows, cols, taps, lanes])
+    }
+
+    /// Its sizes, for a profile.
+    fn sizes(&self) -> String {
+        let [images, rows, cols] = self.extent;
+        let taps = self.blocks.first().map_or(0, |block| block.row_taps);
+        format!("{images}x{rows}x{cols} {} blocks {}x{taps} taps", self.blocks.len(), self.kernel_rows.len())
+    }
+
+    fn arrange(&mut self, isa: Isa, _threads: usize) -> usize {
+        self.cut(isa);
+        0
+    }
+
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let far = is_far(self.source_stride[2], S::LANES);
-        for task in tasks {
-            let (task, segment) = (task / self.segments(), task % self.segments());
-            let (task, chunk) = (task / self.row_chunks(), task % self.row_chunks());
-            let (n, index) = (task / self.tasks.groups.len(), task % self.tasks.groups.len());
-            let group = self.tasks.groups[index];
-            let rows = chunk * self.tasks.rows..self.extent[1].min((chunk + 1) * self.tasks.rows);
-            let cols = segment * self.tasks.cols..self.extent[2].min((segment + 1) * self.tasks.cols);
-            let block = &self.blocks[group.first];
-            let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
-            // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
-            let tiles = cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run));
-            // While one panel is in use, the weights of the next one are on their way, be it the next group's first. With more
-            // images than one they come from a cache anyway, and so do few of them.
-            let is_last = chunk + 1 == self.row_chunks() && segment + 1 == self.segments();
-            let following = self.tasks.groups.get(index + 1).filter(|_| is_last);
-            let ahead = if self.tasks.ahead { self.tasks.panel } else { 0 };
-            for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
-                let panel = start..all_taps.len().min(start + self.tasks.panel);
-                let (coming, next) = match following {
-                    Some(group) if panel.end == all_taps.len() => (group, 0..all_taps.len().min(ahead)),
-                    _ => (&group, panel.end..all_taps.len().min(panel.end + ahead)),
-                };
-                for (i, y) in rows.clone().enumerate() {
-                    let part = next.len() * i / rows.len()..next.len() * (i + 1) / rows.len();
-                    for tap in next.start + part.start..next.start + part.end {
-                        for index in 0..coming.len {
-                            let at = self.blocks[coming.first].weights + index * coming.steps[1] + tap * S::LANES;
-                            S::prefetch(mem.address(at));
-                        }
-                    }
-                    let kernel = self.kernel_range(y);
-                    let inside = (kernel.start * block.row_taps).max(panel.start)
-                        ..(kernel.end * block.row_taps).clamp(panel.start, panel.end);
-                    if inside.is_empty() && start > 0 {
-                        continue;
-                    }
-                    let inside = inside.start.min(inside.end)..inside.end;
-                    let source = self.source + block.source + n * self.source_stride[0] + y * self.source_stride[1];
-                    let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
-                    for tile in 0..tiles {
-                        let x = cols.start + cols.len() * tile / tiles;
-                        let width = cols.start + cols.len() * (tile + 1) / tiles - x;
-                        let tile = Tile {
-                            source: mem.address(source + x * self.source_stride[2]),
-                            taps: &all_taps[inside.clone()],
-                            weights: mem.address(block.weights + inside.start * S::LANES),
-                            bias: block.bias.map(|bias| mem.address(bias).cast_const()),
-                            out: mem.address(out + x * self.out_stride[2]),
-                            out_step: self.out_stride[2],
-                            steps: group.steps,
-                            add: self.accumulate || start > 0,
-                            depthwise: self.depthwise,
-                            run: self.tasks.run,
-                        };
-                        // SAFETY: the caller's promises; `check` has bounded every address of the tile.
-                        unsafe { tile.run::<S>(group.len, width, self.source_stride[2]) }
-                    }
-                }
-            }
-            // The outputs are still in the first cache.
-            for (block, y) in (0..group.len).flat_map(|block| rows.clone().map(move |y| (group.first + block, y))) {
-                let (row, step) = (n * self.out_stride[0] + y * self.out_stride[1], self.out_stride[2]);
-                let out = self.out + self.blocks[block].out + row;
-                // SAFETY: these are the outputs just written, ours by the caller's promise; a residual is only read.
-                unsafe {
-                    if let Some(residual) = &self.residual {
-                        let row = residual.row_at((n * residual.blocks() + block) * self.extent[1] + y);
-                        let (at, len) = (cols.start * step, cols.len() * step);
-                        for (sum, more) in mem.write(out + at, len).iter_mut().zip(mem.read(row + at, len)) {
-                            *sum += more;
-                        }
-                    }
-                    match self.activation {
-                        Some(activation) if step == S::LANES => {
-                            pointwise::activate(activation, mem.write(out + cols.start * step, cols.len() * step));
-                        }
-                        Some(activation) => {
-                            for x in cols.clone() {
-                                pointwise::activate(activation, mem.write(out + x * step, S::LANES));
-                            }
-                        }
-                        None => {}
-                    }
-                }
-            }
-        }
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { S::enter(Alone(self, mem, tasks)) }
+    }
+}
+
+/// The innermost loop of this step is its own function: among all the others in one, it would have to do with the registers and
+/// the place that they leave it.
+struct Alone<'a>(&'a Correlate, Mem<'a>, Range<usize>);
+
+impl Kernel for Alone<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.compute::<S>(self.1, self.2) }
     }
 }

@@ -2,9 +2,8 @@
 //! backward passes, which are the same with the lists turned around.
 
 use super::Simd;
-use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
-use std::ops::Range;
 
 /// For each output coordinate, the input coordinates with their weights.
 type Taps = Vec<Vec<(usize, f32)>>;
@@ -45,18 +44,24 @@ impl Gather {
         let (ys, xs) = (turned(&self.ys, self.from.chw[1]), turned(&self.xs, self.from.chw[2]));
         Gather { from: self.to, to: self.from, ys, xs, ..self }
     }
+}
+
+impl StepKernel for Gather {
+    const NAME: &'static str = "gather";
 
     /// Number of tasks: rows of the output.
-    pub fn tasks(&self) -> usize {
+    fn tasks(&self, _lanes: usize) -> usize {
         self.to.rows(self.batch)
     }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
 
     /// Computes the rows `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these rows of `to`, and nobody writes to `from`.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
         let lanes = S::LANES;
         for row in tasks {
             let (plane, y) = (row / self.to.chw[1], row % self.to.chw[1]);

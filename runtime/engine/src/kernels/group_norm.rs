@@ -7,6 +7,7 @@
 use super::Simd;
 use super::mem::Mem;
 use super::pointwise::GradMode;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
 use convnet_graph::Affine;
 use std::ops::Range;
@@ -45,12 +46,12 @@ type Lanes = [f32; 16];
 
 impl GroupNorm {
     /// Number of tasks of the normalisation: rows.
-    pub fn row_tasks(&self) -> usize {
+    fn row_tasks(&self) -> usize {
         self.x.rows(self.batch)
     }
 
     /// Number of tasks of the parameters' gradients: blocks of channels, or rows of an image.
-    pub fn param_tasks(&self) -> usize {
+    fn param_tasks(&self) -> usize {
         if self.affine == Affine::Element { self.x.rows(1) } else { self.x.blocks() }
     }
 
@@ -122,7 +123,7 @@ impl GroupNorm {
     /// # Safety
     /// Nobody else touches these statistics, and nobody writes to `x`.
     #[inline(always)]
-    pub unsafe fn statistics<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn statistics<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         for n in tasks {
             let sums = self.sums::<S>(n, |row, _, _, sums| {
@@ -160,7 +161,7 @@ impl GroupNorm {
     /// # Safety
     /// Nobody else touches these rows of `y`, and nobody writes to `x` and the statistics.
     #[inline(always)]
-    pub unsafe fn normalise<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn normalise<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         for row in tasks {
             let (plane, line) = (row / self.x.chw[1], row % self.x.chw[1]);
@@ -192,7 +193,7 @@ impl GroupNorm {
     /// # Safety
     /// Nobody else touches these results, and nobody writes to what is read.
     #[inline(always)]
-    pub unsafe fn param_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn param_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.x.chw;
         let by_element = self.affine == Affine::Element;
         for task in tasks {
@@ -239,7 +240,7 @@ impl GroupNorm {
     /// # Safety
     /// Nobody else touches these images of `d_x`, and nobody writes to what is read.
     #[inline(always)]
-    pub unsafe fn input_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn input_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         let [channels, height, _] = self.x.chw;
         for n in tasks {
@@ -287,5 +288,85 @@ impl GroupNorm {
                 }
             }
         }
+    }
+}
+
+/// Mean and one over the standard deviation of each group of each image.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupStatistics(pub GroupNorm);
+
+impl StepKernel for GroupStatistics {
+    const NAME: &'static str = "group statistics";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.batch
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.statistics::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The normalised values.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupNormalise(pub GroupNorm);
+
+impl StepKernel for GroupNormalise {
+    const NAME: &'static str = "group normalise";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.row_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.normalise::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The gradients of weight and bias.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupParamGrad(pub GroupNorm);
+
+impl StepKernel for GroupParamGrad {
+    const NAME: &'static str = "group param grad";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.param_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.param_grad::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The gradient of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupInputGrad(pub GroupNorm);
+
+impl StepKernel for GroupInputGrad {
+    const NAME: &'static str = "group input grad";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.batch
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.input_grad::<S>(share.mem, share.tasks) }
     }
 }

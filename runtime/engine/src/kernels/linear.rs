@@ -4,12 +4,12 @@
 //! of what is most of the network. A row of weights is multiplied with the images lane by lane; the lanes are summed at the
 //! end, always in the same order. Weights may also be stored in half precision, which halves the reading.
 
-use super::mem::{Mem, Outside};
+use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use super::work::work;
 use super::{Simd, pointwise};
 use crate::layout::Layout;
 use convnet_graph::Activation;
-use std::ops::Range;
 
 /// A linear layer.
 #[derive(Debug, Clone, Copy)]
@@ -42,56 +42,6 @@ const ROWS: usize = 4;
 const TASK: usize = 16;
 
 impl Linear {
-    /// Number of tasks: some rows of weights.
-    pub fn tasks(&self) -> usize {
-        self.out.chw[0].div_ceil(TASK)
-    }
-
-    /// Multiplications with addition.
-    pub fn multiply_adds(&self) -> u64 {
-        work([self.batch, self.len, self.out.chw[0]])
-    }
-
-    /// Computes the tasks `tasks`.
-    ///
-    /// # Safety
-    /// The instruction set of `S` is there, nobody else touches these outputs, and nobody writes to input and bias.
-    #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
-        let outs = self.out.chw[0];
-        for task in tasks {
-            let rows = task * TASK..outs.min((task + 1) * TASK);
-            for first in rows.clone().step_by(ROWS) {
-                // Of the last rows, some may be computed twice rather than fewer at once.
-                let first = first.min(outs.saturating_sub(ROWS).max(rows.start));
-                // SAFETY: passed on from the caller.
-                unsafe {
-                    match (outs - first >= ROWS, self.half) {
-                        (true, false) => self.rows::<S, ROWS, f32>(mem, (outside.params)(self.weight), first),
-                        (true, true) => self.rows::<S, ROWS, u16>(mem, (outside.halves)(self.weight), first),
-                        (false, false) => {
-                            for row in first..outs {
-                                self.rows::<S, 1, f32>(mem, (outside.params)(self.weight), row);
-                            }
-                        }
-                        (false, true) => {
-                            for row in first..outs {
-                                self.rows::<S, 1, u16>(mem, (outside.halves)(self.weight), row);
-                            }
-                        }
-                    }
-                }
-            }
-            if let Some(activation) = self.activation {
-                for n in 0..self.batch {
-                    // SAFETY: these are the outputs just written.
-                    let out = unsafe { mem.write(self.out.element(n, rows.start, 0, 0), rows.len()) };
-                    pointwise::activate(activation, out);
-                }
-            }
-        }
-    }
-
     /// `R` rows of weights from `first` on, for all images.
     #[inline(always)]
     unsafe fn rows<S: Simd, const R: usize, W: Weight>(&self, mem: Mem<'_>, weights: &[W], first: usize) {
@@ -123,6 +73,66 @@ impl Linear {
                     let out = first + row;
                     let bias = self.bias.map_or(0.0, |at| mem.read(at + out, 1)[0]);
                     mem.write(self.out.element(n, out, 0, 0), 1)[0] = sum + bias;
+                }
+            }
+        }
+    }
+}
+
+impl StepKernel for Linear {
+    const NAME: &'static str = "linear";
+
+    /// Number of tasks: some rows of weights.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.out.chw[0].div_ceil(TASK)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    /// Multiplications with addition.
+    fn multiply_adds(&self, _lanes: usize) -> u64 {
+        work([self.batch, self.len, self.out.chw[0]])
+    }
+
+    fn sizes(&self) -> String {
+        format!("{}x{} to {}", self.batch, self.len, self.out.chw[0])
+    }
+
+    /// Computes the tasks `tasks`.
+    ///
+    /// # Safety
+    /// The instruction set of `S` is there, nobody else touches these outputs, and nobody writes to input and bias.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, outside, tasks, .. }: Share<'_, '_>) {
+        let outs = self.out.chw[0];
+        for task in tasks {
+            let rows = task * TASK..outs.min((task + 1) * TASK);
+            for first in rows.clone().step_by(ROWS) {
+                // Of the last rows, some may be computed twice rather than fewer at once.
+                let first = first.min(outs.saturating_sub(ROWS).max(rows.start));
+                // SAFETY: passed on from the caller.
+                unsafe {
+                    match (outs - first >= ROWS, self.half) {
+                        (true, false) => self.rows::<S, ROWS, f32>(mem, (outside.params)(self.weight), first),
+                        (true, true) => self.rows::<S, ROWS, u16>(mem, (outside.halves)(self.weight), first),
+                        (false, false) => {
+                            for row in first..outs {
+                                self.rows::<S, 1, f32>(mem, (outside.params)(self.weight), row);
+                            }
+                        }
+                        (false, true) => {
+                            for row in first..outs {
+                                self.rows::<S, 1, u16>(mem, (outside.halves)(self.weight), row);
+                            }
+                        }
+                    }
+                }
+            }
+            if let Some(activation) = self.activation {
+                for n in 0..self.batch {
+                    // SAFETY: these are the outputs just written.
+                    let out = unsafe { mem.write(self.out.element(n, rows.start, 0, 0), rows.len()) };
+                    pointwise::activate(activation, out);
                 }
             }
         }

@@ -10,6 +10,7 @@
 use super::Simd;
 use super::mem::Mem;
 use super::pointwise::GradMode;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
 use std::ops::Range;
 
@@ -63,17 +64,17 @@ impl BatchNorm {
     }
 
     /// Number of tasks of sums over the batch: chunks of blocks of channels.
-    pub fn sum_tasks(&self) -> usize {
+    fn sum_tasks(&self) -> usize {
         self.x.blocks() * Self::chunks(&self.x, self.batch)
     }
 
     /// Number of tasks that merge chunks: blocks of channels.
-    pub fn merge_tasks(&self) -> usize {
+    fn merge_tasks(&self) -> usize {
         self.x.blocks()
     }
 
     /// Number of tasks of the rest: rows.
-    pub fn row_tasks(&self) -> usize {
+    fn row_tasks(&self) -> usize {
         self.x.rows(self.batch)
     }
 
@@ -127,7 +128,7 @@ impl BatchNorm {
     /// # Safety
     /// Nobody else touches what these chunks come to, and nobody writes to `x`.
     #[inline(always)]
-    pub unsafe fn statistics<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn statistics<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let chunks = Self::chunks(&self.x, self.batch);
         for task in tasks {
             let (block, chunk) = (task / chunks, task % chunks);
@@ -162,7 +163,7 @@ impl BatchNorm {
     /// # Safety
     /// Nobody else touches these statistics.
     #[inline(always)]
-    pub unsafe fn merge<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn merge<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let lanes = S::LANES;
         for block in tasks {
             let (mut mean, mut var) = (self.param(mem, self.params[2], block), self.param(mem, self.params[3], block));
@@ -225,7 +226,7 @@ impl BatchNorm {
     /// # Safety
     /// Nobody else touches these rows of `y`, and nobody writes to `x`, the residual and the statistics.
     #[inline(always)]
-    pub unsafe fn normalise<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn normalise<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         // SAFETY: the caller's promises.
         self.by_block(tasks, |block, rows| unsafe {
@@ -270,7 +271,7 @@ impl BatchNorm {
     /// # Safety
     /// Nobody else touches what these chunks come to, and nobody writes to what is read.
     #[inline(always)]
-    pub unsafe fn grad_sums<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn grad_sums<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         let chunks = Self::chunks(&self.x, self.batch);
         for task in tasks {
@@ -301,7 +302,7 @@ impl BatchNorm {
     /// # Safety
     /// Nobody else touches these results.
     #[inline(always)]
-    pub unsafe fn param_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn param_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         for block in tasks {
             let used = S::LANES.min(self.x.chw[0] - block * S::LANES);
             for lane in 0..used {
@@ -324,7 +325,7 @@ impl BatchNorm {
     /// # Safety
     /// Nobody else touches these rows of `d_x`, and nobody writes to what is read.
     #[inline(always)]
-    pub unsafe fn input_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn input_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         let per_element = if self.training { (1.0 / self.count(self.batch)) as f32 } else { 0.0 };
         // SAFETY: the caller's promises.
@@ -351,5 +352,125 @@ impl BatchNorm {
                 }
             }
         });
+    }
+}
+
+/// Mean and centred sum of squares of each chunk of images.
+#[derive(Debug, Clone, Copy)]
+pub struct Statistics(pub BatchNorm);
+
+impl StepKernel for Statistics {
+    const NAME: &'static str = "statistics";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.sum_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.statistics::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// Mean, variance and one over the standard deviation, of the chunks or the running ones.
+#[derive(Debug, Clone, Copy)]
+pub struct MergeStatistics(pub BatchNorm);
+
+impl StepKernel for MergeStatistics {
+    const NAME: &'static str = "merge statistics";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.merge_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.merge::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The normalised values, with the sum and the rectifier that may follow.
+#[derive(Debug, Clone, Copy)]
+pub struct Normalise(pub BatchNorm);
+
+impl StepKernel for Normalise {
+    const NAME: &'static str = "normalise";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.row_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.normalise::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The sums of each chunk that the gradients of weight and bias are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct NormGradSums(pub BatchNorm);
+
+impl StepKernel for NormGradSums {
+    const NAME: &'static str = "norm grad sums";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.sum_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.grad_sums::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The gradients of weight and bias.
+#[derive(Debug, Clone, Copy)]
+pub struct NormParamGrad(pub BatchNorm);
+
+impl StepKernel for NormParamGrad {
+    const NAME: &'static str = "norm param grad";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.merge_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.param_grad::<S>(share.mem, share.tasks) }
+    }
+}
+
+/// The gradient of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct NormInputGrad(pub BatchNorm);
+
+impl StepKernel for NormInputGrad {
+    const NAME: &'static str = "norm input grad";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.row_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.input_grad::<S>(share.mem, share.tasks) }
     }
 }

@@ -8,6 +8,7 @@
 
 use super::Simd;
 use super::mem::{Mem, Outside};
+use super::share::{Share, StepKernel};
 use std::ops::Range;
 
 /// Which number of a parameter belongs to each packed place.
@@ -94,17 +95,12 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Number of tasks: blocks.
-    pub fn tasks(&self) -> usize {
-        self.map.blocks.len()
-    }
-
     /// Packs the blocks `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these packed blocks, and nobody writes to the factors.
     #[inline(always)]
-    pub unsafe fn pack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
+    unsafe fn pack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
         let param = (outside.params)(self.param);
         for index in tasks {
             let block = &self.map.blocks[index];
@@ -131,7 +127,7 @@ impl Pack {
     /// # Safety
     /// Nobody else touches the gradients of these blocks, packed or not.
     #[inline(always)]
-    pub unsafe fn unpack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
+    unsafe fn unpack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
         let chunk_len = self.map.packed_len();
         let Some(grad) = outside.grads[self.param] else { return };
         for block in &self.map.blocks[tasks] {
@@ -146,6 +142,23 @@ impl Pack {
             // SAFETY: as above; a weight has one packed place, so these writes do not meet.
             self.map.each::<S>(block, |at, place| unsafe { grad.write(place, 1)[0] += sums[at] });
         }
+    }
+}
+
+impl StepKernel for Pack {
+    const NAME: &'static str = "pack";
+
+    /// Number of tasks: blocks.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.map.blocks.len()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.pack::<S>(share.mem, share.outside, share.tasks) }
     }
 }
 
@@ -172,7 +185,7 @@ impl Bias {
     ///
     /// # Safety
     /// Nobody else touches them.
-    pub unsafe fn run(&self, mem: Mem<'_>, outside: Outside<'_>) {
+    unsafe fn write(&self, mem: Mem<'_>, outside: Outside<'_>) {
         // SAFETY: the caller's promises.
         let to = unsafe { mem.write(self.to, self.padded) };
         to.fill(0.0);
@@ -189,5 +202,41 @@ impl Bias {
             scale[c] = factor as f32;
             to[c] = (f64::from(bias[c]) + (f64::from(to[c]) - f64::from(mean[c])) * factor) as f32;
         }
+    }
+}
+
+impl StepKernel for Bias {
+    const NAME: &'static str = "bias";
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.write(share.mem, share.outside) }
+    }
+}
+
+/// Adds the packed gradient of a parameter to that parameter's gradient.
+#[derive(Debug, Clone)]
+pub struct Unpack(pub Pack);
+
+impl StepKernel for Unpack {
+    const NAME: &'static str = "unpack";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.map.blocks.len()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.unpack::<S>(share.mem, share.outside, share.tasks) }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::Simd;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
 use crate::random::keep;
 use convnet_graph::Activation;
@@ -182,17 +183,12 @@ pub struct Pointwise {
 }
 
 impl Pointwise {
-    /// Number of tasks.
-    pub fn tasks(&self) -> usize {
-        self.out.rows(self.batch)
-    }
-
     /// Computes the tasks `tasks`; `seed` is that of the dropout masks.
     ///
     /// # Safety
     /// Nobody else touches these rows of `out`, and nobody writes to the rows read.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
+    unsafe fn rows<S: Simd>(&self, mem: Mem<'_>, seed: Option<u64>, tasks: Range<usize>) {
         let len = self.out.chw[2] * self.out.block;
         let in_place = self.from.at == self.out.at;
         for row in tasks {
@@ -261,6 +257,23 @@ impl Pointwise {
     }
 }
 
+impl StepKernel for Pointwise {
+    const NAME: &'static str = "pointwise";
+
+    /// Number of tasks.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.out.rows(self.batch)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.rows::<S>(share.mem, share.outside.seed, share.tasks) }
+    }
+}
+
 /// The gradient of PReLU's slopes for each channel: the sum of `min(x, 0) * d_out`.
 #[derive(Debug, Clone, Copy)]
 pub struct PreluGrad {
@@ -277,16 +290,11 @@ pub struct PreluGrad {
 }
 
 impl PreluGrad {
-    /// One task, in one order: the sums are long and the layer is rare.
-    pub fn tasks(&self) -> usize {
-        1
-    }
-
     /// Computes all sums.
     ///
     /// # Safety
     /// Nobody else touches the result, and nobody writes to what is read.
-    pub unsafe fn run(&self, mem: Mem<'_>) {
+    unsafe fn sum(&self, mem: Mem<'_>) {
         let [channels, height, width] = self.x.chw;
         let mut sums = vec![0.0_f64; channels];
         for row in 0..self.x.rows(self.batch) {
@@ -307,5 +315,22 @@ impl PreluGrad {
         for (out, sum) in out.iter_mut().zip(results) {
             *out = sum as f32;
         }
+    }
+}
+
+impl StepKernel for PreluGrad {
+    const NAME: &'static str = "prelu grad";
+
+    /// One task, in one order: the sums are long and the layer is rare.
+    fn tasks(&self, _lanes: usize) -> usize {
+        1
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.sum(share.mem) }
     }
 }

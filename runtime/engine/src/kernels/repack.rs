@@ -1,6 +1,8 @@
 //! Moving a batch between layouts: those of the outside world and those of the kernels.
 
+use super::Simd;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
 use std::ops::Range;
 
@@ -40,14 +42,9 @@ impl Repack {
             && (self.part[0].is_multiple_of(from.block) || self.starts[1] / area + self.part[0] == to.chw[0])
     }
 
-    /// Number of tasks: channels of the part in each image, or blocks of them.
-    pub fn tasks(&self) -> usize {
-        self.batch * if self.by_row() { self.part[0].div_ceil(self.from.block) } else { self.part[0] }
-    }
-
     /// # Safety
-    /// As for [`Repack::run`].
-    unsafe fn run_rows(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    /// As for [`Repack::copy`].
+    unsafe fn copy_rows(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.part;
         let len = width * self.from.block;
         let blocks = channels.div_ceil(self.from.block);
@@ -77,11 +74,11 @@ impl Repack {
     /// # Safety
     /// Nobody else touches these channels of `to`, and nobody writes to `from`.
     #[inline(always)]
-    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn copy(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.part;
         if self.by_row() {
             // SAFETY: passed on from the caller.
-            return unsafe { self.run_rows(mem, tasks) };
+            return unsafe { self.copy_rows(mem, tasks) };
         }
         for task in tasks {
             let (n, c) = (task / channels, task % channels);
@@ -113,6 +110,23 @@ impl Repack {
     }
 }
 
+impl StepKernel for Repack {
+    const NAME: &'static str = "repack";
+
+    /// Number of tasks: channels of the part in each image, or blocks of them.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.batch * if self.by_row() { self.part[0].div_ceil(self.from.block) } else { self.part[0] }
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.copy(share.mem, share.tasks) }
+    }
+}
+
 /// Where element `i`, in `[C, H, W]` order, of image `n` lies.
 #[inline(always)]
 fn place(layout: &Layout, n: usize, i: usize) -> usize {
@@ -133,16 +147,11 @@ pub struct Clear {
 }
 
 impl Clear {
-    /// Number of tasks: rows.
-    pub fn tasks(&self) -> usize {
-        self.layout.rows(self.batch)
-    }
-
     /// Clears the rows `tasks`.
     ///
     /// # Safety
     /// Nobody else touches what is cleared.
-    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn clear(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let Layout { block, halo: [before, after], chw: [_, _, width], .. } = self.layout;
         for row in tasks {
             let at = self.layout.row_at(row);
@@ -156,5 +165,22 @@ impl Clear {
                 }
             }
         }
+    }
+}
+
+impl StepKernel for Clear {
+    const NAME: &'static str = "clear";
+
+    /// Number of tasks: rows.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.layout.rows(self.batch)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.clear(share.mem, share.tasks) }
     }
 }

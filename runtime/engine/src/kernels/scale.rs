@@ -1,10 +1,9 @@
 //! Each channel of each image times a factor of its own, and the gradients of both.
 
 use super::Simd;
-use super::mem::Mem;
 use super::pointwise::GradMode;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
-use std::ops::Range;
 
 /// `out = x * factors`; with the gradient of the output for `x`, that of the input.
 #[derive(Debug, Clone, Copy)]
@@ -21,18 +20,22 @@ pub struct Scale {
     pub batch: usize,
 }
 
-impl Scale {
+impl StepKernel for Scale {
+    const NAME: &'static str = "scale";
+
     /// Number of tasks: rows.
-    pub fn tasks(&self) -> usize {
+    fn tasks(&self, _lanes: usize) -> usize {
         self.out.rows(self.batch)
     }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
 
     /// Computes the rows `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these rows of `out`, and nobody writes to what is read.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
         let (lanes, len) = (S::LANES, self.out.chw[2] * S::LANES);
         for row in tasks {
             // A plane of the factors is one pixel.
@@ -70,18 +73,22 @@ pub struct ScaleGrad {
     pub batch: usize,
 }
 
-impl ScaleGrad {
+impl StepKernel for ScaleGrad {
+    const NAME: &'static str = "scale grad";
+
     /// Number of tasks: blocks of channels of an image.
-    pub fn tasks(&self) -> usize {
+    fn tasks(&self, _lanes: usize) -> usize {
         self.batch * self.x.blocks()
     }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
 
     /// Computes the tasks `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these factors' gradients, and nobody writes to what is read.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
         let (lanes, len) = (S::LANES, self.x.chw[2] * S::LANES);
         for plane in tasks {
             let mut total = [0.0_f64; 16];

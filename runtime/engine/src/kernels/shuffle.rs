@@ -1,6 +1,8 @@
 //! Elements in another order: channels of groups mixed, channels turned into pixels and back.
 
+use super::Simd;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use crate::layout::Layout;
 use std::ops::Range;
 
@@ -55,16 +57,11 @@ pub struct Shuffle {
 }
 
 impl Shuffle {
-    /// Number of tasks: rows of the output.
-    pub fn tasks(&self) -> usize {
-        self.to.rows(self.batch)
-    }
-
     /// Copies the rows `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these rows of `to`, and nobody writes to `from`.
-    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn copy(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.to.chw;
         for row in tasks {
             let (plane, y) = (row / height, row % height);
@@ -80,5 +77,22 @@ impl Shuffle {
                 }
             }
         }
+    }
+}
+
+impl StepKernel for Shuffle {
+    const NAME: &'static str = "shuffle";
+
+    /// Number of tasks: rows of the output.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.to.rows(self.batch)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.copy(share.mem, share.tasks) }
     }
 }

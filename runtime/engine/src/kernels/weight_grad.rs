@@ -12,6 +12,7 @@
 use super::Simd;
 use super::correlate::Correlate;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
 use super::weight_tile::{Far, Near, Part, Runs};
 use std::ops::Range;
 
@@ -79,45 +80,6 @@ impl WeightGrad {
         WeightGrad { correlate, block_out, out: 0, chunk_len, chunks, tiles }
     }
 
-    /// Number of tasks.
-    pub fn tasks(&self) -> usize {
-        self.chunks * self.tiles.len()
-    }
-
-    /// Panics unless every access lies inside `len` elements.
-    pub fn check(&self, len: usize, lanes: usize) {
-        self.correlate.check(len, lanes);
-        Mem::contains(len, self.out as isize..(self.out + self.chunks * self.chunk_len) as isize, "weight gradient");
-    }
-
-    /// Computes the tasks `tasks`.
-    ///
-    /// # Safety
-    /// As for [`Correlate::run`]; the outputs of these tasks are parts of the packed gradient.
-    #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let [images, rows, cols] = self.correlate.extent;
-        // Rows are counted over the images.
-        let step = (PIXELS / cols.max(1)).max(1);
-        let mut next = tasks.start;
-        while next < tasks.end {
-            let chunk = next / self.tiles.len();
-            let end = tasks.end.min((chunk + 1) * self.tiles.len());
-            let tiles = &self.tiles[next - chunk * self.tiles.len()..end - chunk * self.tiles.len()];
-            let chunk_rows = images * chunk / self.chunks * rows..images * (chunk + 1) / self.chunks * rows;
-            for start in chunk_rows.clone().step_by(step) {
-                let part = start..chunk_rows.end.min(start + step);
-                for tile in tiles {
-                    let place = self.block_out[tile.block] + tile.first_tap * S::LANES;
-                    let out = mem.address(self.out + chunk * self.chunk_len + place);
-                    // SAFETY: the caller's promises.
-                    unsafe { self.tile::<S>(mem, part.clone(), tile, out, start == chunk_rows.start) };
-                }
-            }
-            next = end;
-        }
-    }
-
     /// Each shape of a tile is a function of its own, as in [`super::tile`].
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, mem: Mem<'_>, rows: Range<usize>, tile: &WeightTile, out: *mut f32, first: bool) {
@@ -166,6 +128,57 @@ impl WeightGrad {
                 (_, _, 9) => S::enter(Far::<9, 1>(part)),
                 _ => S::enter(Far::<10, 1>(part)),
             }
+        }
+    }
+}
+
+impl StepKernel for WeightGrad {
+    const NAME: &'static str = "weight grad";
+
+    /// Number of tasks.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.chunks * self.tiles.len()
+    }
+
+    /// Panics unless every access lies inside `len` elements.
+    fn check(&self, len: usize, lanes: usize) {
+        self.correlate.check(len, lanes);
+        Mem::contains(len, self.out as isize..(self.out + self.chunks * self.chunk_len) as isize, "weight gradient");
+    }
+
+    fn multiply_adds(&self, lanes: usize) -> u64 {
+        self.correlate.multiply_adds(lanes)
+    }
+
+    fn sizes(&self) -> String {
+        self.correlate.sizes()
+    }
+
+    /// Computes the tasks `tasks`.
+    ///
+    /// # Safety
+    /// As for [`Correlate::run`]; the outputs of these tasks are parts of the packed gradient.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
+        let [images, rows, cols] = self.correlate.extent;
+        // Rows are counted over the images.
+        let step = (PIXELS / cols.max(1)).max(1);
+        let mut next = tasks.start;
+        while next < tasks.end {
+            let chunk = next / self.tiles.len();
+            let end = tasks.end.min((chunk + 1) * self.tiles.len());
+            let tiles = &self.tiles[next - chunk * self.tiles.len()..end - chunk * self.tiles.len()];
+            let chunk_rows = images * chunk / self.chunks * rows..images * (chunk + 1) / self.chunks * rows;
+            for start in chunk_rows.clone().step_by(step) {
+                let part = start..chunk_rows.end.min(start + step);
+                for tile in tiles {
+                    let place = self.block_out[tile.block] + tile.first_tap * S::LANES;
+                    let out = mem.address(self.out + chunk * self.chunk_len + place);
+                    // SAFETY: the caller's promises.
+                    unsafe { self.tile::<S>(mem, part.clone(), tile, out, start == chunk_rows.start) };
+                }
+            }
+            next = end;
         }
     }
 }
@@ -245,18 +258,22 @@ pub struct BiasGrad {
     pub out: usize,
 }
 
-impl BiasGrad {
+impl StepKernel for BiasGrad {
+    const NAME: &'static str = "bias grad";
+
     /// Number of tasks.
-    pub fn tasks(&self) -> usize {
+    fn tasks(&self, _lanes: usize) -> usize {
         self.blocks.len()
     }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
 
     /// Computes the tasks `tasks`.
     ///
     /// # Safety
     /// Nobody else touches the results of these blocks, and nobody writes to the gradient.
     #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
         for block in tasks {
             let lanes = S::LANES.min(self.channels - block * S::LANES);
             // SAFETY: the caller's promises; `read` and `write` check the bounds.

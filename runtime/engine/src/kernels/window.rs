@@ -3,8 +3,9 @@
 //! One pixel of a block of channels is handled at once; windows are clipped to the map first, so the inner loops carry
 //! no tests. A max or min keeps the number of the tap that won, as a float beside the output, for its backward pass.
 
-use super::Simd;
 use super::mem::Mem;
+use super::share::{Share, StepKernel};
+use super::{Isa, Simd};
 use crate::layout::Layout;
 use convnet_graph::{AvgDivisor, Pad, Pool, PoolKind};
 use std::ops::Range;
@@ -113,67 +114,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// Number of tasks forward: rows of the output.
-    pub fn tasks(&self) -> usize {
-        self.out.rows(self.batch)
-    }
-
     /// Numbers that a thread needs for itself: a row of the map.
-    pub fn scratch(&self, lanes: usize) -> usize {
+    fn scratch(&self, lanes: usize) -> usize {
         self.map.chw[2] * lanes
-    }
-
-    /// Computes the output rows `tasks`.
-    ///
-    /// # Safety
-    /// Nobody else touches these rows of `out` and `winners`, and nobody writes to `map` or the parameters; `scratch` is this
-    /// thread's own, as long as [`Window::scratch`] says.
-    #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
-        let [_, height, width] = self.map.chw;
-        let [channels, out_height, out_width] = self.out.chw;
-        let lanes = S::LANES;
-        for task in tasks {
-            let (plane, oy) = (task / out_height, task % out_height);
-            let rows = self.windows.span(0, oy, height, out_height);
-            // SAFETY: the caller's promises.
-            let out = unsafe { mem.write(self.out.row_at(task), out_width * lanes) };
-            // SAFETY: as above.
-            let winners = self.winners.map(|w| unsafe { mem.write(w.row_at(task), out_width * lanes) });
-            let row = |y: usize| {
-                // SAFETY: as above.
-                unsafe { mem.read(self.map.row_at(plane * height + y), width * lanes) }
-            };
-            if let (Some(PoolKind::Max), None) = (self.windows.extremum(), &winners) {
-                // SAFETY: passed on from the caller.
-                unsafe { self.maximum::<S>(&rows, row, scratch.write(0, width * lanes), out) };
-                continue;
-            }
-            if let Some(kind) = self.windows.extremum() {
-                let mut none = [];
-                let winners = winners.unwrap_or(&mut none);
-                self.extremum::<S>(kind, &rows, row, out, winners);
-                continue;
-            }
-            let (weight, bias) = self.coefficients(mem, plane % self.out.blocks(), channels);
-            for ox in 0..out_width {
-                let cols = self.windows.span(1, ox, width, out_width);
-                let mut sum = [0.0_f32; 16];
-                for y in rows.range.clone() {
-                    let row = &row(y)[cols.range.start * lanes..cols.range.end * lanes];
-                    for pixel in row.chunks_exact(lanes) {
-                        for lane in 0..lanes {
-                            sum[lane] += pixel[lane];
-                        }
-                    }
-                }
-                let scale = self.windows.scale(&rows, &cols);
-                let out = &mut out[ox * lanes..(ox + 1) * lanes];
-                for lane in 0..lanes {
-                    out[lane] = sum[lane] * scale * weight[lane] + bias[lane];
-                }
-            }
-        }
     }
 
     /// A maximum whose winners nobody asks for: of columns first, whose results all windows of a row share.
@@ -246,7 +189,7 @@ impl Window {
     }
 
     /// Number of tasks backward: planes of the input.
-    pub fn grad_tasks(&self) -> usize {
+    fn grad_tasks(&self) -> usize {
         self.batch * self.map.blocks()
     }
 
@@ -255,11 +198,9 @@ impl Window {
     /// # Safety
     /// Nobody else touches these planes of `map`, and nobody writes to `out`, `winners` or the parameters.
     #[inline(always)]
-    pub unsafe fn run_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
-        let [channels, height, width] = self.map.chw;
-        let [_, out_height, out_width] = self.out.chw;
-        let lanes = S::LANES;
-        let kernel_width = self.windows.width();
+    unsafe fn run_grad<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+        let ([channels, height, width], [_, out_height, out_width]) = (self.map.chw, self.out.chw);
+        let (lanes, kernel_width) = (S::LANES, self.windows.width());
         if let (Some(winners), Some(kernel), false) = (self.winners, self.windows.tiles(), self.accumulate) {
             // SAFETY: passed on from the caller.
             return unsafe { self.run_grad_tiled::<S>(mem, tasks, winners, kernel) };
@@ -378,6 +319,74 @@ impl Window {
     }
 }
 
+impl StepKernel for Window {
+    const NAME: &'static str = "window";
+
+    /// Number of tasks forward: rows of the output.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.out.rows(self.batch)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    fn arrange(&mut self, isa: Isa, _threads: usize) -> usize {
+        self.scratch(isa.lanes())
+    }
+
+    /// Computes the output rows `tasks`.
+    ///
+    /// # Safety
+    /// Nobody else touches these rows of `out` and `winners`, and nobody writes to `map` or the parameters; `scratch` is this
+    /// thread's own, as long as [`Window::scratch`] says.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, scratch, tasks, .. }: Share<'_, '_>) {
+        let [_, height, width] = self.map.chw;
+        let [channels, out_height, out_width] = self.out.chw;
+        let lanes = S::LANES;
+        for task in tasks {
+            let (plane, oy) = (task / out_height, task % out_height);
+            let rows = self.windows.span(0, oy, height, out_height);
+            // SAFETY: the caller's promises.
+            let out = unsafe { mem.write(self.out.row_at(task), out_width * lanes) };
+            // SAFETY: as above.
+            let winners = self.winners.map(|w| unsafe { mem.write(w.row_at(task), out_width * lanes) });
+            let row = |y: usize| {
+                // SAFETY: as above.
+                unsafe { mem.read(self.map.row_at(plane * height + y), width * lanes) }
+            };
+            if let (Some(PoolKind::Max), None) = (self.windows.extremum(), &winners) {
+                // SAFETY: passed on from the caller.
+                unsafe { self.maximum::<S>(&rows, row, scratch.write(0, width * lanes), out) };
+                continue;
+            }
+            if let Some(kind) = self.windows.extremum() {
+                let mut none = [];
+                let winners = winners.unwrap_or(&mut none);
+                self.extremum::<S>(kind, &rows, row, out, winners);
+                continue;
+            }
+            let (weight, bias) = self.coefficients(mem, plane % self.out.blocks(), channels);
+            for ox in 0..out_width {
+                let cols = self.windows.span(1, ox, width, out_width);
+                let mut sum = [0.0_f32; 16];
+                for y in rows.range.clone() {
+                    let row = &row(y)[cols.range.start * lanes..cols.range.end * lanes];
+                    for pixel in row.chunks_exact(lanes) {
+                        for lane in 0..lanes {
+                            sum[lane] += pixel[lane];
+                        }
+                    }
+                }
+                let scale = self.windows.scale(&rows, &cols);
+                let out = &mut out[ox * lanes..(ox + 1) * lanes];
+                for lane in 0..lanes {
+                    out[lane] = sum[lane] * scale * weight[lane] + bias[lane];
+                }
+            }
+        }
+    }
+}
+
 /// The gradient of subsampling's coefficients and biases.
 #[derive(Debug, Clone, Copy)]
 pub struct SubsampleGrad {
@@ -396,16 +405,11 @@ pub struct SubsampleGrad {
 }
 
 impl SubsampleGrad {
-    /// Number of tasks: channels.
-    pub fn tasks(&self) -> usize {
-        self.map.chw[0]
-    }
-
     /// Computes the sums of the channels `tasks`.
     ///
     /// # Safety
     /// Nobody else touches these results, and nobody writes to what is read.
-    pub unsafe fn run(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn sum(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [_, out_height, out_width] = self.d_out.chw;
         for c in tasks {
             let (mut d_weight, mut d_bias) = (0.0_f64, 0.0_f64);
@@ -432,5 +436,42 @@ impl SubsampleGrad {
                 mem.write(self.bias + c, 1)[0] = d_bias as f32;
             }
         }
+    }
+}
+
+impl StepKernel for SubsampleGrad {
+    const NAME: &'static str = "subsample grad";
+
+    /// Number of tasks: channels.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.map.chw[0]
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.sum(share.mem, share.tasks) }
+    }
+}
+
+/// The gradient of the input of a pooling step.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowGrad(pub Window);
+
+impl StepKernel for WindowGrad {
+    const NAME: &'static str = "window grad";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.grad_tasks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.run_grad::<S>(share.mem, share.tasks) }
     }
 }

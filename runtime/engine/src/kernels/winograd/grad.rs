@@ -11,10 +11,11 @@
 //! as a shared cache can be expected to hold, a *round*; sums go on from round to round, in order.
 
 use super::transforms::{Patches, grad_rows, kernel_rows};
-use crate::kernels::Simd;
 use crate::kernels::mem::{Mem, Outside};
+use crate::kernels::share::{Share, StepKernel};
 use crate::kernels::weight_tile::products;
 use crate::kernels::work::work;
+use crate::kernels::{Isa, Simd};
 use crate::layout::Layout;
 use std::ops::Range;
 
@@ -61,19 +62,6 @@ impl WinogradGrad {
         WinogradGrad { patches, input, d_out, param, tiles, rounds, round: 0, place: 0 }
     }
 
-    /// Multiplications with addition of the direct way, so that speeds can be compared.
-    pub fn multiply_adds(&self) -> u64 {
-        let [outs, height, width] = self.d_out.chw;
-        let pixels = self.tiles / self.patches.tiles() * height * width;
-        work([outs, self.input.chw[0], 9, pixels]) / self.rounds as u64
-    }
-
-    /// Its sizes, for a profile.
-    pub fn describe(&self) -> String {
-        let [outs, height, width] = self.d_out.chw;
-        format!("{height}x{width} {} to {outs} channels", self.input.chw[0])
-    }
-
     /// The tiles of this round.
     fn range(&self) -> Range<usize> {
         self.tiles * self.round / self.rounds..self.tiles * (self.round + 1) / self.rounds
@@ -100,21 +88,8 @@ impl WinogradGrad {
         transformed + if self.rounds > 1 { self.sums_len() } else { 0 }
     }
 
-    /// Panics unless every access lies inside `len` elements.
-    pub fn check(&self, len: usize, lanes: usize) {
-        assert!(self.input.block == lanes && self.d_out.block == lanes, "engine: a transformed map is in blocks");
-        let batch = self.tiles / self.patches.tiles();
-        for (at, n, what) in [
-            (self.input.at, batch * self.input.image(), "input"),
-            (self.d_out.at, batch * self.d_out.image(), "gradient"),
-            (self.place, self.len(), "transformed"),
-        ] {
-            Mem::contains(len, at as isize..(at + n) as isize, what);
-        }
-    }
-
     /// Number of tasks that transform.
-    pub fn transform_tasks(&self) -> usize {
+    fn transform_tasks(&self) -> usize {
         self.range().len().div_ceil(CHUNK)
     }
 
@@ -124,7 +99,7 @@ impl WinogradGrad {
     /// The instruction set of `S` is there, [`WinogradGrad::check`] has passed for the memory's length, nobody else touches
     /// the transformed tiles, and nobody writes to input and gradient.
     #[inline(always)]
-    pub unsafe fn transform<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn transform<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let all = self.range();
         for task in tasks {
             let tiles = all.start + task * CHUNK..all.end.min(all.start + (task + 1) * CHUNK);
@@ -185,53 +160,9 @@ impl WinogradGrad {
         self.channels().div_ceil(PART)
     }
 
-    /// Number of tasks that multiply.
-    pub fn tasks(&self) -> usize {
-        self.groups() * self.parts()
-    }
-
     /// Numbers that a thread needs for itself.
-    pub fn scratch(&self) -> usize {
+    fn scratch(&self) -> usize {
         POSITIONS * self.group() * PART * self.d_out.block
-    }
-
-    /// Multiplies, and in the last round adds the result to the parameter's gradient.
-    ///
-    /// # Safety
-    /// As for [`WinogradGrad::transform`], whose results nobody writes to; the sums and gradients of these tasks are the
-    /// caller's, and so is `scratch`, as long as [`WinogradGrad::scratch`] says.
-    #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
-        let blocks = self.d_out.blocks();
-        for task in tasks {
-            let (group, part) = (task / self.parts(), task % self.parts());
-            let outs = blocks * group / self.groups()..blocks * (group + 1) / self.groups();
-            let channels = part * PART..self.channels().min((part + 1) * PART);
-            // Distances of sums of two positions and of two blocks; channels are a register apart.
-            let (sums, steps) = match self.rounds {
-                1 => (scratch.address(0), [self.group() * PART * S::LANES, PART * S::LANES]),
-                _ => {
-                    let [v_step, d_step] = [self.input, self.d_out].map(|layout| self.steps(&layout)[0]);
-                    let block = self.channels() * S::LANES;
-                    let start = self.place + POSITIONS * (v_step + d_step) + outs.start * block;
-                    (mem.address(start + channels.start * S::LANES), [blocks * block, block])
-                }
-            };
-            // SAFETY: passed on from the caller; sums of this task do not meet those of others.
-            unsafe {
-                // As many sums as the registers hold.
-                match (outs.len(), S::LANES) {
-                    (1, 16) => self.multiply::<S, 1, 8>(mem, sums, steps, outs.start, channels.clone()),
-                    (2, 16) => self.multiply::<S, 2, 8>(mem, sums, steps, outs.start, channels.clone()),
-                    (_, 16) => self.multiply::<S, 3, 8>(mem, sums, steps, outs.start, channels.clone()),
-                    (1, _) => self.multiply::<S, 1, 4>(mem, sums, steps, outs.start, channels.clone()),
-                    _ => self.multiply::<S, 2, 4>(mem, sums, steps, outs.start, channels.clone()),
-                }
-                if self.round + 1 == self.rounds {
-                    self.finish::<S>(outside, sums, steps, outs, channels);
-                }
-            }
-        }
     }
 
     #[inline(always)]
@@ -316,5 +247,109 @@ impl WinogradGrad {
                 }
             }
         }
+    }
+}
+
+impl StepKernel for WinogradGrad {
+    const NAME: &'static str = "winograd grad";
+
+    /// Number of tasks that multiply.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.groups() * self.parts()
+    }
+
+    /// Panics unless every access lies inside `len` elements.
+    fn check(&self, len: usize, lanes: usize) {
+        assert!(self.input.block == lanes && self.d_out.block == lanes, "engine: a transformed map is in blocks");
+        let batch = self.tiles / self.patches.tiles();
+        for (at, n, what) in [
+            (self.input.at, batch * self.input.image(), "input"),
+            (self.d_out.at, batch * self.d_out.image(), "gradient"),
+            (self.place, self.len(), "transformed"),
+        ] {
+            Mem::contains(len, at as isize..(at + n) as isize, what);
+        }
+    }
+
+    /// Multiplications with addition of the direct way, so that speeds can be compared.
+    fn multiply_adds(&self, _lanes: usize) -> u64 {
+        let [outs, height, width] = self.d_out.chw;
+        let pixels = self.tiles / self.patches.tiles() * height * width;
+        work([outs, self.input.chw[0], 9, pixels]) / self.rounds as u64
+    }
+
+    /// Its sizes, for a profile.
+    fn sizes(&self) -> String {
+        let [outs, height, width] = self.d_out.chw;
+        format!("{height}x{width} {} to {outs} channels", self.input.chw[0])
+    }
+
+    fn arrange(&mut self, _isa: Isa, _threads: usize) -> usize {
+        self.scratch()
+    }
+
+    /// Multiplies, and in the last round adds the result to the parameter's gradient.
+    ///
+    /// # Safety
+    /// As for [`WinogradGrad::transform`], whose results nobody writes to; the sums and gradients of these tasks are the
+    /// caller's, and so is `scratch`, as long as [`WinogradGrad::scratch`] says.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, outside, scratch, tasks }: Share<'_, '_>) {
+        let blocks = self.d_out.blocks();
+        for task in tasks {
+            let (group, part) = (task / self.parts(), task % self.parts());
+            let outs = blocks * group / self.groups()..blocks * (group + 1) / self.groups();
+            let channels = part * PART..self.channels().min((part + 1) * PART);
+            // Distances of sums of two positions and of two blocks; channels are a register apart.
+            let (sums, steps) = match self.rounds {
+                1 => (scratch.address(0), [self.group() * PART * S::LANES, PART * S::LANES]),
+                _ => {
+                    let [v_step, d_step] = [self.input, self.d_out].map(|layout| self.steps(&layout)[0]);
+                    let block = self.channels() * S::LANES;
+                    let start = self.place + POSITIONS * (v_step + d_step) + outs.start * block;
+                    (mem.address(start + channels.start * S::LANES), [blocks * block, block])
+                }
+            };
+            // SAFETY: passed on from the caller; sums of this task do not meet those of others.
+            unsafe {
+                // As many sums as the registers hold.
+                match (outs.len(), S::LANES) {
+                    (1, 16) => self.multiply::<S, 1, 8>(mem, sums, steps, outs.start, channels.clone()),
+                    (2, 16) => self.multiply::<S, 2, 8>(mem, sums, steps, outs.start, channels.clone()),
+                    (_, 16) => self.multiply::<S, 3, 8>(mem, sums, steps, outs.start, channels.clone()),
+                    (1, _) => self.multiply::<S, 1, 4>(mem, sums, steps, outs.start, channels.clone()),
+                    _ => self.multiply::<S, 2, 4>(mem, sums, steps, outs.start, channels.clone()),
+                }
+                if self.round + 1 == self.rounds {
+                    self.finish::<S>(outside, sums, steps, outs, channels);
+                }
+            }
+        }
+    }
+}
+
+/// Transforms the input and the output's gradient of a round of tiles.
+#[derive(Debug, Clone, Copy)]
+pub struct WinogradTiles(pub WinogradGrad);
+
+impl StepKernel for WinogradTiles {
+    const NAME: &'static str = "winograd tiles";
+
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.0.transform_tasks()
+    }
+
+    fn check(&self, len: usize, lanes: usize) {
+        self.0.check(len, lanes);
+    }
+
+    fn sizes(&self) -> String {
+        self.0.sizes()
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.transform::<S>(share.mem, share.tasks) }
     }
 }

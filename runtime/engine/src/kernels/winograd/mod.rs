@@ -20,12 +20,13 @@ mod pack;
 mod tests;
 mod transforms;
 
-pub use grad::WinogradGrad;
+pub use grad::{WinogradGrad, WinogradTiles};
 pub use pack::WinogradPack;
 use pack::position_len;
 
 use super::mem::{Mem, Outside};
 use super::pointwise;
+use super::share::{Share, StepKernel};
 use super::tile::{Tile, best_group, widest};
 use super::work::work;
 use super::{Isa, Simd};
@@ -104,18 +105,6 @@ impl Winograd {
         self.batch * self.patches().tiles()
     }
 
-    /// Multiplications with addition of the direct way, so that speeds can be compared.
-    pub fn multiply_adds(&self) -> u64 {
-        let [outs, height, width] = self.out.chw;
-        work([self.batch, outs, height, width, self.input.chw[0], 9])
-    }
-
-    /// Its sizes, for a profile.
-    pub fn describe(&self) -> String {
-        let ([ins, ..], [outs, height, width]) = (self.input.chw, self.out.chw);
-        format!("F({0},3) {1}x{height}x{width} {ins} to {outs} channels", self.tile, self.batch)
-    }
-
     /// Tiles of a task: the farther away the weights are, the more of them have to share a reading.
     fn wanted_tiles(&self) -> usize {
         let weights = self.positions() * self.input.chw[0] * self.out.blocks() * self.out.block * size_of::<f32>();
@@ -132,7 +121,7 @@ impl Winograd {
     }
 
     /// Cuts the work into tasks for the registers of `isa` and some `threads`.
-    pub fn arrange(&mut self, isa: Isa, threads: usize) {
+    fn cut(&mut self, isa: Isa, threads: usize) {
         let (lanes, ins, blocks) = (isa.lanes(), self.input.chw[0], self.out.blocks());
         let all = self.all_tiles();
         let tiles = all.div_ceil(all.div_ceil(self.wanted_tiles()));
@@ -142,11 +131,6 @@ impl Winograd {
         let parts = (2 * threads).div_ceil(all.div_ceil(tiles)).clamp(1, groups);
         let taps = (0..ins).map(|c| (c / lanes * tiles * lanes + c % lanes) as i32).collect();
         self.cut = Cut { tiles, parts, group, width, taps };
-    }
-
-    /// Number of tasks.
-    pub fn tasks(&self) -> usize {
-        self.cut.parts * self.all_tiles().div_ceil(self.cut.tiles)
     }
 
     /// Distance of two positions in V and in M. Odd numbers of cache lines, since the lines of all positions of a tile are
@@ -166,39 +150,9 @@ impl Winograd {
     }
 
     /// Numbers that a thread needs for itself.
-    pub fn scratch(&self, lanes: usize) -> usize {
+    fn scratch(&self, lanes: usize) -> usize {
         let weights = if self.fresh.is_some() { self.cut.group * self.block_len(lanes) } else { 0 };
         self.transformed(lanes) + weights
-    }
-
-    /// Panics unless every access lies inside `len` elements.
-    pub fn check(&self, len: usize, lanes: usize) {
-        assert!(self.input.block == lanes && self.out.block == lanes, "engine: a transformed map is in blocks");
-        let range = |at: usize, n: usize| at as isize..(at + n) as isize;
-        Mem::contains(len, range(self.input.at, self.batch * self.input.image()), "input");
-        Mem::contains(len, range(self.out.at, self.batch * self.out.image()), "output");
-        let weights = if self.fresh.is_some() { 0 } else { self.out.blocks() * self.block_len(lanes) };
-        Mem::contains(len, range(self.weights, weights), "weights");
-        if let Some(bias) = self.bias {
-            Mem::contains(len, range(bias, self.out.blocks() * lanes), "bias");
-        }
-    }
-
-    /// Computes the tasks `tasks`.
-    ///
-    /// # Safety
-    /// The instruction set of `S` is there, [`Winograd::check`] has passed for the memory's length, `scratch` is this
-    /// thread's own and as long as [`Winograd::scratch`] says, nobody else touches the outputs of these tasks, and nobody
-    /// writes to input, weights, bias and residual.
-    #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match self.tile {
-                2 => self.tasks_of::<S, 4>(mem, outside, scratch, tasks),
-                _ => self.tasks_of::<S, 6>(mem, outside, scratch, tasks),
-            }
-        }
     }
 
     #[inline(always)]
@@ -335,6 +289,62 @@ impl Winograd {
                         pointwise::activate(activation, mem.write(at, cols * S::LANES));
                     }
                 }
+            }
+        }
+    }
+}
+
+impl StepKernel for Winograd {
+    const NAME: &'static str = "winograd";
+
+    /// Number of tasks.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.cut.parts * self.all_tiles().div_ceil(self.cut.tiles)
+    }
+
+    /// Panics unless every access lies inside `len` elements.
+    fn check(&self, len: usize, lanes: usize) {
+        assert!(self.input.block == lanes && self.out.block == lanes, "engine: a transformed map is in blocks");
+        let range = |at: usize, n: usize| at as isize..(at + n) as isize;
+        Mem::contains(len, range(self.input.at, self.batch * self.input.image()), "input");
+        Mem::contains(len, range(self.out.at, self.batch * self.out.image()), "output");
+        let weights = if self.fresh.is_some() { 0 } else { self.out.blocks() * self.block_len(lanes) };
+        Mem::contains(len, range(self.weights, weights), "weights");
+        if let Some(bias) = self.bias {
+            Mem::contains(len, range(bias, self.out.blocks() * lanes), "bias");
+        }
+    }
+
+    /// Multiplications with addition of the direct way, so that speeds can be compared.
+    fn multiply_adds(&self, _lanes: usize) -> u64 {
+        let [outs, height, width] = self.out.chw;
+        work([self.batch, outs, height, width, self.input.chw[0], 9])
+    }
+
+    /// Its sizes, for a profile.
+    fn sizes(&self) -> String {
+        let ([ins, ..], [outs, height, width]) = (self.input.chw, self.out.chw);
+        format!("F({0},3) {1}x{height}x{width} {ins} to {outs} channels", self.tile, self.batch)
+    }
+
+    fn arrange(&mut self, isa: Isa, threads: usize) -> usize {
+        self.cut(isa, threads);
+        self.scratch(isa.lanes())
+    }
+
+    /// Computes the tasks `tasks`.
+    ///
+    /// # Safety
+    /// The instruction set of `S` is there, [`Winograd::check`] has passed for the memory's length, `scratch` is this
+    /// thread's own and as long as [`Winograd::scratch`] says, nobody else touches the outputs of these tasks, and nobody
+    /// writes to input, weights, bias and residual.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, outside, scratch, tasks }: Share<'_, '_>) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.tile {
+                2 => self.tasks_of::<S, 4>(mem, outside, scratch, tasks),
+                _ => self.tasks_of::<S, 6>(mem, outside, scratch, tasks),
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use super::transforms::weight_rows;
 use crate::kernels::Simd;
-use crate::kernels::mem::{Mem, Outside};
-use std::ops::Range;
+use crate::kernels::share::{Share, StepKernel};
 
 /// Numbers of one position of a block of output channels. An odd number of cache lines, since all positions of a kernel are
 /// written at once and must not meet in a few sets of the cache.
@@ -39,28 +38,6 @@ impl WinogradPack {
     fn ends(&self) -> [usize; 2] {
         let [outs, ins] = self.channels;
         if self.backward { [outs, ins] } else { [ins, outs] }
-    }
-
-    /// Number of tasks: blocks of output channels.
-    pub fn tasks(&self, lanes: usize) -> usize {
-        self.ends()[1].div_ceil(lanes)
-    }
-
-    /// Transforms the blocks `tasks`.
-    ///
-    /// # Safety
-    /// The instruction set of `S` is there, nobody else touches these blocks, and nobody writes to the factors.
-    #[inline(always)]
-    pub unsafe fn run<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
-        let block_len = self.packed_len(S::LANES) / self.tasks(S::LANES);
-        for block in tasks {
-            // SAFETY: the caller's promises; `write` checks the bounds.
-            unsafe {
-                let to = mem.write(self.packed + block * block_len, block_len);
-                let scale = self.scale.map(|at| mem.read(at + block * S::LANES, S::LANES));
-                self.block::<S>((outside.params)(self.param), block, scale, to);
-            }
-        }
     }
 
     /// Transforms one block of the parameter's `weights` to `to`.
@@ -119,6 +96,34 @@ impl WinogradPack {
                         S::store(to[(i * N + j) * len + k * S::LANES..][..S::LANES].as_mut_ptr(), row[j]);
                     }
                 }
+            }
+        }
+    }
+}
+
+impl StepKernel for WinogradPack {
+    const NAME: &'static str = "winograd pack";
+
+    /// Number of tasks: blocks of output channels.
+    fn tasks(&self, lanes: usize) -> usize {
+        self.ends()[1].div_ceil(lanes)
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    /// Transforms the blocks `tasks`.
+    ///
+    /// # Safety
+    /// The instruction set of `S` is there, nobody else touches these blocks, and nobody writes to the factors.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, outside, tasks, .. }: Share<'_, '_>) {
+        let block_len = self.packed_len(S::LANES) / self.tasks(S::LANES);
+        for block in tasks {
+            // SAFETY: the caller's promises; `write` checks the bounds.
+            unsafe {
+                let to = mem.write(self.packed + block * block_len, block_len);
+                let scale = self.scale.map(|at| mem.read(at + block * S::LANES, S::LANES));
+                self.block::<S>((outside.params)(self.param), block, scale, to);
             }
         }
     }

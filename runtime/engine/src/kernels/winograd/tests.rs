@@ -1,6 +1,6 @@
 //! Winograd's algorithm against the definition of convolution in double precision.
 
-use super::{Winograd, WinogradGrad, WinogradPack};
+use super::{Winograd, WinogradGrad, WinogradPack, WinogradTiles};
 use crate::kernels::{Isa, Mem, Outside, Step};
 use crate::layout::Layout;
 use crate::program::Program;
@@ -123,7 +123,7 @@ proptest! {
             let mut steps = Vec::new();
             for round in 0..rounds {
                 grad.round = round;
-                steps.extend([Step::WinogradTiles(grad), Step::Barrier, Step::WinogradGrad(grad), Step::Barrier]);
+                steps.extend([Step::WinogradTiles(WinogradTiles(grad)), Step::Barrier, Step::WinogradGrad(grad), Step::Barrier]);
             }
             let start: Vec<f32> = (0..ins * outs * 9).map(|_| rng.gen_range(-1.0..1.0)).collect();
             let mut found = start.clone();

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 type Job = dyn Fn(usize) + Sync;
 
 /// The threads beside the caller.
-pub struct Crew {
+pub struct ThreadPool {
     /// Whether there are more threads than cores, so that one that spins keeps another from its work.
     pub crowded: bool,
     shared: Arc<Shared>,
@@ -46,7 +46,7 @@ const SPINS: u32 = 20_000;
 /// Bytes of stack for each thread, of which only what is used takes memory. A kernel without optimisation needs 0.4 MB.
 const STACK: usize = 4 << 20;
 
-impl Crew {
+impl ThreadPool {
     /// Starts `threads` threads less one, for the caller.
     ///
     /// # Errors
@@ -60,14 +60,14 @@ impl Crew {
             panics: Mutex::new(Vec::new()),
         });
         let crowded = std::thread::available_parallelism().is_ok_and(|cores| threads > cores.get());
-        let mut crew = Crew { crowded, shared: shared.clone(), threads: Vec::new(), busy: Mutex::new(()) };
+        let mut pool = ThreadPool { crowded, shared: shared.clone(), threads: Vec::new(), busy: Mutex::new(()) };
         let spins = if crowded { 0 } else { SPINS };
         for index in 1..threads {
             let shared = shared.clone();
             let builder = std::thread::Builder::new().name(format!("convnet-{index}")).stack_size(STACK);
-            crew.threads.push(builder.spawn(move || work(&shared, index, spins))?);
+            pool.threads.push(builder.spawn(move || work(&shared, index, spins))?);
         }
-        Ok(crew)
+        Ok(pool)
     }
 
     /// Number of threads, the caller included.
@@ -97,7 +97,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {

@@ -1,13 +1,12 @@
 //! What a node leaves to another one, or shares with it: activations, normalisations, sums and pools that the layer in front
 //! computes too, values that are looked at differently, and parts of concatenations.
 
-use super::Drafting;
-use super::ops::reads_backward;
-use crate::kernels::from_output;
+use super::Planner;
 use crate::node::NodePlan;
+use crate::ops::{Reads, Shares};
 use convnet_graph::{Activation, Op, Pad, Pool, PoolKind};
 
-impl Drafting<'_> {
+impl Planner<'_> {
     /// Whether `id` is the only reader of the slot of its input `input`, so that it may overwrite it.
     pub(super) fn alone(&self, id: usize, input: usize) -> bool {
         let region = self.slots[self.nodes[input].slot].region;
@@ -21,11 +20,11 @@ impl Drafting<'_> {
     /// Moves the inputs of the concatenation `id` into its memory, where they fill blocks of their own: then nothing has to be
     /// copied. Only for a single image, whose parts are in one piece.
     pub(super) fn join(&mut self, id: usize) {
-        let (graph, purpose) = (self.graph, &self.purpose);
-        if !matches!(graph.nodes[id].op, Op::Concat) || purpose.batch > 1 || purpose.backward || self.is_given(id) {
+        let (graph, key) = (self.graph, &self.key);
+        if !matches!(graph.nodes[id].op, Op::Concat) || key.batch > 1 || key.backward || self.is_given(id) {
             return;
         }
-        let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), purpose.isa.lanes());
+        let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), key.isa.lanes());
         let [channels, height, width] = whole.value.chw;
         let mut next = 0;
         for input in &*graph.nodes[id].inputs {
@@ -57,12 +56,12 @@ impl Drafting<'_> {
     }
 
     /// The convolution or batch normalisation that can do the work of `id` too, which reads its value from `input`.
-    pub(super) fn fusing(&self, id: usize, input: usize) -> Option<usize> {
+    fn fusing(&self, id: usize, input: usize) -> Option<usize> {
         let same = self.slots[self.nodes[input].slot].value.chw == self.graph.nodes[id].shape.chw();
         let writer = self.nodes[input].writer.filter(|_| same && self.alone(id, input))?;
-        match self.nodes[writer].geometry {
+        match self.nodes[writer].conv {
             // A backward pass needs a convolution's own result.
-            Some(geometry) => !self.purpose.training && !self.purpose.backward && geometry.by_block(),
+            Some(conv) => !self.key.training && !self.key.backward && conv.geometry.by_block(),
             None => true,
         }
         .then_some(writer)
@@ -70,61 +69,77 @@ impl Drafting<'_> {
 
     /// For a sum: the term whose writer can add the other one, which is there before it, and that other one.
     pub(super) fn residual(&self, id: usize) -> Option<(usize, usize)> {
-        let [a, b] = *self.graph.nodes[id].inputs else { return None };
+        let (Shares::Sum, [a, b]) = (self.facts(id).shares, &*self.graph.nodes[id].inputs) else { return None };
         if self.is_given(id) {
             return None;
         }
-        [(a, b), (b, a)].into_iter().find(|(term, other)| {
+        [(*a, *b), (*b, *a)].into_iter().find(|(term, other)| {
             let shape = |id: &usize| self.slots[self.nodes[*id].slot].value.chw;
-            let free = |writer: usize| *other < writer && self.nodes[writer].residual.is_none();
+            let free = |writer: usize| *other < writer && self.nodes[writer].does.residual.is_none();
             shape(term) == shape(other) && self.fusing(id, *term).is_some_and(free)
         })
     }
 
     /// The node whose slot `id` can share, if it can.
     pub(super) fn shared(&self, id: usize) -> Option<usize> {
-        let node = &self.graph.nodes[id];
-        if self.is_given(id) {
-            return None;
-        }
-        let input = *node.inputs.first()?;
-        match node.op {
-            Op::Flatten | Op::Identity => Some(input),
-            Op::Dropout { p, .. } if !self.purpose.dropout || p == 0.0 => Some(input),
-            Op::Activation(activation) => {
+        let input = *self.graph.nodes[id].inputs.first().filter(|_| !self.is_given(id))?;
+        let facts = self.facts(id);
+        match facts.shares {
+            Shares::Never => None,
+            Shares::Always => Some(input),
+            Shares::Activation(_) => {
                 // A backward pass that reads an output needs it as it was before the next activation.
                 let slot = self.nodes[input].slot;
                 let mut sharing = (0..id).filter(|other| self.nodes[*other].slot == slot);
-                let unread =
-                    sharing.all(|other| !reads_backward(&self.graph.nodes[other].op).1 && !self.nodes[other].rectified);
-                let allowed = !self.purpose.backward || (unread && from_output(activation));
+                let unread = sharing.all(|other| {
+                    self.facts(other).reads != Reads::Output && self.nodes[other].does.rectifier.is_none()
+                });
+                let allowed = !self.key.backward || (unread && facts.reads == Reads::Output);
                 (allowed && self.alone(id, input)).then_some(input)
             }
-            Op::BatchNorm { .. } => {
+            Shares::Norm => {
                 let conv = self.fusing(id, input).map(|writer| &self.nodes[writer]);
-                let free =
-                    |conv: &NodePlan<'_>| conv.geometry.is_some() && conv.norm.is_none() && conv.residual.is_none();
+                let free = |conv: &NodePlan<'_>| {
+                    conv.conv.is_some() && conv.does.norm.is_none() && conv.does.residual.is_none()
+                };
                 conv.is_some_and(free).then_some(input)
             }
-            Op::Add => self.residual(id).map(|(term, _)| term),
-            // These drop something, or make a value of their own.
-            Op::Dropout { .. } | Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } | Op::GroupNorm { .. } => None,
-            Op::Pool(_)
-            | Op::GlobalPool(_)
-            | Op::AdaptiveAvgPool
-            | Op::ChannelPool { .. }
-            | Op::Subsample { .. }
-            | Op::Lrn { .. } => None,
-            Op::Softmax | Op::LogSoftmax | Op::Prelu { .. } | Op::Scale | Op::Concat | Op::Resample(_) => None,
-            Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => None,
-            // Given, never computed.
-            Op::Input | Op::Custom(_) => None,
+            Shares::Sum => self.residual(id).map(|(term, _)| term),
         }
     }
 
+    /// Has `writer`, whose slot `id` shares, do the work of `id` too, if it can: that of a sum with `residual`.
+    pub(super) fn fuse(&mut self, id: usize, writer: usize, residual: Option<usize>) {
+        let convolves = self.nodes[writer].conv.is_some();
+        let shares = self.facts(id).shares;
+        let does = &mut self.nodes[writer].does;
+        match shares {
+            Shares::Activation(activation) => {
+                // A normalisation knows the rectifier only.
+                let knows = convolves || matches!(activation, Activation::Relu);
+                // Without a residual, a normalisation sees from its input what the rectifier let through.
+                let masks = !convolves && does.residual.is_none();
+                if knows {
+                    does.activation = Some(id);
+                }
+                let plan = &mut self.nodes[id];
+                // What comes after the activation is for others to do.
+                plan.writer = None;
+                plan.done_by = knows.then_some(writer);
+                plan.grad_done_by = (knows && masks).then_some(writer);
+                return;
+            }
+            Shares::Norm => does.norm = Some(id),
+            Shares::Sum => does.residual = residual,
+            // There is nothing to do.
+            Shares::Always | Shares::Never => return,
+        }
+        self.nodes[id].done_by = Some(writer);
+    }
+
     /// Whether `id` is a value that was given, looked at differently.
-    pub(super) fn shares_given(&self, id: usize) -> bool {
-        self.purpose.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
+    fn shares_given(&self, id: usize) -> bool {
+        self.key.part.inputs.iter().any(|given| self.nodes[*given].slot == self.nodes[id].slot)
     }
 
     /// The convolution that computes `id`, a pool of two rows and columns, too: it has few channels, reads a plain map, nobody
@@ -138,53 +153,52 @@ impl Drafting<'_> {
             return None;
         }
         let slot = self.nodes[input].slot;
-        let (conv, plan) =
-            self.nodes.iter().enumerate().find(|(at, plan)| *at < id && plan.first && plan.slot == slot)?;
-        if self.is_given(conv) {
-            return None;
-        }
-        let fused = plan.fused.is_none_or(|fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
+        let conv = self.slots[slot].node;
+        let plan = &self.nodes[conv];
         // Nothing that the convolution does not do itself may lie between.
         let mut chain = (conv + 1..id).filter(|other| self.nodes[*other].slot == slot);
-        let done = chain.all(|other| plan.fused == Some(other) || plan.norm == Some(other));
+        let done = chain.all(|other| self.nodes[other].done_by == Some(conv));
+        let fused = plan.does.activation;
+        let fused = fused.is_none_or(|fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
         let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
-        let pays = plan.geometry?.few_channels(&reads);
-        let inference = !self.purpose.training && !self.purpose.backward;
-        let free = plan.residual.is_none() && self.alone(id, input) && self.read_by_pixel(id);
+        let pays = plan.conv?.geometry.few_channels(&reads);
+        let inference = !self.key.training && !self.key.backward;
+        let free = plan.does.residual.is_none() && self.alone(id, input) && self.read_by_pixel(id);
         (inference && fused && done && pays && free).then_some(conv)
     }
 
-    /// Whether `id` is a max pool, and the only reader of a rectifier that shares its convolution's slot.
-    pub(super) fn pools_rectified(&self, id: usize) -> bool {
+    /// Has `id` do the backward pass of the rectifier in front of it, if it is a max pool, and the only reader of a rectifier
+    /// that shares its convolution's slot.
+    pub(super) fn take_rectifier(&mut self, id: usize) {
         let node = &self.graph.nodes[id];
         let (Op::Pool(Pool { kind: PoolKind::Max, .. }) | Op::GlobalPool(PoolKind::Max), Some(input)) =
             (node.op, node.inputs.first())
         else {
-            return false;
+            return;
         };
-        let rectifier = matches!(self.graph.nodes[*input].op, Op::Activation(Activation::Relu));
-        rectifier && !self.nodes[*input].first && self.readers[*input] == 1
+        let rectifies = matches!(self.graph.nodes[*input].op, Op::Activation(Activation::Relu));
+        let shares = self.slots[self.nodes[*input].slot].node != *input;
+        if rectifies && shares && self.readers[*input] == 1 {
+            self.nodes[id].does.rectifier = Some(*input);
+            self.nodes[*input].grad_done_by = Some(id);
+        }
     }
 
     /// Whether all that read node `id`, however often it is flattened, are convolutions and linear layers, which can read
     /// the outside world's layout.
     pub(super) fn read_by_pixel(&self, id: usize) -> bool {
         let mut same = vec![id];
-        !self.purpose.part.outputs.contains(&id)
+        !self.key.part.outputs.contains(&id)
             && self.order.iter().filter(|reader| **reader > id).all(|reader| {
                 let (reader, node) = (*reader, &self.graph.nodes[*reader]);
                 if !node.inputs.iter().any(|input| same.contains(input)) {
                     return true;
                 }
-                if matches!(node.op, Op::Flatten) {
+                let flattens = matches!(node.op, Op::Flatten);
+                if flattens {
                     same.push(reader);
                 }
-                matches!(node.op, Op::Conv(_) | Op::Linear { .. } | Op::Flatten)
+                flattens || self.facts(reader).reads_planar
             })
-    }
-
-    /// Whether the value of `id` is never there, since the convolution that would write it pools it.
-    pub(super) fn pooled_away(&self, id: usize) -> bool {
-        self.nodes.iter().any(|plan| plan.slot == self.nodes[id].slot && plan.pooled.is_some())
     }
 }
