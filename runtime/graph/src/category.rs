@@ -1,7 +1,5 @@
 //! The few kinds of operations that people tell apart.
 
-use crate::Op;
-
 /// What sort of operation one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Category {
@@ -43,26 +41,6 @@ impl Category {
             Category::Linear => "linear",
             Category::Merge => "merge",
             Category::Other => "other",
-        }
-    }
-}
-
-impl Op {
-    /// What sort of operation it is.
-    pub const fn category(&self) -> Category {
-        match self {
-            Op::Conv(_) | Op::ConvTranspose(_) => Category::Conv,
-            Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } | Op::Subsample { .. } => {
-                Category::Pool
-            }
-            Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::Lrn { .. } => Category::Norm,
-            Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Category::Activation,
-            Op::Linear { .. } => Category::Linear,
-            Op::Add | Op::Concat | Op::Scale => Category::Merge,
-            Op::Input | Op::Flatten | Op::Identity | Op::Dropout { .. } | Op::Custom(_) => Category::Other,
-            Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => {
-                Category::Other
-            }
         }
     }
 }

@@ -11,6 +11,8 @@
 
 mod category;
 pub mod diagram;
+mod facts;
+mod groups;
 mod op;
 mod pad;
 mod params;
@@ -20,7 +22,9 @@ mod summary;
 pub mod wording;
 
 pub use category::Category;
-pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Groups, Op, Pool, PoolKind};
+pub use facts::{Detail, Extent};
+pub use groups::Groups;
+pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Op, Pool, PoolKind};
 pub use pad::Pad;
 pub use params::{Init, Param};
 pub use resample::{Fill, Resample};

@@ -3,7 +3,11 @@
 //! An operation is a few numbers that can be copied, and never a size that a const generic stands for: what depends on one is
 //! in the shapes, and here it is `Groups::Each` or `GlobalPool`. A connection table is a list, so the graph has it.
 
-use super::{Pad, Resample};
+use super::category::Category;
+use super::facts::{Detail, Extent};
+use super::groups::Groups;
+use super::pad::Pad;
+use super::resample::{Fill, Resample};
 
 /// One operation. Shapes are in the [`Node`](super::Node) that holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -158,28 +162,6 @@ pub struct ConvTranspose {
     pub bias: bool,
 }
 
-/// How channels are divided into groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Groups {
-    /// All in one.
-    One,
-    /// Each input channel by itself, as in a depthwise convolution.
-    Each,
-    /// So many equal groups.
-    Count(usize),
-}
-
-impl Groups {
-    /// How many groups there are of so many input channels.
-    pub const fn count(self, channels: usize) -> usize {
-        match self {
-            Groups::One => 1,
-            Groups::Each => channels,
-            Groups::Count(count) => count,
-        }
-    }
-}
-
 /// What has a weight and a bias of its own in a normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Affine {
@@ -325,6 +307,82 @@ impl Op {
             Op::Add => "add",
             Op::Concat => "concat",
             Op::Custom(_) => "custom",
+        }
+    }
+
+    /// What sort of operation it is.
+    pub const fn category(&self) -> Category {
+        match self {
+            Op::Conv(_) | Op::ConvTranspose(_) => Category::Conv,
+            Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } | Op::Subsample { .. } => {
+                Category::Pool
+            }
+            Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::Lrn { .. } => Category::Norm,
+            Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Category::Activation,
+            Op::Linear { .. } => Category::Linear,
+            Op::Add | Op::Concat | Op::Scale => Category::Merge,
+            Op::Input | Op::Flatten | Op::Identity | Op::Dropout { .. } | Op::Custom(_) => Category::Other,
+            Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => {
+                Category::Other
+            }
+        }
+    }
+
+    /// Which pixels of the input a pixel of the output is made of.
+    pub const fn extent(&self) -> Extent {
+        match *self {
+            Op::Conv(Conv { kernel, stride, pad, dilation, .. }) => Extent::Windows { kernel, stride, pad, dilation },
+            Op::Pool(Pool { kernel, stride, pad, .. }) => Extent::Windows { kernel, stride, pad, dilation: [1, 1] },
+            Op::Subsample { size } => {
+                Extent::Windows { kernel: [size, size], stride: [size, size], pad: Pad::ZERO, dilation: [1, 1] }
+            }
+            Op::ConvTranspose(ConvTranspose { kernel, stride, pad, dilation, .. }) => {
+                Extent::Transposed { kernel, stride, pad, dilation }
+            }
+            Op::AdaptiveAvgPool | Op::GlobalPool(_) => Extent::Bins,
+            Op::Resample(how) => Extent::Resampled(how),
+            Op::PixelShuffle { factor } => Extent::Squares(factor),
+            Op::Scale => Extent::Product,
+            Op::GroupNorm { .. } => Extent::Normalised,
+            Op::Flatten | Op::Linear { .. } => Extent::Whole,
+            Op::Custom(_) => Extent::Unknown,
+            Op::Input | Op::Identity | Op::Add | Op::Concat => Extent::Pixel,
+            Op::ChannelPool { .. } | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } => Extent::Pixel,
+            Op::BatchNorm { .. } | Op::Lrn { .. } | Op::Dropout { .. } => Extent::Pixel,
+            Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Extent::Pixel,
+        }
+    }
+
+    /// What stands beside its word where there is little room.
+    pub const fn detail(&self) -> Detail {
+        match *self {
+            Op::Conv(Conv { kernel, stride, dilation, groups, .. }) => {
+                Detail::Window { kernel, stride, dilation, groups }
+            }
+            Op::ConvTranspose(ConvTranspose { kernel, stride, dilation, groups, .. }) => {
+                Detail::Window { kernel, stride, dilation, groups }
+            }
+            Op::Pool(Pool { kernel, stride, .. }) => {
+                Detail::Window { kernel, stride, dilation: [1, 1], groups: Groups::One }
+            }
+            Op::AdaptiveAvgPool => Detail::Output,
+            Op::Subsample { size } => Detail::Square(size),
+            Op::ChannelPool { size, .. } | Op::Lrn { size, .. } => Detail::Count(size),
+            Op::GroupNorm { groups: Groups::Count(count), .. } => Detail::Count(count),
+            Op::ChannelShuffle { groups } => Detail::Count(groups),
+            Op::PixelShuffle { factor } => Detail::Count(factor),
+            Op::Dropout { p, .. } => Detail::Share(p),
+            Op::Resample(Resample::Bilinear) => Detail::Word("bilinear"),
+            Op::Resample(Resample::Pad { fill: Fill::Reflect, .. }) => Detail::Word("reflect"),
+            Op::Resample(Resample::Pad { fill: Fill::Replicate, .. }) => Detail::Word("replicate"),
+            Op::Resample(Resample::Nearest | Resample::Crop { .. }) => Detail::Nothing,
+            Op::Resample(Resample::Pad { fill: Fill::Constant(_), .. }) => Detail::Nothing,
+            Op::Scale => Detail::Symbol("×"),
+            Op::Add => Detail::Symbol("+"),
+            Op::Input | Op::Linear { .. } | Op::Flatten | Op::Identity | Op::Concat | Op::Custom(_) => Detail::Nothing,
+            Op::GroupNorm { groups: Groups::One | Groups::Each, .. } | Op::BatchNorm { .. } => Detail::Nothing,
+            Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Detail::Nothing,
+            Op::GlobalPool(_) | Op::ChannelPad { .. } => Detail::Nothing,
         }
     }
 }

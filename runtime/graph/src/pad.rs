@@ -9,3 +9,8 @@ pub struct Pad {
     pub left: usize,
     pub right: usize,
 }
+
+impl Pad {
+    /// None at any side.
+    pub const ZERO: Pad = Pad { top: 0, bottom: 0, left: 0, right: 0 };
+}

@@ -2,7 +2,7 @@
 
 use super::saliency;
 use super::{ExplainError, Place, Progress, Subject, Unit, Volume};
-use crate::graph::{Conv, ConvTranspose, Graph, Node, Op, Pool};
+use crate::graph::{Extent, Graph, Node};
 
 /// A rectangle of pixels: rows and columns from the first to before the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,33 +63,28 @@ fn through(graph: &Graph, node: &Node, slot: usize, d: usize, [first, end]: [usi
         let last = (end - 1) * stride + dilation * (kernel - 1) + 1;
         [(first * stride).saturating_sub(pad).min(side), last.saturating_sub(pad).min(side)]
     };
-    match node.op {
-        Op::Conv(Conv { kernel, stride, pad, dilation, .. }) => {
+    match node.op.extent() {
+        Extent::Pixel => [first, end],
+        Extent::Windows { kernel, stride, pad, dilation } => {
             windows(kernel[d], stride[d], dilation[d], [pad.top, pad.left][d])
         }
-        Op::Pool(Pool { kernel, stride, pad, .. }) => windows(kernel[d], stride[d], 1, [pad.top, pad.left][d]),
-        Op::Subsample { size } => windows(size, size, 1, 0),
-        Op::ConvTranspose(ConvTranspose { kernel, stride, pad, dilation, .. }) => {
+        Extent::Transposed { kernel, stride, pad, dilation } => {
             let (pad, reach) = ([pad.top, pad.left][d], dilation[d] * (kernel[d] - 1));
             [
                 (first + pad).saturating_sub(reach).div_ceil(stride[d]).min(side),
                 ((end - 1 + pad) / stride[d] + 1).min(side),
             ]
         }
-        Op::AdaptiveAvgPool | Op::GlobalPool(_) => [first * side / own, (end * side).div_ceil(own)],
-        Op::Resample(resample) => {
-            let taps = resample.taps(d, side, own);
+        Extent::Bins => [first * side / own, (end * side).div_ceil(own)],
+        Extent::Resampled(how) => {
+            let taps = how.taps(d, side, own);
             let taps = || taps[first..end].iter().flatten().map(|(i, _)| *i);
             [taps().min().unwrap_or(0), taps().max().map_or(0, |last| last + 1)]
         }
-        Op::PixelShuffle { factor } => [first / factor, end.div_ceil(factor)],
-        // The factors of channels, in its second input, are one pixel each.
-        Op::Scale if slot == 1 => [0, 1],
-        Op::Flatten | Op::Linear { .. } | Op::GroupNorm { .. } | Op::Custom(_) => [0, side],
-        Op::Input | Op::Identity | Op::Add | Op::Concat | Op::Scale => [first, end],
-        Op::ChannelPool { .. } | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } => [first, end],
-        Op::BatchNorm { .. } | Op::Lrn { .. } | Op::Dropout { .. } => [first, end],
-        Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => [first, end],
+        Extent::Squares(factor) => [first / factor, end.div_ceil(factor)],
+        Extent::Product if slot == 1 => [0, 1],
+        Extent::Product => [first, end],
+        Extent::Normalised | Extent::Whole | Extent::Unknown => [0, side],
     }
 }
 

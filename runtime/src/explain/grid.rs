@@ -4,7 +4,7 @@
 //! picture by half a receptive field, so a map that is stretched over all of it is drawn beside what it has seen.
 
 use super::Volume;
-use crate::graph::{Conv, ConvTranspose, Graph, Node, Op, Pool, Resample};
+use crate::graph::{Extent, Graph, Node, Resample};
 
 /// The grid of a layer over the picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ fn centres(graph: &Graph, layer: usize, d: usize) -> Vec<f64> {
     for node in &graph.nodes[..=layer] {
         let own = node.shape.chw()[1 + d];
         // The factors of a scale have no place.
-        let placed = if node.op == Op::Scale { 1 } else { node.inputs.len() };
+        let placed = if node.op.extent() == Extent::Product { 1 } else { node.inputs.len() };
         let before: Vec<&Vec<f64>> = node.inputs.iter().take(placed).map(|input| &all[*input]).collect();
         let Some(side) = before.iter().map(|list| list.len()).min() else {
             all.push((0..own).map(|pixel| pixel as f64).collect());
@@ -71,41 +71,20 @@ fn centres(graph: &Graph, layer: usize, d: usize) -> Vec<f64> {
 fn source(node: &Node, d: usize, i: f64, side: f64, own: f64) -> f64 {
     let reach = |kernel: usize, dilation: usize| (dilation * (kernel - 1)) as f64 / 2.0;
     let even = (i + 0.5) * side / own - 0.5;
-    match node.op {
-        Op::Conv(Conv { kernel, stride, pad, dilation, .. }) => {
+    match node.op.extent() {
+        Extent::Pixel | Extent::Product | Extent::Normalised => i,
+        Extent::Windows { kernel, stride, pad, dilation } => {
             i * stride[d] as f64 - [pad.top, pad.left][d] as f64 + reach(kernel[d], dilation[d])
         }
-        Op::Pool(Pool { kernel, stride, pad, .. }) => {
-            i * stride[d] as f64 - [pad.top, pad.left][d] as f64 + reach(kernel[d], 1)
-        }
-        Op::Subsample { size } => i * size as f64 + reach(size, 1),
-        Op::ConvTranspose(ConvTranspose { kernel, stride, pad, dilation, .. }) => {
+        Extent::Transposed { kernel, stride, pad, dilation } => {
             (i + [pad.top, pad.left][d] as f64 - reach(kernel[d], dilation[d])) / stride[d] as f64
         }
-        Op::Resample(Resample::Pad { pad, .. }) => i - [pad.top, pad.left][d] as f64,
-        Op::Resample(Resample::Crop { top, left }) => i + [top, left][d] as f64,
-        Op::AdaptiveAvgPool | Op::GlobalPool(_) => {
-            ((i * side / own).floor() + ((i + 1.0) * side / own).ceil() - 1.0) / 2.0
-        }
-        Op::Resample(Resample::Nearest | Resample::Bilinear) | Op::PixelShuffle { .. } | Op::Custom(_) => even,
+        Extent::Resampled(Resample::Pad { pad, .. }) => i - [pad.top, pad.left][d] as f64,
+        Extent::Resampled(Resample::Crop { top, left }) => i + [top, left][d] as f64,
+        Extent::Bins => ((i * side / own).floor() + ((i + 1.0) * side / own).ceil() - 1.0) / 2.0,
+        Extent::Resampled(Resample::Nearest | Resample::Bilinear) | Extent::Squares(_) | Extent::Unknown => even,
         // All of it, wherever that is.
-        Op::Flatten | Op::Linear { .. } => (side - 1.0) / 2.0,
-        Op::Input
-        | Op::Identity
-        | Op::ChannelPool { .. }
-        | Op::ChannelPad { .. }
-        | Op::ChannelShuffle { .. }
-        | Op::Scale
-        | Op::BatchNorm { .. }
-        | Op::GroupNorm { .. }
-        | Op::Lrn { .. }
-        | Op::Dropout { .. }
-        | Op::Activation(_)
-        | Op::Prelu { .. }
-        | Op::Softmax
-        | Op::LogSoftmax
-        | Op::Add
-        | Op::Concat => i,
+        Extent::Whole => (side - 1.0) / 2.0,
     }
 }
 

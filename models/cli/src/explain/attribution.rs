@@ -4,7 +4,7 @@ use super::Method;
 use super::context::{Context, Shown};
 use convnet::explain::backprop::{Rule, reconstruct};
 use convnet::explain::grid::Grid;
-use convnet::explain::occlusion::{Occlusion, occlusion};
+use convnet::explain::occlusion::{self, Occlusion};
 use convnet::explain::saliency::{Path, SmoothGrad, gradient, gradient_times_input, integrated_gradients, smooth_grad};
 use convnet::explain::{Volume, cam};
 use convnet::report::Finding;
@@ -153,7 +153,7 @@ pub fn grad_cam(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn hidden(context: &Context<'_>) -> Found {
+pub fn occlusion(context: &Context<'_>) -> Found {
     let mut finding = Finding::new(
         "occlusion",
         "Occlusion",
@@ -168,8 +168,9 @@ pub fn hidden(context: &Context<'_>) -> Found {
     let options = Occlusion { patch, stride, cover: cover.collect() };
     for shown in &context.pictures {
         let (unit, what) = context.unit(shown)?;
-        let map = context
-            .watched("occlusion", |progress| occlusion(context.subject, unit, &shown.picture, &options, progress))?;
+        let map = context.watched("occlusion", |progress| {
+            occlusion::occlusion(context.subject, unit, &shown.picture, &options, progress)
+        })?;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         let caption = format!("{what}, with a square of {patch}x{patch} pixels every {}", counted(stride, "pixel"));
         finding.map(&format!("{}-occlusion", shown.name), caption, paint::legible(&paint::signed(&map)), &map);

@@ -3,9 +3,9 @@
 
 use super::context::Context;
 use convnet::data::{decode, fit};
-use convnet::explain::concepts::{Concept, Marked, Score, detectors, dissect};
+use convnet::explain::concepts::{self, Concept, Marked, Score, detectors};
 use convnet::explain::neighbours::{Index, features_of};
-use convnet::explain::probe::{Tcav, tcav};
+use convnet::explain::probe::{self, Tcav};
 use convnet::explain::{ExplainError, Unit, Volume};
 use convnet::graph::Op;
 use convnet::report::{Finding, Table, paint};
@@ -17,7 +17,7 @@ type Found = Result<Finding, Box<dyn Error>>;
 /// Neighbours that are shown.
 const NEAREST: usize = 6;
 
-pub fn alike(context: &Context<'_>) -> Found {
+pub fn neighbours(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let loader = context.loader()?;
     let test = context.test()?.clone();
@@ -142,11 +142,12 @@ fn mask(context: &Context<'_>, file: &Path) -> Result<Vec<bool>, Box<dyn Error>>
     Ok(mask.map_err(|error| error.of(file))?.pixels.iter().map(|x| *x > 127).collect())
 }
 
-pub fn meanings(context: &Context<'_>) -> Found {
+pub fn dissect(context: &Context<'_>) -> Found {
     let concepts = concepts(context)?;
     let node = context.layer_or(context.last_map()?)?;
     let name = context.name(node);
-    let scores = context.watched("dissect", |progress| dissect(context.subject, node, &concepts, progress))?;
+    let scores =
+        context.watched("dissect", |progress| concepts::dissect(context.subject, node, &concepts, progress))?;
     let mut finding = Finding::new(
         "dissect",
         "Which channel stands for what",
@@ -193,7 +194,7 @@ const TESTED: usize = 40;
 /// Below this, a difference is taken to be more than chance.
 const SIGNIFICANT: f64 = 0.05;
 
-pub fn leanings(context: &Context<'_>) -> Found {
+pub fn tcav(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let is_default =
         |id: &usize| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add) && !graph.nodes[*id].auxiliary;
@@ -231,7 +232,7 @@ pub fn leanings(context: &Context<'_>) -> Found {
         let options = Tcav { seed: context.arguments.seed, ..Tcav::default() };
         let what = format!("tcav {}/{total}", i + 1);
         let found = context.watched(&what, |progress| {
-            tcav(context.subject, node, unit, [&own, &others, &of_class], options, progress)
+            probe::tcav(context.subject, node, unit, [&own, &others, &of_class], options, progress)
         })?;
         let chance = found.chance.iter().sum::<f64>() / found.chance.len() as f64;
         // As many tests as concepts: by chance alone one in twenty would pass.

@@ -2,11 +2,10 @@
 
 use super::context::Context;
 use convnet::explain::field::effective;
-use convnet::explain::invariance::{Change, invariance, pooling};
-use convnet::explain::invert::{Invert, invert};
-use convnet::explain::maximise::{Maximise, maximise};
-use convnet::explain::responses::{activation, filters, sparsity, strongest_inputs};
-use convnet::explain::{ExplainError, Place, Unit, Volume};
+use convnet::explain::invariance::{self, Change, pooling};
+use convnet::explain::invert::{self, Invert};
+use convnet::explain::maximise::{self, Maximise};
+use convnet::explain::{ExplainError, Place, Unit, Volume, responses};
 use convnet::graph::{Op, Shape};
 use convnet::report::paint::{self, Scale};
 use convnet::report::{Chart, Finding, Table};
@@ -34,12 +33,12 @@ fn columns(n: usize) -> usize {
     ((n as f64).sqrt().ceil() as usize).clamp(1, 16)
 }
 
-pub fn kernels(context: &Context<'_>) -> Found {
+pub fn filters(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let first = (0..graph.nodes.len()).find(|id| matches!(graph.nodes[*id].op, Op::Conv(_))).unwrap_or(0);
     let node = context.layer_or(first)?;
     let (name, file) = (context.name(node), &*graph.nodes[node].name);
-    let all = filters(context.subject, node)?;
+    let all = responses::filters(context.subject, node)?;
     let mut finding = Finding::new(
         "filters",
         "Filters",
@@ -72,8 +71,8 @@ pub fn kernels(context: &Context<'_>) -> Found {
         true => node,
         false => context.last_map()?,
     };
-    let drivers =
-        context.watched("filters", |progress| strongest_inputs(context.subject, deep, &loader, 8, progress))?;
+    let drivers = context
+        .watched("filters", |progress| responses::strongest_inputs(context.subject, deep, &loader, 8, progress))?;
     let rows = drivers.iter().take(32).filter(|row| row.len() == drivers[0].len());
     let patches: Vec<RgbImage> = rows
         .flat_map(|row| row.iter().map(|driver| paint::photo(&driver.patch, &context.preparation.normalisation)))
@@ -83,7 +82,7 @@ pub fn kernels(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn maps(context: &Context<'_>) -> Found {
+pub fn activations(context: &Context<'_>) -> Found {
     let node = context.layer_or(context.last_map()?)?;
     let name = &*context.graph().nodes[node].name;
     let mut finding = Finding::new(
@@ -93,7 +92,7 @@ pub fn maps(context: &Context<'_>) -> Found {
          negative.",
     );
     for shown in &context.pictures {
-        let values = activation(context.subject, node, &shown.picture)?;
+        let values = responses::activation(context.subject, node, &shown.picture)?;
         let [channels, height, width] = values.shape;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         let scale = Scale::signed(&values);
@@ -121,9 +120,9 @@ pub fn maps(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn silence(context: &Context<'_>) -> Found {
+pub fn sparsity(context: &Context<'_>) -> Found {
     let loader = context.loader()?;
-    let found = context.watched("sparsity", |progress| sparsity(context.subject, &loader, progress))?;
+    let found = context.watched("sparsity", |progress| responses::sparsity(context.subject, &loader, progress))?;
     let pictures = (context.arguments.limit as usize).min(context.test()?.len());
     let mut finding = Finding::new(
         "sparsity",
@@ -158,7 +157,7 @@ pub fn silence(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn maximised(context: &Context<'_>) -> Found {
+pub fn maximise(context: &Context<'_>) -> Found {
     let mut finding = Finding::new(
         "maximise",
         "Activation maximisation",
@@ -186,7 +185,13 @@ pub fn maximised(context: &Context<'_>) -> Found {
         for (i, channel) in chosen.iter().enumerate() {
             let unit = Unit::new(graph, node, *channel, Place::Everywhere)?;
             let mut tick = |done: usize, _: usize| progress(i * steps + done, total);
-            made.push(maximise(context.subject, unit, &context.preparation.normalisation, options, &mut tick)?);
+            made.push(maximise::maximise(
+                context.subject,
+                unit,
+                &context.preparation.normalisation,
+                options,
+                &mut tick,
+            )?);
         }
         Ok::<(), ExplainError>(())
     })?;
@@ -208,7 +213,7 @@ pub fn maximised(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn inverted(context: &Context<'_>) -> Found {
+pub fn invert(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let mut finding = Finding::new(
         "invert",
@@ -240,7 +245,14 @@ pub fn inverted(context: &Context<'_>) -> Found {
             let (name, file) = (context.name(*node), &*graph.nodes[*node].name);
             let what = format!("invert {name}");
             let found = context.watched(&what, |progress| {
-                invert(context.subject, *node, &shown.picture, &context.preparation.normalisation, options, progress)
+                invert::invert(
+                    context.subject,
+                    *node,
+                    &shown.picture,
+                    &context.preparation.normalisation,
+                    options,
+                    progress,
+                )
             })?;
             let image = paint::legible(&paint::photo(&found.picture, &context.preparation.normalisation));
             let (error, alike) = (100.0 * found.error, found.correlation);
@@ -251,7 +263,7 @@ pub fn inverted(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn seen(context: &Context<'_>) -> Found {
+pub fn field(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let node = context.layer_or(context.last_map()?)?;
     let Shape::Map([channels, height, width]) = graph.nodes[node].shape else {
@@ -311,7 +323,7 @@ pub fn seen(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn moved(context: &Context<'_>) -> Found {
+pub fn invariance(context: &Context<'_>) -> Found {
     let graph = context.graph();
     let nodes = match &context.arguments.layer {
         Some(_) => vec![context.layer_or(0)?],
@@ -336,7 +348,7 @@ pub fn moved(context: &Context<'_>) -> Found {
     ] {
         let found = context.watched("invariance", |progress| {
             let normalisation = &context.preparation.normalisation;
-            invariance(context.subject, &nodes, &volumes, normalisation, change, &amounts, progress)
+            invariance::invariance(context.subject, &nodes, &volumes, normalisation, change, &amounts, progress)
         })?;
         // As many as have colours: the first pools, which see fine detail, and the last.
         let chosen: Vec<usize> = if found.len() > 6 {

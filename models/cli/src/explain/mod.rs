@@ -263,23 +263,23 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Ou
 
 fn find(context: &Context<'_>, method: Method) -> Result<Finding, Box<dyn Error>> {
     match method {
-        Method::Filters => layers::kernels(context),
-        Method::Activations => layers::maps(context),
-        Method::Sparsity => layers::silence(context),
-        Method::Neighbours => concepts::alike(context),
+        Method::Filters => layers::filters(context),
+        Method::Activations => layers::activations(context),
+        Method::Sparsity => layers::sparsity(context),
+        Method::Neighbours => concepts::neighbours(context),
         Method::Deconvnet => attribution::backward(context, Rule::Deconvnet),
         Method::Guided => attribution::backward(context, Rule::Guided),
-        Method::Maximise => layers::maximised(context),
+        Method::Maximise => layers::maximise(context),
         Method::Gradient | Method::GradientInput | Method::SmoothGrad | Method::Integrated => {
             attribution::gradients(context, method)
         }
         Method::GradCam => attribution::grad_cam(context),
-        Method::Occlusion => attribution::hidden(context),
-        Method::Invert => layers::inverted(context),
-        Method::Dissect => concepts::meanings(context),
-        Method::Tcav => concepts::leanings(context),
-        Method::Field => layers::seen(context),
-        Method::Invariance => layers::moved(context),
+        Method::Occlusion => attribution::occlusion(context),
+        Method::Invert => layers::invert(context),
+        Method::Dissect => concepts::dissect(context),
+        Method::Tcav => concepts::tcav(context),
+        Method::Field => layers::field(context),
+        Method::Invariance => layers::invariance(context),
         Method::All => Err("each method by itself".into()),
     }
 }

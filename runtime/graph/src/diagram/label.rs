@@ -1,53 +1,33 @@
 //! What a box says about an operation: a word with its numbers.
 
-use crate::{Conv, ConvTranspose, Fill, Groups, Node, Op, Pool, Resample, Shape};
+use crate::{Category, Detail, Groups, Node, Op, Shape};
 
 /// Whether an operation is drawn as a chip in the box of the layer that it follows.
 pub(super) fn is_chip(op: &Op) -> bool {
-    match op {
-        Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::Lrn { .. } => true,
-        Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => true,
-        Op::Dropout { .. } | Op::Flatten => true,
-        Op::Input | Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } | Op::Identity | Op::Custom(_) => false,
-        Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } | Op::Subsample { .. } => false,
-        Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => false,
-        Op::Add | Op::Concat | Op::Scale => false,
+    match op.category() {
+        Category::Norm | Category::Activation => true,
+        Category::Other => matches!(op, Op::Dropout { .. } | Op::Flatten),
+        Category::Conv | Category::Pool | Category::Linear | Category::Merge => false,
     }
 }
 
 /// `conv 3x3 /2`: the operation with its numbers.
 pub(super) fn label(node: &Node) -> String {
-    let word = node.op.word();
-    let [channels, height, width] = node.shape.chw();
-    match node.op {
-        Op::Conv(Conv { kernel, stride, dilation, groups, .. }) => {
-            format!("conv {}", window_label(kernel, stride, dilation, groups, channels))
+    let (word, [channels, height, width]) = (node.op.word(), node.shape.chw());
+    match node.op.detail() {
+        Detail::Nothing => word.to_string(),
+        Detail::Window { kernel, stride, dilation, groups } => {
+            // The groups say already that a convolution is depthwise.
+            let word = if matches!(node.op, Op::Conv(_)) { "conv" } else { word };
+            format!("{word} {}", window_label(kernel, stride, dilation, groups, channels))
         }
-        Op::ConvTranspose(ConvTranspose { kernel, stride, dilation, groups, .. }) => {
-            format!("conv_transpose {}", window_label(kernel, stride, dilation, groups, channels))
-        }
-        Op::Pool(Pool { kernel, stride, .. }) => format!("{word} {}{}", window(kernel), step(stride)),
-        Op::AdaptiveAvgPool if [height, width] == [1, 1] => "global_avg_pool".to_string(),
-        Op::AdaptiveAvgPool => format!("{word} {height}x{width}"),
-        Op::ChannelPool { size, .. } | Op::Lrn { size, .. } => format!("{word} {size}"),
-        Op::Subsample { size } => format!("{word} {size}x{size}"),
-        Op::Dropout { p, .. } => format!("{word} {p}"),
-        Op::GroupNorm { groups: Groups::Count(groups), .. } | Op::ChannelShuffle { groups } => {
-            format!("{word} {groups}")
-        }
-        Op::PixelShuffle { factor } => format!("{word} {factor}"),
-        Op::Resample(how) => match how {
-            Resample::Bilinear => format!("{word} bilinear"),
-            Resample::Pad { fill: Fill::Reflect, .. } => format!("{word} reflect"),
-            Resample::Pad { fill: Fill::Replicate, .. } => format!("{word} replicate"),
-            Resample::Nearest | Resample::Crop { .. } | Resample::Pad { fill: Fill::Constant(_), .. } => word.into(),
-        },
-        Op::Scale => "×".to_string(),
-        Op::Add => "+".to_string(),
-        Op::Input | Op::Linear { .. } | Op::Flatten | Op::Identity | Op::Concat | Op::Custom(_) => word.to_string(),
-        Op::GroupNorm { groups: Groups::One | Groups::Each, .. } | Op::BatchNorm { .. } => word.to_string(),
-        Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => word.to_string(),
-        Op::GlobalPool(_) | Op::ChannelPad { .. } => word.to_string(),
+        Detail::Output if [height, width] == [1, 1] => "global_avg_pool".to_string(),
+        Detail::Output => format!("{word} {height}x{width}"),
+        Detail::Square(size) => format!("{word} {size}x{size}"),
+        Detail::Count(count) => format!("{word} {count}"),
+        Detail::Share(share) => format!("{word} {share}"),
+        Detail::Word(detail) => format!("{word} {detail}"),
+        Detail::Symbol(symbol) => symbol.to_string(),
     }
 }
 
