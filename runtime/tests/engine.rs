@@ -31,6 +31,7 @@ fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) 
         Activation::Silu,
         Activation::Mish,
         Activation::HardSwish,
+        Activation::HardSigmoid,
         Activation::Sigmoid,
         Activation::Tanh,
         Activation::ScaledTanh,
@@ -42,6 +43,7 @@ fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) 
     let by_channel = [
         Op::BatchNorm { eps: 1e-5, momentum: 0.1 },
         Op::Prelu { per_channel: rng.gen_bool(0.5) },
+        Op::ChannelScale,
         Op::Softmax,
         Op::LogSoftmax,
         Op::Dropout { p: 0.3, channels: rng.gen_bool(0.5) },

@@ -194,6 +194,7 @@ fn dense_and_normalisation() {
     check("layer norm of a vector", &chain(NodeShape::Vector(5), &[(norm, NodeShape::Vector(5))]), false);
     check_both("softmax", map, Op::Softmax, same);
     check_both("log softmax", map, Op::LogSoftmax, same);
+    check_both("channel_scale", map, Op::ChannelScale, same);
     check_both("prelu", map, Op::Prelu { per_channel: false }, same);
     check_both("prelu by channel", map, Op::Prelu { per_channel: true }, same);
 }
@@ -210,6 +211,7 @@ fn activations() {
         Activation::Silu,
         Activation::Mish,
         Activation::HardSwish,
+        Activation::HardSigmoid,
         Activation::Sigmoid,
         Activation::Tanh,
         Activation::ScaledTanh,

@@ -50,6 +50,7 @@ pub fn op(op: &Op) -> TokenStream {
             let factor = number(factor);
             quote!(PixelShuffle { factor: #factor })
         }
+        Op::ChannelScale => quote!(ChannelScale),
         Op::Scale => quote!(Scale),
         Op::Linear { bias } => quote!(Linear { bias: #bias }),
         Op::BatchNorm { eps, momentum } => quote!(BatchNorm { eps: #eps, momentum: #momentum }),
@@ -199,6 +200,7 @@ pub fn module(node: &Node) -> Option<(Ident, Vec<Dim>)> {
         Op::GroupNorm { affine: Affine::Element, .. } => ("LayerNorm", sizes(&[])),
         Op::GroupNorm { .. } => ("GroupNorm", sizes(&[])),
         Op::Prelu { .. } => ("Prelu", sizes(&[])),
+        Op::ChannelScale => ("ChannelScale", sizes(&[])),
         Op::Subsample { size } => ("Subsample", sizes(&[Dim::Known(size as u64)])),
         Op::Input | Op::Identity | Op::Flatten | Op::Add | Op::Concat | Op::Scale | Op::Custom(_) => return None,
         Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } => return None,

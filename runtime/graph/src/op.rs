@@ -59,6 +59,8 @@ pub enum Op {
         /// Side of a square.
         factor: usize,
     },
+    /// Each channel times a factor of its own. Parameter: weight `[C]`.
+    ChannelScale,
     /// The first value times the second one, `[C, 1, 1]`, which is one factor a channel.
     Scale,
     /// `y = W x + b`. Parameters: weight `[out, in]`, then bias `[out]` if `bias`.
@@ -236,6 +238,8 @@ pub enum Activation {
     Mish,
     /// `x * relu6(x + 3) / 6`
     HardSwish,
+    /// `relu6(x + 3) / 6`
+    HardSigmoid,
     /// `1 / (1 + exp(-x))`
     Sigmoid,
     /// Hyperbolic tangent
@@ -289,6 +293,7 @@ impl Op {
             Op::ChannelPad { .. } => "channel_pad",
             Op::ChannelShuffle { .. } => "channel_shuffle",
             Op::PixelShuffle { .. } => "pixel_shuffle",
+            Op::ChannelScale => "channel_scale",
             Op::Scale => "scale",
             Op::GroupNorm { groups, .. } => match groups {
                 Groups::One => "layer_norm",
@@ -322,6 +327,7 @@ impl Op {
             Op::Linear { .. } => Category::Linear,
             Op::Add | Op::Concat | Op::Scale => Category::Merge,
             Op::Input | Op::Flatten | Op::Identity | Op::Dropout { .. } | Op::Custom(_) => Category::Other,
+            Op::ChannelScale => Category::Other,
             Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => {
                 Category::Other
             }
@@ -343,6 +349,7 @@ impl Op {
             Op::Resample(how) => Extent::Resampled(how),
             Op::PixelShuffle { factor } => Extent::Squares(factor),
             Op::Scale => Extent::Product,
+            Op::ChannelScale => Extent::Pixel,
             Op::GroupNorm { .. } => Extent::Normalised,
             Op::Flatten | Op::Linear { .. } => Extent::Whole,
             Op::Custom(_) => Extent::Unknown,
@@ -382,7 +389,7 @@ impl Op {
             Op::Input | Op::Linear { .. } | Op::Flatten | Op::Identity | Op::Concat | Op::Custom(_) => Detail::Nothing,
             Op::GroupNorm { groups: Groups::One | Groups::Each, .. } | Op::BatchNorm { .. } => Detail::Nothing,
             Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Detail::Nothing,
-            Op::GlobalPool(_) | Op::ChannelPad { .. } => Detail::Nothing,
+            Op::GlobalPool(_) | Op::ChannelPad { .. } | Op::ChannelScale => Detail::Nothing,
         }
     }
 }
@@ -400,6 +407,7 @@ impl Activation {
             Activation::Silu => "silu",
             Activation::Mish => "mish",
             Activation::HardSwish => "hard_swish",
+            Activation::HardSigmoid => "hard_sigmoid",
             Activation::Sigmoid => "sigmoid",
             Activation::Tanh => "tanh",
             Activation::ScaledTanh => "scaled_tanh",

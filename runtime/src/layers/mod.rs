@@ -52,6 +52,7 @@ macro_rules! layer {
 }
 
 mod batch_norm;
+mod channel_scale;
 mod conv;
 mod conv_transpose;
 mod group_norm;
@@ -61,6 +62,7 @@ mod prelu;
 mod subsample;
 
 pub use batch_norm::BatchNorm;
+pub use channel_scale::ChannelScale;
 pub use conv::{Conv, LinkedConv, UnbiasedConv, UnbiasedLinkedConv};
 pub use conv_transpose::ConvTranspose;
 pub use group_norm::GroupNorm;

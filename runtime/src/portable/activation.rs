@@ -35,6 +35,7 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
         Activation::Silu => x.with_empty_tape().try_sigmoid()?.try_mul(x),
         Activation::Mish => softplus(x.with_empty_tape())?.try_tanh()?.try_mul(x),
         Activation::HardSwish => hard_swish(x),
+        Activation::HardSigmoid => apply(Activation::Relu6, x.try_add(number::<E>(3.0))?)?.try_div(number::<E>(6.0)),
         Activation::Sigmoid => x.try_sigmoid(),
         Activation::Tanh => x.try_tanh(),
         Activation::ScaledTanh => x.try_mul(number::<E>(2.0 / 3.0))?.try_tanh()?.try_mul(number::<E>(1.7159)),

@@ -11,12 +11,13 @@ mod norm;
 mod pool;
 mod resample;
 mod rows;
+mod scale;
 
 use crate::backend::{Job, Map, NetTape, Outcome, Pass, Real, Recording};
 use crate::graph::{Graph, Node, Op, Pool, PoolKind};
 use convnet_engine::random::keep;
 use dfdx::prelude::*;
-use rows::{Choice, Chosen, choose};
+use rows::{Choice, Chosen};
 use std::rc::Rc;
 
 pub use rows::Lists;
@@ -115,6 +116,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
                 (joined, other).try_concat_along(Axis::<0>)
             }),
             Op::Scale => others.into_iter().try_fold(x, |x, (factors, _)| self.scale(x, factors)),
+            Op::ChannelScale => self.channel_scale(x),
             Op::Custom(_) => unreachable!("custom modules are cut out before an executor runs"),
             Op::ConvTranspose(conv) => self.conv_transpose(&conv, x),
             Op::Resample(how) => self.resample(how, x),
@@ -193,15 +195,6 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
 
     fn by_channel_log_softmax<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
         self.channels(x)?.try_log_softmax::<Axis<0>>()
-    }
-
-    /// Each channel times its factor; `factors` is `[C, N]`.
-    fn scale<T: NetTape<E, D>>(&self, x: Flat<E, D, T>, factors: Flat<E, D>) -> Result<Flat<E, D, T>, D::Err> {
-        let area = self.input[1] * self.input[2];
-        let (x, tape) = x.split_tape();
-        let count = || Choice::one((0..x.shape().0).map(|i| Some(i / area)).collect());
-        let chosen = self.chosen(x.device(), count)?;
-        choose(factors.put_tape(tape), &chosen.rows[0])?.try_mul(x)
     }
 
     fn dropout<T: NetTape<E, D>>(&self, p: f64, channels: bool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {

@@ -95,6 +95,7 @@ fn param_shapes(
             let buffers = [("running_mean", vec![in_c], false), ("running_var", vec![in_c], false)];
             ([both(vec![in_c]), buffers.to_vec()].concat(), false)
         }
+        Op::ChannelScale => (vec![("weight", vec![in_c], true)], false),
         Op::Prelu { per_channel } => (vec![("weight", vec![if *per_channel { in_c } else { 1 }], true)], false),
         _ => (vec![], false),
     };

@@ -65,6 +65,7 @@ cases = [
     run("lrn_even", lambda x: F.local_response_norm(x, 2, 0.5, 0.75, 2.0), S),
     run("batch_norm_eval", lambda x, *p: bn(x, *p, False), S, [(4,)] * 4),
     run("batch_norm_train", lambda x, *p: bn(x, *p, True), S, [(4,)] * 4),
+    run("channel_scale", lambda x, w: x * w.reshape(1, -1, 1, 1), S, [(4,)]),
     run("prelu", F.prelu, S, [(1,)]),
     run("prelu_channel", F.prelu, S, [(4,)]),
     run("softmax", lambda x: F.softmax(x * 1.0, 1), S),
@@ -73,7 +74,7 @@ cases = [
 special = [(0, 0.0), (1, -0.0), (2, nan), (3, inf), (4, -inf), (5, 3.0), (6, -3.0), (7, 6.0), (8, 100.0), (9, -100.0)]
 for name, fn in {
     "relu": F.relu, "relu6": F.relu6, "leaky_relu": lambda x: F.leaky_relu(x, 0.1), "elu": lambda x: F.elu(x, 0.7),
-    "selu": F.selu, "gelu": F.gelu, "silu": F.silu, "mish": F.mish, "hard_swish": F.hardswish, "sigmoid": torch.sigmoid,
+    "selu": F.selu, "gelu": F.gelu, "silu": F.silu, "mish": F.mish, "hard_swish": F.hardswish, "hard_sigmoid": F.hardsigmoid, "sigmoid": torch.sigmoid,
     "tanh": torch.tanh, "softplus": lambda x: F.softplus(x, threshold=1e9),
     "scaled_tanh": lambda x: 1.7159 * torch.tanh(x * (2 / 3)),
 }.items():

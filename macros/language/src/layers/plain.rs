@@ -86,4 +86,10 @@ impl Context<'_> {
         let params = vec![param("weight", vec![slopes], Init::Constant(0.25))];
         Made { params, ..self.same(Op::Prelu { per_channel }) }
     }
+    /// ConvNeXt's layer scale.
+    pub fn channel_scale(&self) -> Made {
+        let [channels, ..] = self.shape.chw();
+        let params = vec![param("weight", vec![channels], Init::Constant(1e-6))];
+        Made { params, ..self.same(Op::ChannelScale) }
+    }
 }

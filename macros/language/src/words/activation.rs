@@ -55,6 +55,9 @@ pub(super) const WORDS: &[Word] = &[
     elementwise("hard_swish", "Each element `x` becomes `x * relu6(x + 3) / 6`.", |layer, _| {
         layer.activation(Activation::HardSwish)
     }),
+    elementwise("hard_sigmoid", "Each element `x` becomes `relu6(x + 3) / 6`.", |layer, _| {
+        layer.activation(Activation::HardSigmoid)
+    }),
     elementwise("sigmoid", "Each element `x` becomes `1 / (1 + exp(-x))`.", |layer, _| {
         layer.activation(Activation::Sigmoid)
     }),

@@ -76,11 +76,22 @@ pub(super) const REGULARISATION: &[Word] = &[
     },
 ];
 
-pub(super) const OTHER: &[Word] = &[Word {
-    signature: Signature { name: "identity", positional: 0, args: &[], example: "identity" },
-    help: "Gives its input as it is: a place with a name.",
-    shape: UNCHANGED,
-    parameters: "",
-    meaning: Meaning::Layer(|layer, _| layer.same(Op::Identity)),
-    enlarges: "",
-}];
+pub(super) const OTHER: &[Word] = &[
+    Word {
+        signature: Signature { name: "channel_scale", positional: 0, args: &[], example: "channel_scale" },
+        help: "Each channel times a learned factor of its own, which begins at 1e-6: ConvNeXt's layer scale (Touvron et al., 2021; Liu et \
+               al., 2022).",
+        shape: UNCHANGED,
+        parameters: "`weight [C]`",
+        meaning: Meaning::Layer(|layer, _| layer.channel_scale()),
+        enlarges: "",
+    },
+    Word {
+        signature: Signature { name: "identity", positional: 0, args: &[], example: "identity" },
+        help: "Gives its input as it is: a place with a name.",
+        shape: UNCHANGED,
+        parameters: "",
+        meaning: Meaning::Layer(|layer, _| layer.same(Op::Identity)),
+        enlarges: "",
+    },
+];

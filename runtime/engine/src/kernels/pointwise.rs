@@ -49,6 +49,7 @@ pub fn activate(activation: Activation, row: &mut [f32]) {
         Activation::Silu => each(row, |x| x * sigmoid(x)),
         Activation::Mish => each(row, |x| x * softplus(x).tanh()),
         Activation::HardSwish => each(row, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
+        Activation::HardSigmoid => each(row, |x| (x + 3.0).clamp(0.0, 6.0) / 6.0),
         Activation::Sigmoid => each(row, sigmoid),
         Activation::Tanh => each(row, f32::tanh),
         Activation::ScaledTanh => each(row, |x| TANH_SCALE * (TANH_SLOPE * x).tanh()),
@@ -59,7 +60,8 @@ pub fn activate(activation: Activation, row: &mut [f32]) {
 /// Whether the derivative can be had from the output, so that the input need not be kept.
 pub fn from_output(activation: Activation) -> bool {
     match activation {
-        Activation::Gelu | Activation::Silu | Activation::Mish | Activation::HardSwish => false,
+        Activation::Gelu | Activation::Silu | Activation::Mish => false,
+        Activation::HardSwish | Activation::HardSigmoid => false,
         Activation::LeakyRelu(slope) => slope > 0.0,
         Activation::Elu(alpha) => alpha > 0.0,
         Activation::Relu | Activation::Relu6 | Activation::Selu => true,
@@ -137,6 +139,9 @@ fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f3
             x if x <= 3.0 => x / 3.0 + 0.5,
             _ => 1.0,
         }),
+        Activation::HardSigmoid => {
+            mode.apply(d_out, d, |i| if known[i] > -3.0 && known[i] < 3.0 { 1.0 / 6.0 } else { 0.0 })
+        }
         Activation::Sigmoid => mode.apply(d_out, d, |i| known[i] * (1.0 - known[i])),
         Activation::Tanh => mode.apply(d_out, d, |i| 1.0 - known[i] * known[i]),
         Activation::ScaledTanh => mode.apply(d_out, d, |i| {

@@ -101,6 +101,8 @@ steps! {
     // Element by element.
     Pointwise,
     PreluGrad,
+    ChannelScale,
+    ChannelScaleGrad,
     // Windows of pixels.
     Window,
     WindowGrad,

@@ -188,6 +188,7 @@ pub fn operation(op: &Op) -> Box<dyn Operation> {
         Op::Add => Box::new(merge::Sum),
         Op::Concat => Box::new(merge::Concat),
         Op::Scale => Box::new(merge::Product),
+        Op::ChannelScale => Box::new(pointwise::ChannelFactors),
         Op::Resample(how) => Box::new(spatial::Resampling(how)),
         Op::ChannelPad { before } => Box::new(spatial::ChannelPad { before }),
         Op::ChannelShuffle { groups } => Box::new(spatial::Reorder(Order::Channels(groups))),
