@@ -1,6 +1,7 @@
 //! Pictures of any size and colour as a network takes them.
 
 use super::{DataError, Picture, word};
+use crate::wording::word_of;
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma};
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 
 /// How a picture of another size becomes the network's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Fit {
     /// Smaller ones as `Pad`, all others as `Crop`.
     #[default]
@@ -36,7 +38,7 @@ impl FromStr for Fit {
 
 impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Fit::NAMES.iter().find(|(_, fit)| fit == self).map_or("", |(name, _)| name))
+        f.write_str(word_of(&Fit::NAMES, self))
     }
 }
 

@@ -40,14 +40,14 @@ pub use files::{FileParts, Files};
 pub use kind::Kind;
 pub use labels::{Classes, ClassesDiffer, Matching, Relabelled};
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
-pub use normalisation::{Normalisation, Statistics};
+pub use normalisation::{Normalisation, NormalisationKind, Statistics};
 pub use open::{Opened, open};
 pub use pipeline::Pipeline;
 pub use preparation::{Invert, Preparation};
 pub use sheet::samples;
 pub use subset::Subset;
 
-use crate::wording::{did_you_mean, either};
+use crate::wording::{did_you_mean, either, meaning};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl Pictures {
 
 /// What a word stands for, among those that there are.
 fn word<T: Copy>(what: &str, all: &[(&str, T)], text: &str) -> Result<T, DataError> {
-    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+    meaning(all, text).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         unknown(what, text, &names)
     })
@@ -214,6 +214,7 @@ impl DataError {
 
 /// Why data could not be read. Each variant says in which file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DataError {
     /// The file or folder could not be opened or read.
     #[error("{}: {source}", path.display())]

@@ -72,6 +72,7 @@ impl Communicator for Alone {
 
 /// Why processes do not find each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DistributedError {
     /// The program was built without MPI.
     #[error(

@@ -38,6 +38,7 @@ use crate::data::DataError;
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExplainError {
     /// No layer is called that.
     #[error("{network} has no layer `{name}`{}; it has {}", hint.as_ref().map_or_else(String::new, |hint| format!(" (did you mean `{hint}`?)")), layers.join(", "))]

@@ -10,7 +10,7 @@ mod share;
 mod walk;
 
 pub use ema::Ema;
-pub use method::{Method, UnknownMethod};
+pub use method::{Method, OptimizerKind, UnknownMethod};
 
 use crate::backend::Backend;
 use crate::net::{AnyNetwork, named_shapes};
@@ -99,6 +99,7 @@ pub enum OptimError {
 
 /// A state that does not belong to a network or an optimiser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RestoreError {
     /// Something is not there.
     #[error("it has no `{0}`")]

@@ -8,6 +8,7 @@
 //! Nothing in it is closed to a user who would rather write the loop out: [`loss`], [`crate::optim`] and [`crate::data::Loader`]
 //! are its parts.
 
+mod balance;
 mod callback;
 mod config;
 mod config_error;
@@ -21,14 +22,16 @@ mod rules;
 mod schedule;
 pub mod snapshot;
 mod summary;
+mod text;
 mod trainer;
 mod variance;
 
+pub use balance::Balance;
 pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
 pub use config::{Config, HEAD_WEIGHT};
 pub use config_error::ConfigError;
 pub use folder::{Folder, Found, Lock};
-pub use learner::{Bound, Learner, PassReport};
+pub use learner::{Bound, Learner, PassReport, StateError};
 pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction, best};
 pub use options::{OPTIONS, OptionInfo, ValueKind};
 pub use probe::{Trial, find_lr, overfit};
@@ -48,6 +51,7 @@ use std::sync::Arc;
 
 /// Why training stopped.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// An option has no meaning.
     #[error(transparent)]

@@ -125,6 +125,7 @@ pub struct StateDict {
 /// A kind of weight file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum Format {
     Safetensors,
     PyTorch,

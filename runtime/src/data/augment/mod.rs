@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 /// An augmentation, by its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Word {
     /// A random part: of the picture with a margin of `pad` zeros, or of one whose shorter side is `from` (Krizhevsky et al.,
     /// 2012, section 4.1).
@@ -84,12 +85,18 @@ impl Augment {
     }
 }
 
+/// As it is read: the first number without its name, the others with it, and none that is as usual, unless all are.
 impl fmt::Display for Augment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, numbers) = self.entry();
-        let all: Vec<String> =
-            numbers.iter().zip(self.numbers).map(|((key, ..), value)| format!("{key} = {value}")).collect();
-        write!(f, "{name}({})", all.join(", "))
+        let unusual: Vec<String> = (numbers.iter().zip(self.numbers).enumerate())
+            .filter(|(_, ((_, usual, ..), value))| value != usual)
+            .map(|(i, ((key, ..), value))| if i == 0 { value.to_string() } else { format!("{key} = {value}") })
+            .collect();
+        match unusual.is_empty() {
+            true => write!(f, "{name}({})", self.numbers[0]),
+            false => write!(f, "{name}({})", unusual.join(", ")),
+        }
     }
 }
 
@@ -158,6 +165,14 @@ mod tests {
             assert_eq!(augment.to_string().parse::<Augment>().unwrap(), augment, "{augment} with {numbers:?}");
         }
         assert_eq!("color(0.1, hue = 0.2)".parse::<Augment>().unwrap().numbers, [0.1, 0.4, 0.4, 0.2]);
+        for (text, short) in [
+            ("crop(pad = 2)", "crop(2)"),
+            ("crop(from = 256)", "crop(from = 256)"),
+            ("rotate", "rotate(10)"),
+            ("color(0.1, 0.4, 0.4, 0.2)", "color(0.1, hue = 0.2)"),
+        ] {
+            assert_eq!(text.parse::<Augment>().unwrap().to_string(), short);
+        }
     }
 
     #[test]
