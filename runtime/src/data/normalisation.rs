@@ -141,15 +141,11 @@ pub struct Statistics {
 const SAMPLE: usize = 10_000;
 
 impl Statistics {
-    /// The statistics of pictures with so many channels; grey ones count for each.
+    /// The statistics of pictures with so many channels, of which grey ones count for each, and what the pictures have in common: each
+    /// is read once.
     ///
     /// # Errors
     /// When a picture cannot be read, unless `skip`s say that such are left out, or when there is none.
-    pub fn of(data: &dyn Dataset, channels: usize, skip: bool) -> Result<Self, DataError> {
-        Self::surveyed(data, channels, skip).map(|(statistics, _)| statistics)
-    }
-
-    /// The same, and what the pictures have in common: each is read once.
     pub(super) fn surveyed(data: &dyn Dataset, channels: usize, skip: bool) -> Result<(Self, Survey), DataError> {
         let step = if data.in_memory() { 1 } else { data.len().div_ceil(SAMPLE).max(1) };
         let (mut count, mut sums) = (0_u64, vec![0_u64; channels]);
@@ -235,10 +231,10 @@ mod tests {
     #[test]
     fn mnist_has_the_mean_and_deviation_that_everybody_uses() {
         let data = mnist::bundled().unwrap().train;
-        let computed = Statistics::of(&data, 1, false).unwrap().normalisation();
+        let computed = Statistics::surveyed(&data, 1, false).unwrap().0.normalisation();
         let named = Normalisation::named("mnist", 1).unwrap();
         assert!((computed.mean[0] - named.mean[0]).abs() < 1e-3 && (computed.std[0] - named.std[0]).abs() < 1e-3);
-        let spread = Statistics::of(&data, 3, false).unwrap();
+        let spread = Statistics::surveyed(&data, 3, false).unwrap().0;
         assert!((spread.covariance[0][2] - spread.covariance[1][1]).abs() < 1e-12);
     }
 
@@ -265,6 +261,6 @@ mod tests {
         assert!(Normalisation::named("imagenet", 1).unwrap_err().to_string().contains("3 channels"));
         assert!(Normalisation::named("imagnet", 3).unwrap_err().to_string().contains("cifar10"));
         let empty = Pictures { shape: [1, 2, 2], pixels: vec![], labels: vec![], classes: vec![] };
-        assert!(Statistics::of(&empty, 1, false).is_err());
+        assert!(Statistics::surveyed(&empty, 1, false).is_err());
     }
 }

@@ -296,6 +296,7 @@ fn fits<'a, D: Backend<f32>>(
 ///
 /// # Errors
 /// When the device runs out of memory.
+#[doc(hidden)]
 pub fn each_gradient<D: Backend<f32>>(
     net: &mut dyn AnyNetwork<f32, D>,
     gradients: &mut Gradients<f32, D>,

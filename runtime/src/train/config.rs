@@ -77,7 +77,7 @@ pub struct Config {
     pub freeze: Vec<String>,
     /// The random seed of weights, order, augmentation and dropout. Default: 1; any whole number from 0 on.
     pub seed: u64,
-    /// What is done to training images at random, in order ([`crate::data::augment::WORDS`]): `crop(pad = 2)`, `mixup(0.2)`. Default: [],
+    /// What is done to training images at random, in order ([`crate::data::augment::Word`]): `crop(pad = 2)`, `mixup(0.2)`. Default: [],
     /// nothing.
     #[serde(with = "text::list")]
     pub augment: Vec<Augment>,
@@ -247,7 +247,7 @@ impl Config {
     }
 
     /// The schedule over a run of so many steps an epoch.
-    pub fn course(&self, steps_per_epoch: u64) -> Course {
+    pub(super) fn course(&self, steps_per_epoch: u64) -> Course {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
         let drop_after = self.step_every.unwrap_or((self.epochs as f64 - self.warmup) / 3.0);
         Course {

@@ -1,10 +1,10 @@
 //! What is done to training pictures so that no epoch sees the same ones again.
 //!
-//! An augmentation is a word with numbers, `crop(pad = 2)`; [`WORDS`] is the one list of them. Those that know one picture are
-//! in [`picture`], those that mix the pictures of a batch in [`mix`].
+//! An augmentation is a word with numbers, `crop(pad = 2)`; `WORDS` is the one list of them. Those that know one picture are
+//! in `picture`, those that mix the pictures of a batch in `mix`.
 
-pub mod mix;
-pub mod picture;
+pub(super) mod mix;
+pub(crate) mod picture;
 
 use super::DataError;
 use crate::wording::{did_you_mean, either};
@@ -42,7 +42,7 @@ pub enum Word {
 type Number = (&'static str, f64, f64, f64);
 
 /// Each word with its numbers.
-pub const WORDS: [(&str, Word, &[Number]); 10] = [
+pub(crate) const WORDS: [(&str, Word, &[Number]); 10] = [
     ("crop", Word::Crop, &[("pad", 0.0, 0.0, 4096.0), ("from", 0.0, 0.0, 8192.0)]),
     ("flip", Word::Flip, &[("p", 0.5, 0.0, 1.0)]),
     ("resized_crop", Word::ResizedCrop, &[("from", 0.08, 0.001, 1.0), ("to", 1.0, 0.001, 1.0)]),
@@ -69,7 +69,7 @@ pub const WORDS: [(&str, Word, &[Number]); 10] = [
 pub struct Augment {
     /// Which one.
     pub word: Word,
-    /// Its numbers, in the order of [`WORDS`].
+    /// Its numbers, in the order in which [`Word`] names them.
     pub numbers: [f64; 4],
 }
 
