@@ -6,7 +6,7 @@
 //! `cargo bench -p convnet-benches --bench trainer`
 
 use convnet::data::fit::Fit;
-use convnet::data::{Batch, Loader, LoaderOptions, Normalisation, Pipeline, Split, mnist};
+use convnet::data::{Batch, Loader, LoaderOptions, Normalisation, NormalisationKind, Pipeline, Split, mnist};
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::prelude::*;
 use convnet::report::{JsonLines, TensorBoard};
@@ -85,7 +85,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             time(1, start.elapsed().as_secs_f64());
         }
         let folder = tempfile::tempdir()?;
-        let config = Config { epochs: 1, batch: BATCH, lr: 0.01, normalisation: "mnist".into(), ..Config::default() };
+        let config =
+            Config { epochs: 1, batch: BATCH, lr: 0.01, normalisation: NormalisationKind::Mnist, ..Config::default() };
         let mut last = None;
         // From one step's end to the next one's: all that the loop does, and all callbacks.
         Trainer::new(&mut learning, &dev)

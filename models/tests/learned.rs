@@ -1,6 +1,6 @@
 //! What a trained LeNet-5 shows of itself: properties that hold only if the methods tell the truth.
 
-use convnet::data::{Loader, LoaderOptions, Sampling, Split, mnist};
+use convnet::data::{Loader, LoaderOptions, NormalisationKind, Sampling, Split, mnist};
 use convnet::explain::invert::{Invert, invert};
 use convnet::explain::maximise::{Maximise, maximise};
 use convnet::explain::neighbours::Index;
@@ -24,7 +24,7 @@ fn a_trained_network_shows_what_it_has_learned() {
     let test = data.test.clone().first(DIGITS);
     let split = Split { train: data.train, test: test.clone() }.shared();
     let mut net = dev.build_module::<Net, f32>();
-    let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
+    let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
     let summary = Trainer::new(&mut net, &dev).config(config).train(&split).unwrap();
     assert!(summary.evaluation.accuracy() > 0.97);
     let (lens, graph, normalisation) =

@@ -5,6 +5,7 @@
 
 use convnet::checkpoint;
 use convnet::data::{Classes, Preparation, Split, mnist};
+use convnet::optim::OptimizerKind;
 use convnet::prelude::*;
 use convnet::train::{Config, Event, Flow, Run, Trainer, evaluate};
 
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = Split { train: data.train.first(12_800), test: data.test }.shared();
     let dev = Cpu::seed_from_u64(1);
     let mut net = dev.build_module::<Small, f32>();
-    let config = Config { epochs: 2, optimizer: "adam".into(), lr: 0.003, ..Config::default() };
+    let config = Config { epochs: 2, optimizer: OptimizerKind::Adam, lr: 0.003, ..Config::default() };
     let summary = Trainer::new(&mut net, &dev)
         .config(config)
         .callback(|event: Event<'_>, _: &Run<'_>| {

@@ -15,6 +15,7 @@ pub use dfdx;
 #[doc(no_inline)]
 pub use rand_distr::StandardNormal;
 
+#[doc(hidden)]
 pub mod atomic_file;
 pub mod backend;
 pub mod checkpoint;
@@ -22,27 +23,37 @@ pub mod data;
 pub mod device;
 pub mod distributed;
 pub mod explain;
+#[doc(hidden)]
 pub mod format_version;
 pub mod language;
 pub mod layers;
 pub mod net;
 pub mod optim;
+#[doc(hidden)]
 pub mod portable;
 pub mod predict;
 mod quietly;
+#[doc(hidden)]
 pub mod regular_file;
 pub mod report;
 pub mod train;
 mod walk;
 pub mod weights;
+#[doc(hidden)]
 pub mod wording;
 pub mod words;
 
-/// The CPU engine, a crate of its own, and its passes as operations on dfdx's tape.
+/// The CPU engine, a crate of its own: how many threads it has, how exactly and on what kind of processor it computes, and
+/// where its time goes.
 pub mod engine {
+    #[doc(hidden)]
     pub use crate::device::cpu::{run, run_with};
-    pub use convnet_engine::{Cache, EngineError, Isa, Mode, Options, Pass, Precision, Session, Weight};
-    pub use convnet_engine::{peak, precision, profile, set_precision, set_threads, sum_of_squares, threads, update};
+    pub use convnet_engine::{Isa, Precision, peak, profile, set_precision, set_threads, threads};
+    // Plans over slices, which tests and benchmarks look at by themselves.
+    #[doc(hidden)]
+    pub use convnet_engine::{
+        Cache, EngineError, Mode, Options, Pass, Session, Weight, precision, sum_of_squares, update,
+    };
 }
 
 #[doc = include_str!("language.md")]
@@ -57,7 +68,11 @@ macro_rules! cnn {
 /// What generated code names, and nobody else: it may change with any version.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::backend::State;
+    pub use crate::layers::NoParams;
+    pub use crate::net::{Map, Reader, Traced, Writer, reshape};
     pub use crate::walk::{Walk, WalkMut, Walked};
+    pub use convnet_graph::largest;
     pub use std::borrow::Cow;
 }
 

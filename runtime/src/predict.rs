@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why there is no prediction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PredictError {
     /// A custom module is code, which no plan can hold.
     #[error("a network with custom modules cannot be frozen; evaluate it with `forward`")]

@@ -5,10 +5,11 @@
 mod stripes;
 
 use convnet::data::Split;
+use convnet::data::augment::Augment;
 use convnet::distributed::Communicator;
 use convnet::net::{Network, named_tensors};
 use convnet::prelude::*;
-use convnet::train::{Config, Event, Flow, Folder, Run, Summary, TrainError, Trainer};
+use convnet::train::{Balance, Config, Event, Flow, Folder, Run, Summary, TrainError, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -90,6 +91,10 @@ fn split() -> Split {
     Split { train: stripes(70), test: stripes(601) }.shared()
 }
 
+fn augment(words: &[&str]) -> Vec<Augment> {
+    words.iter().map(|word| word.parse().unwrap()).collect()
+}
+
 /// The last batch has 6 pictures: one rank of 4 gets one of them.
 fn config() -> Config {
     Config {
@@ -99,8 +104,8 @@ fn config() -> Config {
         lr: 0.05,
         clip_norm: Some(1.0),
         label_smoothing: 0.1,
-        balance: "loss".into(),
-        augment: vec!["crop(1)".into(), "flip".into()],
+        balance: Balance::Loss,
+        augment: augment(&["crop(1)", "flip"]),
         seed: 7,
         ..Config::default()
     }
@@ -170,7 +175,7 @@ fn several_ranks_learn_what_one_does() {
 
 #[test]
 fn the_same_ranks_give_the_same_bits_and_can_go_on() {
-    let config = Config { ema: Some(0.9), augment: vec!["mixup(0.4)".into()], ..config() };
+    let config = Config { ema: Some(0.9), augment: augment(&["mixup(0.4)"]), ..config() };
     let all = runs(whole, 2, &config, None, None);
     assert!(all[0].0 == all[1].0, "ranks have other running statistics");
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,8 @@
 
 use convnet::data::fit::Fit;
 use convnet::data::{
-    Batch, DataError, Dataset, Loader, LoaderOptions, Normalisation, OnBad, Picture, Pictures, Pipeline, Sampling,
+    Batch, DataError, Dataset, Loader, LoaderOptions, Normalisation, NormalisationKind, OnBad, Picture, Pictures,
+    Pipeline, Sampling,
 };
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ fn data(n: usize) -> Arc<dyn Dataset> {
 
 fn pipeline(data: &Arc<dyn Dataset>, augment: &[&str]) -> Pipeline {
     let augment = augment.iter().map(|text| text.parse().unwrap()).collect();
-    Pipeline::training([1, 1, 1], Fit::Auto, augment, "none", data.as_ref(), false).unwrap()
+    Pipeline::training([1, 1, 1], Fit::Auto, augment, NormalisationKind::None, data.as_ref(), false).unwrap()
 }
 
 fn loader(data: &Arc<dyn Dataset>, options: LoaderOptions) -> Loader {

@@ -4,8 +4,8 @@
 use convnet::checkpoint::{self, Metadata};
 use convnet::data::fit::Fit;
 use convnet::data::{
-    Classes, Dataset, Files, Invert, Loader, LoaderOptions, Normalisation, Picture, Pictures, Pipeline, Preparation,
-    Sampling, Split,
+    Classes, Dataset, Files, Invert, Loader, LoaderOptions, Normalisation, NormalisationKind, Picture, Pictures,
+    Pipeline, Preparation, Sampling, Split,
 };
 use convnet::graph::Graph;
 use convnet::prelude::*;
@@ -79,7 +79,7 @@ fn same_everywhere(
     fit: Fit,
 ) -> Preparation {
     let shape = graph.input().chw();
-    let pipeline = Pipeline::training(shape, fit, vec![], "auto", data.as_ref(), false).unwrap();
+    let pipeline = Pipeline::training(shape, fit, vec![], NormalisationKind::Auto, data.as_ref(), false).unwrap();
     let in_training = loaded(data, &pipeline);
     let mut about = Metadata::new();
     pipeline.preparation.to_metadata(&mut about);

@@ -4,10 +4,11 @@
 #[path = "common/stripes.rs"]
 mod stripes;
 
-use convnet::data::{DataError, Dataset, Picture, Pictures, Split};
+use convnet::data::{DataError, Dataset, NormalisationKind, OnBad, Picture, Pictures, Split};
 use convnet::net::named_tensors;
+use convnet::optim::OptimizerKind;
 use convnet::prelude::*;
-use convnet::train::{Config, Event, Flow, Folder, Run, Summary, TrainError, Trainer, find_lr, overfit};
+use convnet::train::{Config, Event, Flow, Folder, Run, Schedule, Summary, TrainError, Trainer, find_lr, overfit};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,15 +36,15 @@ fn config() -> Config {
         epochs: 3,
         batch: 8,
         accumulate: 2,
-        optimizer: "adamw".into(),
+        optimizer: OptimizerKind::AdamW,
         lr: 0.01,
         warmup: 0.5,
-        schedule: "plateau".into(),
+        schedule: Schedule::Plateau,
         patience: 1,
         clip_norm: Some(1.0),
         label_smoothing: 0.1,
         ema: Some(0.9),
-        augment: vec!["crop(1)".into(), "flip".into(), "mixup(0.4)".into()],
+        augment: ["crop(1)", "flip", "mixup(0.4)"].map(|word| word.parse().unwrap()).into(),
         seed: 7,
         ..Config::default()
     }
@@ -110,15 +111,20 @@ fn threads_that_read_ahead_do_not_change_a_bit() {
 
 #[test]
 fn every_optimiser_and_schedule_learns() {
-    for (optimizer, lr) in [("sgd", 0.05), ("adam", 0.01), ("adamw", 0.01), ("rmsprop", 0.003)] {
-        for schedule in ["constant", "cosine", "step", "one-cycle", "plateau"] {
+    for (optimizer, lr) in [
+        (OptimizerKind::Sgd, 0.05),
+        (OptimizerKind::Adam, 0.01),
+        (OptimizerKind::AdamW, 0.01),
+        (OptimizerKind::RmsProp, 0.003),
+    ] {
+        for schedule in [Schedule::Constant, Schedule::Cosine, Schedule::Step, Schedule::OneCycle, Schedule::Plateau] {
             let config = Config {
                 epochs: 8,
                 batch: 8,
-                optimizer: optimizer.into(),
-                schedule: schedule.into(),
+                optimizer,
+                schedule,
                 lr,
-                momentum: if optimizer == "sgd" { 0.9 } else { 0.0 },
+                momentum: if optimizer == OptimizerKind::Sgd { 0.9 } else { 0.0 },
                 ..Config::default()
             };
             let (_, summary) = run(None, &[], &config);
@@ -265,26 +271,21 @@ impl Dataset for Flaky {
 
 #[test]
 fn pictures_that_cannot_be_read_stop_a_run_or_are_left_out() {
-    let train = |on_bad: &str, bad: fn(usize) -> bool, panics, workers| {
+    let train = |on_bad: OnBad, bad: fn(usize) -> bool, panics, workers| {
         let data =
             Split { train: Arc::new(Flaky(stripes(70), bad, panics)) as Arc<dyn Dataset>, test: Arc::new(stripes(21)) };
-        let config = Config {
-            on_bad: on_bad.into(),
-            workers: Some(workers),
-            normalisation: "none".into(),
-            epochs: 2,
-            ..config()
-        };
+        let config =
+            Config { on_bad, workers: Some(workers), normalisation: NormalisationKind::None, epochs: 2, ..config() };
         Trainer::new(&mut network(), &Cpu::default()).config(config).train(&data)
     };
     for workers in [0, 1, 3] {
-        let error = train("stop", |i| i == 33, false, workers).unwrap_err().to_string();
+        let error = train(OnBad::Stop, |i| i == 33, false, workers).unwrap_err().to_string();
         assert_eq!(error, "33.png: is torn");
-        let error = train("stop", |i| i == 33, true, workers).unwrap_err().to_string();
+        let error = train(OnBad::Stop, |i| i == 33, true, workers).unwrap_err().to_string();
         assert!(error.contains("picture 33") && error.contains("makes the reader panic"), "{error}");
-        assert_eq!(train("skip", |i| i % 10 == 3, false, workers).unwrap().skipped, 7);
+        assert_eq!(train(OnBad::Skip, |i| i % 10 == 3, false, workers).unwrap().skipped, 7);
         // Whole batches may be missing.
-        assert_eq!(train("skip", |i| i != 5, true, workers).unwrap().skipped, 69);
+        assert_eq!(train(OnBad::Skip, |i| i != 5, true, workers).unwrap().skipped, 69);
     }
 }
 
@@ -308,7 +309,7 @@ fn probes_leave_the_network_as_it_was() {
     let mut net = network();
     let before = bits(&net);
     let mut learner = convnet::train::Bound::new(&mut net, Cpu::default());
-    let plain = Config { batch: 8, optimizer: "adam".into(), lr: 0.01, momentum: 0.0, ..Config::default() };
+    let plain = Config { batch: 8, optimizer: OptimizerKind::Adam, lr: 0.01, momentum: 0.0, ..Config::default() };
     let (probes, steepest) = find_lr(&mut learner, &split(), &plain, 60).unwrap();
     let steepest = steepest.unwrap();
     assert!(probes.len() > 20 && (1e-3..5.0).contains(&steepest), "{steepest}: {probes:?}");
@@ -379,8 +380,8 @@ impl Dataset for Slow {
 
 #[test]
 fn a_run_that_waits_for_an_image_can_be_stopped_and_goes_on() {
-    let (whole, _) = run(None, &[], &Config { normalisation: "none".into(), ..config() });
-    let config = Config { workers: Some(2), normalisation: "none".into(), ..config() };
+    let (whole, _) = run(None, &[], &Config { normalisation: NormalisationKind::None, ..config() });
+    let config = Config { workers: Some(2), normalisation: NormalisationKind::None, ..config() };
     let folder = tempfile::tempdir().unwrap();
     let gate = Arc::<(std::sync::Mutex<bool>, std::sync::Condvar)>::default();
     let train = |stop: Arc<AtomicBool>| {

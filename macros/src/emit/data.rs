@@ -54,15 +54,15 @@ impl Emitter<'_> {
                     <Self as ::__convnet::net::Network<E, D>>::GRAPH
                 }
 
-                fn state(&self) -> &::__convnet::net::State {
+                fn state(&self) -> &::__convnet::__private::State {
                     &self.__state
                 }
 
-                fn tensors(&self, __f: &mut ::__convnet::net::Reader<'_, E, D>) {
+                fn tensors(&self, __f: &mut ::__convnet::__private::Reader<'_, E, D>) {
                     ::__convnet::__private::Walk::over(<Self as ::__convnet::net::Network<E, D>>::GRAPH, self, __f);
                 }
 
-                fn tensors_mut(&mut self, __f: &mut ::__convnet::net::Writer<'_, E, D>) {
+                fn tensors_mut(&mut self, __f: &mut ::__convnet::__private::Writer<'_, E, D>) {
                     ::__convnet::__private::WalkMut::over(<Self as ::__convnet::net::Network<E, D>>::GRAPH, self, __f);
                 }
 
@@ -96,7 +96,7 @@ impl Emitter<'_> {
         let peak = peak.iter().map(|count| self.count(count, quote!(usize)));
         quote!(::__convnet::graph::Graph {
             name: #name, nodes: #nodes, params: #params, connections: #connections, outputs: #outputs, heads: #heads,
-            peak_activations: ::__convnet::graph::largest(&[#(#peak),*]),
+            peak_activations: ::__convnet::__private::largest(&[#(#peak),*]),
         })
     }
 

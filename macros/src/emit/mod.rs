@@ -263,15 +263,15 @@ impl Emitter<'_> {
                 <#module as ::__convnet::net::Custom<#input, #output, E, D, #tape>>::#run(#reference #access, __x)?
             };
             Some(quote!(#index => {
-                let __x = ::__convnet::net::reshape(__x, (__batch, #(#shape,)*))?;
+                let __x = ::__convnet::__private::reshape(__x, (__batch, #(#shape,)*))?;
                 let __y = #call;
-                ::__convnet::net::reshape(__y, (__batch, #c, #h, #w))
+                ::__convnet::__private::reshape(__y, (__batch, #c, #h, #w))
             }))
         });
         quote! {
             fn #method(
-                #reference self, __index: usize, __x: ::__convnet::net::#value,
-            ) -> ::core::result::Result<::__convnet::net::#value, D::Err> {
+                #reference self, __index: usize, __x: ::__convnet::__private::#value,
+            ) -> ::core::result::Result<::__convnet::__private::#value, D::Err> {
                 let __batch = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
                 match __index {
                     #(#arms)*

@@ -110,7 +110,7 @@ impl Emitter<'_> {
             return None;
         }
         let key = kind.is_some().then(|| member.key.clone());
-        let kind = kind.unwrap_or(quote!(::__convnet::layers::NoParams));
+        let kind = kind.unwrap_or(quote!(::__convnet::__private::NoParams));
         let (access, declaration) = if tuple {
             let index = literal(index);
             (quote!(#index), quote!(#[doc = #doc] pub #kind))
@@ -163,7 +163,7 @@ impl Emitter<'_> {
         quote! {
             #(#attrs)* #(#[doc = #table])* #derive #vis struct #name #generics {
                 #(#declarations,)*
-                #[doc(hidden)] pub __state: ::__convnet::net::State,
+                #[doc(hidden)] pub __state: ::__convnet::__private::State,
                 #[doc(hidden)] pub __types: ::core::marker::PhantomData<(E, D)>,
             }
         }
@@ -184,7 +184,7 @@ impl Emitter<'_> {
         let built = if tuple {
             let values = fields.iter().map(|field| match (&field.key, &field.variable) {
                 (Some(_), variable) => quote!(#variable),
-                (None, _) => quote!(::__convnet::layers::NoParams),
+                (None, _) => quote!(::__convnet::__private::NoParams),
             });
             quote!(#name(#(#values),*))
         } else {

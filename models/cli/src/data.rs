@@ -3,7 +3,7 @@
 use crate::common::{Outcome, named, print, say};
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
-use convnet::data::{Dataset, Normalisation, Pipeline, in_common, samples};
+use convnet::data::{Dataset, Normalisation, NormalisationKind, Pipeline, in_common, samples};
 use convnet::explain::Volume;
 use convnet::report::{paint, png};
 use convnet::train::Config;
@@ -114,7 +114,8 @@ impl Preview {
         let augment = self.augment.iter().flat_map(|text| crate::options::pieces(text));
         let augment = augment.map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
         let shape = graph.input().chw();
-        let pipeline = Pipeline::training(shape, self.fit.parse()?, augment, "auto", data.as_ref(), true)?;
+        let pipeline =
+            Pipeline::training(shape, self.fit.parse()?, augment, NormalisationKind::Auto, data.as_ref(), true)?;
         let step = (data.len() / usize::from(self.pictures)).max(1);
         let pictures: Vec<usize> = (0..data.len()).step_by(step).take(self.pictures.into()).collect();
         let samples = samples(data.as_ref(), &pictures, &pipeline, self.draws.into(), self.seed)?;

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use convnet::format_version;
-use convnet::train::{Config, OPTIONS, OptionInfo, ValueKind};
+use convnet::train::{Config, ConfigError, OPTIONS, OptionInfo, ValueKind};
 use convnet::wording::did_you_mean;
 use std::error::Error;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn flag(option: &OptionInfo, default: Option<&Value>) -> Arg {
             .num_args(0..=1)
             .default_missing_value("true")
             .value_parser(clap::value_parser!(bool)),
-        ValueKind::Numbers => arg
+        ValueKind::Numbers | ValueKind::Pair => arg
             .value_name("X,...")
             .value_delimiter(',')
             .value_parser(clap::value_parser!(f64))
@@ -68,7 +68,7 @@ impl FromArgMatches for Given {
                 ValueKind::Number => matches.get_one::<f64>(key).map(|x| Value::Float(*x)),
                 ValueKind::Text => matches.get_one::<String>(key).map(|text| Value::String(text.clone())),
                 ValueKind::Switch => matches.get_one::<bool>(key).map(|on| Value::Boolean(*on)),
-                ValueKind::Numbers => {
+                ValueKind::Numbers | ValueKind::Pair => {
                     matches.get_many::<f64>(key).map(|list| Value::Array(list.map(|x| Value::Float(*x)).collect()))
                 }
                 ValueKind::Texts => matches
@@ -131,20 +131,7 @@ pub fn config(file: Table, given: &Given, from: Option<&Path>) -> Result<Config,
         Some(path) => format!("{}: ", path.display()),
         None => String::new(),
     };
-    for option in OPTIONS {
-        let Some(value) = table.get_mut(option.key) else { continue };
-        // A whole number is a number, too.
-        if let (ValueKind::Number, Value::Integer(n)) = (option.kind, &*value) {
-            *value = Value::Float(*n as f64);
-        }
-        let expected = expected(option.kind);
-        if !fits(option.kind, value) {
-            return Err(format!("{}{} is {value}; it must be {expected}", place(option.key), option.key).into());
-        }
-    }
-    // What each value is was looked at above, so that this fails only for what no user can bring about.
-    let config: Config = table.try_into()?;
-    config.check().map_err(|error| {
+    let placed = |error: ConfigError| {
         let (place, text) = (place(error.option()), error.to_string());
         // A flag is written with `-`.
         match (place.as_str(), text.strip_prefix(error.option())) {
@@ -152,30 +139,62 @@ pub fn config(file: Table, given: &Given, from: Option<&Path>) -> Result<Config,
             ("--", None) => text,
             _ => place + &text,
         }
-    })?;
+    };
+    for option in OPTIONS {
+        let Some(value) = table.get_mut(option.key) else { continue };
+        // A whole number is a number, too.
+        if let (ValueKind::Number, Value::Integer(n)) = (option.kind, &*value) {
+            *value = Value::Float(*n as f64);
+        }
+        let expected = expected(option.kind, value);
+        if !fits(option.kind, value) {
+            return Err(format!("{}{} is {value}; it must be {expected}", place(option.key), option.key).into());
+        }
+        for word in words(value) {
+            option.check(word).map_err(placed)?;
+        }
+    }
+    // What each value is was looked at above, so that this fails only for what no user can bring about.
+    let config: Config = table.try_into()?;
+    config.check().map_err(placed)?;
     Ok(config)
+}
+
+/// The words of a value.
+fn words(value: &Value) -> impl Iterator<Item = &str> {
+    value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Value::as_str))
 }
 
 /// Whether a value is of a kind.
 fn fits(kind: ValueKind, value: &Value) -> bool {
-    let number = |value: &Value| value.is_float() || value.is_integer();
     match kind {
         ValueKind::Integer => value.as_integer().is_some_and(|n| n >= 0),
-        ValueKind::Number => number(value),
+        ValueKind::Number => is_number(value),
         ValueKind::Text => value.is_str(),
         ValueKind::Switch => value.is_bool(),
-        ValueKind::Numbers => value.as_array().is_some_and(|list| list.iter().all(number)),
+        ValueKind::Numbers => is_numbers(value),
+        ValueKind::Pair => is_numbers(value) && value.as_array().is_some_and(|list| list.len() == 2),
         ValueKind::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_str)),
     }
 }
 
-fn expected(kind: ValueKind) -> &'static str {
+fn is_number(value: &Value) -> bool {
+    value.is_float() || value.is_integer()
+}
+
+fn is_numbers(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(is_number))
+}
+
+/// What a value of a kind must be, where `value` is none.
+fn expected(kind: ValueKind, value: &Value) -> &'static str {
     match kind {
         ValueKind::Integer => "a whole number from 0 on",
         ValueKind::Number => "a number",
         ValueKind::Text => "a word in quotation marks",
         ValueKind::Switch => "true or false",
-        ValueKind::Numbers => "numbers in square brackets, as in [0.9, 0.999]",
+        ValueKind::Pair if is_numbers(value) => "two numbers",
+        ValueKind::Numbers | ValueKind::Pair => "numbers in square brackets, as in [0.9, 0.999]",
         ValueKind::Texts => "words in square brackets, as in [\"flip\", \"rotate(10)\"]",
     }
 }
@@ -215,6 +234,7 @@ mod tests {
             ("fit = 3", "run.toml: fit is 3; it must be a word in quotation marks"),
             ("nesterov = 'yes'", "run.toml: nesterov is \"yes\"; it must be true or false"),
             ("betas = 0.9", "run.toml: betas is 0.9; it must be numbers in square brackets, as in [0.9, 0.999]"),
+            ("betas = [0.9]", "run.toml: betas is [0.9]; it must be two numbers"),
             (
                 "augment = 'flip'",
                 "run.toml: augment is \"flip\"; it must be words in square brackets, as in [\"flip\", \"rotate(10)\"]",

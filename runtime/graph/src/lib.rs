@@ -19,8 +19,10 @@ mod params;
 mod resample;
 mod subgraph;
 mod summary;
+#[doc(hidden)]
 pub mod wording;
 
+#[doc(hidden)]
 pub use category::Category;
 pub use facts::{Detail, Extent};
 pub use groups::Groups;
@@ -28,6 +30,7 @@ pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Op, Pool, Pool
 pub use pad::Pad;
 pub use params::{Init, Param};
 pub use resample::{Fill, Resample};
+#[doc(hidden)]
 pub use subgraph::Subgraph;
 pub use summary::Summary;
 
@@ -53,6 +56,7 @@ pub struct Graph {
 }
 
 /// The largest number.
+#[doc(hidden)]
 pub const fn largest(numbers: &[usize]) -> usize {
     let (mut largest, mut i) = (0, 0);
     while i < numbers.len() {
@@ -65,6 +69,7 @@ pub const fn largest(numbers: &[usize]) -> usize {
 }
 
 /// For each output channel, the input channels that it reads.
+#[doc(hidden)]
 pub type Connections = Cow<'static, [Cow<'static, [usize]>]>;
 
 /// A value that a network gives.

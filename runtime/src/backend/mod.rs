@@ -13,6 +13,7 @@ use rand_distr::uniform::SampleUniform;
 use std::fmt;
 
 /// A tensor `[N, C, H, W]` with sizes known at run time; vectors are `[N, C, 1, 1]`.
+#[doc(hidden)]
 pub type Map<E, D, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, D, T>;
 
 /// The floating-point types a network can be built with: `f32` and `f64`.
@@ -30,6 +31,7 @@ pub trait NetTape<E: Dtype, D: Device<E>>: Tape<E, D> {
 }
 
 /// The tape of a pass whose gradients are wanted.
+#[doc(hidden)]
 pub type Recording<E, D> = Option<OwnedTape<E, D>>;
 
 impl<E: Dtype, D: Device<E>> NetTape<E, D> for NoneTape {
@@ -53,6 +55,7 @@ impl<E: Dtype, D: Device<E>> NetTape<E, D> for OwnedTape<E, D> {
 }
 
 /// A tensor of a network, of any shape: what can be done to it without knowing the shape as a type.
+#[doc(hidden)]
 pub trait AnyTensor<E: Real, D: Backend<E>> {
     /// The same tensor, with the same identity on a tape and sharing its numbers, padded with ones to four dimensions. As long as
     /// it lives, whoever writes to the tensor writes to a copy.
@@ -87,6 +90,7 @@ impl<S: Shape, E: Real, D: Backend<E>> AnyTensor<E, D> for Tensor<S, E, D> {
 
 /// What executors keep between calls. A clone starts empty.
 #[derive(Default)]
+#[doc(hidden)]
 pub struct State {
     /// Plans and memory of the engine.
     pub(crate) engine: Cache,
@@ -115,6 +119,7 @@ impl fmt::Debug for State {
 
 /// How a pass through a network is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Pass {
     /// Batch statistics instead of running statistics.
     pub training: bool,
@@ -130,6 +135,7 @@ impl Pass {
 }
 
 /// What an executor is to compute: `part` of `graph` from the values of its inputs.
+#[doc(hidden)]
 pub struct Job<'a, E: Dtype, D: Storage<E>> {
     /// The network.
     pub graph: &'a Graph,
@@ -144,6 +150,7 @@ pub struct Job<'a, E: Dtype, D: Storage<E>> {
 }
 
 /// What an executor gives back.
+#[doc(hidden)]
 pub struct Outcome<E: Dtype, D: Storage<E>, T = Recording<E, D>> {
     /// The values that were wanted, each `[N, C, H, W]`.
     pub outputs: Vec<Map<E, D>>,

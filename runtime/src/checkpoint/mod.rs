@@ -8,7 +8,9 @@
 
 mod fitting;
 
-pub use fitting::{Fitted, Mismatch};
+#[doc(hidden)]
+pub use fitting::Fitted;
+pub use fitting::Mismatch;
 
 use crate::atomic_file;
 use crate::backend::{Backend, Real};
@@ -185,6 +187,7 @@ fn is_finite(entry: &Entry) -> bool {
 ///
 /// # Errors
 /// When keys, shapes or types are not the network's, which is then unchanged.
+#[doc(hidden)]
 pub fn set<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, dict: &StateDict) -> Result<(), Mismatch> {
     let mismatch = fitting::exactly(&named_shapes(net), dict);
     if !mismatch.is_empty() {
@@ -199,6 +202,7 @@ pub fn set<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, dict: &StateD
 ///
 /// # Errors
 /// As [`load_with`].
+#[doc(hidden)]
 pub fn fitted(graph: &Graph, path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
     let wanted: Vec<_> = graph.params.iter().map(|param| (param.name.to_string(), param.shape.to_vec())).collect();
     fitting::fit(&graph.name, &wanted, path, options)
@@ -217,6 +221,7 @@ pub fn read(path: &Path) -> Result<StateDict, CheckpointError> {
 ///
 /// # Errors
 /// When it cannot be read, is damaged, or has no state dict of that name.
+#[doc(hidden)]
 pub fn read_with(path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
     fitting::whole(path, options)
 }

@@ -15,7 +15,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Pixels of a picture, at most.
-pub const MOST_PIXELS: u64 = 1 << 26;
+pub(super) const MOST_PIXELS: u64 = 1 << 26;
 
 /// Bytes of an image file, at most.
 const MOST_BYTES: u64 = 1 << 30;
@@ -83,7 +83,7 @@ fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Picture<'sta
 }
 
 /// The bytes of a picture, plane by plane: one of a grey picture, three of any other.
-pub fn bytes_of(picture: &DynamicImage) -> Picture<'static> {
+pub(super) fn bytes_of(picture: &DynamicImage) -> Picture<'static> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let grey = !picture.color().has_color();
     let flat = flattened(picture);

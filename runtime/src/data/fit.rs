@@ -1,6 +1,7 @@
 //! Pictures of any size and colour as a network takes them.
 
 use super::{DataError, Picture, word};
+use crate::wording::word_of;
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma};
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 
 /// How a picture of another size becomes the network's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Fit {
     /// Smaller ones as `Pad`, all others as `Crop`.
     #[default]
@@ -36,7 +38,7 @@ impl FromStr for Fit {
 
 impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Fit::NAMES.iter().find(|(_, fit)| fit == self).map_or("", |(name, _)| name))
+        f.write_str(word_of(&Fit::NAMES, self))
     }
 }
 
@@ -44,6 +46,7 @@ impl fmt::Display for Fit {
 ///
 /// # Errors
 /// When there is no such way.
+#[doc(hidden)]
 pub fn coloured(picture: Picture<'_>, channels: usize) -> Result<Picture<'_>, DataError> {
     let [has, height, width] = picture.shape;
     let pixels = match (has, channels) {
@@ -68,7 +71,7 @@ pub fn coloured(picture: Picture<'_>, channels: usize) -> Result<Picture<'_>, Da
 ///
 /// # Errors
 /// When its channels cannot become the network's, or it has no pixels.
-pub fn fitted(picture: Picture<'_>, shape: [usize; 3], fit: Fit) -> Result<Picture<'_>, DataError> {
+pub(super) fn fitted(picture: Picture<'_>, shape: [usize; 3], fit: Fit) -> Result<Picture<'_>, DataError> {
     let [channels, height, width] = shape;
     let picture = coloured(picture, channels)?;
     let [_, h, w] = picture.shape;
@@ -102,7 +105,7 @@ fn padded(picture: &Picture<'_>, height: usize, width: usize) -> Picture<'static
 }
 
 /// A part of a picture, given its first row and column and its size.
-pub fn cropped(picture: &Picture<'_>, [top, left]: [usize; 2], [height, width]: [usize; 2]) -> Picture<'static> {
+pub(super) fn cropped(picture: &Picture<'_>, [top, left]: [usize; 2], [height, width]: [usize; 2]) -> Picture<'static> {
     let [channels, h, w] = picture.shape;
     let mut pixels = Vec::with_capacity(channels * height * width);
     for c in 0..channels {
@@ -135,7 +138,7 @@ pub(super) fn scaled(picture: &Picture<'_>, scale: f64, least: [usize; 2]) -> Pi
 
 /// The picture in another size, each pixel the mean of what it covers (a triangle filter, as PIL's and torchvision's
 /// antialiased bilinear one).
-pub fn resized(picture: &Picture<'_>, height: usize, width: usize) -> Picture<'static> {
+pub(super) fn resized(picture: &Picture<'_>, height: usize, width: usize) -> Picture<'static> {
     let [channels, h, w] = picture.shape;
     // The crate goes by rows first, which of a long row makes as many rows of that length as are wanted.
     if w.saturating_mul(height) > 4 * (w * h).max(height * width) {

@@ -5,11 +5,13 @@
 //! would need a place to put batches in order, and that place would need a bound of its own.
 
 use super::{Batch, DataError, Dataset, Pipeline, augment, name_of, word};
+use crate::wording::word_of;
 use convnet_engine::random::mix;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 
 /// What a picture that cannot be read does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnBad {
     /// Ends the epoch with an error.
     #[default]
@@ -40,8 +43,15 @@ impl FromStr for OnBad {
     }
 }
 
+impl fmt::Display for OnBad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word_of(&OnBad::NAMES, self))
+    }
+}
+
 /// Which pictures an epoch has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Sampling {
     /// All, in the order of the dataset.
     InOrder,

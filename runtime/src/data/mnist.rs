@@ -36,7 +36,7 @@ pub fn open(folder: &Path) -> Result<Split<Pictures>, DataError> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_fashion(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub(super) fn open_fashion(folder: &Path) -> Result<Split<Pictures>, DataError> {
     family(folder, ["train", "t10k"], &FASHION.map(String::from), 0)
 }
 
@@ -45,7 +45,7 @@ pub fn open_fashion(folder: &Path) -> Result<Split<Pictures>, DataError> {
 ///
 /// # Errors
 /// As [`open`], and when there are files of several parts.
-pub fn open_emnist(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub(super) fn open_emnist(folder: &Path) -> Result<Split<Pictures>, DataError> {
     let names = EMNIST.map(|(name, ..)| format!("emnist-{name}-train-images-idx3-ubyte")).to_vec();
     let what = "part of EMNIST";
     let missing = || DataError::Missing { folder: folder.to_owned(), what, looked_for: names };

@@ -1,7 +1,7 @@
 //! From files to batches: `files -> Dataset -> Pipeline -> Loader -> Batch`.
 //!
-//! * [`open()`] finds out what a folder holds: [`idx`] files of the MNIST family ([`mnist`]), [`cifar`], an image [`folder`], a
-//!   [`manifest`]; [`classes`] says how their classes are sorted; [`Subset`] takes a part of any of them;
+//! * [`open()`] finds out what a folder holds: `idx` files of the MNIST family ([`mnist`]), CIFAR, an image folder, a
+//!   list; `classes` says how their classes are sorted; [`Subset`] takes a part of any of them;
 //! * [`decode`] turns a picture file into bytes and trusts nothing in it;
 //! * [`Preparation`] is the one way from a picture to what a network takes: decided in training, kept in weight files, used by all;
 //! * [`Pipeline`] is that with [`augment`] in it, for training;
@@ -10,20 +10,22 @@
 
 pub mod augment;
 mod batch;
-pub mod cifar;
+mod cifar;
+#[doc(hidden)]
 pub mod classes;
 pub mod decode;
 mod duplicates;
 mod files;
 pub mod fit;
-pub mod folder;
+mod folder;
+#[doc(hidden)]
 pub mod idx;
 mod intact;
 mod kind;
 mod labels;
 mod listing;
 mod loader;
-pub mod manifest;
+mod manifest;
 pub mod mnist;
 mod normalisation;
 mod open;
@@ -35,19 +37,24 @@ mod subset;
 mod survey;
 
 pub use batch::Batch;
+#[doc(hidden)]
 pub use duplicates::in_common;
-pub use files::{FileParts, Files};
+pub use files::Files;
 pub use kind::Kind;
-pub use labels::{Classes, ClassesDiffer, Matching, Relabelled};
+pub use labels::{Classes, ClassesDiffer};
+#[doc(hidden)]
+pub use labels::{Matching, Relabelled};
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
-pub use normalisation::{Normalisation, Statistics};
+pub(crate) use normalisation::Statistics;
+pub use normalisation::{Normalisation, NormalisationKind};
 pub use open::{Opened, open};
 pub use pipeline::Pipeline;
 pub use preparation::{Invert, Preparation};
+#[doc(hidden)]
 pub use sheet::samples;
 pub use subset::Subset;
 
-use crate::wording::{did_you_mean, either};
+use crate::wording::{did_you_mean, either, meaning};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -166,7 +173,7 @@ impl Pictures {
 
 /// What a word stands for, among those that there are.
 fn word<T: Copy>(what: &str, all: &[(&str, T)], text: &str) -> Result<T, DataError> {
-    all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+    meaning(all, text).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         unknown(what, text, &names)
     })
@@ -214,6 +221,7 @@ impl DataError {
 
 /// Why data could not be read. Each variant says in which file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DataError {
     /// The file or folder could not be opened or read.
     #[error("{}: {source}", path.display())]

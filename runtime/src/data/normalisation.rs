@@ -2,7 +2,10 @@
 
 use super::fit::coloured;
 use super::survey::Survey;
-use super::{DataError, Dataset, name_of};
+use super::{DataError, Dataset, name_of, word};
+use crate::wording::word_of;
+use std::fmt;
+use std::str::FromStr;
 
 /// What is subtracted from pixels between 0 and 1, and what the difference is divided by, for each channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,21 +16,67 @@ pub struct Normalisation {
     pub std: Vec<f32>,
 }
 
-const NAMED: [(&str, &[f32], &[f32]); 6] = [
-    ("none", &[0.0], &[1.0]),
-    ("mnist", &[0.1307], &[0.3081]),
-    ("fashion-mnist", &[0.2860], &[0.3530]),
-    ("cifar10", &[0.4914, 0.4822, 0.4465], &[0.2470, 0.2435, 0.2616]),
-    ("cifar100", &[0.5071, 0.4865, 0.4409], &[0.2673, 0.2564, 0.2762]),
-    ("imagenet", &[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
-];
+/// Which mean and standard deviation pixels are normalised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum NormalisationKind {
+    /// Those of the training set, which are computed.
+    #[default]
+    Auto,
+    /// None: pixels stay between 0 and 1.
+    None,
+    /// Those of MNIST.
+    Mnist,
+    /// Those of Fashion-MNIST.
+    FashionMnist,
+    /// Those of CIFAR-10.
+    Cifar10,
+    /// Those of CIFAR-100.
+    Cifar100,
+    /// Those of ImageNet.
+    ImageNet,
+}
+
+impl NormalisationKind {
+    pub(crate) const NAMES: [(&str, NormalisationKind); 7] = [
+        ("auto", NormalisationKind::Auto),
+        ("none", NormalisationKind::None),
+        ("mnist", NormalisationKind::Mnist),
+        ("fashion-mnist", NormalisationKind::FashionMnist),
+        ("cifar10", NormalisationKind::Cifar10),
+        ("cifar100", NormalisationKind::Cifar100),
+        ("imagenet", NormalisationKind::ImageNet),
+    ];
+
+    /// Mean and standard deviation; nothing where they are computed.
+    fn numbers(self) -> Option<[&'static [f32]; 2]> {
+        Some(match self {
+            NormalisationKind::Auto => return None,
+            NormalisationKind::None => [&[0.0], &[1.0]],
+            NormalisationKind::Mnist => [&[0.1307], &[0.3081]],
+            NormalisationKind::FashionMnist => [&[0.2860], &[0.3530]],
+            NormalisationKind::Cifar10 => [&[0.4914, 0.4822, 0.4465], &[0.2470, 0.2435, 0.2616]],
+            NormalisationKind::Cifar100 => [&[0.5071, 0.4865, 0.4409], &[0.2673, 0.2564, 0.2762]],
+            NormalisationKind::ImageNet => [&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]],
+        })
+    }
+}
+
+impl FromStr for NormalisationKind {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        word("normalisation", &NormalisationKind::NAMES, text)
+    }
+}
+
+impl fmt::Display for NormalisationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word_of(&NormalisationKind::NAMES, self))
+    }
+}
 
 impl Normalisation {
-    /// What an option of this name may say: `auto`, or the name of a dataset.
-    pub(crate) fn names() -> Vec<&'static str> {
-        std::iter::once("auto").chain(NAMED.map(|(name, ..)| name)).collect()
-    }
-
     /// That of a dataset with a name, for so many channels; grey ones serve all channels.
     ///
     /// # Errors
@@ -35,8 +84,13 @@ impl Normalisation {
     pub fn named(name: &str, channels: usize) -> Result<Self, DataError> {
         let error =
             |found: String, expected: String| DataError::Option { what: "normalisation".into(), found, expected };
-        let found = NAMED.iter().find(|(known, ..)| *known == name);
-        let (_, mean, std) = found.ok_or_else(|| super::unknown("normalisation", name, &Self::names()))?;
+        let kind: NormalisationKind = name.parse()?;
+        let Some([mean, std]) = kind.numbers() else {
+            return Err(error(
+                format!("`{name}` is computed from pictures"),
+                "it must be the name of a dataset".into(),
+            ));
+        };
         let spread = |values: &[f32]| match values {
             [one] => Some(vec![*one; channels]),
             _ => (values.len() == channels).then(|| values.to_vec()),
@@ -87,15 +141,11 @@ pub struct Statistics {
 const SAMPLE: usize = 10_000;
 
 impl Statistics {
-    /// The statistics of pictures with so many channels; grey ones count for each.
+    /// The statistics of pictures with so many channels, of which grey ones count for each, and what the pictures have in common: each
+    /// is read once.
     ///
     /// # Errors
     /// When a picture cannot be read, unless `skip`s say that such are left out, or when there is none.
-    pub fn of(data: &dyn Dataset, channels: usize, skip: bool) -> Result<Self, DataError> {
-        Self::surveyed(data, channels, skip).map(|(statistics, _)| statistics)
-    }
-
-    /// The same, and what the pictures have in common: each is read once.
     pub(super) fn surveyed(data: &dyn Dataset, channels: usize, skip: bool) -> Result<(Self, Survey), DataError> {
         let step = if data.in_memory() { 1 } else { data.len().div_ceil(SAMPLE).max(1) };
         let (mut count, mut sums) = (0_u64, vec![0_u64; channels]);
@@ -181,10 +231,10 @@ mod tests {
     #[test]
     fn mnist_has_the_mean_and_deviation_that_everybody_uses() {
         let data = mnist::bundled().unwrap().train;
-        let computed = Statistics::of(&data, 1, false).unwrap().normalisation();
+        let computed = Statistics::surveyed(&data, 1, false).unwrap().0.normalisation();
         let named = Normalisation::named("mnist", 1).unwrap();
         assert!((computed.mean[0] - named.mean[0]).abs() < 1e-3 && (computed.std[0] - named.std[0]).abs() < 1e-3);
-        let spread = Statistics::of(&data, 3, false).unwrap();
+        let spread = Statistics::surveyed(&data, 3, false).unwrap().0;
         assert!((spread.covariance[0][2] - spread.covariance[1][1]).abs() < 1e-12);
     }
 
@@ -211,6 +261,6 @@ mod tests {
         assert!(Normalisation::named("imagenet", 1).unwrap_err().to_string().contains("3 channels"));
         assert!(Normalisation::named("imagnet", 3).unwrap_err().to_string().contains("cifar10"));
         let empty = Pictures { shape: [1, 2, 2], pixels: vec![], labels: vec![], classes: vec![] };
-        assert!(Statistics::of(&empty, 1, false).is_err());
+        assert!(Statistics::surveyed(&empty, 1, false).is_err());
     }
 }

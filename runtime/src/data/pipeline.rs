@@ -4,7 +4,7 @@ use super::augment::picture::{Components, Image, part, place};
 use super::augment::{Augment, Word};
 use super::fit::{Fit, coloured, cropped, fitted, resized, scaled};
 use super::survey::Survey;
-use super::{DataError, Dataset, Normalisation, Picture, Preparation, Statistics};
+use super::{DataError, Dataset, Normalisation, NormalisationKind, Picture, Preparation, Statistics};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -32,29 +32,29 @@ impl Pipeline {
         Preparation::plain(shape, fit, normalisation).into()
     }
 
-    /// For training on `data`: a `normalisation` by name or, as `auto`, by the pictures' own mean and deviation. What the pictures have in
+    /// For training on `data`: a `normalisation` by name or, as `Auto`, by the pictures' own mean and deviation. What the pictures have in
     /// common (all grey, a dark ground, a size) becomes part of the preparation.
     ///
     /// # Errors
-    /// When there is no such normalisation, or statistics are needed and pictures cannot be read (unless they are skipped).
+    /// When the normalisation is for another number of channels, or statistics are needed and pictures cannot be read (unless they are skipped).
     pub fn training(
         shape: [usize; 3],
         fit: Fit,
         augment: Vec<Augment>,
-        normalisation: &str,
+        normalisation: NormalisationKind,
         data: &dyn Dataset,
         skip: bool,
     ) -> Result<Self, DataError> {
         let needs_components = augment.iter().any(|augment| augment.word == Word::Pca);
-        let (statistics, survey) = match needs_components || normalisation == "auto" {
+        let (statistics, survey) = match needs_components || normalisation == NormalisationKind::Auto {
             true => {
                 Statistics::surveyed(data, shape[0], skip).map(|(statistics, survey)| (Some(statistics), survey))?
             }
             false => (None, Survey::of(data)),
         };
         let normalisation = match (&statistics, normalisation) {
-            (Some(statistics), "auto") => statistics.normalisation(),
-            (_, name) => Normalisation::named(name, shape[0])?,
+            (Some(statistics), NormalisationKind::Auto) => statistics.normalisation(),
+            (_, kind) => Normalisation::named(&kind.to_string(), shape[0])?,
         };
         let components =
             statistics.filter(|_| needs_components).map_or_else(Vec::new, |statistics| statistics.components());

@@ -15,6 +15,7 @@ use std::path::Path;
 
 /// When dark and bright change places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Invert {
     /// Never.
     #[default]

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 /// The device that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum DeviceChoice {
     /// CUDA where it is compiled in and works, else the CPU.
     #[default]
@@ -21,6 +22,7 @@ pub enum DeviceChoice {
 
 /// Why a device cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeviceError {
     /// The text names no device.
     #[error("unknown device `{0}`; expected auto, cpu, cuda or cuda:N (for example cuda:1){hint}", hint = did_you_mean(.0, &["auto", "cpu", "cuda"]))]

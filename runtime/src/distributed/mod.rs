@@ -1,9 +1,10 @@
 //! Training on several processes, each with its part of every batch.
 //!
 //! Starting processes and moving numbers between them is MPI's work; this module has what the trainer asks of it
-//! ([`Communicator`]), a process by itself ([`Alone`]), MPI ([`start`], with the feature `mpi`), and where a process stands
+//! ([`Communicator`]), a process by itself (`Alone`), MPI ([`start`], with the feature `mpi`), and where a process stands
 //! ([`launch`]). A transport of our own was never considered: clusters come with one that is better.
 
+#[doc(hidden)]
 pub mod launch;
 #[cfg(feature = "mpi")]
 mod mpi;
@@ -46,6 +47,7 @@ pub trait Communicator {
 
 /// One process.
 #[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
 pub struct Alone;
 
 impl Communicator for Alone {
@@ -72,6 +74,7 @@ impl Communicator for Alone {
 
 /// Why processes do not find each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DistributedError {
     /// The program was built without MPI.
     #[error(

@@ -147,6 +147,7 @@ fn overlaps<'a>(
 }
 
 /// The probability that a number of the first kind is larger than one of the second, ties being half.
+#[doc(hidden)]
 pub fn auc(positive: &[f32], negative: &[f32]) -> f64 {
     let mut all: Vec<(f32, bool)> =
         positive.iter().map(|x| (*x, true)).chain(negative.iter().map(|x| (*x, false))).collect();

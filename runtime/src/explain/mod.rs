@@ -14,9 +14,11 @@ pub mod cam;
 pub mod concepts;
 mod descent;
 pub mod field;
+#[doc(hidden)]
 pub mod grid;
 pub mod invariance;
 pub mod invert;
+#[doc(hidden)]
 pub mod kernel;
 pub mod maximise;
 pub mod neighbours;
@@ -29,7 +31,9 @@ mod typed;
 mod unit;
 mod volume;
 
-pub use subject::{Given, Lens, Pulled, Subject};
+#[doc(hidden)]
+pub use subject::{Given, Pulled};
+pub use subject::{Lens, Subject};
 pub use typed::Explain;
 pub use unit::{Place, Unit, last_map, layer, strongest};
 pub use volume::Volume;
@@ -38,6 +42,7 @@ use crate::data::DataError;
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExplainError {
     /// No layer is called that.
     #[error("{network} has no layer `{name}`{}; it has {}", hint.as_ref().map_or_else(String::new, |hint| format!(" (did you mean `{hint}`?)")), layers.join(", "))]
@@ -123,4 +128,5 @@ fn fitting(fits: &[String]) -> String {
 }
 
 /// Hears how far a long method is: steps that are done, of how many.
+#[doc(hidden)]
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);

@@ -78,6 +78,7 @@ use rand_distr::Uniform;
 
 /// Stands in a tuple-like sequence for a layer without parameters, so that the others keep their index.
 #[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
 pub struct NoParams;
 impl ZeroSizedModule for NoParams {}
 
@@ -86,6 +87,7 @@ impl ZeroSizedModule for NoParams {}
 ///
 /// # Errors
 /// When the device runs out of memory.
+#[doc(hidden)]
 pub fn begin<S: dfdx::shapes::Shape, E: Real, D: Device<E>>(
     tensor: &mut Tensor<S, E, D>,
     init: Init,

@@ -13,13 +13,26 @@ mod stages;
 mod tap;
 mod untyped;
 
-pub use crate::backend::{AnyTensor, Job, Map, NetTape, Outcome, Pass, Real, Recording, State};
+#[doc(hidden)]
+pub use crate::backend::{AnyTensor, Job, Map, Outcome, Pass, Recording, State};
+pub use crate::backend::{NetTape, Real};
+#[doc(hidden)]
 pub use crate::walk::{Reader, Slot, Writer};
-pub use any::{AnyNetwork, Traced};
-pub use custom::{Custom, Images, reshape};
+pub use any::AnyNetwork;
+#[doc(hidden)]
+pub use any::Traced;
+pub use custom::Custom;
+#[doc(hidden)]
+pub use custom::Images;
+#[doc(hidden)]
+pub use custom::reshape;
 pub use leaf::gradients;
-pub use params::{NamedTensor, named_shapes, named_tensors, params, set_named_tensors, set_params};
-pub use tap::{At, Batched, Branch, Features, Probe, Tap, Trunk};
+pub use params::{NamedTensor, named_tensors, set_named_tensors};
+#[doc(hidden)]
+pub use params::{named_shapes, params, set_params};
+#[doc(hidden)]
+pub use tap::Batched;
+pub use tap::{At, Branch, Features, Probe, Tap, Trunk};
 pub use untyped::{BuildError, DynNetwork};
 
 use crate::backend::Backend;
@@ -52,6 +65,7 @@ pub trait Network<E: Real, D: Backend<E>>: AnyNetwork<E, D> + TensorCollection<E
 ///
 /// # Errors
 /// When the device runs out of memory.
+#[doc(hidden)]
 pub fn forward<E, D, T, I, O>(
     net: &dyn AnyNetwork<E, D>,
     x: Tensor<I, E, D, T>,
@@ -74,6 +88,7 @@ where
 ///
 /// # Errors
 /// When the device runs out of memory.
+#[doc(hidden)]
 pub fn evaluate<E: Real, D: Backend<E>, T: NetTape<E, D>>(
     net: &dyn AnyNetwork<E, D>,
     part: &Subgraph,
@@ -111,6 +126,7 @@ where
 ///
 /// # Errors
 /// When the device runs out of memory.
+#[doc(hidden)]
 pub fn forward_seeded<E, D, T, I>(
     net: &mut dyn AnyNetwork<E, D>,
     x: Tensor<I, E, D, T>,

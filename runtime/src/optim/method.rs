@@ -1,11 +1,12 @@
 //! The formulas of the optimisers, as PyTorch has them, on plain numbers.
 
-use crate::wording::did_you_mean;
+use crate::wording::{did_you_mean, meaning, word_of};
 use std::fmt;
 use std::str::FromStr;
 
 /// A rule by which parameters follow their gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Method {
     /// Stochastic gradient descent; with momentum (Polyak, 1964) or Nesterov's (Sutskever et al., 2013).
     Sgd {
@@ -39,41 +40,69 @@ pub enum Method {
     },
 }
 
-/// A text that names no method.
+/// An optimiser by its name, without its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent.
+    #[default]
+    Sgd,
+    /// Adam.
+    Adam,
+    /// Adam with decoupled weight decay.
+    AdamW,
+    /// RMSprop.
+    RmsProp,
+}
+
+impl OptimizerKind {
+    pub(crate) const NAMES: [(&str, OptimizerKind); 4] = [
+        ("sgd", OptimizerKind::Sgd),
+        ("adam", OptimizerKind::Adam),
+        ("adamw", OptimizerKind::AdamW),
+        ("rmsprop", OptimizerKind::RmsProp),
+    ];
+}
+
+/// A text that names no optimiser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no optimizer is called `{0}`; there are {names}{hint}", names = Method::NAMES.join(", "), hint = did_you_mean(.0, &Method::NAMES))]
+#[error("no optimizer is called `{0}`; there are {names}{hint}", names = names().join(", "), hint = did_you_mean(.0, &names()))]
 pub struct UnknownMethod(String);
 
-impl FromStr for Method {
+fn names() -> [&'static str; 4] {
+    OptimizerKind::NAMES.map(|(name, _)| name)
+}
+
+impl FromStr for OptimizerKind {
     type Err = UnknownMethod;
 
-    /// The method of this name, with PyTorch's defaults (and a momentum of 0.9 for SGD).
     fn from_str(name: &str) -> Result<Self, UnknownMethod> {
-        let (betas, eps) = ([0.9, 0.999], 1e-8);
-        Ok(match name {
-            "sgd" => Method::Sgd { momentum: 0.9, nesterov: false },
-            "adam" => Method::Adam { betas, eps },
-            "adamw" => Method::AdamW { betas, eps },
-            "rmsprop" => Method::RmsProp { alpha: 0.99, eps, momentum: 0.0 },
-            _ => return Err(UnknownMethod(name.into())),
-        })
+        meaning(&OptimizerKind::NAMES, name).ok_or_else(|| UnknownMethod(name.into()))
+    }
+}
+
+impl fmt::Display for OptimizerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word_of(&OptimizerKind::NAMES, self))
     }
 }
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Method::Sgd { .. } => "sgd",
-            Method::Adam { .. } => "adam",
-            Method::AdamW { .. } => "adamw",
-            Method::RmsProp { .. } => "rmsprop",
-        })
+        self.kind().fmt(f)
     }
 }
 
 impl Method {
-    /// The names of all methods.
-    pub const NAMES: [&'static str; 4] = ["sgd", "adam", "adamw", "rmsprop"];
+    /// Which optimiser it is.
+    pub fn kind(&self) -> OptimizerKind {
+        match self {
+            Method::Sgd { .. } => OptimizerKind::Sgd,
+            Method::Adam { .. } => OptimizerKind::Adam,
+            Method::AdamW { .. } => OptimizerKind::AdamW,
+            Method::RmsProp { .. } => OptimizerKind::RmsProp,
+        }
+    }
 
     /// Names of what is remembered for each number of a parameter.
     pub(super) fn slots(&self) -> &'static [&'static str] {

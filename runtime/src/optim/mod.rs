@@ -10,7 +10,7 @@ mod share;
 mod walk;
 
 pub use ema::Ema;
-pub use method::{Method, UnknownMethod};
+pub use method::{Method, OptimizerKind, UnknownMethod};
 
 use crate::backend::Backend;
 use crate::net::{AnyNetwork, named_shapes};
@@ -99,6 +99,7 @@ pub enum OptimError {
 
 /// A state that does not belong to a network or an optimiser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RestoreError {
     /// Something is not there.
     #[error("it has no `{0}`")]
@@ -295,6 +296,7 @@ fn fits<'a, D: Backend<f32>>(
 ///
 /// # Errors
 /// When the device runs out of memory.
+#[doc(hidden)]
 pub fn each_gradient<D: Backend<f32>>(
     net: &mut dyn AnyNetwork<f32, D>,
     gradients: &mut Gradients<f32, D>,

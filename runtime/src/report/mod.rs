@@ -7,14 +7,19 @@ mod events;
 mod finding;
 mod log;
 mod page;
+#[doc(hidden)]
 pub mod paint;
 mod style;
 mod ticks;
 
+#[doc(hidden)]
 pub use environment::environment;
 pub use events::TensorBoard;
+#[doc(hidden)]
 pub use finding::{Chart, Figure, Finding, Table, page, png};
-pub use log::{JsonLines, Line};
+pub use log::JsonLines;
+#[doc(hidden)]
+pub use log::Line;
 pub use page::Page;
 
 use std::path::{Path, PathBuf};

@@ -117,7 +117,7 @@ impl Callback for EarlyStop {
 }
 
 /// How many epochs ago the loss was lowest.
-pub fn stale_epochs(losses: impl IntoIterator<Item = f64>) -> usize {
+pub(super) fn stale_epochs(losses: impl IntoIterator<Item = f64>) -> usize {
     let (mut best, mut stale) = (f64::INFINITY, 0);
     for loss in losses {
         if loss < best {
@@ -130,7 +130,7 @@ pub fn stale_epochs(losses: impl IntoIterator<Item = f64>) -> usize {
 }
 
 /// How often a plateau of `patience` epochs has made the learning rate drop, as PyTorch's `ReduceLROnPlateau`.
-pub fn drops(losses: impl IntoIterator<Item = f64>, patience: usize) -> u32 {
+pub(super) fn drops(losses: impl IntoIterator<Item = f64>, patience: usize) -> u32 {
     let (mut best, mut stale, mut drops) = (f64::INFINITY, 0, 0);
     for loss in losses {
         if loss < best * (1.0 - 1e-4) {

@@ -1,12 +1,14 @@
 //! The options of a training run. Values are checked here, before anything is read or computed; [`OPTIONS`] lists them.
 
+use super::balance::Balance;
 use super::config_error::ConfigError;
 use super::options::OPTIONS;
 use super::schedule::{Course, Schedule};
+use super::text;
 use crate::data::augment::Augment;
 use crate::data::fit::Fit;
-use crate::data::{DataError, Normalisation, OnBad};
-use crate::optim::Method;
+use crate::data::{NormalisationKind, OnBad};
+use crate::optim::OptimizerKind;
 use serde::{Deserialize, Serialize};
 
 /// The options of a training run. All have defaults, which train LeNet-5 on MNIST to 99 % in seconds. Each field is also a key of
@@ -21,7 +23,8 @@ pub struct Config {
     /// Batches whose gradients are added up for one step. Default: 1; at least 1.
     pub accumulate: usize,
     /// The optimiser: `sgd`, `adam`, `adamw` or `rmsprop`. Default: `sgd`.
-    pub optimizer: String,
+    #[serde(with = "text")]
+    pub optimizer: OptimizerKind,
     /// The learning rate at its highest. Default: 0.03; above 0.
     pub lr: f64,
     /// The share of the last step that goes on, for `sgd` and `rmsprop`. Default: 0.9; from 0 to below 1.
@@ -30,7 +33,7 @@ pub struct Config {
     pub nesterov: bool,
     /// Decay of the first and the second moment of `adam` and `adamw` for each step. Default: [0.9, 0.999]; two numbers from 0 to
     /// below 1.
-    pub betas: Vec<f64>,
+    pub betas: [f64; 2],
     /// Decay of the mean square of `rmsprop` for each step. Default: 0.99; from 0 to below 1.
     pub alpha: f64,
     /// Added to the denominator by `adam`, `adamw` and `rmsprop`. Default: none, which means 1e-8; above 0.
@@ -40,7 +43,8 @@ pub struct Config {
     /// Whether biases and the parameters of normalisations decay too. Default: false.
     pub decay_all: bool,
     /// How the learning rate changes: `constant`, `cosine`, `step`, `one-cycle` or `plateau` ([`Schedule`]). Default: `cosine`.
-    pub schedule: String,
+    #[serde(with = "text")]
+    pub schedule: Schedule,
     /// Epochs over which the learning rate rises from nothing, before the schedule begins. Default: 0; from 0 to below `epochs`.
     pub warmup: f64,
     /// Epochs between two drops of the schedule `step`. Default: none, which means a third of the run after the warm-up; above 0.
@@ -59,7 +63,8 @@ pub struct Config {
     pub class_weights: Vec<f64>,
     /// What is done about classes of unequal size: `none`, `loss` (images of small classes weigh more) or `sampling` (they are drawn
     /// more often). Default: `none`.
-    pub balance: String,
+    #[serde(with = "text")]
+    pub balance: Balance,
     /// The weight of each auxiliary head's loss, in the order of the heads. Default: [], which means [`HEAD_WEIGHT`] for each; from 0
     /// on.
     pub head_weights: Vec<f64>,
@@ -72,16 +77,20 @@ pub struct Config {
     pub freeze: Vec<String>,
     /// The random seed of weights, order, augmentation and dropout. Default: 1; any whole number from 0 on.
     pub seed: u64,
-    /// What is done to training images at random, in order ([`crate::data::augment::WORDS`]): `crop(pad = 2)`, `mixup(0.2)`. Default: [],
+    /// What is done to training images at random, in order ([`crate::data::augment::Word`]): `crop(pad = 2)`, `mixup(0.2)`. Default: [],
     /// nothing.
-    pub augment: Vec<String>,
+    #[serde(with = "text::list")]
+    pub augment: Vec<Augment>,
     /// How images of another size become the network's: `auto`, `pad`, `resize` or `crop` ([`Fit`]). Default: `auto`.
-    pub fit: String,
+    #[serde(with = "text")]
+    pub fit: Fit,
     /// The mean and standard deviation that pixels are normalised by: `auto` (computed from the training set), `none`, or those of
     /// `mnist`, `fashion-mnist`, `cifar10`, `cifar100` or `imagenet`. Default: `auto`.
-    pub normalisation: String,
+    #[serde(with = "text")]
+    pub normalisation: NormalisationKind,
     /// What happens when an image cannot be read: `stop`, the run ends, or `skip`, the image is left out. Default: `stop`.
-    pub on_bad: String,
+    #[serde(with = "text")]
+    pub on_bad: OnBad,
     /// Threads that read images; with 0 the training thread reads them itself. Default: none, as many as are needed; from 0 on.
     pub workers: Option<usize>,
     /// Whether the last batch of an epoch is left out where it is not full. Default: false.
@@ -101,16 +110,16 @@ impl Default for Config {
             epochs: 8,
             batch: 64,
             accumulate: 1,
-            optimizer: "sgd".into(),
+            optimizer: OptimizerKind::Sgd,
             lr: 0.03,
             momentum: 0.9,
             nesterov: false,
-            betas: vec![0.9, 0.999],
+            betas: [0.9, 0.999],
             alpha: 0.99,
             eps: None,
             weight_decay: 5e-4,
             decay_all: false,
-            schedule: "cosine".into(),
+            schedule: Schedule::Cosine,
             warmup: 0.0,
             step_every: None,
             factor: 0.1,
@@ -119,16 +128,16 @@ impl Default for Config {
             clip_value: None,
             label_smoothing: 0.0,
             class_weights: Vec::new(),
-            balance: "none".into(),
+            balance: Balance::None,
             head_weights: Vec::new(),
             ema: None,
             early_stop: None,
             freeze: Vec::new(),
             seed: 1,
             augment: Vec::new(),
-            fit: "auto".into(),
-            normalisation: "auto".into(),
-            on_bad: "stop".into(),
+            fit: Fit::Auto,
+            normalisation: NormalisationKind::Auto,
+            on_bad: OnBad::Stop,
             workers: None,
             drop_last: false,
             checkpoint_every: 0,
@@ -172,7 +181,6 @@ impl Config {
         fraction("alpha", self.alpha)?;
         fraction("label_smoothing", self.label_smoothing)?;
         self.ema.map_or(Ok(()), |ema| fraction("ema", ema))?;
-        need(self.betas.len() == 2, "betas", format!("{:?}", self.betas), "two numbers")?;
         self.betas.iter().try_for_each(|beta| fraction("betas", *beta))?;
         from_zero("weight_decay", self.weight_decay)?;
         from_zero("warmup", self.warmup)?;
@@ -180,36 +188,8 @@ impl Config {
         need(self.warmup < end, "warmup", self.warmup.to_string(), "less than the number of epochs")?;
         self.head_weights.iter().try_for_each(|weight| from_zero("head_weights", *weight))?;
         self.class_weights.iter().try_for_each(|weight| from_zero("class_weights", *weight))?;
-        self.words()?;
-        let both = self.balance == "loss" && !self.class_weights.is_empty();
+        let both = self.balance == Balance::Loss && !self.class_weights.is_empty();
         need(!both, "balance", "`loss` beside class_weights".into(), "none, or class_weights empty")
-    }
-
-    /// Checks the options that are words, so that a run does not end with one of them after its pictures were read.
-    fn words(&self) -> Result<(), ConfigError> {
-        let normalisations = Normalisation::names();
-        for (option, found, names) in [
-            ("optimizer", &self.optimizer, &Method::NAMES[..]),
-            ("balance", &self.balance, &["none", "loss", "sampling"]),
-            ("fit", &self.fit, &Fit::NAMES.map(|(name, _)| name)),
-            ("normalisation", &self.normalisation, &normalisations),
-            ("on_bad", &self.on_bad, &OnBad::NAMES.map(|(name, _)| name)),
-        ] {
-            if !names.contains(&found.as_str()) {
-                return Err(ConfigError::word(option, found, names));
-            }
-        }
-        self.schedule.parse::<Schedule>()?;
-        for text in &self.augment {
-            text.parse::<Augment>().map_err(|error| {
-                let problem = match error {
-                    DataError::Option { found, expected, .. } => format!("{found}; {expected}"),
-                    other => other.to_string(),
-                };
-                ConfigError::Form { option: "augment".into(), found: format!("`{text}`"), problem }
-            })?;
-        }
-        Ok(())
     }
 
     /// The weight of each of `heads` auxiliary heads.
@@ -233,7 +213,7 @@ impl Config {
     /// # Errors
     /// When other than as many weights as classes are given.
     pub fn loss_weights(&self, counts: &[usize]) -> Result<Vec<f64>, ConfigError> {
-        if self.balance == "loss" {
+        if self.balance == Balance::Loss {
             // As scikit-learn's `balanced`: all classes weigh the same together.
             let total: usize = counts.iter().sum();
             let weight = |n: &usize| total as f64 / (counts.len() * n.max(&1)) as f64;
@@ -250,7 +230,7 @@ impl Config {
     ///
     /// # Errors
     /// When an option that matters has another value.
-    pub fn compared(&self, before: &Config) -> Result<Vec<String>, String> {
+    pub(super) fn compared(&self, before: &Config) -> Result<Vec<String>, String> {
         let [now, then] = [self, before].map(|config| serde_json::to_value(config).unwrap_or_default());
         let (mut notes, mut changed) = (Vec::new(), Vec::new());
         for option in OPTIONS.iter().filter(|option| now[option.key] != then[option.key]) {
@@ -267,20 +247,17 @@ impl Config {
     }
 
     /// The schedule over a run of so many steps an epoch.
-    ///
-    /// # Errors
-    /// When it has no such name.
-    pub fn course(&self, steps_per_epoch: u64) -> Result<Course, ConfigError> {
+    pub(super) fn course(&self, steps_per_epoch: u64) -> Course {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
         let drop_after = self.step_every.unwrap_or((self.epochs as f64 - self.warmup) / 3.0);
-        Ok(Course {
-            schedule: self.schedule.parse()?,
+        Course {
+            schedule: self.schedule,
             lr: self.lr,
             warmup: steps(self.warmup),
             steps: steps(self.epochs as f64),
             every: steps(drop_after).max(1),
             factor: self.factor,
-        })
+        }
     }
 }
 
@@ -295,7 +272,8 @@ mod tests {
     /// Each field's comment says the default that it has.
     #[test]
     fn every_option_is_documented_with_its_default() {
-        let source = include_str!("config.rs");
+        let source = include_str!("config.rs").replace("    #[serde(with = \"text\")]\n", "");
+        let source = source.replace("    #[serde(with = \"text::list\")]\n", "");
         let defaults = toml::Table::try_from(Config::default()).unwrap();
         for option in OPTIONS {
             let (before, _) = source.split_once(&format!("    pub {}: ", option.key)).unwrap();
@@ -312,55 +290,6 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_none_are_named_with_the_option_and_what_there_is() {
-        let config = Config::default;
-        for (bad, expected) in [
-            (
-                Config { optimizer: "adma".into(), ..config() },
-                "optimizer is `adma`; it must be sgd, adam, adamw or rmsprop; did you mean `adam`?",
-            ),
-            (
-                Config { schedule: "cos".into(), ..config() },
-                "schedule is `cos`; it must be constant, cosine, step, one-cycle or plateau; did you mean `cosine`?",
-            ),
-            (
-                Config { balance: "sample".into(), ..config() },
-                "balance is `sample`; it must be none, loss or sampling; did you mean `sampling`?",
-            ),
-            (
-                Config { fit: "padd".into(), ..config() },
-                "fit is `padd`; it must be auto, pad, resize or crop; did you mean `pad`?",
-            ),
-            (
-                Config { normalisation: "nist".into(), ..config() },
-                "normalisation is `nist`; it must be auto, none, mnist, fashion-mnist, cifar10, cifar100 or imagenet; did you mean \
-                 `mnist`?",
-            ),
-            (
-                Config { on_bad: "ski".into(), ..config() },
-                "on_bad is `ski`; it must be stop or skip; did you mean `skip`?",
-            ),
-            (
-                Config { augment: vec!["flop".into()], ..config() },
-                "augment is `flop`: there is no `flop`; it must be crop, flip, resized_crop, rotate, color, pca, erase, cutout, mixup \
-                 or cutmix; did you mean `flip`?",
-            ),
-            (
-                Config { augment: vec!["rotate(200)".into()], ..config() },
-                "augment is `rotate(200)`: degrees is 200; it must be from 0 to 180",
-            ),
-            (
-                Config { optimizer: "lion".into(), ..config() },
-                "optimizer is `lion`; it must be sgd, adam, adamw or rmsprop",
-            ),
-        ] {
-            let error = bad.check().unwrap_err();
-            assert_eq!(error.to_string(), expected);
-            assert!(expected.starts_with(error.option()));
-        }
-    }
-
-    #[test]
     fn options_without_a_meaning_are_errors() {
         let config = Config::default;
         assert_eq!(config().check(), Ok(()));
@@ -373,13 +302,11 @@ mod tests {
             Config { momentum: 1.0, ..config() },
             Config { momentum: 0.0, nesterov: true, ..config() },
             Config { weight_decay: -1.0, ..config() },
-            Config { betas: vec![0.9], ..config() },
+            Config { betas: [0.9, 1.0], ..config() },
             Config { warmup: 8.0, ..config() },
             Config { clip_norm: Some(0.0), ..config() },
             Config { ema: Some(1.0), ..config() },
-            Config { balance: "yes".into(), ..config() },
-            Config { balance: "loss".into(), class_weights: vec![1.0], ..config() },
-            Config { schedule: "cos".into(), ..config() },
+            Config { balance: Balance::Loss, class_weights: vec![1.0], ..config() },
         ];
         for bad in bad {
             let error = bad.check().unwrap_err().to_string();
@@ -390,7 +317,7 @@ mod tests {
     #[test]
     fn balanced_weights_are_those_of_scikit_learn() {
         // sklearn.utils.class_weight.compute_class_weight("balanced", classes=[0, 1, 2], y=[0, 0, 0, 1, 2, 2])
-        let config = Config { balance: "loss".into(), ..Config::default() };
+        let config = Config { balance: Balance::Loss, ..Config::default() };
         let weights = config.loss_weights(&[3, 1, 2]).unwrap();
         for (weight, expected) in weights.iter().zip([0.666_666_666, 2.0, 1.0]) {
             assert!((weight - expected).abs() < 1e-8);

@@ -4,6 +4,7 @@ use crate::wording::{did_you_mean, either};
 
 /// An option without a meaning.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// A value that is not among those that the option may have.
     #[error("{option} is {found}; it must be {expected}")]

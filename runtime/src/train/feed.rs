@@ -1,9 +1,9 @@
 //! What lies between the data and the loop: checks, loaders, targets, seeds of dropout.
 
+use super::balance::Balance;
 use super::config::Config;
 use super::metrics::Evaluation;
 use super::{Learner, TrainError};
-use crate::data::augment::Augment;
 use crate::data::{Batch, DataError, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::distributed::Communicator;
 use crate::graph::Graph;
@@ -31,14 +31,13 @@ pub(super) fn loaders(
     rank: [usize; 2],
     stop: &AtomicBool,
 ) -> Result<Loaders, TrainError> {
-    let on_bad: OnBad = config.on_bad.parse()?;
-    let augment = config.augment.iter().map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
-    let (shape, skip, fit) = (graph.input().chw(), on_bad == OnBad::Skip, config.fit.parse()?);
-    let (data, normalisation) = (train.clone(), config.normalisation.clone());
-    let look = move || Pipeline::training(shape, fit, augment, &normalisation, data.as_ref(), skip);
+    let Config { on_bad, fit, normalisation, .. } = *config;
+    let (shape, skip) = (graph.input().chw(), on_bad == OnBad::Skip);
+    let (data, augment) = (train.clone(), config.augment.clone());
+    let look = move || Pipeline::training(shape, fit, augment, normalisation, data.as_ref(), skip);
     // Several ranks decide together, after a step.
     let pipeline = if rank[1] == 1 { unless_stopped(look, stop)? } else { look()? };
-    let sampling = if config.balance == "sampling" { Sampling::Balanced } else { Sampling::Shuffled };
+    let sampling = if config.balance == Balance::Sampling { Sampling::Balanced } else { Sampling::Shuffled };
     let (batch, seed, drop_last, workers) = (config.batch, config.seed, config.drop_last, config.workers);
     let options = LoaderOptions { batch, sampling, seed, drop_last, on_bad, workers, rank };
     let plain = pipeline.without_chance();

@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Subgraph};
 use crate::net::{AnyNetwork, evaluate, forward, forward_seeded, gradients, params};
-use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, Step, StepReport};
+use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, RestoreError, Step, StepReport};
 use crate::weights::StateDict;
 use dfdx::prelude::*;
 
@@ -82,11 +82,26 @@ pub trait Learner {
     ///
     /// # Errors
     /// When it is not one of this network, learning by these rules.
-    fn restore(&mut self, state: &StateDict) -> Result<(), String>;
+    fn restore(&mut self, state: &StateDict) -> Result<(), StateError>;
 
     /// The first layer or parameter, in the order of the network, that has a value which is no finite number, for these
     /// pictures.
     fn fault(&self, pixels: &[f32]) -> Option<String>;
+}
+
+/// Why a learner cannot go back to a state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// Its parameters are not those of the network.
+    #[error(transparent)]
+    Weights(#[from] checkpoint::Mismatch),
+    /// The optimiser or the average is another one.
+    #[error(transparent)]
+    Optimizer(#[from] RestoreError),
+    /// A learner of another kind says why.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// A network on its device, at work.
@@ -205,7 +220,7 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
         Ok(state)
     }
 
-    fn restore(&mut self, state: &StateDict) -> Result<(), String> {
+    fn restore(&mut self, state: &StateDict) -> Result<(), StateError> {
         let part = |prefix: &str| {
             let mut part = StateDict::default();
             for entry in &state.entries {
@@ -220,11 +235,11 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
             }
             part
         };
-        checkpoint::set(self.net, &part(PARTS[0])).map_err(|mismatch| mismatch.to_string())?;
+        checkpoint::set(self.net, &part(PARTS[0]))?;
         if let Some(learning) = &mut self.learning {
-            learning.optimizer.restore(&part(PARTS[1])).map_err(|error| error.to_string())?;
+            learning.optimizer.restore(&part(PARTS[1]))?;
             if let Some(average) = &mut learning.average {
-                average.restore(&part(PARTS[2])).map_err(|error| error.to_string())?;
+                average.restore(&part(PARTS[2]))?;
             }
         }
         Ok(())

@@ -8,6 +8,7 @@
 //! Nothing in it is closed to a user who would rather write the loop out: [`loss`], [`crate::optim`] and [`crate::data::Loader`]
 //! are its parts.
 
+mod balance;
 mod callback;
 mod config;
 mod config_error;
@@ -19,21 +20,36 @@ mod options;
 mod probe;
 mod rules;
 mod schedule;
+#[doc(hidden)]
 pub mod snapshot;
 mod summary;
+mod text;
 mod trainer;
 mod variance;
 
-pub use callback::{Callback, CallbackError, EarlyStop, Event, Flow, Run, StepInfo, drops, stale_epochs};
-pub use config::{Config, HEAD_WEIGHT};
+pub use balance::Balance;
+#[doc(hidden)]
+pub use callback::CallbackError;
+pub use callback::{Callback, Event, Flow, Run, StepInfo};
+pub use config::Config;
+#[doc(hidden)]
+pub use config::HEAD_WEIGHT;
 pub use config_error::ConfigError;
+#[doc(hidden)]
 pub use folder::{Folder, Found, Lock};
-pub use learner::{Bound, Learner, PassReport};
-pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction, best};
+#[doc(hidden)]
+pub use learner::PassReport;
+pub use learner::{Bound, Learner, StateError};
+#[doc(hidden)]
+pub use metrics::best;
+pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
+#[doc(hidden)]
 pub use options::{OPTIONS, OptionInfo, ValueKind};
 pub use probe::{Trial, find_lr, overfit};
+#[doc(hidden)]
 pub use rules::Rules;
-pub use schedule::{Course, Schedule};
+pub use schedule::Schedule;
+pub use snapshot::SnapshotError;
 pub use summary::Summary;
 pub use trainer::Trainer;
 
@@ -48,6 +64,7 @@ use std::sync::Arc;
 
 /// Why training stopped.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// An option has no meaning.
     #[error(transparent)]

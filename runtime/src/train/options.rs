@@ -1,6 +1,14 @@
 //! The one list of a run's options: keys of a TOML file, flags of the program and their help come from it, and a test holds
 //! it against the fields of [`super::Config`].
 
+use super::balance::Balance;
+use super::config_error::ConfigError;
+use super::schedule::Schedule;
+use crate::data::augment::Augment;
+use crate::data::fit::Fit;
+use crate::data::{DataError, NormalisationKind, OnBad};
+use crate::optim::OptimizerKind;
+
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
@@ -14,6 +22,8 @@ pub enum ValueKind {
     Switch,
     /// Numbers.
     Numbers,
+    /// Two numbers.
+    Pair,
     /// Words.
     Texts,
 }
@@ -29,6 +39,45 @@ pub struct OptionInfo {
     pub help: &'static str,
     /// Whether a run that goes on after an interruption may have another value.
     pub free: bool,
+}
+
+impl OptionInfo {
+    /// The words that there are for it; none where it takes others than those.
+    fn words(&self) -> Vec<&'static str> {
+        fn names<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
+            words.iter().map(|(name, _)| *name).collect()
+        }
+        match self.key {
+            "optimizer" => names(&OptimizerKind::NAMES),
+            "schedule" => names(&Schedule::NAMES),
+            "balance" => names(&Balance::NAMES),
+            "fit" => names(&Fit::NAMES),
+            "normalisation" => names(&NormalisationKind::NAMES),
+            "on_bad" => names(&OnBad::NAMES),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Checks a word of the option, before a file is read as a whole, so that an error can tell where it stands.
+    ///
+    /// # Errors
+    /// When it stands for nothing.
+    pub fn check(&self, word: &str) -> Result<(), ConfigError> {
+        let words = self.words();
+        if !words.is_empty() && !words.contains(&word) {
+            return Err(ConfigError::word(self.key, word, &words));
+        }
+        if self.key == "augment" {
+            word.parse::<Augment>().map_err(|error| {
+                let problem = match error {
+                    DataError::Option { found, expected, .. } => format!("{found}; {expected}"),
+                    other => other.to_string(),
+                };
+                ConfigError::Form { option: self.key.into(), found: format!("`{word}`"), problem }
+            })?;
+        }
+        Ok(())
+    }
 }
 
 const fn option(key: &'static str, kind: ValueKind, help: &'static str) -> OptionInfo {
@@ -48,7 +97,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("lr", ValueKind::Number, "Learning rate at its highest"),
     option("momentum", ValueKind::Number, "Momentum of sgd and rmsprop"),
     option("nesterov", ValueKind::Switch, "Use Nesterov's momentum (sgd)"),
-    option("betas", ValueKind::Numbers, "Decay of the first and the second moment (adam, adamw)"),
+    option("betas", ValueKind::Pair, "Decay of the first and the second moment (adam, adamw)"),
     option("alpha", ValueKind::Number, "Decay of the mean square (rmsprop)"),
     option("eps", ValueKind::Number, "Added to the denominator (adam, adamw, rmsprop) [default: 1e-8]"),
     option("weight_decay", ValueKind::Number, "Weight decay: an L2 penalty on the weights, decoupled with adamw"),
@@ -150,9 +199,61 @@ mod tests {
                 ValueKind::Number => value.is_f64(),
                 ValueKind::Text => value.is_string(),
                 ValueKind::Switch => value.is_boolean(),
-                ValueKind::Numbers | ValueKind::Texts => value.is_array(),
+                ValueKind::Numbers | ValueKind::Pair | ValueKind::Texts => value.is_array(),
             };
             assert!(fits, "{} is listed as {:?}", option.key, option.kind);
+        }
+    }
+
+    fn listed(key: &str) -> &'static OptionInfo {
+        OPTIONS.iter().find(|option| option.key == key).unwrap()
+    }
+
+    #[test]
+    fn words_that_are_none_are_named_with_the_option_and_what_there_is() {
+        for (key, word, expected) in [
+            ("optimizer", "adma", "optimizer is `adma`; it must be sgd, adam, adamw or rmsprop; did you mean `adam`?"),
+            (
+                "schedule",
+                "cos",
+                "schedule is `cos`; it must be constant, cosine, step, one-cycle or plateau; did you mean `cosine`?",
+            ),
+            ("balance", "sample", "balance is `sample`; it must be none, loss or sampling; did you mean `sampling`?"),
+            ("fit", "padd", "fit is `padd`; it must be auto, pad, resize or crop; did you mean `pad`?"),
+            (
+                "normalisation",
+                "nist",
+                "normalisation is `nist`; it must be auto, none, mnist, fashion-mnist, cifar10, cifar100 or imagenet; did you mean \
+                 `mnist`?",
+            ),
+            ("on_bad", "ski", "on_bad is `ski`; it must be stop or skip; did you mean `skip`?"),
+            (
+                "augment",
+                "flop",
+                "augment is `flop`: there is no `flop`; it must be crop, flip, resized_crop, rotate, color, pca, erase, cutout, mixup \
+                 or cutmix; did you mean `flip`?",
+            ),
+            ("augment", "rotate(200)", "augment is `rotate(200)`: degrees is 200; it must be from 0 to 180"),
+            ("optimizer", "lion", "optimizer is `lion`; it must be sgd, adam, adamw or rmsprop"),
+        ] {
+            let error = listed(key).check(word).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.option(), key);
+        }
+        assert_eq!(listed("freeze").check("conv*"), Ok(()));
+    }
+
+    /// What an option's check lets through, reading lets through, and both know the same words.
+    #[test]
+    fn words_are_read_as_they_are_checked_and_written_as_they_are_read() {
+        for option in OPTIONS.iter().filter(|option| option.kind == ValueKind::Text) {
+            for word in option.words() {
+                let text = format!("{} = \"{word}\"", option.key);
+                let config: Config = toml::from_str(&text).unwrap();
+                assert_eq!(toml::Table::try_from(config).unwrap()[option.key].as_str(), Some(word));
+            }
+            assert!(option.words().len() > 1 && option.check("of no kind").is_err(), "{}", option.key);
+            assert!(toml::from_str::<Config>(&format!("{} = \"of no kind\"", option.key)).is_err());
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn find_lr(
         best = best.min(smooth);
         probes.push(Trial { lr, loss: smooth });
     }
-    learner.restore(&before).map_err(TrainError::Device)?;
+    learner.restore(&before).map_err(|error| TrainError::Device(error.to_string()))?;
     // Over some steps each, and not where the mean has hardly seen a batch: single steps are noise.
     let fall = |part: &[Trial]| match part {
         [first, .., last] => (last.loss - first.loss) / (last.lr / first.lr).ln(),
@@ -88,7 +88,7 @@ pub fn overfit(
             }
         }
     }
-    learner.restore(&before).map_err(TrainError::Device)?;
+    learner.restore(&before).map_err(|error| TrainError::Device(error.to_string()))?;
     Ok(probes)
 }
 

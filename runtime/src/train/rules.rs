@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::config_error::ConfigError;
 use crate::graph::{Graph, Param};
-use crate::optim::{Method, ParamInfo, ParamOptions, UnknownMethod};
+use crate::optim::{Method, OptimizerKind, ParamInfo, ParamOptions};
 use crate::wording::did_you_mean;
 
 /// How a network is to learn.
@@ -26,7 +26,7 @@ impl Rules {
     /// When one has no meaning for this network.
     pub fn new(config: &Config, graph: &Graph) -> Result<Self, ConfigError> {
         Ok(Rules {
-            method: method(config)?,
+            method: method(config),
             params: param_options(config, graph)?,
             ema: config.ema,
             head_weights: config.weights_of(graph.heads.len())?,
@@ -35,16 +35,14 @@ impl Rules {
 }
 
 /// The optimiser that the options ask for.
-fn method(config: &Config) -> Result<Method, ConfigError> {
-    let error = |_: UnknownMethod| ConfigError::word("optimizer", &config.optimizer, &Method::NAMES);
-    let betas = [config.betas[0], config.betas[1]];
-    let eps = config.eps.unwrap_or(1e-8);
-    Ok(match config.optimizer.parse().map_err(error)? {
-        Method::Sgd { .. } => Method::Sgd { momentum: config.momentum, nesterov: config.nesterov },
-        Method::Adam { .. } => Method::Adam { betas, eps },
-        Method::AdamW { .. } => Method::AdamW { betas, eps },
-        Method::RmsProp { .. } => Method::RmsProp { alpha: config.alpha, eps, momentum: config.momentum },
-    })
+fn method(config: &Config) -> Method {
+    let (betas, eps) = (config.betas, config.eps.unwrap_or(1e-8));
+    match config.optimizer {
+        OptimizerKind::Sgd => Method::Sgd { momentum: config.momentum, nesterov: config.nesterov },
+        OptimizerKind::Adam => Method::Adam { betas, eps },
+        OptimizerKind::AdamW => Method::AdamW { betas, eps },
+        OptimizerKind::RmsProp => Method::RmsProp { alpha: config.alpha, eps, momentum: config.momentum },
+    }
 }
 
 /// What is done to each parameter and buffer of a network, in the order of [`Graph::params`].

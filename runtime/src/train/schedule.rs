@@ -4,16 +4,19 @@
 //! whose factor belongs to the state of the run.
 
 use super::config_error::ConfigError;
+use crate::wording::{meaning, word_of};
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
 
 /// How the learning rate changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Schedule {
     /// Not at all.
     Constant,
     /// Along half a cosine down to zero (Loshchilov and Hutter, 2016).
+    #[default]
     Cosine,
     /// By a factor after every so many epochs; a third of the run if not said otherwise.
     Step,
@@ -24,27 +27,28 @@ pub enum Schedule {
     Plateau,
 }
 
-const NAMES: [(&str, Schedule); 5] = [
-    ("constant", Schedule::Constant),
-    ("cosine", Schedule::Cosine),
-    ("step", Schedule::Step),
-    ("one-cycle", Schedule::OneCycle),
-    ("plateau", Schedule::Plateau),
-];
+impl Schedule {
+    pub(super) const NAMES: [(&str, Schedule); 5] = [
+        ("constant", Schedule::Constant),
+        ("cosine", Schedule::Cosine),
+        ("step", Schedule::Step),
+        ("one-cycle", Schedule::OneCycle),
+        ("plateau", Schedule::Plateau),
+    ];
+}
 
 impl FromStr for Schedule {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let found = NAMES.iter().find(|(name, _)| *name == text);
-        let names = NAMES.map(|(name, _)| name);
-        found.map(|(_, schedule)| *schedule).ok_or_else(|| ConfigError::word("schedule", text, &names))
+        let names = Schedule::NAMES.map(|(name, _)| name);
+        meaning(&Schedule::NAMES, text).ok_or_else(|| ConfigError::word("schedule", text, &names))
     }
 }
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(NAMES.iter().find(|(_, schedule)| schedule == self).map_or("", |(name, _)| name))
+        f.write_str(word_of(&Schedule::NAMES, self))
     }
 }
 
@@ -152,7 +156,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for (name, schedule) in NAMES {
+        for (name, schedule) in Schedule::NAMES {
             assert_eq!(name.parse(), Ok(schedule));
             assert_eq!(schedule.to_string(), name);
         }

@@ -40,7 +40,7 @@ use std::time::Instant;
 ///
 /// let dev = Cpu::default();
 /// let mut net = dev.build_module::<Net, f32>();
-/// let config = Config { epochs: 3, augment: vec!["crop(pad = 2)".into()], ..Config::default() };
+/// let config = Config { epochs: 3, augment: vec!["crop(pad = 2)".parse()?], ..Config::default() };
 /// let summary = Trainer::new(&mut net, &dev).config(config).folder("runs/net").train(&mnist::bundled()?.shared())?;
 /// println!("{:.2} %", summary.evaluation.accuracy() * 100.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -182,7 +182,7 @@ impl<'a> Trainer<'a> {
             test: data.test.len(),
         };
         let session = Session {
-            course: config.course(steps)?,
+            course: config.course(steps),
             loss_weights: config.loss_weights(&counts)?,
             learner,
             config,
@@ -262,7 +262,7 @@ impl Session<'_> {
             return Err(other(differing(&identity, &self.identity)));
         }
         notes.extend(self.config.compared(&config).map_err(other)?);
-        self.learner.restore(&state).map_err(other)?;
+        self.learner.restore(&state).map_err(|error| other(error.to_string()))?;
         self.before = progress.seconds;
         self.progress = progress;
         self.resumed = true;
@@ -283,7 +283,7 @@ impl Session<'_> {
             return Err(TrainError::Ranks(differing(&identity, &self.identity)));
         }
         self.config.compared(&config).map_err(TrainError::Ranks)?;
-        self.learner.restore(&state).map_err(TrainError::Ranks)?;
+        self.learner.restore(&state).map_err(|error| TrainError::Ranks(error.to_string()))?;
         self.progress = progress;
         Ok(())
     }

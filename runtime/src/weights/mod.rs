@@ -125,6 +125,7 @@ pub struct StateDict {
 /// A kind of weight file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum Format {
     Safetensors,
     PyTorch,
@@ -207,6 +208,7 @@ fn invalid(format: &'static str, problem: impl Into<String>) -> WeightsError {
 
 /// One of several state dicts in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Candidate<'a> {
     /// Where it is: the keys that lead to it with dots between them, `state_dict_ema` say; empty if it is the file's top.
     pub place: String,
@@ -215,6 +217,7 @@ pub struct Candidate<'a> {
 }
 
 /// What says by its number which of several state dicts is wanted.
+#[doc(hidden)]
 pub type Choose<'a> = dyn FnMut(&[Candidate<'_>]) -> Result<usize, WeightsError> + 'a;
 
 /// Reads a weight file of any format.
@@ -230,6 +233,7 @@ pub fn read(path: &Path) -> Result<StateDict, WeightsError> {
 ///
 /// # Errors
 /// When it is damaged, holds no tensors, or is ours and of an unknown version.
+#[doc(hidden)]
 pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     parse_choosing(bytes, &mut |candidates| Ok(largest(candidates)))
 }
@@ -245,6 +249,7 @@ pub(crate) fn largest(candidates: &[Candidate<'_>]) -> usize {
 ///
 /// # Errors
 /// As [`parse`], and those of `choose`.
+#[doc(hidden)]
 pub fn parse_choosing(bytes: &[u8], choose: &mut Choose<'_>) -> Result<StateDict, WeightsError> {
     match sniff::container(bytes)? {
         Container::Zip if npz::is_npz(bytes)? => npz::parse(bytes),
@@ -262,6 +267,7 @@ pub fn parse_choosing(bytes: &[u8], choose: &mut Choose<'_>) -> Result<StateDict
 ///
 /// # Errors
 /// When the format cannot be written or cannot hold a type.
+#[doc(hidden)]
 pub fn encode(dict: &StateDict, format: Format) -> Result<Vec<u8>, WeightsError> {
     match format {
         Format::Safetensors => safetensors::encode(dict),

@@ -18,6 +18,7 @@ use clap::ValueEnum;
 use context::Context;
 use convnet::atomic_file;
 use convnet::backend::Backend;
+use convnet::data::NormalisationKind;
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Lens, Subject};
@@ -206,7 +207,7 @@ fn trained_briefly<D: Backend<f32>>(
          `convnet train {name}` first",
         weights.display()
     ))?;
-    let config = Config { epochs: 2, normalisation: "mnist".into(), ..Config::default() };
+    let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
     let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
     Trained::new(entry.graph, weights, summary.metadata, preparing)

@@ -1,10 +1,10 @@
 //! What is done to training pictures so that no epoch sees the same ones again.
 //!
-//! An augmentation is a word with numbers, `crop(pad = 2)`; [`WORDS`] is the one list of them. Those that know one picture are
-//! in [`picture`], those that mix the pictures of a batch in [`mix`].
+//! An augmentation is a word with numbers, `crop(pad = 2)`; `WORDS` is the one list of them. Those that know one picture are
+//! in `picture`, those that mix the pictures of a batch in `mix`.
 
-pub mod mix;
-pub mod picture;
+pub(super) mod mix;
+pub(crate) mod picture;
 
 use super::DataError;
 use crate::wording::{did_you_mean, either};
@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 /// An augmentation, by its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Word {
     /// A random part: of the picture with a margin of `pad` zeros, or of one whose shorter side is `from` (Krizhevsky et al.,
     /// 2012, section 4.1).
@@ -41,7 +42,7 @@ pub enum Word {
 type Number = (&'static str, f64, f64, f64);
 
 /// Each word with its numbers.
-pub const WORDS: [(&str, Word, &[Number]); 10] = [
+pub(crate) const WORDS: [(&str, Word, &[Number]); 10] = [
     ("crop", Word::Crop, &[("pad", 0.0, 0.0, 4096.0), ("from", 0.0, 0.0, 8192.0)]),
     ("flip", Word::Flip, &[("p", 0.5, 0.0, 1.0)]),
     ("resized_crop", Word::ResizedCrop, &[("from", 0.08, 0.001, 1.0), ("to", 1.0, 0.001, 1.0)]),
@@ -68,7 +69,7 @@ pub const WORDS: [(&str, Word, &[Number]); 10] = [
 pub struct Augment {
     /// Which one.
     pub word: Word,
-    /// Its numbers, in the order of [`WORDS`].
+    /// Its numbers, in the order in which [`Word`] names them.
     pub numbers: [f64; 4],
 }
 
@@ -84,12 +85,18 @@ impl Augment {
     }
 }
 
+/// As it is read: the first number without its name, the others with it, and none that is as usual, unless all are.
 impl fmt::Display for Augment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, numbers) = self.entry();
-        let all: Vec<String> =
-            numbers.iter().zip(self.numbers).map(|((key, ..), value)| format!("{key} = {value}")).collect();
-        write!(f, "{name}({})", all.join(", "))
+        let unusual: Vec<String> = (numbers.iter().zip(self.numbers).enumerate())
+            .filter(|(_, ((_, usual, ..), value))| value != usual)
+            .map(|(i, ((key, ..), value))| if i == 0 { value.to_string() } else { format!("{key} = {value}") })
+            .collect();
+        match unusual.is_empty() {
+            true => write!(f, "{name}({})", self.numbers[0]),
+            false => write!(f, "{name}({})", unusual.join(", ")),
+        }
     }
 }
 
@@ -158,6 +165,14 @@ mod tests {
             assert_eq!(augment.to_string().parse::<Augment>().unwrap(), augment, "{augment} with {numbers:?}");
         }
         assert_eq!("color(0.1, hue = 0.2)".parse::<Augment>().unwrap().numbers, [0.1, 0.4, 0.4, 0.2]);
+        for (text, short) in [
+            ("crop(pad = 2)", "crop(2)"),
+            ("crop(from = 256)", "crop(from = 256)"),
+            ("rotate", "rotate(10)"),
+            ("color(0.1, 0.4, 0.4, 0.2)", "color(0.1, hue = 0.2)"),
+        ] {
+            assert_eq!(text.parse::<Augment>().unwrap().to_string(), short);
+        }
     }
 
     #[test]

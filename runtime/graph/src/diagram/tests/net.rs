@@ -7,13 +7,11 @@ use std::borrow::Cow;
 pub struct Net {
     name: &'static str,
     nodes: Vec<Node>,
-    pub heads: Vec<Output>,
-    pub auxiliary: bool,
 }
 
 impl Net {
     pub fn new(name: &'static str, shape: [usize; 3]) -> Self {
-        let mut net = Net { name, nodes: Vec::new(), heads: Vec::new(), auxiliary: false };
+        let mut net = Net { name, nodes: Vec::new() };
         net.node("input", Op::Input, &[], Shape::Map(shape));
         net
     }
@@ -40,7 +38,7 @@ impl Net {
             macs: if matches!(op, Op::BatchNorm { .. }) { 0 } else { (weights * h * w) as u64 },
             receptive_field: [1, 1],
             jump: [1, 1],
-            auxiliary: self.auxiliary,
+            auxiliary: false,
         });
         self.nodes.len() - 1
     }
@@ -126,7 +124,7 @@ impl Net {
             params: Cow::Borrowed(&[]),
             connections: Cow::Borrowed(&[]),
             outputs: Cow::Owned(vec![Output { name: Cow::Borrowed("output"), node: output }]),
-            heads: Cow::Owned(self.heads),
+            heads: Cow::Borrowed(&[]),
             peak_activations: 0,
         }
     }
