@@ -43,16 +43,15 @@ pub mod weights;
 pub mod wording;
 pub mod words;
 
-/// The CPU engine, a crate of its own: how many threads it has, how exactly and on what kind of processor it computes, and
-/// where its time goes.
+/// The CPU engine, a crate of its own: how many threads it has, and how exactly and on what kind of processor it computes.
 pub mod engine {
     #[doc(hidden)]
     pub use crate::device::cpu::{run, run_with};
-    pub use convnet_engine::{Isa, Precision, peak, profile, set_precision, set_threads, threads};
-    // Plans over slices, which tests and benchmarks look at by themselves.
+    pub use convnet_engine::{Isa, Precision, set_precision, set_threads, threads};
+    // Plans over slices and their times, which the program, tests and benchmarks look at by themselves.
     #[doc(hidden)]
     pub use convnet_engine::{
-        Cache, EngineError, Mode, Options, Pass, Session, Weight, precision, sum_of_squares, update,
+        Cache, EngineError, Mode, Options, Pass, Session, Weight, peak, precision, profile, sum_of_squares, update,
     };
 }
 

@@ -24,7 +24,9 @@ pub mod wording;
 
 #[doc(hidden)]
 pub use category::Category;
-pub use facts::{Detail, Extent};
+pub(crate) use facts::Detail;
+#[doc(hidden)] // Of the runtime, for receptive fields.
+pub use facts::Extent;
 pub use groups::Groups;
 pub use op::{Activation, Affine, AvgDivisor, Conv, ConvTranspose, Op, Pool, PoolKind};
 pub use pad::Pad;

@@ -361,7 +361,7 @@ impl Op {
     }
 
     /// What stands beside its word where there is little room.
-    pub const fn detail(&self) -> Detail {
+    pub(crate) const fn detail(&self) -> Detail {
         match *self {
             Op::Conv(Conv { kernel, stride, dilation, groups, .. }) => {
                 Detail::Window { kernel, stride, dilation, groups }

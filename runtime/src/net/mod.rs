@@ -65,7 +65,6 @@ pub trait Network<E: Real, D: Backend<E>>: AnyNetwork<E, D> + TensorCollection<E
 ///
 /// # Errors
 /// When the device runs out of memory.
-#[doc(hidden)]
 pub fn forward<E, D, T, I, O>(
     net: &dyn AnyNetwork<E, D>,
     x: Tensor<I, E, D, T>,
