@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// What a folder or file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Kind {
     /// To be found out.
     #[default]

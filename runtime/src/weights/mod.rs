@@ -30,6 +30,7 @@ use std::path::Path;
 /// The type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // They are what their names say.
+#[non_exhaustive]
 pub enum Kind {
     F16,
     BF16,
