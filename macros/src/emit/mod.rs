@@ -230,26 +230,15 @@ impl Emitter<'_> {
         if found.is_empty() {
             return TokenStream::new();
         }
-        let methods = [("custom", false, false), ("custom_traced", false, true)];
-        let methods = methods.into_iter().chain([("custom_mut", true, false), ("custom_mut_traced", true, true)]);
-        let methods = methods.map(|(method, mutable, traced)| self.custom_method(method, mutable, traced, &found));
+        let methods = ["", "_traced", "_mut", "_mut_traced"].map(|mode| self.custom_method(mode, &found));
         quote!(#(#methods)*)
     }
 
-    /// The method that runs custom modules in one mode, on a tape or on none.
-    fn custom_method(
-        &self,
-        method: &str,
-        mutable: bool,
-        traced: bool,
-        found: &[(usize, syn::Type, TokenStream)],
-    ) -> TokenStream {
-        let method = Ident::new(method, Span::call_site());
-        let (run, reference) = if mutable { (quote!(run_mut), quote!(&mut)) } else { (quote!(run), quote!(&)) };
-        let (value, tape) = match traced {
-            true => (quote!(Traced<E, D>), quote!(::__convnet::dfdx::tensor::OwnedTape<E, D>)),
-            false => (quote!(Map<E, D>), quote!(::__convnet::dfdx::tensor::NoneTape)),
-        };
+    /// The method that runs custom modules in one mode: in evaluation or (`_mut`) in training, and on a tape (`_traced`) or on none.
+    fn custom_method(&self, mode: &str, found: &[(usize, syn::Type, TokenStream)]) -> TokenStream {
+        let [method, run] = ["custom", "run"].map(|name| Ident::new(&format!("{name}{mode}"), Span::call_site()));
+        let reference = if mode.contains("_mut") { quote!(&mut) } else { quote!(&) };
+        let value = if mode.contains("_traced") { quote!(Traced<E, D>) } else { quote!(Map<E, D>) };
         let arms = found.iter().enumerate().filter_map(|(index, (node, module, access))| {
             let node = self.graph.nodes.get(*node)?;
             let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input))?;
@@ -260,7 +249,7 @@ impl Emitter<'_> {
             // The error for a module of another shape has to be on its type.
             let span = module.span().resolved_at(Span::call_site());
             let call = quote_spanned! {span=>
-                <#module as ::__convnet::net::Custom<#input, #output, E, D, #tape>>::#run(#reference #access, __x)?
+                <#module as ::__convnet::net::Custom<#input, #output, E, D>>::#run(#reference #access, __x)?
             };
             Some(quote!(#index => {
                 let __x = ::__convnet::__private::reshape(__x, (__batch, #(#shape,)*))?;

@@ -11,39 +11,62 @@ use dfdx::prelude::*;
     label = "not a module from the shape at this point to the declared one",
     note = "the shape after `->` has to be what the module really gives for the shape before it; a network of `cnn!` is written with its dtype and device: `Name<E, D>`"
 )]
-pub trait Custom<I: Features, O: Features, E: Real, D: Device<E>, T: NetTape<E, D>> {
+pub trait Custom<I: Features, O: Features, E: Real, D: Device<E>> {
     /// In evaluation mode.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
+    fn run(&self, x: Images<I, E, D>) -> Result<Images<O, E, D>, D::Err>;
+
+    /// The same on a tape.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn run_traced(&self, x: Recorded<I, E, D>) -> Result<Recorded<O, E, D>, D::Err>;
 
     /// In training mode.
     ///
     /// # Errors
     /// When the device runs out of memory.
-    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err>;
+    fn run_mut(&mut self, x: Images<I, E, D>) -> Result<Images<O, E, D>, D::Err>;
+
+    /// The same on a tape.
+    ///
+    /// # Errors
+    /// When the device runs out of memory.
+    fn run_mut_traced(&mut self, x: Recorded<I, E, D>) -> Result<Recorded<O, E, D>, D::Err>;
 }
 
 /// A batch of images of shape `F`.
-pub type Images<F, E, D, T> = Tensor<<F as Features>::Batched<usize>, E, D, T>;
+pub type Images<F, E, D, T = NoneTape> = Tensor<<F as Features>::Batched<usize>, E, D, T>;
+/// The same on a tape.
+pub type Recorded<F, E, D> = Images<F, E, D, OwnedTape<E, D>>;
 
 #[diagnostic::do_not_recommend]
-impl<M, I, O, E, D, T> Custom<I, O, E, D, T> for M
+impl<M, I, O, E, D> Custom<I, O, E, D> for M
 where
     I: Features,
     O: Features,
     E: Real,
     D: Device<E>,
-    T: NetTape<E, D>,
-    M: Module<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>
-        + ModuleMut<Images<I, E, D, T>, Output = Images<O, E, D, T>, Error = D::Err>,
+    M: Module<Images<I, E, D>, Output = Images<O, E, D>, Error = D::Err>
+        + ModuleMut<Images<I, E, D>, Output = Images<O, E, D>, Error = D::Err>
+        + Module<Recorded<I, E, D>, Output = Recorded<O, E, D>, Error = D::Err>
+        + ModuleMut<Recorded<I, E, D>, Output = Recorded<O, E, D>, Error = D::Err>,
 {
-    fn run(&self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
+    fn run(&self, x: Images<I, E, D>) -> Result<Images<O, E, D>, D::Err> {
         self.try_forward(x)
     }
 
-    fn run_mut(&mut self, x: Images<I, E, D, T>) -> Result<Images<O, E, D, T>, D::Err> {
+    fn run_traced(&self, x: Recorded<I, E, D>) -> Result<Recorded<O, E, D>, D::Err> {
+        self.try_forward(x)
+    }
+
+    fn run_mut(&mut self, x: Images<I, E, D>) -> Result<Images<O, E, D>, D::Err> {
+        self.try_forward_mut(x)
+    }
+
+    fn run_mut_traced(&mut self, x: Recorded<I, E, D>) -> Result<Recorded<O, E, D>, D::Err> {
         self.try_forward_mut(x)
     }
 }
