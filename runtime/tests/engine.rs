@@ -336,7 +336,8 @@ proptest! {
         for isa in engine::Isa::available() {
             let found = by_kernels(isa, graph, &params, &x, pass);
             let context = || format!("{:#?}\nbatch {batch}, {pass:?}, {isa:?}", graph.nodes);
-            prop_assert!(error(&found.output, &want.output) < tolerance, "output\n{}", context());
+            let off = error(&found.output, &want.output);
+            prop_assert!(off < tolerance, "output off by {off}\n{}", context());
             for (i, (found, want)) in found.d_params.iter().zip(&want.d_params).enumerate() {
                 prop_assert!(error_among(found, want, among) < tolerance, "parameter {i}\n{found:?}\n{want:?}\n{}", context());
             }

@@ -160,8 +160,10 @@ impl Planner<'_> {
         let done = chain.all(|other| self.nodes[other].done_by == Some(conv));
         let fused = plan.does.activation;
         let fused = fused.is_none_or(|fused| self.graph.nodes[fused].op == Op::Activation(Activation::Relu));
+        // A value that is given is written by no convolution, and what it was made of is not planned.
+        let geometry = plan.conv?.geometry;
         let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
-        let pays = plan.conv?.geometry.few_channels(&reads);
+        let pays = geometry.few_channels(&reads);
         let inference = !self.key.training && !self.key.backward;
         let free = plan.does.residual.is_none() && self.alone(id, input) && self.read_by_pixel(id);
         (inference && fused && done && pays && free).then_some(conv)
