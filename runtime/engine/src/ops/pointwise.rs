@@ -69,8 +69,10 @@ impl Drop {
 impl Operation for Drop {
     fn facts(&self, key: &PlanKey) -> Facts {
         // One that drops nothing is the same value.
-        let shares = if key.dropout && self.p != 0.0 { Shares::Never } else { Shares::Always };
-        Facts { reads: Reads::Nothing, unit: Unit::Element, shares, reads_planar: false }
+        let drops = key.dropout && self.p != 0.0;
+        let shares = if drops { Shares::Never } else { Shares::Always };
+        let unit = if drops && self.channels { Unit::Channel } else { Unit::Element };
+        Facts { reads: Reads::Nothing, unit, shares, reads_planar: false }
     }
 
     fn forward(&self, to: &mut Writer<'_>, id: usize) {
