@@ -2,6 +2,9 @@
 //! tested where that is done, on graphs made for it.
 #![deny(warnings)]
 
+#[path = "../../runtime/graph/src/diagram/tests/well_formed.rs"]
+mod well_formed;
+
 use convnet::diagram::{mermaid, svg};
 use convnet::graph::Graph;
 use convnet_models::{CATALOGUE, find};
@@ -78,6 +81,7 @@ fn chart(graph: &Graph) -> (BTreeSet<String>, usize) {
 fn every_network_of_the_zoo_is_drawn_with_boxes_apart_and_edges_beside_them() {
     for entry in CATALOGUE {
         let (name, picture) = (entry.name, svg(entry.graph));
+        well_formed::well_formed(&picture);
         let (boxes, edges) = (boxes(&picture), edges(&picture));
         let (ids, arrows) = chart(entry.graph);
         assert_eq!((boxes.len(), edges.len()), (ids.len(), arrows), "{name}: picture and chart differ");

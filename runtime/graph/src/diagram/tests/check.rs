@@ -5,6 +5,7 @@ use super::super::paint::{self, Anchor, Mark};
 use super::super::sketch::{Route, Sketch, Spot};
 use super::super::tree::{Child, Role, Tree};
 use super::super::{mermaid, svg, text};
+use super::well_formed::well_formed;
 use crate::Graph;
 use std::collections::BTreeSet;
 
@@ -132,22 +133,6 @@ fn texts_inside(spot: &Spot, marks: &[Mark]) {
         assert!(texts.iter().all(|other| !overlap(other, &text)), "{mark:?} lies on another text");
         texts.push(text);
     }
-}
-
-/// Tags are closed in order, and text holds no bare `<` or `&`.
-fn well_formed(svg: &str) {
-    let mut open = Vec::new();
-    for piece in svg.split('<').skip(1) {
-        let (tag, text) = piece.split_once('>').expect("a tag ends");
-        assert!(!text.contains('>') && text.split('&').skip(1).all(|entity| entity.contains(';')), "{text}");
-        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
-        if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(name));
-        } else if !tag.ends_with('/') {
-            open.push(tag.split(' ').next().expect("a name"));
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
 }
 
 fn mermaid_ids(text: &str, tree: &Tree) {

@@ -5,6 +5,7 @@ mod check;
 mod known;
 mod net;
 mod random;
+mod well_formed;
 
 use super::layout::lay_out;
 use super::tree::{Role, Tree};
