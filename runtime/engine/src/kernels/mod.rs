@@ -7,7 +7,6 @@
 //!   reads what another of the same stage writes; the planner ends a stage after each step whose results are read;
 //! * the instruction set that a step runs with has been found on this processor.
 
-mod channel_scale;
 mod column;
 mod conv_pool;
 mod correlate;
@@ -34,7 +33,6 @@ mod window;
 mod winograd;
 mod work;
 
-pub use channel_scale::{ChannelScale, ChannelScaleGrad};
 pub use column::{Across, Columns, ColumnsGrad};
 pub use conv_pool::{BEYOND, ConvPool, WIDEST_KERNEL};
 pub use correlate::{Block, Correlate};
@@ -46,7 +44,7 @@ pub use mem::{Mem, Outside};
 pub use norm::{BatchNorm, MergeStatistics, NormGradSums, NormInputGrad, NormParamGrad, Normalise, Statistics};
 pub use pack::{Bias, Pack, Unpack, WeightBlock, WeightMap};
 pub use peak::{SUMS, multiply_add};
-pub use pointwise::{Function, GradMode, Pointwise, PreluGrad, from_output};
+pub use pointwise::{FactorsGrad, Function, GradMode, Pointwise, PreluGrad, from_output};
 pub use repack::{Clear, Repack};
 pub use scale::{Scale, ScaleGrad};
 pub use share::Share;

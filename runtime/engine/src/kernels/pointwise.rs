@@ -170,6 +170,8 @@ pub enum Function {
     Prelu(usize, usize),
     /// `out = slope of (known) * from`
     PreluDerivative(usize, usize, GradMode),
+    /// `out = factor of the channel * from`, forward and backward, with the factors' offset.
+    Factors(usize, GradMode),
 }
 
 /// An element-wise step over rows; `from` and `out` may be the same place.
@@ -229,14 +231,18 @@ impl Pointwise {
                     mode.apply(from, out, factor);
                 }
                 Function::Prelu(slopes, step) => {
-                    let slope = self.slopes(mem, row, slopes, step);
+                    let slope = self.by_channel(mem, row, slopes, step);
                     for (i, out) in out.iter_mut().enumerate() {
                         let x = if in_place { *out } else { from[i] };
                         *out = if x > 0.0 { x } else { slope[i % self.out.block] * x };
                     }
                 }
+                Function::Factors(factors, mode) => {
+                    let factor = self.by_channel(mem, row, factors, 1);
+                    mode.apply(from, out, |i| factor[i % self.out.block]);
+                }
                 Function::PreluDerivative(slopes, step, mode) => {
-                    let slope = self.slopes(mem, row, slopes, step);
+                    let slope = self.by_channel(mem, row, slopes, step);
                     mode.apply(from, out, |i| if known[i] > 0.0 { 1.0 } else { slope[i % self.out.block] });
                 }
             }
@@ -252,12 +258,12 @@ impl Pointwise {
         (((n * channels + c) * height + y) * width + x) as u64
     }
 
-    fn slopes(&self, mem: Mem<'_>, row: usize, slopes: usize, step: usize) -> [f32; 16] {
+    fn by_channel(&self, mem: Mem<'_>, row: usize, at: usize, step: usize) -> [f32; 16] {
         let block = row / self.out.chw[1] % self.out.blocks();
         std::array::from_fn(|lane| {
             let channel = (block * self.out.block + lane).min(self.out.chw[0] - 1);
             // SAFETY: nobody writes to parameters while a program runs.
-            unsafe { mem.read(slopes + channel * step, 1)[0] }
+            unsafe { mem.read(at + channel * step, 1)[0] }
         })
     }
 }
@@ -337,5 +343,69 @@ impl StepKernel for PreluGrad {
     unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
         unsafe { self.sum(share.mem) }
+    }
+}
+
+/// The gradient of the factors: the sum of `x * d_out` over each channel of all images.
+#[derive(Debug, Clone, Copy)]
+pub struct FactorsGrad {
+    /// The input.
+    pub x: Layout,
+    /// The gradient of the output.
+    pub d_out: Layout,
+    /// Offset of the result, `[C]`.
+    pub out: usize,
+    /// Images.
+    pub batch: usize,
+}
+
+impl FactorsGrad {
+    /// Computes the sums of a block of channels, row by row, and the rows' sums in double precision.
+    ///
+    /// # Safety
+    /// Nobody else touches these results, and nobody writes to what is read.
+    #[inline(always)]
+    unsafe fn sum(&self, mem: Mem<'_>, block: usize) {
+        let ([channels, height, width], lanes) = (self.x.chw, self.x.block);
+        let len = width * lanes;
+        let mut total = [0.0_f64; 16];
+        for image in 0..self.batch {
+            for y in 0..height {
+                let row = (image * self.x.blocks() + block) * height + y;
+                // SAFETY: the caller's promises.
+                let (x, d) = unsafe { (mem.read(self.x.row_at(row), len), mem.read(self.d_out.row_at(row), len)) };
+                let mut sum = [0.0_f32; 16];
+                for (x, d) in x.chunks_exact(lanes).zip(d.chunks_exact(lanes)) {
+                    for lane in 0..lanes {
+                        sum[lane] += x[lane] * d[lane];
+                    }
+                }
+                total.iter_mut().zip(sum).for_each(|(total, sum)| *total += f64::from(sum));
+            }
+        }
+        let first = block * lanes;
+        let count = lanes.min(channels - first);
+        // SAFETY: the caller's promises.
+        let out = unsafe { mem.write(self.out + first, count) };
+        out.iter_mut().zip(total).for_each(|(out, total)| *out = total as f32);
+    }
+}
+
+impl StepKernel for FactorsGrad {
+    const NAME: &'static str = "factors grad";
+
+    /// Number of tasks: blocks of channels.
+    fn tasks(&self, _lanes: usize) -> usize {
+        self.x.blocks()
+    }
+
+    fn check(&self, _len: usize, _lanes: usize) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
+        for block in tasks {
+            // SAFETY: passed on from the caller.
+            unsafe { self.sum(mem, block) }
+        }
     }
 }

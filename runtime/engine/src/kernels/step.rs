@@ -101,8 +101,7 @@ steps! {
     // Element by element.
     Pointwise,
     PreluGrad,
-    ChannelScale,
-    ChannelScaleGrad,
+    FactorsGrad,
     // Windows of pixels.
     Window,
     WindowGrad,

@@ -1,7 +1,7 @@
 //! Functions of one element: activations, dropout, PReLU, and a factor for each channel.
 
 use super::{Facts, Operation, Reads, Shares, Unit};
-use crate::kernels::{ChannelScale, ChannelScaleGrad, Function, GradMode, Pointwise, PreluGrad, from_output};
+use crate::kernels::{FactorsGrad, Function, GradMode, Pointwise, PreluGrad, from_output};
 use crate::layout::Layout;
 use crate::plan::PlanKey;
 use crate::writer::Writer;
@@ -121,19 +121,14 @@ impl Operation for ChannelFactors {
 
     fn forward(&self, to: &mut Writer<'_>, id: usize) {
         let factors = to.param(to.node(id).first_param);
-        let (x, out, batch) = (to.source(id), to.value(id), to.batch());
-        to.push(ChannelScale { x, factors, out, mode: GradMode::Store, batch });
+        forward(to, id, Function::Factors(factors, GradMode::Store));
     }
 
     fn backward(&self, to: &mut Writer<'_>, id: usize) {
         let first_param = to.node(id).first_param;
         let (x, d_out, batch) = (to.source(id), to.grad(id), to.batch());
-        to.push(ChannelScaleGrad { x, d_out, out: to.d_param(first_param), batch });
-        if !to.input_wants_grad(id) {
-            return;
-        }
-        let (out, mode) = to.source_grad(id);
-        to.push(ChannelScale { x: d_out, factors: to.param(first_param), out, mode, batch });
-        to.return_source_grad(id);
+        to.push(FactorsGrad { x, d_out, out: to.d_param(first_param), batch });
+        let factors = to.param(first_param);
+        backward(to, id, d_out, |mode| Function::Factors(factors, mode));
     }
 }
