@@ -13,5 +13,5 @@ echo "cargo check after touching models/src/resnet.rs: $(
     { time cargo check -q -p convnet-models 2>/dev/null; } 2>&1
   done | sort -n | sed -n 3p) s"
 cargo build -q --release --workspace
-cargo clean -q --release -p convnet-macros -p convnet-language -p convnet-graph -p convnet-engine -p convnet -p convnet-models -p convnet-tests -p convnet-benches
+cargo clean -q --release -p convnet-macros -p convnet-language -p convnet-graph -p convnet-engine -p convnet -p convnet-models -p convnet-cli -p convnet-tests -p convnet-benches
 echo "clean release build without dependencies: $( { time cargo build -q --release --workspace; } 2>&1) s"

@@ -2,7 +2,7 @@
 
 use crate::common::{self, Outcome, RunOn, print, say};
 use crate::golden::{Golden, Gradient, Values, fill, unit};
-use convnet::backend::Backend;
+use convnet::backend::{Backend, padded};
 use convnet::dfdx::prelude::*;
 use convnet::dfdx::tensor::CpuError;
 use convnet::graph::{Graph, Subgraph};
@@ -232,11 +232,8 @@ where
     let targets = device.try_tensor_from_vec(targets, (n, classes))?;
     let mut parameters: Vec<Map<E, Cpu>> = Vec::new();
     for param in &*graph.params {
-        let mut dims = [1; 4];
-        dims.iter_mut().zip(&*param.shape).for_each(|(dim, size)| *dim = *size);
-        let [a, b, c, d] = dims;
         let values = rounded(&param.name, fill(graph, param, golden.seed));
-        parameters.push(device.try_tensor_from_vec(values, (a, b, c, d))?);
+        parameters.push(device.try_tensor_from_vec(values, padded(param.shape.iter().copied()))?);
     }
     let pass = Pass { training, dropout: None, input_grad: true };
     let (x, tape) = x.traced(Gradients::leaky()).split_tape();

@@ -54,6 +54,16 @@ impl<E: Dtype, D: Device<E>> NetTape<E, D> for OwnedTape<E, D> {
     }
 }
 
+/// A shape padded with ones to the four dimensions of a [`Map`]; dimensions beyond the fourth, which only a `custom` module's tensor
+/// can have, become one with it.
+#[doc(hidden)]
+pub fn padded(shape: impl IntoIterator<Item = usize>) -> (usize, usize, usize, usize) {
+    let mut dims = [1; 4];
+    shape.into_iter().enumerate().for_each(|(axis, size)| dims[axis.min(3)] *= size);
+    let [a, b, c, d] = dims;
+    (a, b, c, d)
+}
+
 /// A tensor of a network, of any shape: what can be done to it without knowing the shape as a type.
 #[doc(hidden)]
 pub trait AnyTensor<E: Real, D: Backend<E>> {
@@ -73,10 +83,7 @@ pub trait AnyTensor<E: Real, D: Backend<E>> {
 
 impl<S: Shape, E: Real, D: Backend<E>> AnyTensor<E, D> for Tensor<S, E, D> {
     fn share(&self) -> Result<Map<E, D>, D::Err> {
-        let mut dims = [1; 4];
-        dims.iter_mut().zip(self.shape().concrete()).for_each(|(dim, size)| *dim = size);
-        let [a, b, c, d] = dims;
-        self.clone().try_reshape_like(&(a, b, c, d))
+        self.clone().try_reshape_like(&padded(self.shape().concrete()))
     }
 
     fn dims(&self) -> Vec<usize> {

@@ -5,7 +5,7 @@
 //! [`forward`](super::forward) and [`forward_mut`](super::forward_mut), as a typed network does, and gives the same bits.
 
 use super::any::AnyNetwork;
-use crate::backend::{Backend, Map, Real, State};
+use crate::backend::{Backend, Map, Real, State, padded};
 use crate::graph::{Graph, Op};
 use crate::layers::begin;
 use crate::walk::{Reader, Slot, Writer};
@@ -70,10 +70,7 @@ impl<E: Real, D: Backend<E>> DynNetwork<E, D> {
         }
         let mut params = Vec::with_capacity(graph.params.len());
         for param in graph.params.iter() {
-            let mut dims = [1; 4];
-            dims.iter_mut().zip(&*param.shape).for_each(|(dim, size)| *dim = *size);
-            let [a, b, c, d] = dims;
-            let made = device.try_zeros_like(&(a, b, c, d)).and_then(|mut tensor| {
+            let made = device.try_zeros_like(&padded(param.shape.iter().copied())).and_then(|mut tensor| {
                 begin(&mut tensor, param.init)?;
                 Ok(tensor)
             });

@@ -276,6 +276,6 @@ fn failed(error: impl std::fmt::Debug) -> TrainError {
 fn stopped(error: OptimError) -> TrainError {
     match error {
         OptimError::Device(problem) => TrainError::Device(problem),
-        error => TrainError::Device(error.to_string()),
+        error => TrainError::Optim(error),
     }
 }

@@ -57,6 +57,7 @@ use crate::backend::{Backend, NetTape, Real};
 use crate::data::{DataError, Dataset, OnBad, Pipeline};
 use crate::distributed::Alone;
 use crate::net::{AnyNetwork, Outputs};
+use crate::optim::OptimError;
 use crate::wording::counted;
 use dfdx::prelude::*;
 use std::path::PathBuf;
@@ -158,6 +159,9 @@ pub enum TrainError {
     /// The device failed, most likely for want of memory.
     #[error("the device failed: {0}")]
     Device(String),
+    /// The optimiser, or the average, was made for another network.
+    #[error(transparent)]
+    Optim(OptimError),
     /// A learner was used before [`Learner::begin`].
     #[error("this network has not been told how to learn")]
     NotBegun,
