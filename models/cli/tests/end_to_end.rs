@@ -80,7 +80,7 @@ fn bench_and_parity() {
             json(&ok(folder.path(), &["bench", "lenet5", "--mode", mode, "--batch", "8", "--repeats", "3", "--json"]));
         assert!(report["median_ms"].as_f64().unwrap() > 0.0 && report["mode"] == mode, "{report}");
     }
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/lenet5.json");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/lenet5.json");
     let comparisons = json(&ok(folder.path(), &["parity", golden, "--json"]));
     let comparisons = comparisons.as_array().unwrap();
     // Engine, portable, and portable in double precision, each in evaluation and in training.
@@ -93,7 +93,7 @@ fn bench_and_parity() {
         assert!(comparison["gradients"].as_f64().unwrap() < 1e-5, "{comparison}");
     }
     // Residual connections, batch statistics and running buffers.
-    let resnet = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/resnet20_cifar.json");
+    let resnet = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/resnet20_cifar.json");
     let comparisons = json(&ok(folder.path(), &["parity", resnet, "--json"]));
     for comparison in comparisons.as_array().unwrap() {
         assert!(comparison["gradients"].as_f64().unwrap() < 1e-4, "{comparison}");
