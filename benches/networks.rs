@@ -1,5 +1,5 @@
 //! Whole networks under criterion, the workloads of `benches/peers/compare.py`: training steps and frozen inference, with
-//! random weights and pictures; and what it takes to explain an answer. Elements are pictures.
+//! random weights and images; and what it takes to explain an answer. Elements are images.
 //!
 //! The calls are those of `convnet bench`; criterion adds its statistics and the comparison with the run before.
 //!
@@ -8,7 +8,7 @@
 
 use convnet::explain::cam::grad_cam;
 use convnet::explain::saliency::gradient;
-use convnet::explain::{Lens, Subject, Unit, Volume, last_map};
+use convnet::explain::{Inspectable, NetworkView, Unit, Volume, last_map};
 use convnet::net::{Map, forward_mut};
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
@@ -26,8 +26,8 @@ fn build<N: Model>(dev: &Cpu) -> Built<N> {
     Built::<N>::build_on_device(dev)
 }
 
-/// Pictures of noise, as the network takes them.
-fn pictures<N: Model>(dev: &Cpu, batch: usize) -> Map<f32, Cpu> {
+/// Images of noise, as the network takes them.
+fn images<N: Model>(dev: &Cpu, batch: usize) -> Map<f32, Cpu> {
     let [c, h, w] = N::GRAPH.input().chw();
     dev.sample_like(&(batch, c, h, w), convnet::StandardNormal)
 }
@@ -45,7 +45,7 @@ fn step<N: Model>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: u
         let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
         let targets = dev.tensor_from_vec(targets, (batch, classes));
         let gradients = Some(net.alloc_grads());
-        (net, sgd, pictures::<N>(&dev, batch), targets, gradients)
+        (net, sgd, images::<N>(&dev, batch), targets, gradients)
     });
     let head_weights = vec![HEAD_WEIGHT; N::GRAPH.heads.len()];
     group.throughput(Throughput::Elements(batch as u64));
@@ -66,7 +66,7 @@ fn step<N: Model>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: u
 fn pass<N: Model>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, batch: usize) {
     let frozen = LazyCell::new(|| {
         let dev = Cpu::default();
-        (Predictor::new(&build::<N>(&dev), batch).unwrap(), pictures::<N>(&dev, batch).as_vec())
+        (Predictor::new(&build::<N>(&dev), batch).unwrap(), images::<N>(&dev, batch).as_vec())
     });
     let mut outputs = vec![0.0; batch * N::GRAPH.output_shape().len()];
     group.throughput(Throughput::Elements(batch as u64));
@@ -102,26 +102,26 @@ fn inference(c: &mut Criterion) {
     pass::<AlexNet>(&mut group, "alexnet", 1);
 }
 
-/// Saliency and Grad-CAM of one picture.
+/// Saliency and Grad-CAM of one image.
 fn explanations(c: &mut Criterion) {
     let mut group = c.benchmark_group("explanation");
     slow(&mut group);
     let state = LazyCell::new(|| {
         let dev = Cpu::default();
-        let (net, picture) = (build::<ResNet18>(&dev), pictures::<ResNet18>(&dev, 1).as_vec());
-        (net, dev, Volume::new([3, 224, 224], picture))
+        let (net, image) = (build::<ResNet18>(&dev), images::<ResNet18>(&dev, 1).as_vec());
+        (net, dev, Volume::new([3, 224, 224], image))
     });
     group.bench_function("resnet18, gradient", |b| {
-        let (net, dev, picture) = &*state;
-        let lens = Lens::new(net, dev);
-        let unit = Unit::class(lens.graph(), 7).unwrap();
-        b.iter(|| gradient(&lens, unit, picture).unwrap());
+        let (net, dev, image) = &*state;
+        let view = NetworkView::new(net, dev);
+        let unit = Unit::class(view.graph(), 7).unwrap();
+        b.iter(|| gradient(&view, unit, image).unwrap());
     });
     group.bench_function("resnet18, grad-cam", |b| {
-        let (net, dev, picture) = &*state;
-        let lens = Lens::new(net, dev);
-        let (unit, node) = (Unit::class(lens.graph(), 7).unwrap(), last_map(lens.graph()).unwrap());
-        b.iter(|| grad_cam(&lens, node, unit, picture).unwrap());
+        let (net, dev, image) = &*state;
+        let view = NetworkView::new(net, dev);
+        let (unit, node) = (Unit::class(view.graph(), 7).unwrap(), last_map(view.graph()).unwrap());
+        b.iter(|| grad_cam(&view, node, unit, image).unwrap());
     });
 }
 

@@ -1,4 +1,4 @@
-//! Times ResNet-18 on pictures of other sizes than its own, for `peers/scaling.py`: the arguments and the JSON are those of
+//! Times ResNet-18 on images of other sizes than its own, for `peers/scaling.py`: the arguments and the JSON are those of
 //! `convnet bench`, as far as that script needs them.
 //!
 //! A program of its own, behind a feature, since ten networks more would cost everybody the time to compile them.
@@ -12,7 +12,7 @@ use convnet::prelude::*;
 use std::error::Error;
 use std::time::Instant;
 
-/// ResNet-18 in inference, on random pictures.
+/// ResNet-18 in inference, on random images.
 #[derive(Parser)]
 struct Arguments {
     /// Only resnet18.
@@ -20,7 +20,7 @@ struct Arguments {
     /// Only infer.
     #[arg(long)]
     mode: String,
-    /// Pictures of a call.
+    /// Images of a call.
     #[arg(long)]
     batch: usize,
     /// Height and width.
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         320 => time(&dev.build_module::<At320, f32>(), &arguments),
         384 => time(&dev.build_module::<At384, f32>(), &arguments),
         448 => time(&dev.build_module::<At448, f32>(), &arguments),
-        other => Err(format!("no ResNet-18 for pictures of {other} pixels").into()),
+        other => Err(format!("no ResNet-18 for images of {other} pixels").into()),
     }
 }
 

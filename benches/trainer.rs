@@ -106,6 +106,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
             .train(&data)?;
     }
+    report(times);
+    Ok(())
+}
+
+/// Prints the medians of four lists of microseconds.
+fn report(times: [Vec<f64>; 4]) {
     let [fixed, by_hand, trainer, waited] = times.map(|mut values| {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
@@ -116,5 +122,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         "trainer: {trainer:.0}, {waited:.0} of it waiting; {:+.1} % of by hand",
         100.0 * (trainer / by_hand - 1.0)
     );
-    Ok(())
 }

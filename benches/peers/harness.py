@@ -98,7 +98,7 @@ def bench_flags(convnet: pathlib.Path) -> set[str]:
 
 
 def sizes_program(args: argparse.Namespace) -> pathlib.Path:
-    """What times other sizes of pictures, beside the binary."""
+    """What times other sizes of images, beside the binary."""
     return args.convnet.resolve().with_name("sizes")
 
 

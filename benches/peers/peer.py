@@ -174,7 +174,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("model", help="lenet5, resnet20 (CIFAR) or a network of torchvision")
     parser.add_argument("--mode", choices=["train", "infer"], default="infer")
     parser.add_argument("--batch", type=positive, default=1)
-    parser.add_argument("--size", type=positive, help="height and width of the pictures, if not the network's own")
+    parser.add_argument("--size", type=positive, help="height and width of the images, if not the network's own")
     parser.add_argument("--threads", type=positive, default=cores())
     parser.add_argument("--repeats", type=positive, default=9, help="rounds that are timed; the median is reported")
     parser.add_argument("--isa", choices=["avx2"], help="use no wider instructions than these")

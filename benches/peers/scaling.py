@@ -1,6 +1,6 @@
 """Times ResNet-18 over batch and input size and appends tables to the report of `compare.py`.
 
-Time should grow as the work does: each table has the time per picture beside the work, and how far the two grew apart.
+Time should grow as the work does: each table has the time per image beside the work, and how far the two grew apart.
 """
 
 import argparse
@@ -30,9 +30,9 @@ BATCHES = {"infer": [2**n for n in range(9)], "train": [2**n for n in range(7)]}
 
 
 def macs(mode: str, size: int) -> int:
-    """Multiplications and additions of ResNet-18 for one picture; its training has two more products a convolution.
+    """Multiplications and additions of ResNet-18 for one image; its training has two more products a convolution.
 
-    The first convolution is an exception: nothing asks for the gradient of the picture.
+    The first convolution is an exception: nothing asks for the gradient of the image.
     """
 
     def after(side: int, kernel: int, stride: int) -> int:
@@ -88,7 +88,7 @@ def render(title: str, what: str, base: Workload, outcomes: Outcomes, args: argp
     head = [what, "work"]
     for contestant in contestants:
         name = PEERS.get(contestant, contestant)
-        head += [f"{name} ms/picture", "time / work", "GFLOP/s"]
+        head += [f"{name} ms/image", "time / work", "GFLOP/s"]
     rows = [row(workload, outcomes, base, contestants) for workload in outcomes]
     reasons = failures(outcomes)
     return f"\n## {title}\n\n{header(outcomes, args)}\n{table(head, rows)}" + ("\n" + reasons if reasons else "")

@@ -1,4 +1,4 @@
-//! Network in Network (Lin, Chen and Yan, 2013), for 32 x 32 pictures.
+//! Network in Network (Lin, Chen and Yan, 2013), for 32 x 32 images.
 
 use convnet::prelude::*;
 

@@ -1,6 +1,6 @@
 //! ResNet (He, Zhang, Ren and Sun, 2015: Deep residual learning for image recognition), with torchvision's keys.
 //!
-//! As in torchvision, a bottleneck has its stride in the 3 x 3 convolution. Those for small pictures have 6n + 2 layers.
+//! As in torchvision, a bottleneck has its stride in the 3 x 3 convolution. Those for small images have 6n + 2 layers.
 
 use convnet::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The zoo as drawn: what a reader of a picture relies on, told from the picture and the chart alone. How a graph becomes boxes is
+//! The zoo as drawn: what a reader of an image relies on, told from the image and the chart alone. How a graph becomes boxes is
 //! tested where that is done, on graphs made for it.
 #![deny(warnings)]
 
@@ -31,14 +31,14 @@ fn around(group: &str) -> Rect {
 }
 
 /// What is drawn after the edges: the boxes, each a group.
-fn boxes(picture: &str) -> Vec<Rect> {
-    let (_, after) = picture.rsplit_once("<g class=\"tip\">").unwrap();
+fn boxes(image: &str) -> Vec<Rect> {
+    let (_, after) = image.rsplit_once("<g class=\"tip\">").unwrap();
     after.split("<title>").skip(1).map(|one| around(one.split("</g>").next().unwrap())).collect()
 }
 
 /// The points of each edge, its round corners as corners.
-fn edges(picture: &str) -> Vec<Vec<[i32; 2]>> {
-    let (_, after) = picture.split_once("<g class=\"edge\">").unwrap();
+fn edges(image: &str) -> Vec<Vec<[i32; 2]>> {
+    let (_, after) = image.split_once("<g class=\"edge\">").unwrap();
     let (edges, _) = after.split_once("</g>").unwrap();
     let points = |path: &str| {
         let numbers: Vec<i32> = path
@@ -80,11 +80,11 @@ fn chart(graph: &Graph) -> (BTreeSet<String>, usize) {
 #[test]
 fn every_network_of_the_zoo_is_drawn_with_boxes_apart_and_edges_beside_them() {
     for entry in CATALOGUE {
-        let (name, picture) = (entry.name, svg(entry.graph));
-        well_formed::well_formed(&picture);
-        let (boxes, edges) = (boxes(&picture), edges(&picture));
+        let (name, image) = (entry.name, svg(entry.graph));
+        well_formed::well_formed(&image);
+        let (boxes, edges) = (boxes(&image), edges(&image));
         let (ids, arrows) = chart(entry.graph);
-        assert_eq!((boxes.len(), edges.len()), (ids.len(), arrows), "{name}: picture and chart differ");
+        assert_eq!((boxes.len(), edges.len()), (ids.len(), arrows), "{name}: image and chart differ");
         let most = if name.starts_with("googlenet") { 95 } else { 60 };
         assert!((2..=most).contains(&boxes.len()), "{name} has {} boxes", boxes.len());
         for (i, [x, y, w, h]) in boxes.iter().enumerate() {

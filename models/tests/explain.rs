@@ -6,8 +6,8 @@
 mod golden;
 
 use convnet::explain::backprop::{Rule, reconstruct};
-use convnet::explain::saliency::{Path, gradient, integrated_gradients};
-use convnet::explain::{Lens, Place, Subject, Unit, Volume, cam};
+use convnet::explain::saliency::{IntegrationPath, gradient, integrated_gradients};
+use convnet::explain::{Inspectable, NetworkView, Place, Unit, Volume, cam};
 use convnet::graph::{Activation, Op};
 use convnet::net::set_params;
 use convnet::prelude::*;
@@ -43,10 +43,10 @@ fn check<N: Model>(name: &str) {
         graph.params.iter().enumerate().map(|(i, param)| (i, golden::fill(graph, param, seed))).collect();
     set_params(&mut net, &params);
     let shape = graph.input().chw();
-    let picture = Volume::new(shape, golden::unit("input", seed, shape.iter().product()));
-    let lens = Lens::new(&net, &dev);
+    let image = Volume::new(shape, golden::unit("input", seed, shape.iter().product()));
+    let view = NetworkView::new(&net, &dev);
 
-    let logits = lens.values(&[(0, &picture.values)], &[graph.output()]).unwrap().remove(0);
+    let logits = view.values(&[(0, &image.values)], &[graph.output()]).unwrap().remove(0);
     let class = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
     assert_eq!(class, number("class"));
     let unit = Unit::class(graph, class).unwrap();
@@ -55,21 +55,21 @@ fn check<N: Model>(name: &str) {
     let channel = Unit::new(graph, rectifiers[number("channel_of")], 3, Place::Strongest).unwrap();
     let compare = |method: &str, found: Volume| agrees(&format!("{name} {method}"), &found, &golden["maps"][method]);
 
-    compare("gradient", gradient(&lens, unit, &picture).unwrap());
-    compare("guided", reconstruct(&lens, unit, &picture, Rule::Guided).unwrap());
-    compare("guided_channel", reconstruct(&lens, channel, &picture, Rule::Guided).unwrap());
-    compare("deconvnet", reconstruct(&lens, unit, &picture, Rule::Deconvnet).unwrap());
-    compare("deconvnet_channel", reconstruct(&lens, channel, &picture, Rule::Deconvnet).unwrap());
-    compare("grad_cam", cam::grad_cam(&lens, rectifiers[number("cam")], unit, &picture).unwrap());
-    let path = Path { steps: number("steps"), most: 0, tolerance: 0.01 };
+    compare("gradient", gradient(&view, unit, &image).unwrap());
+    compare("guided", reconstruct(&view, unit, &image, Rule::Guided).unwrap());
+    compare("guided_channel", reconstruct(&view, channel, &image, Rule::Guided).unwrap());
+    compare("deconvnet", reconstruct(&view, unit, &image, Rule::Deconvnet).unwrap());
+    compare("deconvnet_channel", reconstruct(&view, channel, &image, Rule::Deconvnet).unwrap());
+    compare("grad_cam", cam::grad_cam(&view, rectifiers[number("cam")], unit, &image).unwrap());
+    let path = IntegrationPath { steps: number("steps"), most: 0, tolerance: 0.01 };
     let zero = Volume::filled(shape, 0.0);
     let share = golden["base"].as_f64().unwrap() as f32;
-    let base = Volume::new(shape, picture.values.iter().map(|x| share * x).collect());
-    let found = integrated_gradients(&lens, unit, &picture, &base, path, &mut |_, _| {}).unwrap();
+    let base = Volume::new(shape, image.values.iter().map(|x| share * x).collect());
+    let found = integrated_gradients(&view, unit, &image, &base, path, &mut |_, _| {}).unwrap();
     compare("integrated", found.map);
     // With as many steps as it takes, the map adds up to the difference.
-    let path = Path { steps: 16, ..Path::default() };
-    let found = integrated_gradients(&lens, unit, &picture, &zero, path, &mut |_, _| {}).unwrap();
+    let path = IntegrationPath { steps: 16, ..IntegrationPath::default() };
+    let found = integrated_gradients(&view, unit, &image, &zero, path, &mut |_, _| {}).unwrap();
     assert!(found.gap() < 0.01, "{name}: the sum is off by {} after {} steps", found.gap(), found.steps);
 }
 

@@ -6,7 +6,7 @@ use convnet::prelude::*;
 use convnet_models::ResNet18;
 
 convnet_models::resnet18! {
-    /// ResNet-18 on 64x64 pictures.
+    /// ResNet-18 on 64x64 images.
     pub(crate) struct Tiny: [3, 64, 64] -> [10]
 }
 

@@ -5,7 +5,7 @@ use convnet::explain::invert::{Invert, invert};
 use convnet::explain::maximise::{Maximise, maximise};
 use convnet::explain::neighbours::Index;
 use convnet::explain::saliency::gradient;
-use convnet::explain::{Lens, Subject, Unit, Volume, layer};
+use convnet::explain::{Inspectable, NetworkView, Unit, Volume, layer};
 use convnet::prelude::*;
 use convnet::train::{Config, Prediction, Trainer};
 use convnet_models::{LeNet5, Model};
@@ -27,20 +27,20 @@ fn a_trained_network_shows_what_it_has_learned() {
     let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
     let summary = Trainer::new(&mut net, &dev).config(config).train(&split).unwrap();
     assert!(summary.evaluation.accuracy() > 0.97);
-    let (lens, graph, normalisation) =
-        (Lens::new(&net, &dev), LeNet5::graph(), summary.pipeline.preparation.normalisation.clone());
+    let (view, graph, normalisation) =
+        (NetworkView::new(&net, &dev), LeNet5::graph(), summary.pipeline.preparation.normalisation.clone());
 
-    // A picture made for a class is of that class, to the network.
+    // An image made for a class is of that class, to the network.
     for class in 0..10 {
         let unit = Unit::class(graph, class).unwrap();
-        let made = maximise(&lens, unit, &normalisation, Maximise::default(), &mut quiet).unwrap();
-        let logits = lens.values(&[(0, &made.picture.values)], &[graph.output()]).unwrap().remove(0);
+        let made = maximise(&view, unit, &normalisation, Maximise::default(), &mut quiet).unwrap();
+        let logits = view.values(&[(0, &made.image.values)], &[graph.output()]).unwrap().remove(0);
         let probability = Prediction::from_logits(&logits).probabilities[class];
         assert!(probability > 0.99 && made.values[1] > made.values[0], "class {class}: {probability}");
     }
     let unit = Unit::class(graph, 3).unwrap();
     let made = |seed| {
-        maximise(&lens, unit, &normalisation, Maximise { steps: 8, seed, ..Maximise::default() }, &mut quiet).unwrap()
+        maximise(&view, unit, &normalisation, Maximise { steps: 8, seed, ..Maximise::default() }, &mut quiet).unwrap()
     };
     assert!(made(5) == made(5) && made(5) != made(6));
 
@@ -55,27 +55,27 @@ fn a_trained_network_shows_what_it_has_learned() {
     for batch in loader.epoch(0, 0) {
         let batch = batch.unwrap();
         for ((pixels, label), index) in batch.pixels.chunks_exact(784).zip(&batch.labels).zip(&batch.indices) {
-            let picture = Volume::new([1, 28, 28], pixels.to_vec());
-            let map = gradient(&lens, Unit::class(graph, *label).unwrap(), &picture).unwrap();
+            let image = Volume::new([1, 28, 28], pixels.to_vec());
+            let map = gradient(&view, Unit::class(graph, *label).unwrap(), &image).unwrap();
             for (x, byte) in map.values.iter().zip(test.bytes(*index)) {
                 let on = usize::from(*byte > 0);
                 mass[on][0] += f64::from(x.abs());
                 mass[on][1] += 1.0;
             }
-            first.get_or_insert(picture);
+            first.get_or_insert(image);
         }
     }
     let [background, stroke] = mass.map(|[sum, pixels]| sum / pixels);
     assert!(stroke > 2.0 * background, "saliency of a pixel: {stroke} on the stroke, {background} beside it");
 
-    // The first convolution keeps the picture.
-    let picture = first.unwrap();
+    // The first convolution keeps the image.
+    let image = first.unwrap();
     let conv1 = layer(graph, "conv1").unwrap();
-    let found = invert(&lens, conv1, &picture, &normalisation, Invert::default(), &mut quiet).unwrap();
+    let found = invert(&view, conv1, &image, &normalisation, Invert::default(), &mut quiet).unwrap();
     assert!(found.correlation > 0.95, "conv1: {}", found.correlation);
 
     // What the network takes to be alike is of one class more often than what has similar pixels.
-    let rate = |node: usize| Index::new(&lens, node, &loader, &mut quiet).unwrap().agreement(5, 500);
+    let rate = |node: usize| Index::new(&view, node, &loader, &mut quiet).unwrap().agreement(5, 500);
     let (features, pixels) = (rate(layer(graph, "10").unwrap()), rate(0));
 
     assert!(features > pixels + 0.05, "{features} {pixels}");

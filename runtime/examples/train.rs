@@ -3,11 +3,11 @@
 //! `cargo run --release -p convnet --example train`
 #![allow(missing_docs)]
 
-use convnet::checkpoint;
 use convnet::data::{Classes, Preparation, Split, mnist};
 use convnet::optim::OptimizerKind;
 use convnet::prelude::*;
 use convnet::train::{Config, Event, Flow, Run, Trainer, evaluate};
+use convnet::weights;
 
 cnn! {
     /// A small network with batch normalisation.
@@ -41,9 +41,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} of {} digits", summary.evaluation.correct(), summary.evaluation.total());
 
     let path = std::env::temp_dir().join("small.safetensors");
-    checkpoint::save(&net, &path, &summary.metadata)?;
+    weights::save(&net, &path, &summary.metadata)?;
     // Whoever has the file has all that is needed: how images are prepared (also from files, by `preparation.read`) and the classes.
-    let about = checkpoint::load(&mut net, &path)?.metadata;
+    let about = weights::load(&mut net, &path)?.metadata;
     let preparation = Preparation::of(&about, Small::graph())?.ok_or("the file says nothing about images")?;
     println!("classes: {}", Classes::of(&about, Small::graph())?.names().join(", "));
     let again = evaluate(&mut net, &dev, &data.test, preparation.into())?;

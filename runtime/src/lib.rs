@@ -3,7 +3,7 @@
 //! Modules in the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
 //! [`words`]), is a [`graph`] with typed [`layers`], and runs through [`net`] on the [`backend`] of its device: the CPU
 //! [`engine`], or [`portable`] for everything else. Around it, files become batches ([`data`]), batches train it
-//! ([`train`], with [`optim`]), which leaves a [`report`], and it is kept in a [`checkpoint`]; what it has learned can be looked at
+//! ([`train`], with [`optim`]), which leaves a [`report`], and its [`weights`] are kept in a file; what it has learned can be looked at
 //! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 
@@ -18,7 +18,6 @@ pub use rand_distr::StandardNormal;
 #[doc(hidden)]
 pub mod atomic_file;
 pub mod backend;
-pub mod checkpoint;
 pub mod data;
 pub mod device;
 pub mod distributed;
@@ -78,7 +77,7 @@ pub mod __private {
 /// Everything a program that declares and runs a network needs, dfdx's own prelude included.
 pub mod prelude {
     pub use crate::cnn;
-    pub use crate::net::Probe;
+    pub use crate::net::Inspect;
     pub use crate::predict::Predictor;
     pub use dfdx::prelude::*;
 }

@@ -9,14 +9,14 @@ use convnet::data::augment::Augment;
 use convnet::distributed::Communicator;
 use convnet::net::{Network, named_tensors};
 use convnet::prelude::*;
-use convnet::train::{Balance, Config, Event, Flow, Folder, Run, Summary, TrainError, Trainer};
+use convnet::train::{Balance, Config, Event, Flow, Run, RunFolder, Summary, TrainError, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use stripes::stripes;
 
 cnn! {
-    /// The same whatever batches its pictures come in.
+    /// The same whatever batches its images come in.
     struct Plain: [1, 8, 8] -> [3] { conv: conv(4, kernel = 3, pad = 1); relu; max_pool(2); flatten; fc: linear(3); }
 }
 
@@ -95,7 +95,7 @@ fn augment(words: &[&str]) -> Vec<Augment> {
     words.iter().map(|word| word.parse().unwrap()).collect()
 }
 
-/// The last batch has 6 pictures: one rank of 4 gets one of them.
+/// The last batch has 6 images: one rank of 4 gets one of them.
 fn config() -> Config {
     Config {
         epochs: 2,
@@ -229,7 +229,7 @@ impl Communicator for Second {
 fn a_rank_with_other_options_does_not_begin() {
     let folder = tempfile::tempdir().unwrap();
     runs(plain, 1, &config(), Some(folder.path()), None).remove(0).1.unwrap();
-    let newest = Folder::open(folder.path()).unwrap().checkpoints().unwrap().pop().unwrap();
+    let newest = RunFolder::open(folder.path()).unwrap().checkpoints().unwrap().pop().unwrap();
     let first = Second(std::fs::read(newest.1).unwrap());
     let mut net = plain(1);
     let trainer = Trainer::new(&mut net, &Cpu::default()).config(Config { lr: 0.2, ..config() }).ranks(&first);

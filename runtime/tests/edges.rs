@@ -77,7 +77,7 @@ fn a_batch_normalisation_of_one_value_is_refused_or_learns_nothing() {
     assert!(matches!(run(&mut net, 1, 64, true), Err(TrainError::OneValue { .. })));
     run(&mut net, 65, 64, true).unwrap();
     run(&mut net, 66, 64, false).unwrap();
-    let mut learner = convnet::train::Bound::new(&mut net, dev.clone());
+    let mut learner = convnet::train::NetworkLearner::new(&mut net, dev.clone());
     let error = overfit(&mut learner, &data(65), &config(1, false), 3, 0.01).unwrap_err();
     assert!(matches!(error, TrainError::OneValue { images: 1, of: None, .. }), "{error}");
     // By hand, there is nobody to refuse it.

@@ -1,7 +1,7 @@
 //! The methods of `explain` on small networks, against what can be computed another way: finite differences, brute force, and
 //! networks whose answers are known beforehand.
 
-use convnet::data::{Loader, LoaderOptions, Normalisation, Pictures, Pipeline, Sampling, fit::Fit};
+use convnet::data::{Images, Loader, LoaderOptions, Normalisation, Pipeline, Sampling, fit::Fit};
 use convnet::explain::backprop::{Rule, reconstruct};
 use convnet::explain::concepts::{Concept, Marked, detectors, dissect};
 use convnet::explain::field::{effective, theoretical};
@@ -9,9 +9,11 @@ use convnet::explain::grid::Grid;
 use convnet::explain::invariance::{Change, invariance, pooling};
 use convnet::explain::neighbours::{Index, features_of};
 use convnet::explain::occlusion::{Occlusion, occlusion};
-use convnet::explain::probe::{Tcav, tcav};
-use convnet::explain::saliency::{Path, SmoothGrad, gradient, integrated_gradients, smooth_grad};
-use convnet::explain::{Explain, ExplainError, Lens, Place, Subject, Unit, Volume, cam, last_map, layer, responses};
+use convnet::explain::saliency::{IntegrationPath, SmoothGrad, gradient, integrated_gradients, smooth_grad};
+use convnet::explain::tcav::{Tcav, tcav};
+use convnet::explain::{
+    Explain, ExplainError, Inspectable, NetworkView, Place, Unit, Volume, cam, last_map, layer, responses,
+};
 use convnet::net::{Network, set_named_tensors};
 use convnet::prelude::*;
 use rand::{Rng, SeedableRng};
@@ -25,7 +27,7 @@ fn noise(shape: [usize; 3], seed: u64) -> Volume {
     Volume::new(shape, (0..shape.iter().product()).map(|_| rng.gen_range(-1.0..1.0)).collect())
 }
 
-/// Grey pictures as they are, from 0 to 1.
+/// Grey images as they are, from 0 to 1.
 fn plain() -> Normalisation {
     Normalisation { mean: vec![0.0], std: vec![1.0] }
 }
@@ -57,11 +59,11 @@ cnn! {
 }
 
 /// The slope of a unit along a pixel, by finite differences.
-fn slope(lens: &dyn Subject, unit: Unit, picture: &Volume, pixel: usize, step: f32) -> f64 {
+fn slope(view: &dyn Inspectable, unit: Unit, image: &Volume, pixel: usize, step: f32) -> f64 {
     let value = |by: f32| {
-        let mut moved = picture.clone();
+        let mut moved = image.clone();
         moved.values[pixel] += by;
-        f64::from(unit.values(lens.graph(), &lens.values(&[(0, &moved.values)], &[unit.node]).unwrap()[0])[0])
+        f64::from(unit.values(view.graph(), &view.values(&[(0, &moved.values)], &[unit.node]).unwrap()[0])[0])
     };
     (value(step) - value(-step)) / (2.0 * f64::from(step))
 }
@@ -70,13 +72,13 @@ fn slope(lens: &dyn Subject, unit: Unit, picture: &Volume, pixel: usize, step: f
 fn gradients_are_finite_differences() {
     let dev = Cpu::seed_from_u64(1);
     let net = dev.build_module::<Mixed, f32>();
-    let (lens, graph, picture) = (Lens::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 2));
+    let (view, graph, image) = (NetworkView::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 2));
     let around = layer(graph, "around").unwrap_or_else(|_| last_map(graph).unwrap());
     for unit in [Unit::class(graph, 3).unwrap(), Unit::new(graph, around, 2, Place::At([1, 4])).unwrap()] {
-        let map = gradient(&lens, unit, &picture).unwrap();
+        let map = gradient(&view, unit, &image).unwrap();
         let largest = map.values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let near = |pixel: &usize| {
-            let found = slope(&lens, unit, &picture, *pixel, 4e-4);
+            let found = slope(&view, unit, &image, *pixel, 4e-4);
             (found - f64::from(map.values[*pixel])).abs() < 0.02 * f64::from(largest)
         };
         // A rectifier or a pool may change its mind within the step, but seldom does.
@@ -97,12 +99,12 @@ fn walking_back_layer_by_layer_is_the_gradient_where_no_signal_is_negative() {
         .map(|tensor| (tensor.name, tensor.values.iter().map(|x| x.abs() + 0.01).collect()))
         .collect();
     set_named_tensors(&mut net, &positive);
-    let (lens, graph) = (Lens::new(&net, &dev), Mixed::graph());
-    let picture = Volume::new([2, 12, 12], noise([2, 12, 12], 4).values.iter().map(|x| x.abs()).collect());
+    let (view, graph) = (NetworkView::new(&net, &dev), Mixed::graph());
+    let image = Volume::new([2, 12, 12], noise([2, 12, 12], 4).values.iter().map(|x| x.abs()).collect());
     let unit = Unit::class(graph, 1).unwrap();
-    let expected = gradient(&lens, unit, &picture).unwrap();
+    let expected = gradient(&view, unit, &image).unwrap();
     for rule in [Rule::Guided, Rule::Deconvnet] {
-        let found = reconstruct(&lens, unit, &picture, rule).unwrap();
+        let found = reconstruct(&view, unit, &image, rule).unwrap();
         let apart = found.zip(&expected, |a, b| (a - b).abs()).range()[1];
         assert!(apart < 1e-4 * expected.range()[1], "{rule:?}: {apart}");
     }
@@ -112,15 +114,15 @@ fn walking_back_layer_by_layer_is_the_gradient_where_no_signal_is_negative() {
 fn smoothing_and_adding_up_follow_their_definitions() {
     let dev = Cpu::seed_from_u64(5);
     let net = dev.build_module::<Mixed, f32>();
-    let (lens, graph, picture) = (Lens::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 6));
+    let (view, graph, image) = (NetworkView::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 6));
     let unit = Unit::class(graph, 0).unwrap();
-    let still = smooth_grad(&lens, unit, &picture, SmoothGrad { samples: 3, noise: 0.0, seed: 1 }, &mut quiet).unwrap();
-    assert!(still.zip(&gradient(&lens, unit, &picture).unwrap(), |a, b| (a - b).abs()).range()[1] < 1e-6);
+    let still = smooth_grad(&view, unit, &image, SmoothGrad { samples: 3, noise: 0.0, seed: 1 }, &mut quiet).unwrap();
+    assert!(still.zip(&gradient(&view, unit, &image).unwrap(), |a, b| (a - b).abs()).range()[1] < 1e-6);
     let drawn =
-        |seed| smooth_grad(&lens, unit, &picture, SmoothGrad { seed, ..SmoothGrad::default() }, &mut quiet).unwrap();
+        |seed| smooth_grad(&view, unit, &image, SmoothGrad { seed, ..SmoothGrad::default() }, &mut quiet).unwrap();
     assert!(drawn(1) == drawn(1) && drawn(1) != drawn(2));
     let zero = Volume::filled([2, 12, 12], 0.0);
-    let found = integrated_gradients(&lens, unit, &picture, &zero, Path::default(), &mut quiet).unwrap();
+    let found = integrated_gradients(&view, unit, &image, &zero, IntegrationPath::default(), &mut quiet).unwrap();
     assert!(found.gap() < 0.01, "{} after {} steps", found.gap(), found.steps);
     assert!((found.map.sum() - found.difference).abs() < 0.01 * found.difference.abs());
 }
@@ -129,19 +131,19 @@ fn smoothing_and_adding_up_follow_their_definitions() {
 fn occlusion_is_what_hiding_by_hand_gives() {
     let dev = Cpu::seed_from_u64(7);
     let net = dev.build_module::<Mixed, f32>();
-    let (lens, graph, picture) = (Lens::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 8));
+    let (view, graph, image) = (NetworkView::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 8));
     let unit = Unit::class(graph, 2).unwrap();
     let options = Occlusion { patch: 5, stride: 3, cover: vec![0.5, -0.5] };
     let mut told = Vec::new();
-    let map = occlusion(&lens, unit, &picture, &options, &mut |done, total| told.push((done, total))).unwrap();
-    let value = |picture: &Volume| lens.values(&[(0, &picture.values)], &[graph.output()]).unwrap()[0][2];
+    let map = occlusion(&view, unit, &image, &options, &mut |done, total| told.push((done, total))).unwrap();
+    let value = |image: &Volume| view.values(&[(0, &image.values)], &[graph.output()]).unwrap()[0][2];
     // Squares begin at 0, 3, 6 and, moved in, at 7.
     let mut falls = vec![Vec::new(); 144];
     for (top, left) in [0, 3, 6, 7].into_iter().flat_map(|top| [0, 3, 6, 7].map(|left| (top, left))) {
-        let mut hidden = picture.clone();
+        let mut hidden = image.clone();
         let pixels: Vec<usize> = (top..top + 5).flat_map(|y| (left..left + 5).map(move |x| y * 12 + x)).collect();
         pixels.iter().for_each(|i| (hidden.values[*i], hidden.values[144 + i]) = (0.5, -0.5));
-        let fall = value(&picture) - value(&hidden);
+        let fall = value(&image) - value(&hidden);
         pixels.iter().for_each(|i| falls[*i].push(fall));
     }
     for (found, falls) in map.values.iter().zip(falls) {
@@ -154,13 +156,13 @@ fn occlusion_is_what_hiding_by_hand_gives() {
 fn receptive_fields_are_where_gradients_are() {
     let dev = Cpu::seed_from_u64(9);
     let net = dev.build_module::<Ways, f32>();
-    let (lens, graph, picture) = (Lens::new(&net, &dev), Ways::graph(), noise([1, 40, 36], 10));
+    let (view, graph, image) = (NetworkView::new(&net, &dev), Ways::graph(), noise([1, 40, 36], 10));
     for node in 1..graph.nodes.len() {
         let [_, height, width] = graph.nodes[node].shape.chw();
         for at in [[0, 0], [height / 2, width / 2], [height - 1, width - 1], [height / 3, width - 1]] {
             let field = theoretical(graph, node, at);
             let unit = Unit::new(graph, node, 0, Place::At(at)).unwrap();
-            let map = gradient(&lens, unit, &picture).unwrap();
+            let map = gradient(&view, unit, &image).unwrap();
             let touched: Vec<[usize; 2]> =
                 (0..40 * 36).filter(|i| map.values[*i] != 0.0).map(|i| [i / 36, i % 36]).collect();
             let range = |d: usize| {
@@ -171,7 +173,7 @@ fn receptive_fields_are_where_gradients_are() {
             assert_eq!([field.rows, field.columns], [range(0), range(1)], "`{name}` at {at:?}");
         }
     }
-    let found = effective(&lens, 1, 0, [3, 3], &[picture], &mut quiet).unwrap();
+    let found = effective(&view, 1, 0, [3, 3], &[image], &mut quiet).unwrap();
     // No more than if all pixels of the window counted alike: four standard deviations of 5 and of 3.
     assert!(found.size[0] < 5.66 && found.size[1] < 3.27, "{:?}", found.size);
 }
@@ -194,7 +196,7 @@ fn eyes(dev: &Cpu) -> Eyes<f32, Cpu> {
     net
 }
 
-/// A picture with a bright square, and which pixels it covers; around it, all is middling.
+/// An image with a bright square, and which pixels it covers; around it, all is middling.
 fn square(at: [usize; 2], inside: f32, seed: u64) -> (Volume, Vec<bool>) {
     let mask: Vec<bool> =
         (0..64).map(|i| (at[0]..at[0] + 2).contains(&(i / 8)) && (at[1]..at[1] + 1).contains(&(i % 8))).collect();
@@ -207,30 +209,30 @@ fn square(at: [usize; 2], inside: f32, seed: u64) -> (Volume, Vec<bool>) {
 fn channels_are_told_by_what_they_see() {
     let dev = Cpu::default();
     let net = eyes(&dev);
-    let lens = Lens::new(&net, &dev);
+    let view = NetworkView::new(&net, &dev);
     let concept = |name: &str, inside: f32| Concept {
         name: name.into(),
-        pictures: (0..100)
+        images: (0..100)
             .map(|i| square([i % 6, i % 7], inside, i as u64))
-            .map(|(picture, mask)| Marked { picture, mask: Some(mask) })
+            .map(|(image, mask)| Marked { image, mask: Some(mask) })
             .collect(),
     };
     let concepts = [concept("bright", 1.0), concept("dark", 0.0)];
     let act = layer(Eyes::graph(), "act").unwrap();
-    let scores = dissect(&lens, act, &concepts, &mut quiet).unwrap();
+    let scores = dissect(&view, act, &concepts, &mut quiet).unwrap();
     let best = detectors(&scores, 1).unwrap();
     assert_eq!((best[0][0].channel, best[1][0].channel), (0, 1));
     assert!(best.iter().all(|best| best[0].auc == 1.0 && best[0].iou.unwrap() > 0.2), "{best:?}");
     assert!(scores[0][1].auc == 0.0 && scores[0][1].iou == Some(0.0), "{scores:?}");
     // A class leans on what its channel sees, and away from the other; on what nobody sees, no more than chance.
-    let pictures =
+    let images =
         |inside: f32, seed: u64| (0..30).map(|i| square([2, 3 + i % 2], inside, seed + i as u64).0).collect::<Vec<_>>();
-    let (bright, dark, others) = (pictures(9.0, 0), pictures(-9.0, 50), pictures(0.5, 100));
-    let mut others = [others, pictures(0.45, 200), pictures(0.55, 300)].concat();
+    let (bright, dark, others) = (images(9.0, 0), images(-9.0, 50), images(0.5, 100));
+    let mut others = [others, images(0.45, 200), images(0.55, 300)].concat();
     others.rotate_left(7);
     let unit = Unit::class(Eyes::graph(), 0).unwrap();
     let test =
-        |concept: &[Volume]| tcav(&lens, act, unit, [concept, &others, &bright], Tcav::default(), &mut quiet).unwrap();
+        |concept: &[Volume]| tcav(&view, act, unit, [concept, &others, &bright], Tcav::default(), &mut quiet).unwrap();
     let (on, away) = (test(&bright), test(&dark));
     assert!(on.score() == 1.0 && on.p < 1e-3 && on.accuracy > 0.95, "{on:?}");
     assert!(away.score() < 0.5 && away.accuracy > 0.95, "{away:?}");
@@ -240,17 +242,17 @@ fn channels_are_told_by_what_they_see() {
 fn cams_show_where_the_channels_of_a_class_are_bright() {
     let dev = Cpu::default();
     let net = eyes(&dev);
-    let (lens, (picture, _)) = (Lens::new(&net, &dev), square([2, 3], 3.0, 1));
+    let (view, (image, _)) = (NetworkView::new(&net, &dev), square([2, 3], 3.0, 1));
     let act = layer(Eyes::graph(), "act").unwrap();
     let unit = Unit::class(Eyes::graph(), 0).unwrap();
-    let map = cam::grad_cam(&lens, act, unit, &picture).unwrap();
+    let map = cam::grad_cam(&view, act, unit, &image).unwrap();
     // The class is the mean of the first channel, so its weight is 1/64 everywhere.
-    let expected = picture.values.iter().map(|x| (x / 64.0).max(0.0));
+    let expected = image.values.iter().map(|x| (x / 64.0).max(0.0));
     // The mean over places of a gradient of 1/64 at each.
     assert!(map.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
-    assert!(matches!(cam::grad_cam(&lens, 4, unit, &picture), Err(ExplainError::Method { .. })));
+    assert!(matches!(cam::grad_cam(&view, 4, unit, &image), Err(ExplainError::Method { .. })));
     assert!(matches!(
-        cam::grad_cam(&lens, act, Unit::new(Eyes::graph(), 1, 0, Place::Strongest).unwrap(), &picture),
+        cam::grad_cam(&view, act, Unit::new(Eyes::graph(), 1, 0, Place::Strongest).unwrap(), &image),
         Err(ExplainError::Method { .. })
     ));
 }
@@ -259,12 +261,12 @@ fn cams_show_where_the_channels_of_a_class_are_bright() {
 fn what_comes_after_global_pooling_does_not_see_a_shift() {
     let dev = Cpu::default();
     let net = eyes(&dev);
-    let lens = Lens::new(&net, &dev);
+    let view = NetworkView::new(&net, &dev);
     // A bright dot on black: however it is moved, the mean is the same.
-    let mut picture = Volume::filled([1, 8, 8], 0.0);
-    picture.values[3 * 8 + 2] = 1.0;
+    let mut image = Volume::filled([1, 8, 8], 0.0);
+    image.values[3 * 8 + 2] = 1.0;
     let nodes = pooling(Eyes::graph());
-    let found = invariance(&lens, &nodes, &[picture], &plain(), Change::Shift, &[0.0, 1.0, 3.0], &mut quiet).unwrap();
+    let found = invariance(&view, &nodes, &[image], &plain(), Change::Shift, &[0.0, 1.0, 3.0], &mut quiet).unwrap();
     assert_eq!(
         found.iter().map(|response| &*Eyes::graph().nodes[response.node].name).collect::<Vec<_>>(),
         ["act", "2"]
@@ -293,11 +295,11 @@ fn pooling_over_turned_filters_does_not_see_a_turn() {
         filter = (0..9).map(|i| filter[(2 - i % 3) * 3 + i / 3]).collect();
     }
     set_named_tensors(&mut net, &[("four.weight".to_string(), all)]);
-    let picture = Volume::new([1, 9, 9], noise([1, 9, 9], 11).values.iter().map(|x| x.abs()).collect());
-    let lens = Lens::new(&net, &dev);
+    let image = Volume::new([1, 9, 9], noise([1, 9, 9], 11).values.iter().map(|x| x.abs()).collect());
+    let view = NetworkView::new(&net, &dev);
     let nodes = pooling(Turned::graph());
     let turns = [0.0, 90.0, 180.0, 270.0];
-    let found = invariance(&lens, &nodes, &[picture], &plain(), Change::Turn, &turns, &mut quiet).unwrap();
+    let found = invariance(&view, &nodes, &[image], &plain(), Change::Turn, &turns, &mut quiet).unwrap();
     let of = |name: &str| {
         let node = layer(Turned::graph(), name).unwrap();
         found.iter().find(|response| response.node == node).unwrap().changes.clone()
@@ -308,10 +310,10 @@ fn pooling_over_turned_filters_does_not_see_a_turn() {
 }
 
 fn squares() -> Loader {
-    // Eight pictures with one bright row each; class 0 if it is in the upper half.
+    // Eight images with one bright row each; class 0 if it is in the upper half.
     let pixels: Vec<u8> = (0..8).flat_map(|row| (0..64).map(move |i| if i / 8 == row { 255 } else { 0 })).collect();
     let labels = (0..8).map(|row| u8::from(row > 3)).collect();
-    let data = Pictures { shape: [1, 8, 8], pixels, labels, classes: vec!["up".into(), "down".into()] };
+    let data = Images { shape: [1, 8, 8], pixels, labels, classes: vec!["up".into(), "down".into()] };
     let options = LoaderOptions { batch: 3, sampling: Sampling::InOrder, ..LoaderOptions::default() };
     Loader::new(Arc::new(data), Pipeline::plain([1, 8, 8], Fit::default(), plain()), options)
 }
@@ -320,19 +322,19 @@ fn squares() -> Loader {
 fn datasets_are_searched_as_by_hand() {
     let dev = Cpu::default();
     let net = eyes(&dev);
-    let (lens, loader) = (Lens::new(&net, &dev), squares());
-    let sparsity = responses::sparsity(&lens, &loader, &mut quiet).unwrap();
+    let (view, loader) = (NetworkView::new(&net, &dev), squares());
+    let sparsity = responses::sparsity(&view, &loader, &mut quiet).unwrap();
     // Of brightness seven eighths are zero, of darkness one eighth.
     assert!((sparsity[0].zeros - 0.5).abs() < 1e-12 && sparsity[0].dead == 0.0, "{sparsity:?}");
-    let index = Index::new(&lens, 0, &loader, &mut quiet).unwrap();
+    let index = Index::new(&view, 0, &loader, &mut quiet).unwrap();
     let mut query = Volume::filled([1, 8, 8], 0.0);
     query.values[24..32].fill(1.0);
-    let near = index.nearest(&features_of(&lens, 0, &query).unwrap(), 3, None);
+    let near = index.nearest(&features_of(&view, 0, &query).unwrap(), 3, None);
     assert_eq!((near[0].index, near[0].distance, near[0].label), (3, 0.0, 0));
     assert!((near[1].distance - 4.0).abs() < 1e-6 && near.len() == 3);
-    // All rows are equally far apart, so the first ones are taken: of class 0 those of picture 0 are, of class 1 none.
+    // All rows are equally far apart, so the first ones are taken: of class 0 those of image 0 are, of class 1 none.
     assert!((index.agreement(3, 8) - 0.5).abs() < 1e-12, "{}", index.agreement(3, 8));
-    let drivers = responses::strongest_inputs(&lens, 1, &loader, 2, &mut quiet).unwrap();
+    let drivers = responses::strongest_inputs(&view, 1, &loader, 2, &mut quiet).unwrap();
     assert_eq!(drivers.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
     assert_eq!((drivers[0][0].value, drivers[0][0].patch.values.as_slice()), (1.0, &[1.0][..]));
 }
@@ -341,7 +343,7 @@ fn datasets_are_searched_as_by_hand() {
 fn mistakes_are_told_in_words() {
     let dev = Cpu::default();
     let net = eyes(&dev);
-    let (lens, graph) = (Lens::new(&net, &dev), Eyes::graph());
+    let (view, graph) = (NetworkView::new(&net, &dev), Eyes::graph());
     let text = |error: ExplainError| error.to_string();
     let error = text(layer(graph, "eye").unwrap_err());
     assert!(error.contains("no layer `eye` (did you mean `eyes`?)") && error.contains("act, 2, fc"), "{error}");
@@ -352,18 +354,18 @@ fn mistakes_are_told_in_words() {
     let error = text(Unit::class(graph, 7).unwrap_err());
     assert!(error.contains("channel 7 of `fc`"), "{error}");
     let unit = Unit::class(graph, 0).unwrap();
-    let error = text(gradient(&lens, unit, &Volume::filled([1, 7, 8], 0.0)).unwrap_err());
+    let error = text(gradient(&view, unit, &Volume::filled([1, 7, 8], 0.0)).unwrap_err());
     assert!(error.contains("[1, 8, 8]") && error.contains("[1, 7, 8]"), "{error}");
-    let picture = Volume::filled([1, 8, 8], 0.3);
-    let error = text(reconstruct(&lens, unit, &picture, Rule::Deconvnet).unwrap_err());
+    let image = Volume::filled([1, 8, 8], 0.3);
+    let error = text(reconstruct(&view, unit, &image, Rule::Deconvnet).unwrap_err());
     assert!(error.contains("max-pools") && error.contains("guided"), "{error}");
-    let error = text(responses::filters(&lens, layer(graph, "fc").unwrap()).unwrap_err());
+    let error = text(responses::filters(&view, layer(graph, "fc").unwrap()).unwrap_err());
     assert!(error.contains("`fc` is a linear") && error.contains("try eyes"), "{error}");
     let broken = Volume::filled([1, 8, 8], f32::NAN);
-    assert!(text(gradient(&lens, unit, &broken).unwrap_err()).contains("no finite numbers"));
+    assert!(text(gradient(&view, unit, &broken).unwrap_err()).contains("no finite numbers"));
     let large = Occlusion { patch: 9, stride: 1, cover: vec![0.0] };
-    assert!(text(occlusion(&lens, unit, &picture, &large, &mut quiet).unwrap_err()).contains("fit into the picture"));
-    let none = dissect(&lens, 1, &[], &mut quiet).unwrap_err();
+    assert!(text(occlusion(&view, unit, &image, &large, &mut quiet).unwrap_err()).contains("fit into the image"));
+    let none = dissect(&view, 1, &[], &mut quiet).unwrap_err();
     assert!(text(none).contains("at least two concepts"));
 }
 
@@ -372,23 +374,23 @@ fn typed_methods_are_those_without_types() {
     let dev = Cpu::default();
     let net = eyes(&dev);
     let (volume, _) = square([1, 1], 2.0, 3);
-    let picture: Tensor<Rank3<1, 8, 8>, f32, Cpu> = dev.tensor_from_vec(volume.values.clone(), (Const, Const, Const));
-    let (taps, lens) = (Eyes::taps(), Lens::new(&net, &dev));
+    let image: Tensor<Rank3<1, 8, 8>, f32, Cpu> = dev.tensor_from_vec(volume.values.clone(), (Const, Const, Const));
+    let (taps, view) = (Eyes::taps(), NetworkView::new(&net, &dev));
     let unit = Unit::class(Eyes::graph(), 1).unwrap();
-    let map: Tensor<Rank3<1, 8, 8>, f32, Cpu> = net.gradient(taps.fc, 1, Place::Everywhere, &picture).unwrap();
-    assert_eq!(map.as_vec(), gradient(&lens, unit, &volume).unwrap().values);
-    let values: Tensor<Rank3<2, 8, 8>, f32, Cpu> = net.activation(taps.eyes, &picture).unwrap();
-    assert_eq!(values.as_vec(), net.forward_to(taps.eyes, picture.reshape::<Rank4<1, 1, 8, 8>>()).as_vec());
+    let map: Tensor<Rank3<1, 8, 8>, f32, Cpu> = net.gradient(taps.fc, 1, Place::Everywhere, &image).unwrap();
+    assert_eq!(map.as_vec(), gradient(&view, unit, &volume).unwrap().values);
+    let values: Tensor<Rank3<2, 8, 8>, f32, Cpu> = net.activation(taps.eyes, &image).unwrap();
+    assert_eq!(values.as_vec(), net.forward_to(taps.eyes, image.reshape::<Rank4<1, 1, 8, 8>>()).as_vec());
     let heat: Tensor<Rank3<1, 8, 8>, f32, Cpu> = {
-        let picture = dev.tensor_from_vec(volume.values.clone(), Rank3::<1, 8, 8>::default());
-        net.grad_cam(taps.act, taps.fc, 0, &picture).unwrap()
+        let image = dev.tensor_from_vec(volume.values.clone(), Rank3::<1, 8, 8>::default());
+        net.grad_cam(taps.act, taps.fc, 0, &image).unwrap()
     };
     assert!(heat.as_vec().iter().all(|x| *x >= 0.0));
     assert!(<Eyes<f32, Cpu> as Network<f32, Cpu>>::GRAPH.name == "Eyes");
 }
 
 cnn! {
-    /// Nothing is padded, as in LeNet-5's second convolution: the first centre lies inside the picture.
+    /// Nothing is padded, as in LeNet-5's second convolution: the first centre lies inside the image.
     struct Bare: [1, 30, 28] -> [2, 4, 3] {
         a: conv(2, kernel = 5);
         b: max_pool(2);
@@ -422,7 +424,7 @@ fn cells_are_centred_in_what_they_see() {
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 let field = theoretical(graph, id, [y, x]);
                 for (d, i, [first, end]) in [(0, y, field.rows), (1, x, field.columns)] {
-                    if first > 0 && end < grid.picture[d] {
+                    if first > 0 && end < grid.image[d] {
                         let middle = (first + end - 1) as f64 / 2.0;
                         let off = (grid.centres[d][i] - middle).abs();
                         assert!(off <= tolerance, "{} {y} {x}: {middle} {:?}", graph.nodes[id].name, grid.centres[d]);
@@ -445,13 +447,13 @@ fn a_hot_cell_is_painted_at_its_centre() {
             let mut map = Volume::filled([1, height, width], 0.0);
             map.values[y * width + x] = 1.0;
             let painted = grid.spread(&map);
-            assert_eq!(painted.shape[1..], grid.picture);
+            assert_eq!(painted.shape[1..], grid.image);
             // Its centre of mass, since a centre may lie between two pixels.
             let mass = |place: &dyn Fn(usize) -> usize| {
                 let each = painted.values.iter().enumerate().map(|(i, value)| f64::from(*value) * place(i) as f64);
                 each.sum::<f64>() / painted.sum()
             };
-            let (row, column) = (mass(&|i| i / grid.picture[1]), mass(&|i| i % grid.picture[1]));
+            let (row, column) = (mass(&|i| i / grid.image[1]), mass(&|i| i % grid.image[1]));
             let off = (row - grid.centres[0][y]).abs().max((column - grid.centres[1][x]).abs());
             assert!(
                 off < 1e-3,

@@ -1,6 +1,6 @@
 //! Hostile data files: each is one typed error that names the file, what was expected and what was found.
 
-use convnet::data::{DataError, Dataset, Normalisation, Pictures, Split, idx, mnist};
+use convnet::data::{DataError, Dataset, Images, Normalisation, Split, idx, mnist};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
@@ -86,7 +86,7 @@ fn a_bomb_is_not_unpacked() {
 }
 
 /// A folder with the four files, of which `change` spoils one.
-fn folder(change: impl Fn(&Path)) -> Result<Split<Pictures>, DataError> {
+fn folder(change: impl Fn(&Path)) -> Result<Split<Images>, DataError> {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in [
         ("train-images-idx3-ubyte", images(5)),
@@ -106,7 +106,7 @@ fn folders() {
     assert_eq!((split.train.len(), split.test.len(), split.train.shape), (5, 2, [1, 2, 3]));
     let write =
         |name: &'static str, bytes: Vec<u8>| move |folder: &Path| std::fs::write(folder.join(name), &bytes).unwrap();
-    let message = |result: Result<Split<Pictures>, DataError>| result.unwrap_err().to_string();
+    let message = |result: Result<Split<Images>, DataError>| result.unwrap_err().to_string();
 
     let error = message(folder(write("t10k-labels-idx1-ubyte", labels(3))));
     assert!(error.contains("has 2 images, but") && error.contains("has 3 labels"), "{error}");

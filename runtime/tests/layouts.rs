@@ -1,7 +1,7 @@
 //! How people lay out their folders of images: what is found, what is left out, and what is said about it.
 #![deny(warnings)]
 
-use convnet::data::{Kind, Opened, in_common, open};
+use convnet::data::{DatasetKind, Opened, in_common, open};
 use image::{Rgb, RgbImage};
 use std::path::Path;
 
@@ -23,11 +23,11 @@ fn images(folder: &Path, below: &str, classes: &[&str], n: u8) {
 }
 
 fn opened(path: &Path) -> Opened {
-    open(Kind::Auto, Some(path), 1).unwrap_or_else(|error| panic!("{error}"))
+    open(DatasetKind::Auto, Some(path), 1).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn problem(path: &Path) -> String {
-    open(Kind::Auto, Some(path), 1).err().expect("it cannot be used").to_string()
+    open(DatasetKind::Auto, Some(path), 1).err().expect("it cannot be used").to_string()
 }
 
 /// Images of the training set, of the validation set and of the test set.
@@ -181,7 +181,7 @@ fn endings_are_in_letters_of_any_case() {
     }
     let parts = opened(folder.path());
     assert_eq!(counts(&parts), (3, None, 2));
-    assert!(parts.train.picture(0).unwrap_err().to_string().ends_with("is empty"));
+    assert!(parts.train.image(0).unwrap_err().to_string().ends_with("is empty"));
 }
 
 #[cfg(unix)]
@@ -280,19 +280,22 @@ fn files_of_digits_are_found_where_archives_put_them() {
     assert_eq!(counts(&opened(&f.join("kaggle"))), (2, None, 2));
     // torchvision.
     digits(f, |name| format!("torch/FashionMNIST/raw/{name}"));
-    for kind in [Kind::Auto, Kind::FashionMnist] {
+    for kind in [DatasetKind::Auto, DatasetKind::FashionMnist] {
         let fashion = open(kind, Some(&f.join("torch")), 1).unwrap();
         assert_eq!(fashion.train.classes()[9], "Ankle boot");
         notes(&fashion, &["holds a dataset (fashion-mnist) in "]);
-        assert_eq!(fashion.notes.join(" ").contains("is taken for Fashion-MNIST by its name"), kind == Kind::Auto);
+        assert_eq!(
+            fashion.notes.join(" ").contains("is taken for Fashion-MNIST by its name"),
+            kind == DatasetKind::Auto
+        );
     }
     digits(f, |name| format!("torch/MNIST/raw/{name}"));
     assert!(problem(&f.join("torch")).contains("holds several datasets: "), "{}", problem(&f.join("torch")));
     assert_eq!(opened(&f.join("torch/MNIST")).train.classes()[9], "9");
-    for (kind, name) in [(Kind::Mnist, "9"), (Kind::FashionMnist, "Ankle boot")] {
+    for (kind, name) in [(DatasetKind::Mnist, "9"), (DatasetKind::FashionMnist, "Ankle boot")] {
         assert_eq!(open(kind, Some(&f.join("torch")), 1).unwrap().train.classes()[9], name);
     }
-    // Pictures one level below.
+    // Images one level below.
     images(f, "photos/set/train", &["a", "b"], 2);
     images(f, "photos/set/test", &["a", "b"], 1);
     // Folders within classes are no datasets of their own.

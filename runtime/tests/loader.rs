@@ -1,18 +1,18 @@
-//! Batches: an order and draws that depend on seed, epoch and picture alone, whoever makes the batches.
+//! Batches: an order and draws that depend on seed, epoch and image alone, whoever makes the batches.
 #![deny(warnings)]
 
 use convnet::data::fit::Fit;
 use convnet::data::{
-    Batch, DataError, Dataset, Loader, LoaderOptions, Normalisation, NormalisationKind, OnBad, Picture, Pictures,
-    Pipeline, Sampling,
+    Batch, DataError, Dataset, Image, Images, Loader, LoaderOptions, Normalisation, NormalisationKind, OnBad, Pipeline,
+    Sampling,
 };
 use std::sync::Arc;
 
-/// Picture `i` has the one pixel `i`; every tenth is of class 1.
+/// Image `i` has the one pixel `i`; every tenth is of class 1.
 fn data(n: usize) -> Arc<dyn Dataset> {
     let classes = ["often", "seldom"].map(String::from).to_vec();
     let labels = (0..n).map(|i| u8::from(i % 10 == 9)).collect();
-    Arc::new(Pictures { shape: [1, 1, 1], pixels: (0..n).map(|i| i as u8).collect(), labels, classes })
+    Arc::new(Images { shape: [1, 1, 1], pixels: (0..n).map(|i| i as u8).collect(), labels, classes })
 }
 
 fn pipeline(data: &Arc<dyn Dataset>, augment: &[&str]) -> Pipeline {
@@ -37,7 +37,7 @@ fn options() -> LoaderOptions {
 }
 
 #[test]
-fn an_epoch_has_every_picture_once_in_an_order_of_its_own() {
+fn an_epoch_has_every_image_once_in_an_order_of_its_own() {
     let data = data(100);
     let loader = loader(&data, options());
     let epochs: Vec<Vec<usize>> = (1..4).map(|epoch| indices(&batches(&loader, epoch, 0))).collect();
@@ -108,7 +108,7 @@ fn ranks_share_each_batch() {
     }
 }
 
-/// Pictures of which one cannot be read, and one panics.
+/// Images of which one cannot be read, and one panics.
 struct Bad;
 
 impl Dataset for Bad {
@@ -125,17 +125,17 @@ impl Dataset for Bad {
         i % 2
     }
 
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
         match i {
-            3 => Err(DataError::Picture { path: "three.png".into(), problem: "is torn".into() }),
+            3 => Err(DataError::Image { path: "three.png".into(), problem: "is torn".into() }),
             7 => panic!("seven"),
-            _ => Ok(Picture { shape: [1, 1, 1], pixels: vec![i as u8].into() }),
+            _ => Ok(Image { shape: [1, 1, 1], pixels: vec![i as u8].into() }),
         }
     }
 }
 
 #[test]
-fn pictures_that_cannot_be_read_are_left_out_or_stop_the_epoch() {
+fn images_that_cannot_be_read_are_left_out_or_stop_the_epoch() {
     let data: Arc<dyn Dataset> = Arc::new(Bad);
     let normalisation = Normalisation { mean: vec![0.0], std: vec![1.0] };
     for workers in [0, 2] {
@@ -153,6 +153,6 @@ fn pictures_that_cannot_be_read_are_left_out_or_stop_the_epoch() {
         assert!(skipped[&3].contains("three.png: is torn") && skipped[&7].contains("seven"), "{skipped:?}");
         let stopping = Loader::new(data.clone(), plain, options);
         let all: Vec<Result<Batch, DataError>> = stopping.epoch(1, 0).collect();
-        assert!(matches!(&all[..], [Err(DataError::Picture { .. })]), "{all:?}");
+        assert!(matches!(&all[..], [Err(DataError::Image { .. })]), "{all:?}");
     }
 }

@@ -1,15 +1,15 @@
-//! One way from an image to what a network takes: the same numbers in training, from a file, and from a weight file's metadata.
+//! One way from an image to what a network takes: the same numbers in training, from a file, and from a weights file's metadata.
 #![deny(warnings)]
 
-use convnet::checkpoint::{self, Metadata};
 use convnet::data::fit::Fit;
 use convnet::data::{
-    Classes, Dataset, Files, Invert, Loader, LoaderOptions, Normalisation, NormalisationKind, Picture, Pictures,
-    Pipeline, Preparation, Sampling, Split,
+    Classes, Dataset, Files, Image, Images, Invert, Loader, LoaderOptions, Normalisation, NormalisationKind, Pipeline,
+    Preparation, Sampling, Split,
 };
 use convnet::graph::Graph;
 use convnet::prelude::*;
 use convnet::train::{Config, Trainer, evaluate, predict};
+use convnet::weights::{self, Metadata};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ fn noise(seed: usize, i: usize) -> u8 {
     ((i * 97 + seed * 31) % 251) as u8
 }
 
-fn picture(shape: [usize; 3], seed: usize) -> Picture<'static> {
-    Picture { shape, pixels: (0..shape.iter().product()).map(|i| noise(seed, i)).collect() }
+fn image(shape: [usize; 3], seed: usize) -> Image<'static> {
+    Image { shape, pixels: (0..shape.iter().product()).map(|i| noise(seed, i)).collect() }
 }
 
 /// All pixels of a dataset as the training loader gives them.
@@ -64,14 +64,14 @@ fn files(folder: &Path, kinds: &[([usize; 3], u8)]) -> Arc<dyn Dataset> {
             }
         }
     }
-    let mut pictures: Vec<_> =
+    let mut images: Vec<_> =
         (0..kinds.len()).map(|i| (folder.join(["cat", "dog"][i % 2]).join(format!("{i}.png")), i % 2)).collect();
     // By class, then by name.
-    pictures.sort_by_key(|(path, class)| (*class, path.clone()));
-    Arc::new(Files { classes: ["cat", "dog"].map(String::from).to_vec(), pictures })
+    images.sort_by_key(|(path, class)| (*class, path.clone()));
+    Arc::new(Files { classes: ["cat", "dog"].map(String::from).to_vec(), images })
 }
 
-/// The preparation of a training set is that of its loader, bit for bit, also through a weight file's metadata and from files.
+/// The preparation of a training set is that of its loader, bit for bit, also through a weights file's metadata and from files.
 fn same_everywhere(
     data: &Arc<dyn Dataset>,
     paths: &[std::path::PathBuf],
@@ -85,8 +85,8 @@ fn same_everywhere(
     pipeline.preparation.to_metadata(&mut about);
     let preparation = Preparation::of(&about, graph).unwrap().unwrap();
     assert_eq!(preparation, pipeline.preparation, "{about:?}");
-    let pictures = (0..data.len()).flat_map(|i| preparation.pixels(&data.picture(i).unwrap()).unwrap());
-    assert!(pictures.map(f32::to_bits).eq(in_training.iter().map(|x| x.to_bits())));
+    let images = (0..data.len()).flat_map(|i| preparation.pixels(&data.image(i).unwrap()).unwrap());
+    assert!(images.map(f32::to_bits).eq(in_training.iter().map(|x| x.to_bits())));
     let read = paths.iter().flat_map(|path| preparation.read(path).unwrap());
     assert!(paths.is_empty() || read.map(f32::to_bits).eq(in_training.iter().map(|x| x.to_bits())));
     let evaluated = loaded(data, &preparation.clone().into());
@@ -135,7 +135,7 @@ fn an_image_unlike_those_of_training_becomes_like_them() {
     let digits = Preparation { grey: true, invert: Invert::Bright, size: Some([28, 28]), ..plain.clone() };
     // A white square on black, in grey, at the size of training.
     let square = |x: usize, from: usize, to: usize| (from..to).contains(&(x / 28)) && (from..to).contains(&(x % 28));
-    let white = Picture { shape: [1, 28, 28], pixels: (0..784).map(|x| 255 * u8::from(square(x, 10, 18))).collect() };
+    let white = Image { shape: [1, 28, 28], pixels: (0..784).map(|x| 255 * u8::from(square(x, 10, 18))).collect() };
     let expected = plain.pixels(&white).unwrap();
     assert!(digits.pixels(&white).unwrap() == expected && !digits.inverts(&white));
     // The same as a drawing: in colour, black on white, four times as large.
@@ -143,7 +143,7 @@ fn an_image_unlike_those_of_training_becomes_like_them() {
     for _ in 0..3 {
         drawn.extend((0..112 * 112).map(|x| 255 - white.pixels[x / 112 / 4 * 28 + x % 112 / 4]));
     }
-    let drawn = Picture { shape: [3, 112, 112], pixels: drawn.into() };
+    let drawn = Image { shape: [3, 112, 112], pixels: drawn.into() };
     assert!(digits.inverts(&drawn));
     let found = digits.pixels(&drawn).unwrap();
     // Interpolation blurs its edges alone.
@@ -154,7 +154,7 @@ fn an_image_unlike_those_of_training_becomes_like_them() {
     assert!(never.pixels(&drawn).unwrap() != found && always.pixels(&drawn).unwrap() == found);
     assert!(always.pixels(&white).unwrap() != expected);
     // A mask takes the place of its image.
-    let mask = digits.placed(Picture { shape: [1, 112, 112], pixels: vec![255; 112 * 112].into() }).unwrap();
+    let mask = digits.placed(Image { shape: [1, 112, 112], pixels: vec![255; 112 * 112].into() }).unwrap();
     assert_eq!((mask.shape, mask.pixels[32 + 1], mask.pixels[2 * 32 + 2]), ([1, 32, 32], 0, 255));
 }
 
@@ -216,8 +216,8 @@ fn files_of_version_0_1_and_of_others_are_read() {
 #[test]
 fn a_summary_knows_what_a_weight_file_should_say() {
     let classes = ["cat", "dog"].map(String::from).to_vec();
-    let pixels: Vec<u8> = (0..24).flat_map(|i| picture([3, 8, 8], i).pixels.into_owned()).collect();
-    let data = Pictures { shape: [3, 8, 8], pixels, labels: (0..24).map(|i| i % 2).collect(), classes };
+    let pixels: Vec<u8> = (0..24).flat_map(|i| image([3, 8, 8], i).pixels.into_owned()).collect();
+    let data = Images { shape: [3, 8, 8], pixels, labels: (0..24).map(|i| i % 2).collect(), classes };
     let data = Split { train: data.clone(), test: data.first(7) }.shared();
     let device = Cpu::seed_from_u64(1);
     let mut net = device.build_module::<Small, f32>();
@@ -225,9 +225,9 @@ fn a_summary_knows_what_a_weight_file_should_say() {
     let summary = Trainer::new(&mut net, &device).config(config).train(&data).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
-    checkpoint::save(&net, &path, &summary.metadata).unwrap();
+    weights::save(&net, &path, &summary.metadata).unwrap();
     let mut again = Cpu::seed_from_u64(2).build_module::<Small, f32>();
-    let about = checkpoint::load(&mut again, &path).unwrap().metadata;
+    let about = weights::load(&mut again, &path).unwrap().metadata;
     let preparation = Preparation::of(&about, small()).unwrap().unwrap();
     assert_eq!(Classes::of(&about, small()).unwrap().names(), ["cat", "dog"]);
     let evaluation = evaluate(&mut again, &device, &data.test, preparation.clone().into()).unwrap();
@@ -235,7 +235,7 @@ fn a_summary_knows_what_a_weight_file_should_say() {
     // One by one, as a program that predicts does, they are what they were together.
     let mut correct = 0;
     for i in 0..data.test.len() {
-        let pixels = preparation.pixels(&data.test.picture(i).unwrap()).unwrap();
+        let pixels = preparation.pixels(&data.test.image(i).unwrap()).unwrap();
         let top = predict(&mut again, &device, &pixels).unwrap()[0].top(1)[0].0;
         correct += usize::from(top == data.test.label(i));
     }

@@ -5,9 +5,9 @@
 #[path = "common/browser.rs"]
 mod browser;
 
-use convnet::data::{Dataset, Pictures, Split};
+use convnet::data::{Dataset, Images, Split};
 use convnet::prelude::*;
-use convnet::report::{JsonLines, Line, Page, TensorBoard};
+use convnet::report::{HtmlReport, JsonLines, Line, TensorBoard};
 use convnet::train::{Config, Event, Flow, Run, TrainError, Trainer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 cnn! { struct Net: [1, 8, 8] -> [3] { conv: conv(4, kernel = 3, pad = 1); relu; max_pool(2); flatten; fc: linear(3); } }
 
-/// Classes whose names would break a page that did not escape them; noise makes some pictures hard.
-fn pictures(n: usize) -> Pictures {
+/// Classes whose names would break a page that did not escape them; noise makes some images hard.
+fn images(n: usize) -> Images {
     let mut noise = 12345_u32;
     let mut pixels = Vec::new();
     for i in 0..n {
@@ -27,12 +27,12 @@ fn pictures(n: usize) -> Pictures {
         }
     }
     let classes = ["<b>columns", "rows & \"rows\"", "</script>"].map(String::from).to_vec();
-    Pictures { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
+    Images { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
 }
 
 /// Trains in `folder`, up to `stop_at`.
 fn run(folder: &Path, stop_at: Option<u64>) -> Result<(), TrainError> {
-    let data = Split { train: pictures(60), test: pictures(40) }.shared();
+    let data = Split { train: images(60), test: images(40) }.shared();
     let test: Arc<dyn Dataset> = data.test.clone();
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
@@ -40,7 +40,7 @@ fn run(folder: &Path, stop_at: Option<u64>) -> Result<(), TrainError> {
     let config = Config { epochs: 4, batch: 8, lr: 0.05, keep: 2, checkpoint_every: 3, ..Config::default() };
     let trainer = Trainer::new(&mut net, &Cpu::default()).config(config).folder(folder).resume().stop_when(stop);
     let trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
-    let trainer = trainer.callback(TensorBoard::new(folder)).callback(Page::new(folder, test));
+    let trainer = trainer.callback(TensorBoard::new(folder)).callback(HtmlReport::new(folder, test));
     let trainer = trainer.callback(move |event: Event<'_>, run: &Run<'_>| {
         flag.store(matches!(event, Event::Step(_)) && Some(run.progress.step) == stop_at, Ordering::Relaxed);
         Ok(Flow::Continue)

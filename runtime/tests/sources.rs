@@ -1,7 +1,7 @@
-//! Where pictures come from: each kind of dataset has the pictures, labels and classes that its files were given here.
+//! Where images come from: each kind of dataset has the images, labels and classes that its files were given here.
 #![deny(warnings)]
 
-use convnet::data::{DataError, Dataset, Kind, Opened, decode, open};
+use convnet::data::{DataError, Dataset, DatasetKind, Opened, decode, open};
 use image::{DynamicImage, Rgb, RgbImage};
 use std::path::Path;
 
@@ -23,15 +23,15 @@ fn labels(data: &dyn Dataset) -> Vec<&str> {
 }
 
 fn opened(path: &Path) -> Result<Opened, DataError> {
-    open(Kind::Auto, Some(path), 1)
+    open(DatasetKind::Auto, Some(path), 1)
 }
 
 fn problem(path: &Path) -> String {
     opened(path).err().expect("it cannot be read").to_string()
 }
 
-/// A picture of one colour, as a file.
-fn picture(folder: &Path, name: &str, red: u8) {
+/// An image of one colour, as a file.
+fn image(folder: &Path, name: &str, red: u8) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     RgbImage::from_pixel(3, 2, Rgb([red, 0, 0])).save(path).unwrap();
@@ -51,7 +51,7 @@ fn emnist_is_put_upright_and_its_letters_start_at_one() {
     }
     let split = opened(folder.path()).unwrap();
     assert_eq!(labels(split.train.as_ref()), ["A", "Z"]);
-    let first = split.train.picture(0).unwrap();
+    let first = split.train.image(0).unwrap();
     assert_eq!((first.shape, &first.pixels[..]), ([1, 3, 2], &[1, 4, 2, 5, 3, 6][..]));
     // No letter has the label 0.
     write(folder.path(), "emnist-letters-test-labels-idx1-ubyte", &idx(&[2], &[1, 0]));
@@ -70,7 +70,7 @@ fn mnist_and_fashion_mnist_have_the_same_files() {
         write(folder.path(), &format!("{part}-labels-idx1-ubyte"), &idx(&[2], &[0, 9]));
     }
     assert_eq!(labels(opened(folder.path()).unwrap().test.as_ref()), ["0", "9"]);
-    let fashion = open(Kind::FashionMnist, Some(folder.path()), 1).unwrap();
+    let fashion = open(DatasetKind::FashionMnist, Some(folder.path()), 1).unwrap();
     assert_eq!(labels(fashion.test.as_ref()), ["T-shirt/top", "Ankle boot"]);
 }
 
@@ -89,7 +89,7 @@ fn cifar_10_has_planes_and_names() {
     let split = opened(folder.path()).unwrap();
     assert_eq!(labels(split.train.as_ref()), ["automobile", "bird", "cat", "deer", "dog"]);
     assert_eq!(labels(split.test.as_ref()), ["truck", "airplane"]);
-    let third = split.train.picture(2).unwrap();
+    let third = split.train.image(2).unwrap();
     assert_eq!((third.shape, third.pixels[0], third.pixels[1024], third.pixels[3071]), ([3, 32, 32], 30, 1, 2));
     // A byte too few, a class too many.
     write(folder.path(), "data_batch_2.bin", &record(&[2], 20)[1..]);
@@ -119,17 +119,17 @@ fn cifar_100_has_its_fine_classes() {
 fn folders_are_classes() {
     let folder = tempfile::tempdir().unwrap();
     for (name, red) in [("train/dog/1.png", 1), ("train/cat/2.png", 2), ("train/cat/1.JPG", 3), ("val/cat/9.png", 4)] {
-        picture(folder.path(), name, red);
+        image(folder.path(), name, red);
     }
-    write(folder.path(), "train/cat/notes.txt", b"no picture");
+    write(folder.path(), "train/cat/notes.txt", b"no image");
     write(folder.path(), "train/.hidden/1.png", b"no class");
     let split = opened(folder.path()).unwrap();
     assert_eq!(split.train.classes(), ["cat", "dog"]);
     assert_eq!(labels(split.train.as_ref()), ["cat", "cat", "dog"]);
-    let dog = split.train.picture(2).unwrap();
+    let dog = split.train.image(2).unwrap();
     assert_eq!((dog.shape, dog.pixels[0]), ([3, 2, 3], 1));
     assert_eq!(labels(split.test.as_ref()), ["cat"]);
-    picture(folder.path(), "val/horse/1.png", 1);
+    image(folder.path(), "val/horse/1.png", 1);
     let error = problem(folder.path());
     assert!(error.contains("the class `horse`") && error.contains("`cat`, `dog`"), "{error}");
 }
@@ -138,20 +138,20 @@ fn folders_are_classes() {
 fn folders_without_a_test_set_give_a_fifth_of_each_class() {
     let folder = tempfile::tempdir().unwrap();
     for class in ["a", "b"] {
-        (0..10).for_each(|i| picture(folder.path(), &format!("{class}/{i}.png"), i));
+        (0..10).for_each(|i| image(folder.path(), &format!("{class}/{i}.png"), i));
     }
-    let [one, again] = [1, 1].map(|seed| open(Kind::Auto, Some(folder.path()), seed).unwrap());
+    let [one, again] = [1, 1].map(|seed| open(DatasetKind::Auto, Some(folder.path()), seed).unwrap());
     assert_eq!((labels(one.train.as_ref()).len(), labels(one.test.as_ref())), (16, vec!["a", "a", "b", "b"]));
     for i in 0..4 {
-        assert_eq!(one.test.picture(i).unwrap(), again.test.picture(i).unwrap());
+        assert_eq!(one.test.image(i).unwrap(), again.test.image(i).unwrap());
     }
 }
 
 #[test]
-fn a_list_names_pictures_and_labels() {
+fn a_list_names_images_and_labels() {
     let folder = tempfile::tempdir().unwrap();
-    picture(folder.path(), "x/1.png", 11);
-    picture(folder.path(), "x/2.png", 22);
+    image(folder.path(), "x/1.png", 11);
+    image(folder.path(), "x/2.png", 22);
     let list = folder.path().join("list.csv");
     // With a byte order mark, a column that nobody asked for, and quotes.
     std::fs::write(
@@ -162,7 +162,7 @@ fn a_list_names_pictures_and_labels() {
     let split = opened(&list).unwrap();
     assert_eq!(split.train.classes(), ["land", "sea, rough"]);
     assert_eq!(labels(split.train.as_ref()), ["sea, rough", "land"]);
-    assert_eq!(split.train.picture(1).unwrap().pixels[0], 22);
+    assert_eq!(split.train.image(1).unwrap().pixels[0], 22);
     assert_eq!(labels(split.test.as_ref()), ["land"]);
     for (text, expected) in [
         ("path,kind\nx/1.png,a\n", "a column `label` (or class, category, target)"),
@@ -189,7 +189,7 @@ fn a_list_names_pictures_and_labels() {
 #[test]
 fn a_list_of_files_that_are_not_there_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    picture(folder.path(), "x/1.png", 1);
+    image(folder.path(), "x/1.png", 1);
     let list = folder.path().join("list.csv");
     let rows: String = (2..8).map(|i| format!("x/{i}.png,b\n")).collect();
     std::fs::write(&list, format!("path,label\nx/1.png,a\nx,a\n{rows}")).unwrap();
@@ -207,7 +207,7 @@ fn a_list_of_files_that_are_not_there_is_refused_at_once() {
 fn lists_are_written_in_many_ways() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    (1..=6).for_each(|i| picture(f, &format!("x/{i}.png"), i));
+    (1..=6).for_each(|i| image(f, &format!("x/{i}.png"), i));
     let list = f.join("list.csv");
     let absolute = f.join("x/2.png").display().to_string();
     for text in [
@@ -225,7 +225,7 @@ fn lists_are_written_in_many_ways() {
         let parts = opened(&list).unwrap();
         assert_eq!(parts.train.classes(), ["9", "10"], "{text}");
         let validation = parts.validation.expect("a part for validation");
-        let read = |data: &dyn Dataset| (labels(data).join(" "), data.picture(0).unwrap().pixels[0]);
+        let read = |data: &dyn Dataset| (labels(data).join(" "), data.image(0).unwrap().pixels[0]);
         assert_eq!(read(parts.train.as_ref()), ("10 9".into(), 1), "{text}");
         assert_eq!(read(validation.as_ref()), ("9".into(), 3), "{text}");
         assert_eq!(read(parts.test.as_ref()), ("10".into(), 4), "{text}");
@@ -246,7 +246,7 @@ fn whole_numbers_have_the_order_of_numbers_in_folders_and_lists() {
     let mut list = "path,label\n".to_string();
     for class in 0..12 {
         for i in 0..3 {
-            picture(folder.path(), &format!("data/{class}/{i}.png"), class * 3 + i);
+            image(folder.path(), &format!("data/{class}/{i}.png"), class * 3 + i);
             list += &format!("data/{class}/{i}.png,{class}\n");
         }
     }
@@ -256,7 +256,7 @@ fn whole_numbers_have_the_order_of_numbers_in_folders_and_lists() {
         let parts = opened(&folder.path().join(name)).unwrap();
         assert_eq!(parts.train.classes(), numbers, "{name}");
         for i in 0..parts.train.len() {
-            let red = parts.train.picture(i).unwrap().pixels[0];
+            let red = parts.train.image(i).unwrap().pixels[0];
             assert_eq!(parts.train.label(i), usize::from(red / 3), "{name}");
         }
     }
@@ -267,9 +267,9 @@ fn forms_of_a_name_are_one_class() {
     let folder = tempfile::tempdir().unwrap();
     let (nfc, nfd) = ("caf\u{e9}", "cafe\u{301}");
     for (name, red) in [(format!("train/{nfc}"), 1), (format!("train/{nfd}"), 2), ("train/tea".into(), 3)] {
-        picture(folder.path(), &format!("{name}/1.png"), red);
+        image(folder.path(), &format!("{name}/1.png"), red);
     }
-    picture(folder.path(), &format!("test/{nfd}/1.png"), 4);
+    image(folder.path(), &format!("test/{nfd}/1.png"), 4);
     let parts = opened(folder.path()).unwrap();
     assert_eq!(parts.train.classes(), [nfc, "tea"]);
     assert_eq!(labels(parts.train.as_ref()), [nfc, nfc, "tea"]);
@@ -282,14 +282,14 @@ fn forms_of_a_name_are_one_class() {
 #[test]
 fn a_camera_held_sideways_is_turned_back() {
     // A JPEG of two halves, with the tag that says "turn by 90 degrees clockwise".
-    let picture =
+    let image =
         DynamicImage::ImageRgb8(RgbImage::from_fn(
             32,
             16,
             |x, _| if x < 16 { Rgb([250, 0, 0]) } else { Rgb([0, 0, 250]) },
         ));
     let mut jpeg = Vec::new();
-    picture.write_to(&mut std::io::Cursor::new(&mut jpeg), image::ImageFormat::Jpeg).unwrap();
+    image.write_to(&mut std::io::Cursor::new(&mut jpeg), image::ImageFormat::Jpeg).unwrap();
     let tag = |value: u8| {
         [&b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[value, 0, 0, 0, 0, 0, 0, 0]].concat()
     };

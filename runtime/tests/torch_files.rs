@@ -3,7 +3,7 @@
 #[path = "common/torch_file.rs"]
 mod torch_file;
 
-use convnet::weights::{Candidate, Entry, Format, Kind, StateDict, encode, parse, parse_choosing};
+use convnet::weights::{Candidate, DType, Entry, Format, StateDict, encode, parse, parse_choosing};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -290,5 +290,5 @@ fn other_files_are_told_by_what_they_are() {
     for (bytes, wanted) in cases {
         assert!(error(bytes).contains(wanted), "{wanted}: {}", error(bytes));
     }
-    assert_eq!(parse(&file(plain("0", &[2, 3]), &six())).unwrap().entries[0].kind, Kind::F32);
+    assert_eq!(parse(&file(plain("0", &[2, 3]), &six())).unwrap().entries[0].dtype, DType::F32);
 }

@@ -4,11 +4,11 @@
 #[path = "common/stripes.rs"]
 mod stripes;
 
-use convnet::data::{DataError, Dataset, NormalisationKind, OnBad, Picture, Pictures, Split};
+use convnet::data::{DataError, Dataset, Image, Images, NormalisationKind, OnBad, Split};
 use convnet::net::named_tensors;
 use convnet::optim::OptimizerKind;
 use convnet::prelude::*;
-use convnet::train::{Config, Event, Flow, Folder, Run, Schedule, Summary, TrainError, Trainer, find_lr, overfit};
+use convnet::train::{Config, Event, Flow, Run, RunFolder, Schedule, Summary, TrainError, Trainer, find_lr, overfit};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,7 @@ fn run(folder: Option<&Path>, at: &[u64], config: &Config) -> (Vec<u32>, Summary
 #[test]
 fn a_run_that_goes_on_is_the_run_that_was_never_interrupted() {
     let (whole, summary) = run(None, &[], &config());
-    // 70 pictures are nine batches, which are five steps an epoch.
+    // 70 images are nine batches, which are five steps an epoch.
     assert_eq!((summary.steps, summary.history.len()), (15, 3));
     for step in 1..15 {
         let folder = tempfile::tempdir().unwrap();
@@ -198,7 +198,7 @@ fn what_is_not_finite_stops_the_run_within_a_step_and_names_the_layer() {
     assert!(matches!(error, TrainError::Diverged { epoch: 1, .. }), "{error}");
     assert!(error.to_string().contains("try a lower learning rate"), "{error}");
     // None of these has left a checkpoint.
-    assert!(Folder::open(folder.path()).unwrap().checkpoints().unwrap().is_empty());
+    assert!(RunFolder::open(folder.path()).unwrap().checkpoints().unwrap().is_empty());
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_damaged_checkpoint_is_passed_over_and_the_one_before_is_used() {
     let (whole, _) = run(None, &[], &config());
     let config = Config { checkpoint_every: 1, keep: 3, ..config() };
     run(Some(folder.path()), &[], &config);
-    let checkpoints = Folder::open(folder.path()).unwrap().checkpoints().unwrap();
+    let checkpoints = RunFolder::open(folder.path()).unwrap().checkpoints().unwrap();
     assert_eq!(checkpoints.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [13, 14, 15]);
     for (_, path) in &checkpoints[1..] {
         let mut bytes = std::fs::read(path).unwrap();
@@ -247,8 +247,8 @@ fn another_run_is_not_continued() {
     assert!(fewer.contains("70 training images and 21 test images, not 60 training images"), "{fewer}");
 }
 
-/// A dataset that fails for some pictures.
-struct Flaky(Pictures, fn(usize) -> bool, bool);
+/// A dataset that fails for some images.
+struct Flaky(Images, fn(usize) -> bool, bool);
 
 impl Dataset for Flaky {
     fn len(&self) -> usize {
@@ -260,17 +260,17 @@ impl Dataset for Flaky {
     fn label(&self, i: usize) -> usize {
         self.0.label(i)
     }
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
         match (self.1)(i) {
-            true if self.2 => panic!("picture {i} makes the reader panic"),
-            true => Err(DataError::Picture { path: format!("{i}.png").into(), problem: "is torn".into() }),
-            false => self.0.picture(i),
+            true if self.2 => panic!("image {i} makes the reader panic"),
+            true => Err(DataError::Image { path: format!("{i}.png").into(), problem: "is torn".into() }),
+            false => self.0.image(i),
         }
     }
 }
 
 #[test]
-fn pictures_that_cannot_be_read_stop_a_run_or_are_left_out() {
+fn images_that_cannot_be_read_stop_a_run_or_are_left_out() {
     let train = |on_bad: OnBad, bad: fn(usize) -> bool, panics, workers| {
         let data =
             Split { train: Arc::new(Flaky(stripes(70), bad, panics)) as Arc<dyn Dataset>, test: Arc::new(stripes(21)) };
@@ -282,7 +282,7 @@ fn pictures_that_cannot_be_read_stop_a_run_or_are_left_out() {
         let error = train(OnBad::Stop, |i| i == 33, false, workers).unwrap_err().to_string();
         assert_eq!(error, "33.png: is torn");
         let error = train(OnBad::Stop, |i| i == 33, true, workers).unwrap_err().to_string();
-        assert!(error.contains("picture 33") && error.contains("makes the reader panic"), "{error}");
+        assert!(error.contains("image 33") && error.contains("makes the reader panic"), "{error}");
         assert_eq!(train(OnBad::Skip, |i| i % 10 == 3, false, workers).unwrap().skipped, 7);
         // Whole batches may be missing.
         assert_eq!(train(OnBad::Skip, |i| i != 5, true, workers).unwrap().skipped, 69);
@@ -308,7 +308,7 @@ fn data_that_does_not_fit_is_refused() {
 fn probes_leave_the_network_as_it_was() {
     let mut net = network();
     let before = bits(&net);
-    let mut learner = convnet::train::Bound::new(&mut net, Cpu::default());
+    let mut learner = convnet::train::NetworkLearner::new(&mut net, Cpu::default());
     let plain = Config { batch: 8, optimizer: OptimizerKind::Adam, lr: 0.01, momentum: 0.0, ..Config::default() };
     let (probes, steepest) = find_lr(&mut learner, &split(), &plain, 60).unwrap();
     let steepest = steepest.unwrap();
@@ -338,7 +338,7 @@ fn a_folder_is_one_run_of_one_process() {
         let trainer = if resume { trainer.resume() } else { trainer };
         trainer.train(&split()).map(|_| ()).map_err(|error| error.to_string())
     };
-    let lock = Folder::open(path).unwrap().lock().unwrap();
+    let lock = RunFolder::open(path).unwrap().lock().unwrap();
     assert!(lock.holds());
     // Of a process that is writing, and of one that is not there any more.
     let writing = path.join("checkpoints/step-000000001.safetensors.1.tmp");
@@ -358,7 +358,7 @@ fn a_folder_is_one_run_of_one_process() {
 }
 
 /// A dataset of which one image does not come before its gate is opened.
-struct Slow(Pictures, Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>);
+struct Slow(Images, Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>);
 
 impl Dataset for Slow {
     fn len(&self) -> usize {
@@ -370,11 +370,11 @@ impl Dataset for Slow {
     fn label(&self, i: usize) -> usize {
         self.0.label(i)
     }
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
         if i == 33 {
             drop(self.1.1.wait_while(self.1.0.lock().unwrap(), |open| !*open).unwrap());
         }
-        self.0.picture(i)
+        self.0.image(i)
     }
 }
 

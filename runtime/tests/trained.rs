@@ -7,7 +7,7 @@ use convnet::data::Split;
 use convnet::engine;
 use convnet::optim::{Method, ParamOptions, Step};
 use convnet::prelude::*;
-use convnet::train::{Bound, Config, Learner, Rules, Trainer};
+use convnet::train::{Config, Hyperparameters, Learner, NetworkLearner, Trainer};
 use stripes::stripes;
 
 cnn! {
@@ -17,8 +17,8 @@ cnn! {
 
 const BATCH: usize = 6;
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> Hyperparameters {
+    Hyperparameters {
         method: Method::Sgd { momentum: 0.9, nesterov: false },
         params: vec![ParamOptions::default(); Net::graph().params.len()],
         ema: None,
@@ -69,7 +69,7 @@ fn a_step_copies_no_parameter() {
     let mut net = dev.build_module::<Net, f32>();
     let matrix = (net.wide.weight.as_vec().len() * size_of::<f32>()) as u64;
     let kept = net.wide.weight.clone();
-    let mut learner = Bound::new(&mut net, dev);
+    let mut learner = NetworkLearner::new(&mut net, dev);
     learner.begin(rules()).unwrap();
     // What a pass keeps for the next one is made now; and the matrix, which is shared, becomes the network's own.
     let first = peak(&mut learner);

@@ -1,10 +1,10 @@
-//! Weight files of PyTorch and NumPy (made by `fixtures/weights.py`): what they hold, bit by bit, and that damaged and
+//! Weights files of PyTorch and NumPy (made by `fixtures/weights.py`): what they hold, bit by bit, and that damaged and
 //! hostile ones are errors.
 
-use convnet::checkpoint::{CheckpointError, LoadOptions, Metadata, load, load_with, read_with, save};
 use convnet::net::params;
 use convnet::prelude::*;
-use convnet::weights::{Entry, Format, Kind, StateDict, encode, parse, read};
+use convnet::weights::{DType, Entry, Format, StateDict, encode, parse, read};
+use convnet::weights::{LoadOptions, Metadata, WeightsError, load, load_with, read_with, save};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +25,13 @@ fn texts(entry: &Entry) -> Vec<String> {
         x => format!("{x:?}"),
     };
     let integer = |bytes: &[u8]| {
-        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0) && entry.kind != Kind::U8;
+        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0) && entry.dtype != DType::U8;
         let mut all = [if negative { 0xFF } else { 0 }; 8];
         all[..bytes.len()].copy_from_slice(bytes);
         i64::from_le_bytes(all)
     };
-    match entry.kind {
-        Kind::Bool => entry.bytes.iter().map(|b| if *b == 0 { "False".into() } else { "True".into() }).collect(),
+    match entry.dtype {
+        DType::Bool => entry.bytes.iter().map(|b| if *b == 0 { "False".into() } else { "True".into() }).collect(),
         kind if kind.is_float() => entry.to_f64().unwrap().into_iter().map(float).collect(),
         kind => entry.bytes.chunks_exact(kind.size()).map(|bytes| integer(bytes).to_string()).collect(),
     }
@@ -49,16 +49,16 @@ fn same(found: &str, want: &str) -> bool {
 #[test]
 fn files_of_pytorch_and_numpy_hold_what_they_say() {
     let names = [
-        ("float16", Kind::F16),
-        ("bfloat16", Kind::BF16),
-        ("float32", Kind::F32),
-        ("float64", Kind::F64),
-        ("int8", Kind::I8),
-        ("int16", Kind::I16),
-        ("int32", Kind::I32),
-        ("int64", Kind::I64),
-        ("uint8", Kind::U8),
-        ("bool", Kind::Bool),
+        ("float16", DType::F16),
+        ("bfloat16", DType::BF16),
+        ("float32", DType::F32),
+        ("float64", DType::F64),
+        ("int8", DType::I8),
+        ("int16", DType::I16),
+        ("int32", DType::I32),
+        ("int64", DType::I64),
+        ("uint8", DType::U8),
+        ("bool", DType::Bool),
     ];
     for (file, tensors) in expected() {
         let dict = read_with(&folder().join(&file), &LoadOptions::default());
@@ -72,7 +72,7 @@ fn files_of_pytorch_and_numpy_hold_what_they_say() {
             let shape: Vec<usize> =
                 tensor[2].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
             assert_eq!(
-                (entry.kind, &entry.shape),
+                (entry.dtype, &entry.shape),
                 (names.iter().find(|(n, _)| *n == kind).unwrap().1, &shape),
                 "{file}: {name}"
             );
@@ -99,7 +99,7 @@ fn from_format_to_format_nothing_changes() {
         again.entries.sort_by(|a, b| a.name.cmp(&b.name));
         dict.entries.sort_by(|a, b| a.name.cmp(&b.name));
         assert_eq!(again.entries, dict.entries, "{file} as safetensors");
-        dict.entries.retain(|entry| entry.kind != Kind::BF16);
+        dict.entries.retain(|entry| entry.dtype != DType::BF16);
         let bytes = encode(&dict, Format::Npz).unwrap();
         assert_eq!(bytes, encode(&dict, Format::Npz).unwrap());
         assert_eq!(parse(&bytes).unwrap().entries, dict.entries, "{file} as npz");
@@ -111,13 +111,17 @@ fn from_format_to_format_nothing_changes() {
             std::fs::write(Path::new(&out).join(name), encode(&dict, format).unwrap()).unwrap();
         }
     }
-    let odd =
-        Entry { name: "nan".into(), shape: vec![2], kind: Kind::F32, bytes: vec![1, 0, 0xA0, 0x7F, 2, 0, 0xC0, 0xFF] };
+    let odd = Entry {
+        name: "nan".into(),
+        shape: vec![2],
+        dtype: DType::F32,
+        bytes: vec![1, 0, 0xA0, 0x7F, 2, 0, 0xC0, 0xFF],
+    };
     let dict = StateDict { entries: vec![odd], ..StateDict::default() };
     for format in [Format::Npz, Format::Safetensors] {
         assert_eq!(parse(&encode(&dict, format).unwrap()).unwrap().entries, dict.entries, "the bits of a NaN");
     }
-    let half = Entry { name: "x".into(), shape: vec![], kind: Kind::BF16, bytes: vec![0, 0] };
+    let half = Entry { name: "x".into(), shape: vec![], dtype: DType::BF16, bytes: vec![0, 0] };
     let half = StateDict { entries: vec![half], ..StateDict::default() };
     assert!(encode(&half, Format::Npz).unwrap_err().to_string().contains("`x` is BF16, which NumPy does not have"));
     assert!(encode(&half, Format::PyTorch).unwrap_err().to_string().contains("are read, not written"));
@@ -285,9 +289,9 @@ fn a_new_head_keeps_its_own_weights() {
     assert_eq!(net._0.weight.as_vec(), want.entries[0].to_f32().unwrap());
     // What the network lacks is an error all the same, and so is a file of something else.
     let error = load_with(&mut net, &folder().join("kinds.pt"), &options).unwrap_err();
-    assert!(matches!(error, CheckpointError::Mismatch { .. }), "{error}");
+    assert!(matches!(error, WeightsError::Mismatch { .. }), "{error}");
     options.allow_extra = true;
     let error = load_with(&mut net, &folder().join("kinds.pt"), &options).unwrap_err();
-    assert!(matches!(error, CheckpointError::Foreign { .. }), "{error}");
+    assert!(matches!(error, WeightsError::Foreign { .. }), "{error}");
     assert_eq!(net.head.weight.as_vec(), before);
 }

@@ -2,7 +2,7 @@
 
     venv/bin/python explain.py     # in the environment of golden.py
 
-LeNet-5, VGG-11 and ResNet-18 under the fill of golden.py (seed 1), on the first picture. The unit is the most probable class, or
+LeNet-5, VGG-11 and ResNet-18 under the fill of golden.py (seed 1), on the first image. The unit is the most probable class, or
 the strongest neuron of one channel. Of each map its norm, its sum, and 400 elements at equal distances.
 """
 import json
@@ -16,9 +16,9 @@ from golden import LeNet5, fill, unit
 
 SEED = 1
 # The rectifier (counted from 0) whose output Grad-CAM takes, the one whose channel 3 is reconstructed, and of integrated
-# gradients the steps and the baseline, as a share of the picture. A gradient jumps where a rectifier's input changes its sign, so
+# gradients the steps and the baseline, as a share of the image. A gradient jumps where a rectifier's input changes its sign, so
 # single precision, PyTorch's too, is off by up to 1e-2 at points of the path where one of VGG-11's is nearly zero; between this
-# baseline and the picture none is.
+# baseline and the image none is.
 NETWORKS = {
     "lenet5": (LeNet5, [1, 28, 28], 1, 1, 16, 0),
     "vgg11": (lambda: torchvision.models.vgg11(weights=None), [3, 224, 224], 7, 5, 1, 0.625),

@@ -74,7 +74,7 @@ struct Report {
     median_ms: f64,
     min_ms: f64,
     max_ms: f64,
-    pictures_per_second: f64,
+    images_per_second: f64,
     /// Multiplications and additions a second, as many as the direct algorithms take.
     gflops: f64,
     /// `gflops` as a share of what this machine multiplies and adds at best; more than 1 where an algorithm needs fewer.
@@ -87,58 +87,25 @@ struct Report {
 
 impl Task for Bench {
     fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome {
-        let Arguments { mode, batch, repeats, half, profile, json, on: options, .. } = self.0;
-        let batch = batch as usize;
-        let failed = |error: D::Err| format!("the device failed: {error:?}");
+        let Bench(arguments) = self;
+        let (mode, batch) = (arguments.mode, arguments.batch as usize);
         let [c, h, w] = entry.graph.input().chw();
-        let classes = entry.graph.output_shape().len();
-        let x: Map<f32, D> = device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(failed)?;
+        let x: Map<f32, D> =
+            device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(|error| failed(&error))?;
         let (mut half_error, mut peak_rss) = (None, None);
         let timings = match mode {
             Mode::Infer if on == DeviceChoice::Cpu => {
-                let images = x.as_vec();
-                let net = common::build(entry, &Cpu::default())?;
-                let freeze = if half { Predictor::compact } else { Predictor::new };
-                let predictor = freeze(&net, batch)?;
-                drop(net);
-                let mut outputs = vec![0.0; batch * classes];
-                let timings = measure(repeats, profile, || Ok(predictor.predict(&images, &mut outputs)?))?;
-                peak_rss = peak_rss_kb();
-                if half {
-                    // The same seed, so the same network.
-                    let net = common::build(entry, &Cpu::default())?;
-                    let mut exact = outputs.clone();
-                    Predictor::new(&net, batch)?.predict(&images, &mut exact)?;
-                    half_error = Some(largest_change(&exact, &outputs));
-                }
-                timings
+                frozen(&arguments, entry, &x.as_vec(), &mut half_error, &mut peak_rss)?
             }
             Mode::Infer | Mode::Forward => {
                 let net = common::build(entry, &device)?;
-                measure(repeats, profile, || {
-                    forward(&net, x.clone(), batch, (batch, classes)).map_err(failed)?;
+                let classes = entry.graph.output_shape().len();
+                measure(&arguments, || {
+                    forward(&net, x.clone(), batch, (batch, classes)).map_err(|error| failed(&error))?;
                     Ok(())
                 })?
             }
-            Mode::Train => {
-                let mut net = common::build(entry, &device)?;
-                let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
-                let targets: Tensor<(usize, usize), f32, D> =
-                    device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
-                let head_weights = vec![HEAD_WEIGHT; entry.graph.heads.len()];
-                let method = Method::Sgd { momentum: 0.9, nesterov: false };
-                let mut sgd = Optimizer::new(&net, method, |_| ParamOptions::default());
-                let mut kept = Some(gradients(&net).map_err(failed)?);
-                measure(repeats, profile, || {
-                    let traced = x.clone().traced(kept.take().unwrap_or_else(Gradients::leaky));
-                    let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
-                    let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
-                    let mut new = loss.try_backward().map_err(failed)?;
-                    sgd.step(&mut net, &mut new, &Step::new(0.01))?;
-                    kept = Some(new);
-                    Ok(())
-                })?
-            }
+            Mode::Train => training(&arguments, entry, &device, &x)?,
         };
         let Timings { mut rounds, calls, stages } = timings;
         let median_ms = median(&mut rounds);
@@ -152,38 +119,109 @@ impl Task for Bench {
             batch,
             device: on.to_string(),
             threads: convnet::engine::threads(),
-            precision: options.precision.unwrap_or_default(),
+            precision: arguments.on.precision.unwrap_or_default(),
             isa: convnet::engine::Isa::detect().name(),
             rounds: rounds.len(),
             calls_per_round: calls,
             median_ms,
             min_ms: rounds.iter().copied().fold(f64::INFINITY, f64::min),
             max_ms: rounds.iter().copied().fold(0.0, f64::max),
-            pictures_per_second: batch as f64 / median_ms * 1e3,
+            images_per_second: batch as f64 / median_ms * 1e3,
             gflops,
             share_of_peak: (on == DeviceChoice::Cpu).then_some(gflops / peak),
             half_error,
             peak_rss_kb: peak_rss.or_else(peak_rss_kb),
         };
-        if json {
+        if arguments.json {
             return common::print_json(&report);
         }
-        let threads = counted(report.threads, "thread");
-        let Report { model, min_ms, max_ms, pictures_per_second, share_of_peak, .. } = &report;
-        let what = match mode {
+        print(&report.text(peak))?;
+        print_stages(&stages, peak)
+    }
+}
+
+fn failed(error: &dyn std::fmt::Debug) -> String {
+    format!("the device failed: {error:?}")
+}
+
+/// A network frozen for `batch` images on the CPU; also how far half precision moves its logits, if that was asked for, and the largest
+/// memory before that is found out.
+fn frozen(
+    arguments: &Arguments,
+    entry: &Entry,
+    images: &[f32],
+    half_error: &mut Option<f32>,
+    peak_rss: &mut Option<u64>,
+) -> Result<Timings, Box<dyn Error>> {
+    let batch = arguments.batch as usize;
+    let net = common::build(entry, &Cpu::default())?;
+    let freeze = if arguments.half { Predictor::compact } else { Predictor::new };
+    let predictor = freeze(&net, batch)?;
+    drop(net);
+    let mut outputs = vec![0.0; batch * entry.graph.output_shape().len()];
+    let timings = measure(arguments, || Ok(predictor.predict(images, &mut outputs)?))?;
+    *peak_rss = peak_rss_kb();
+    if arguments.half {
+        // The same seed, so the same network.
+        let net = common::build(entry, &Cpu::default())?;
+        let mut exact = outputs.clone();
+        Predictor::new(&net, batch)?.predict(images, &mut exact)?;
+        *half_error = Some(largest_change(&exact, &outputs));
+    }
+    Ok(timings)
+}
+
+/// Training steps on a batch.
+fn training<D: Backend<f32>>(
+    arguments: &Arguments,
+    entry: &Entry,
+    device: &D,
+    x: &Map<f32, D>,
+) -> Result<Timings, Box<dyn Error>> {
+    let (batch, classes) = (arguments.batch as usize, entry.graph.output_shape().len());
+    let failed = |error: D::Err| failed(&error);
+    let mut net = common::build(entry, device)?;
+    let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
+    let targets: Tensor<(usize, usize), f32, D> =
+        device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
+    let head_weights = vec![HEAD_WEIGHT; entry.graph.heads.len()];
+    let method = Method::Sgd { momentum: 0.9, nesterov: false };
+    let mut sgd = Optimizer::new(&net, method, |_| ParamOptions::default());
+    let mut kept = Some(gradients(&net).map_err(failed)?);
+    measure(arguments, || {
+        let traced = x.clone().traced(kept.take().unwrap_or_else(Gradients::leaky));
+        let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
+        let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
+        let mut new = loss.try_backward().map_err(failed)?;
+        sgd.step(&mut net, &mut new, &Step::new(0.01))?;
+        kept = Some(new);
+        Ok(())
+    })
+}
+
+impl Report {
+    /// The result in a line, beside the machine's `peak` in GFLOP/s.
+    fn text(&self, peak: f64) -> String {
+        let what = match self.mode {
             Mode::Train => "train step",
             Mode::Infer => "inference",
             Mode::Forward => "evaluation",
         };
-        let share = share_of_peak
-            .map_or_else(String::new, |share| format!(", {:.0} % of the machine's {peak:.0} GFLOP/s", share * 100.0));
-        let error =
-            half_error.map_or_else(String::new, |error| format!(", logits moved by {error:.1e} of the largest"));
-        print(&format!(
-            "{model} {what} batch {batch} on {on}, {threads}: median {median_ms:.3} ms ({min_ms:.3} to {max_ms:.3}), \
-             {pictures_per_second:.0} images/s{share}{error}"
-        ))?;
-        print_stages(&stages, peak)
+        let share = |share: f64| format!(", {:.0} % of the machine's {peak:.0} GFLOP/s", share * 100.0);
+        let error = |error: f32| format!(", logits moved by {error:.1e} of the largest");
+        format!(
+            "{} {what} batch {} on {}, {}: median {:.3} ms ({:.3} to {:.3}), {:.0} images/s{}{}",
+            self.model,
+            self.batch,
+            self.device,
+            counted(self.threads, "thread"),
+            self.median_ms,
+            self.min_ms,
+            self.max_ms,
+            self.images_per_second,
+            self.share_of_peak.map_or_else(String::new, share),
+            self.half_error.map_or_else(String::new, error)
+        )
     }
 }
 
@@ -198,7 +236,7 @@ struct Timings {
 }
 
 /// Times `call`, after some calls to warm up.
-fn measure(repeats: u32, profile: bool, mut call: impl FnMut() -> Outcome) -> Result<Timings, Box<dyn Error>> {
+fn measure(arguments: &Arguments, mut call: impl FnMut() -> Outcome) -> Result<Timings, Box<dyn Error>> {
     // A round lasts some tens of milliseconds, so that the clock and a passing interruption do not count.
     let start = Instant::now();
     let mut warm = 0;
@@ -209,7 +247,7 @@ fn measure(repeats: u32, profile: bool, mut call: impl FnMut() -> Outcome) -> Re
     let per_call = start.elapsed().as_secs_f64() / f64::from(warm);
     let calls = ((0.05 / per_call) as usize).max(1);
     let mut rounds = Vec::new();
-    for _ in 0..repeats {
+    for _ in 0..arguments.repeats {
         let start = Instant::now();
         for _ in 0..calls {
             call()?;
@@ -217,7 +255,7 @@ fn measure(repeats: u32, profile: bool, mut call: impl FnMut() -> Outcome) -> Re
         rounds.push(start.elapsed().as_secs_f64() / calls as f64 * 1e3);
     }
     let mut stages = BTreeMap::new();
-    if profile {
+    if arguments.profile {
         profile::start();
         for _ in 0..calls {
             call()?;

@@ -3,7 +3,7 @@
 use crate::common::{self, Outcome, print, say};
 use crate::load::Loading;
 use crate::place;
-use convnet::checkpoint::{self, Fitted, LoadOptions};
+use convnet::weights::{self, Fitted, LoadOptions};
 use convnet::wording::counted;
 use convnet_models::find;
 use serde::Serialize;
@@ -49,14 +49,14 @@ pub fn run(arguments: Arguments) -> Outcome {
         None if loading.allow_extra => {
             return Err("--allow-extra means nothing without --model: all tensors of the file are converted".into());
         }
-        None => checkpoint::read_with(&from, &options)?,
+        None => weights::read_with(&from, &options)?,
     };
     notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
-    checkpoint::write(&dict, &to, format)?;
+    weights::write(&dict, &to, format)?;
     let mut types = BTreeMap::new();
-    dict.entries.iter().for_each(|entry| *types.entry(entry.kind.to_string()).or_insert(0) += 1);
+    dict.entries.iter().for_each(|entry| *types.entry(entry.dtype.to_string()).or_insert(0) += 1);
     let bytes = dict.entries.iter().map(|entry| entry.bytes.len()).sum();
-    let elements = dict.entries.iter().map(|entry| entry.bytes.len() / entry.kind.size()).sum();
+    let elements = dict.entries.iter().map(|entry| entry.bytes.len() / entry.dtype.size()).sum();
     let report = Report { from, to, tensors: dict.entries.len(), elements, bytes, types };
     if json {
         return common::print_json(&report);
@@ -74,7 +74,7 @@ pub fn run(arguments: Arguments) -> Outcome {
 /// Leaves what belongs to a network, in its order, with every bit that it has.
 fn exactly(model: &str, from: &Path, options: &LoadOptions) -> Result<Fitted, Box<dyn Error>> {
     let graph = find(model)?.graph;
-    let mut fitted = checkpoint::fitted(graph, from, options)?;
+    let mut fitted = weights::fitted(graph, from, options)?;
     fitted.dict.metadata.insert("network".into(), graph.name.to_string());
     Ok(fitted)
 }

@@ -11,7 +11,7 @@ use convnet::wording::counted;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  convnet data info --data my-pictures\n  \
+#[command(after_help = "Examples:\n  convnet data info --data my-images\n  \
                         convnet data preview lenet5 --augment 'crop(pad = 2), rotate(10)'")]
 pub struct Arguments {
     #[command(subcommand)]
@@ -44,7 +44,7 @@ struct Preview {
     fit: String,
     /// Number of rows, one for each image
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
-    pictures: u16,
+    images: u16,
     /// Number of random draws in a row, after the image as it is
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     draws: u16,
@@ -91,7 +91,7 @@ fn describe(name: &str, part: &dyn Dataset) -> Outcome {
     let mut counts = vec![0; part.classes().len()];
     (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
     print(&format!("{name}: {} in {}", counted(part.len(), "image"), counted(part.classes().len(), "class")))?;
-    match part.picture(0) {
+    match part.image(0) {
         Ok(first) => {
             let [channels, height, width] = first.shape;
             let colours = if channels == 1 { "grey" } else { "in colour" };
@@ -116,9 +116,9 @@ impl Preview {
         let shape = graph.input().chw();
         let pipeline =
             Pipeline::training(shape, self.fit.parse()?, augment, NormalisationKind::Auto, data.as_ref(), true)?;
-        let step = (data.len() / usize::from(self.pictures)).max(1);
-        let pictures: Vec<usize> = (0..data.len()).step_by(step).take(self.pictures.into()).collect();
-        let samples = samples(data.as_ref(), &pictures, &pipeline, self.draws.into(), self.seed)?;
+        let step = (data.len() / usize::from(self.images)).max(1);
+        let images: Vec<usize> = (0..data.len()).step_by(step).take(self.images.into()).collect();
+        let samples = samples(data.as_ref(), &images, &pipeline, self.draws.into(), self.seed)?;
         // Values from 0 to 1.
         let plain = Normalisation { mean: vec![0.0; shape[0]], std: vec![1.0; shape[0]] };
         let photos: Vec<_> =
@@ -130,10 +130,10 @@ impl Preview {
         print(&format!(
             "{}: {} in rows, each as it is and in {} with seed {}{}",
             self.out.display(),
-            counted(pictures.len(), "image"),
+            counted(images.len(), "image"),
             counted(self.draws.into(), "random draw"),
             self.seed,
-            match (mixes, pictures.len()) {
+            match (mixes, images.len()) {
                 (false, _) => "",
                 (true, 1) => "; an image by itself has no other to be mixed with",
                 (true, _) =>

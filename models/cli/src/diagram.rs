@@ -7,7 +7,7 @@ use convnet_models::Entry;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  convnet diagram resnet152 --out pictures")]
+#[command(after_help = "Example:\n  convnet diagram resnet152 --out images")]
 pub struct Arguments {
     /// The network; `convnet models` lists them
     #[arg(default_value = "lenet5")]

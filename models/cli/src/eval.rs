@@ -47,7 +47,7 @@ struct Eval(Arguments);
 struct Report {
     model: &'static str,
     weights: PathBuf,
-    pictures: usize,
+    images: usize,
     accuracy: f64,
     top5: f64,
     loss: f64,
@@ -68,7 +68,7 @@ impl Task for Eval {
             return common::print_json(&Report {
                 model: entry.name,
                 weights: trained.weights,
-                pictures: evaluation.total(),
+                images: evaluation.total(),
                 accuracy: evaluation.accuracy(),
                 top5: evaluation.top5(),
                 loss: evaluation.loss,

@@ -1,4 +1,4 @@
-//! `convnet filter`: a picture through a convolution made by hand.
+//! `convnet filter`: an image through a convolution made by hand.
 
 use crate::common::{Outcome, print};
 use convnet::atomic_file;
@@ -32,14 +32,14 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Outcome {
     let kernel: Kernel = arguments.kernel.parse()?;
-    let mut picture = decode::read(&arguments.image)?;
+    let mut image = decode::read(&arguments.image)?;
     if !arguments.colour {
-        picture = fit::coloured(picture, 1)?;
+        image = fit::coloured(image, 1)?;
     }
-    let values = picture.pixels.iter().map(|x| f32::from(*x) / 255.0).collect();
-    let found = kernel.apply(&Volume::new(picture.shape, values), arguments.pad)?;
+    let values = image.pixels.iter().map(|x| f32::from(*x) / 255.0).collect();
+    let found = kernel.apply(&Volume::new(image.shape, values), arguments.pad)?;
     let [low, high] = found.range();
-    // What has no negative values can be shown as a picture; else red is positive and blue negative.
+    // What has no negative values can be shown as an image; else red is positive and blue negative.
     let image = match arguments.colour || low >= 0.0 {
         true => paint::stretched(&found),
         false => paint::signed(&found),

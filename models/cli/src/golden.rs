@@ -1,7 +1,7 @@
 //! Golden files: what PyTorch computes for a network under weights that any language can regenerate.
 //!
 //! `unit(name, seed, n)` is a stream of numbers in [-1, 1) from splitmix64's finaliser over a hash of the parameter's name;
-//! parameters, input and targets follow from it, so no weight file is needed. The format is described beside the files.
+//! parameters, input and targets follow from it, so no weights file is needed. The format is described beside the files.
 
 use convnet::graph::{Graph, Param};
 use serde::Deserialize;

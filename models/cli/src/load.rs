@@ -2,8 +2,8 @@
 
 use crate::common::say;
 use convnet::backend::Backend;
-use convnet::checkpoint::{self, LoadOptions, Loaded};
 use convnet::net::DynNetwork;
+use convnet::weights::{self, LoadOptions, Loaded};
 use std::error::Error;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ impl Loading {
 
     /// Reads weights into the network and says on standard error what was decided.
     pub fn load<D: Backend<f32>>(&self, net: &mut DynNetwork<f32, D>, path: &Path) -> Result<Loaded, Box<dyn Error>> {
-        let loaded = checkpoint::load_with(net, path, &self.options())?;
+        let loaded = weights::load_with(net, path, &self.options())?;
         loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
         Ok(loaded)
     }

@@ -6,7 +6,7 @@ use convnet::backend::{Backend, padded};
 use convnet::dfdx::prelude::*;
 use convnet::dfdx::tensor::CpuError;
 use convnet::graph::{Graph, Subgraph};
-use convnet::net::{self, Job, Map, Outputs, Pass, Real, Recording, State};
+use convnet::net::{self, Job, Map, Outputs, Pass, Real, State};
 use convnet::portable;
 use convnet::train::{HEAD_WEIGHT, loss};
 use convnet::wording::counted;
@@ -174,7 +174,7 @@ impl Comparison {
 }
 
 /// What an executor computed.
-struct Found {
+struct Computed {
     logits: Vec<f64>,
     classes: usize,
     loss: f64,
@@ -186,15 +186,15 @@ struct Found {
 type Failure = Box<dyn std::error::Error>;
 
 /// By the executor that the CPU uses for this dtype.
-fn passes<E: Real>(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure>
+fn passes<E: Real>(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Computed, Failure>
 where
     Cpu: Backend<E, Err = CpuError>,
 {
-    measure(graph, golden, training, nudge, |job, tape| <Cpu as Backend<E>>::run(job, &State::default(), tape))
+    measure(graph, golden, training, nudge, |job, tape| <Cpu as Backend<E>>::run(job, &State::default(), Some(tape)))
 }
 
-fn portably(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Found, Failure> {
-    measure::<f32>(graph, golden, training, nudge, |job, tape| portable::run(job, None, tape))
+fn portably(graph: &Graph, golden: &Golden, training: bool, nudge: u64) -> Result<Computed, Failure> {
+    measure::<f32>(graph, golden, training, nudge, |job, tape| portable::on_tape(job, None, tape))
 }
 
 /// Runs `executor` on the golden input and parameters; with a `nudge` above 0, each is off by one rounding.
@@ -203,8 +203,8 @@ fn measure<E: Real>(
     golden: &Golden,
     training: bool,
     nudge: u64,
-    executor: impl FnOnce(Job<'_, E, Cpu>, Recording<E, Cpu>) -> Result<net::Outcome<E, Cpu>, CpuError>,
-) -> Result<Found, Failure>
+    executor: impl FnOnce(Job<'_, E, Cpu>, OwnedTape<E, Cpu>) -> Result<net::Outcome<E, Cpu>, CpuError>,
+) -> Result<Computed, Failure>
 where
     Cpu: Backend<E, Err = CpuError>,
 {
@@ -223,13 +223,7 @@ where
     };
     let pixels = rounded("input", unit("input", golden.seed, n * c * h * w));
     let x: Map<E, Cpu> = device.try_tensor_from_vec(pixels, (n, c, h, w))?;
-    let mut targets = vec![E::zero(); n * classes];
-    for (row, target) in golden.targets.iter().enumerate().take(n) {
-        if let Some(place) = targets.get_mut(row * classes + target) {
-            *place = E::one();
-        }
-    }
-    let targets = device.try_tensor_from_vec(targets, (n, classes))?;
+    let targets = device.try_tensor_from_vec(numbers(one_hot(golden, classes)), (n, classes))?;
     let mut parameters: Vec<Map<E, Cpu>> = Vec::new();
     for param in &*graph.params {
         let values = rounded(&param.name, fill(graph, param, golden.seed));
@@ -239,7 +233,7 @@ where
     let (x, tape) = x.traced(Gradients::leaky()).split_tape();
     let part = Subgraph::whole(graph, training);
     let job = Job { graph, part: &part, params: parameters.clone(), inputs: vec![x.clone()], pass };
-    let outcome = executor(job, Some(tape))?.taped::<OwnedTape<E, Cpu>>();
+    let outcome = executor(job, tape)?.taped::<OwnedTape<E, Cpu>>();
     let running = outcome.running.clone();
     let heads = vec![HEAD_WEIGHT; part.outputs.len() - 1];
     let (logits, loss) = loss(Outputs::new(outcome), targets, &heads)?;
@@ -248,7 +242,7 @@ where
     // Evaluation leaves auxiliary heads out, so nothing is recorded for them.
     parameters.iter().try_for_each(|tensor| gradients.try_alloc_for(tensor))?;
     let trained = graph.params.iter().zip(&parameters).filter(|(param, _)| param.trainable);
-    Ok(Found {
+    Ok(Computed {
         logits: doubles(logits),
         classes,
         loss: loss_value,
@@ -261,6 +255,18 @@ where
             .map(|(index, values)| (graph.params[index].name.to_string(), doubles(values)))
             .collect(),
     })
+}
+
+/// The classes of the golden images as probabilities, `[N, classes]`.
+fn one_hot(golden: &Golden, classes: usize) -> Vec<f32> {
+    let images = golden.input_shape[0];
+    let mut targets = vec![0.0; images * classes];
+    for (row, target) in golden.targets.iter().enumerate().take(images) {
+        if let Some(place) = targets.get_mut(row * classes + target) {
+            *place = 1.0;
+        }
+    }
+    targets
 }
 
 fn norm(values: &[f64]) -> f64 {
@@ -283,11 +289,11 @@ fn worse(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }
 
-impl Found {
+impl Computed {
     /// Whether what is too large in `comparison` is what rounding does: `self` is the same pass with input and parameters
     /// off by one rounding each. In single precision, an activation so close to zero that a rounding changes its
     /// sign switches a path of the gradient on or off; the exact gradient would change as much.
-    fn excuse(&self, comparison: &mut Comparison, first: &Found, want: &Values) {
+    fn excuse(&self, comparison: &mut Comparison, first: &Computed, want: &Values) {
         let mut gradients = 0.0_f64;
         for (name, gradient) in &want.grads {
             let pair = self.gradients.get(name.as_str()).zip(first.gradients.get(name.as_str()));

@@ -1,18 +1,18 @@
 //! Whether a file can be written where the user wants it, found out before the work.
 
 use convnet::atomic_file;
-use convnet::checkpoint::CheckpointError;
 use convnet::weights::Format;
+use convnet::weights::WeightsError;
 use std::error::Error;
 use std::path::Path;
 
 /// The error of a file that cannot be written.
-pub fn unwritable(path: &Path, source: std::io::Error) -> CheckpointError {
-    CheckpointError::Write { path: path.to_owned(), source }
+pub fn unwritable(path: &Path, source: std::io::Error) -> WeightsError {
+    WeightsError::Write { path: path.to_owned(), source }
 }
 
 /// Fails where `path` cannot be written.
-pub fn check(path: &Path) -> Result<(), CheckpointError> {
+pub fn check(path: &Path) -> Result<(), WeightsError> {
     atomic_file::check(path).map_err(|source| unwritable(path, source))
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet predict lenet5 three.png seven.jpg --top 2")]
 pub struct Arguments {
-    /// The network and the pictures: [MODEL] IMAGE...; without a model, lenet5
+    /// The network and the images: [MODEL] IMAGE...; without a model, lenet5
     #[arg(required = true, value_name = "[MODEL] IMAGE")]
     model_and_images: Vec<String>,
     /// The trained network [default: MODEL.safetensors]
@@ -136,7 +136,7 @@ fn text(answer: &Answer) -> String {
 
 /// The image as the network takes it, and whether dark and bright have changed places in it.
 fn read(path: &Path, trained: &Trained) -> Result<(Vec<f32>, bool), Box<dyn Error>> {
-    let picture = decode::read(path)?;
-    let pixels = trained.preparation.pixels(&picture).map_err(|error| error.of(path))?;
-    Ok((pixels, trained.preparation.inverts(&picture)))
+    let image = decode::read(path)?;
+    let pixels = trained.preparation.pixels(&image).map_err(|error| error.of(path))?;
+    Ok((pixels, trained.preparation.inverts(&image)))
 }

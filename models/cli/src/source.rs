@@ -1,7 +1,7 @@
 //! Where images come from: what `train`, `eval` and `data` have in common.
 
 use crate::common::say;
-use convnet::data::{Dataset, Kind, Opened, Split, Subset, open};
+use convnet::data::{Dataset, DatasetKind, Opened, Split, Subset, open};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct Source {
 impl Source {
     /// Opens it; what is in one piece is split by `seed`.
     pub fn open(&self, seed: u64) -> Result<Opened, Box<dyn Error>> {
-        let kind = self.dataset.as_deref().map_or(Ok(Kind::Auto), str::parse)?;
+        let kind = self.dataset.as_deref().map_or(Ok(DatasetKind::Auto), str::parse)?;
         Ok(open(kind, self.data.as_deref(), seed)?)
     }
 }
@@ -45,7 +45,8 @@ pub struct Parts {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Judge epochs by this share of the training images, not by the test set, which is then measured once, at the end
+    /// Evaluate epochs on this share of the training images, held out for it, and not on the test set, which is then measured once, at
+    /// the end
     #[arg(long, value_name = "SHARE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
@@ -55,7 +56,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts of a dataset that are wanted: what to train on and what to judge epochs by; and the test set, where it is to be
+    /// The parts of a dataset that are wanted: what to train on and what to evaluate epochs on; and the test set, where it is to be
     /// measured once at the end.
     pub fn of(&self, opened: Opened, seed: u64) -> Result<(Split, Option<Arc<dyn Dataset>>), Box<dyn Error>> {
         let Opened { mut train, validation, test, .. } = opened;

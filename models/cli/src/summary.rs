@@ -25,7 +25,7 @@ struct Report {
     macs: u64,
     receptive_field: [usize; 2],
     jump: [usize; 2],
-    /// Elements for one picture.
+    /// Elements for one image.
     activations: usize,
     peak_activations: usize,
     heads: Vec<&'static str>,

@@ -4,11 +4,11 @@ use crate::common::{self, say};
 use crate::load::Loading;
 use crate::source::{self, Source};
 use convnet::backend::Backend;
-use convnet::checkpoint::{CheckpointError, Metadata};
 use convnet::data::{Classes, DataError, Dataset, Invert, Opened, Preparation, Relabelled};
 use convnet::graph::Graph;
 use convnet::net::DynNetwork;
 use convnet::train::Config;
+use convnet::weights::{Metadata, WeightsError};
 use convnet_models::Entry;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ const SPLIT: &str = "split";
 const IMAGES: &str = "split_images";
 const GIVEN: &str = "given";
 
-/// What a weight file is to remember of the data that it was trained on, so that nothing of it is judged by later.
+/// What a weights file is to remember of the data that it was trained on, so that it is not evaluated on any of that later.
 pub fn about_split(opened: &Opened, seed: u64) -> Metadata {
     let split = if opened.divided { seed.to_string() } else { GIVEN.into() };
     [(SPLIT, split), (IMAGES, images(opened).to_string())].map(|(key, value)| (key.into(), value)).into()
@@ -86,7 +86,7 @@ pub fn say_about_start(
     match (before, now) {
         (Some(before), Some(now)) if before != now && of_weights.get(IMAGES) == of_data.get(IMAGES) => say(&format!(
             "note: {weights} was trained on a split by the random seed {before}, and the data is split by {now} here; if it is the same \
-             data, images that are judged by have been trained on (--seed {before} splits it as before)"
+             data, the network has been trained on images that it is evaluated on now (--seed {before} splits it as before)"
         )),
         _ => Ok(()),
     }
@@ -112,7 +112,7 @@ impl Trained {
         Trained::new(entry.graph, weights, loaded.metadata, preparing)
     }
 
-    /// What the metadata of a weight file says; says what it leaves open.
+    /// What the metadata of a weights file says; says what it leaves open.
     pub fn new(graph: &Graph, weights: PathBuf, about: Metadata, preparing: Preparing) -> Result<Self, Box<dyn Error>> {
         let of_file = |error: DataError| format!("{}: {error}", weights.display());
         let stored = Preparation::of(&about, graph).map_err(of_file)?;
@@ -137,7 +137,7 @@ impl Trained {
         Ok(Trained { weights, preparation, classes, about })
     }
 
-    /// The test set of a source. What is in one piece is split as it was in training, so that nothing is judged by that was trained on.
+    /// The test set of a source. What is in one piece is split as it was in training, so that the network is not evaluated on what it was trained on.
     pub fn test(&self, source: &Source, labelling: Labelling) -> Result<Arc<dyn Dataset>, Box<dyn Error>> {
         let split = self.about.get(SPLIT).map(String::as_str);
         let number = |key: &str| -> Result<Option<u64>, String> {
@@ -166,7 +166,7 @@ impl Trained {
     /// What is known about whether images of data in one piece were trained on.
     fn say_about_split(&self, known: bool, had: Option<u64>, has: usize, seed: u64) -> std::io::Result<()> {
         let weights = self.weights.display();
-        let doubt = "images that are judged by may have been trained on";
+        let doubt = "images of the test set may have been trained on";
         if !known {
             return say(&format!(
                 "note: {weights} does not say that data in one piece was split in training; it is split by the random seed {seed} here, and {doubt}"
@@ -177,7 +177,7 @@ impl Trained {
                 "note: the data has {has} images, and there were {had} when {weights} was trained; if it is the same data, {doubt}"
             )),
             _ => say(&format!(
-                "note: the images that were set aside when {weights} was trained (random seed {seed}) are judged by"
+                "note: the network is evaluated on the images that were set aside when {weights} was trained (random seed {seed})"
             )),
         }
     }
@@ -202,7 +202,7 @@ impl Trained {
 /// The error with a way to get weights, if there are none.
 fn hinted(error: Box<dyn Error>, name: &str) -> String {
     match error.downcast_ref() {
-        Some(CheckpointError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+        Some(WeightsError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             format!("{error}: train the network with `convnet train {name}`, or name a file by --weights")
         }
         _ => error.to_string(),

@@ -3,9 +3,9 @@
 mod common;
 
 use common::{convnet, fails, ok};
-use convnet::checkpoint::{Metadata, save};
 use convnet::prelude::*;
-use convnet::weights::{Format, Kind, StateDict, encode};
+use convnet::weights::{DType, Format, StateDict, encode};
+use convnet::weights::{Metadata, save};
 use convnet_models::LeNet5;
 use std::path::Path;
 
@@ -134,7 +134,7 @@ fn data_that_is_not_there_or_not_data() {
         1,
         &["garbage/train-images-idx3-ubyte: the magic number", "not an IDX file"],
     );
-    // Folders of pictures, one class of which is alone, or has no pictures.
+    // Folders of images, one class of which is alone, or has no images.
     std::fs::create_dir_all(f.join("one/cats")).unwrap();
     fails(
         f,
@@ -181,7 +181,7 @@ fn weights_that_do_not_fit() {
     let f = folder.path();
     fails(f, &["eval"], 1, &["cannot read lenet5.safetensors"]);
     std::fs::write(f.join("garbage.safetensors"), "not weights").unwrap();
-    fails(f, &["eval", "--weights", "garbage.safetensors"], 1, &["garbage.safetensors: not a weight file"]);
+    fails(f, &["eval", "--weights", "garbage.safetensors"], 1, &["garbage.safetensors: not a weights file"]);
     let other = Cpu::default().build_module::<Other, f32>();
     save(&other, &f.join("other.safetensors"), &Metadata::new()).unwrap();
     let expected = [
@@ -194,7 +194,7 @@ fn weights_that_do_not_fit() {
 }
 
 #[test]
-fn pictures_that_cannot_be_read() {
+fn images_that_cannot_be_read() {
     let folder = folder();
     let f = folder.path();
     weights(f);
@@ -202,7 +202,7 @@ fn pictures_that_cannot_be_read() {
     good.save(f.join("good.png")).unwrap();
     let bytes = std::fs::read(f.join("good.png")).unwrap();
     std::fs::write(f.join("cut.png"), &bytes[..bytes.len() / 2]).unwrap();
-    std::fs::write(f.join("text.png"), "not a picture").unwrap();
+    std::fs::write(f.join("text.png"), "not an image").unwrap();
     let error =
         fails(f, &["predict", "missing.png", "text.png", "cut.png"], 1, &["there is no answer for 3 of the images"]);
     for name in ["missing.png: ", "text.png: is no PNG or JPEG file", "cut.png: "] {
@@ -270,9 +270,9 @@ fn a_closed_pipe_is_no_error() {
 #[test]
 fn diagrams_are_written() {
     let folder = folder();
-    let said = ok(folder.path(), &["diagram", "googlenet", "--out", "pictures"]);
-    assert_eq!(said.lines().collect::<Vec<_>>(), ["pictures/googlenet.svg", "pictures/googlenet.mmd"]);
-    let read = |name: &str| std::fs::read_to_string(folder.path().join("pictures").join(name)).unwrap();
+    let said = ok(folder.path(), &["diagram", "googlenet", "--out", "images"]);
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["images/googlenet.svg", "images/googlenet.mmd"]);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join("images").join(name)).unwrap();
     let (svg, mermaid) = (read("googlenet.svg"), read("googlenet.mmd"));
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && svg.contains("inception4e"));
     assert!(mermaid.contains("flowchart TD") && mermaid.contains("inception4e"));
@@ -297,11 +297,11 @@ fn weights_change_their_format() {
     entries.reverse();
     for entry in &mut entries {
         let elements = entry.bytes.len() / 4;
-        (entry.kind, entry.bytes) = match entry.name.as_str() {
+        (entry.dtype, entry.bytes) = match entry.name.as_str() {
             // Numbers that single precision does not have, and the bits of a NaN.
-            "conv1.bias" => (Kind::F64, [0.1_f64, 1e300, -0.0, 1.0 / 3.0, 5e-324, 2.0].map(f64::to_le_bytes).concat()),
-            "conv1.weight" => (Kind::F16, [0x01, 0x7D].repeat(elements)),
-            _ => (entry.kind, entry.bytes.clone()),
+            "conv1.bias" => (DType::F64, [0.1_f64, 1e300, -0.0, 1.0 / 3.0, 5e-324, 2.0].map(f64::to_le_bytes).concat()),
+            "conv1.weight" => (DType::F16, [0x01, 0x7D].repeat(elements)),
+            _ => (entry.dtype, entry.bytes.clone()),
         };
     }
     let mixed = StateDict { entries, ..StateDict::default() };

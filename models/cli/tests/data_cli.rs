@@ -56,12 +56,12 @@ fn epochs_are_judged_by_the_validation_set_and_the_network_by_the_test_set() {
     }
     let [said, notes] = both(f, &["train", "--data", "set", "--epochs", "1", "--json", "--limit", "20"]);
     let json: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((json["train_pictures"].as_u64(), json["test_pictures"].as_u64()), (Some(20), Some(30)), "{json}");
+    assert_eq!((json["train_images"].as_u64(), json["test_images"].as_u64()), (Some(20), Some(30)), "{json}");
     assert!(notes.contains("20 training images, 20 test images"), "{notes}");
     let refused = "the data has a validation set of its own";
     fails(f, &["train", "--data", "set", "--epochs", "1", "--validation", "0.2", "--run", "r"], 1, &[refused]);
     let json: serde_json::Value = serde_json::from_str(&ok(f, &["eval", "--data", "set", "--json"])).unwrap();
-    assert_eq!(json["pictures"].as_u64(), Some(30), "{json}");
+    assert_eq!(json["images"].as_u64(), Some(30), "{json}");
 }
 
 #[test]

@@ -23,18 +23,18 @@ fn one_epoch_learns_the_digits() {
     assert_eq!(evaluation["accuracy"].as_f64(), Some(accuracy));
     assert_eq!(evaluation["confusion"], report["confusion"]);
 
-    // A digit as a user has it: a picture file, also dark on bright and in another size.
+    // A digit as a user has it: an image file, also dark on bright and in another size.
     let test = mnist::bundled().unwrap().test;
     let digits: Vec<usize> =
         (0..10).map(|digit| (0..test.len()).find(|i| usize::from(test.labels[*i]) == digit).unwrap()).collect();
     let mut arguments = vec!["predict".to_string(), "lenet5".into(), "--json".into(), "--top".into(), "1".into()];
     for (digit, i) in digits.iter().enumerate() {
-        let mut picture = image::GrayImage::from_raw(28, 28, test.bytes(*i).to_vec()).unwrap();
+        let mut image = image::GrayImage::from_raw(28, 28, test.bytes(*i).to_vec()).unwrap();
         if digit % 2 == 1 {
-            image::imageops::invert(&mut picture);
-            picture = image::imageops::resize(&picture, 56, 56, image::imageops::FilterType::Triangle);
+            image::imageops::invert(&mut image);
+            image = image::imageops::resize(&image, 56, 56, image::imageops::FilterType::Triangle);
         }
-        picture.save(f.join(format!("{digit}.png"))).unwrap();
+        image.save(f.join(format!("{digit}.png"))).unwrap();
         arguments.push(format!("{digit}.png"));
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -7,7 +7,7 @@ mod common;
 use common::{convnet, fails, ok};
 use std::path::Path;
 
-/// A folder with a LeNet-5 that has seen some digits, and three pictures.
+/// A folder with a LeNet-5 that has seen some digits, and three images.
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     ok(folder.path(), &["train", "lenet5", "--epochs", "1", "--limit", "6400", "--quiet"]);
@@ -74,7 +74,7 @@ fn everything_is_explained_on_one_page() {
         assert!(light > 0.03 && dark > 0.03, "an empty page: {light} {dark}");
         assert!(bright > 200 && dim < 60, "light and dark are {bright} and {dim}");
     }
-    // Numbers beside pictures, which other programs can read.
+    // Numbers beside images, which other programs can read.
     let found = files(&out);
     for name in
         ["gradient-one-signed.png", "gradient.npz", "grad-cam-one-cam.png", "maximise-class-7.png", "sparsity.npz"]
@@ -83,8 +83,8 @@ fn everything_is_explained_on_one_page() {
     }
     let map = convnet::weights::read(&out.join("gradient.npz")).unwrap();
     assert_eq!(map.entries[0].shape, [1, 28, 28]);
-    let picture = image::open(out.join("gradient-one-signed.png")).unwrap();
-    assert_eq!((picture.width(), picture.height()), (140, 140));
+    let image = image::open(out.join("gradient-one-signed.png")).unwrap();
+    assert_eq!((image.width(), image.height()), (140, 140));
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn one_method_answers_to_its_options() {
                 let bar = |x: u32, y: u32| {
                     (if left { 4 } else { 18 }..).take(5).any(|bar| bar == x) && (i..i + 18).contains(&y)
                 };
-                let picture = image::GrayImage::from_fn(28, 28, |x, y| image::Luma([if bar(x, y) { 250 } else { 0 }]));
-                picture.save(inner.join(format!("{i}.png"))).unwrap();
+                let image = image::GrayImage::from_fn(28, 28, |x, y| image::Luma([if bar(x, y) { 250 } else { 0 }]));
+                image.save(inner.join(format!("{i}.png"))).unwrap();
             }
         }
     }
@@ -145,8 +145,8 @@ fn mistakes_get_a_clear_answer() {
     fails(&["maximise", "--layer", "conv2", "--channel", "16"], &["channel 16 of `conv2`", "0 to 15"]);
     fails(&["field", "--layer", "conv2", "--at", "10,0"], &["row 10 of `conv2`", "0 to 9"]);
     fails(&["gradient", "--class", "eleven"], &["no class is called `eleven`", "0, 1, 2"]);
-    fails(&["gradient", "--index", "10000"], &["10000 pictures"]);
-    fails(&["occlusion", "--patch", "40"], &["patch", "fit into the picture"]);
+    fails(&["gradient", "--index", "10000"], &["10000 images"]);
+    fails(&["occlusion", "--patch", "40"], &["patch", "fit into the image"]);
     fails(&["gradient", "lenet5", "--weights", "none.safetensors"], &["none.safetensors"]);
     fails(&["gradient", "vgg11"], &["vgg11.safetensors", "--weights"]);
     fails(&["gradient", "--out", "one.png"], &["one.png"]);
@@ -173,7 +173,7 @@ fn filters_made_by_hand_find_edges() {
     assert!(constant.contains("0 everywhere"), "{constant}");
     fails(folder.path(), &["filter", "one.png", "--kernel", "1 2; 3"], 1, &["rows of 2, 1 numbers"]);
     fails(folder.path(), &["filter", "torn.png", "--kernel", "1"], 1, &["torn.png"]);
-    fails(folder.path(), &["filter", "one.png", "--kernel", &"1 ".repeat(40)], 1, &["1x40", "larger than the picture"]);
+    fails(folder.path(), &["filter", "one.png", "--kernel", &"1 ".repeat(40)], 1, &["1x40", "larger than the image"]);
 }
 
 #[test]
@@ -183,14 +183,8 @@ fn the_folder_has_the_files_of_the_last_run_and_no_other() {
     run(&["gradient", "--index", "3", "--out", "a"]);
     std::fs::write(folder.path().join("a/notes.txt"), "mine").unwrap();
     run(&["grad-cam", "--index", "5", "--out", "a"]);
-    let expected = [
-        "files.txt",
-        "grad-cam-picture-5-cam.png",
-        "grad-cam-picture-5.png",
-        "grad-cam.npz",
-        "index.html",
-        "notes.txt",
-    ];
+    let expected =
+        ["files.txt", "grad-cam-image-5-cam.png", "grad-cam-image-5.png", "grad-cam.npz", "index.html", "notes.txt"];
     assert_eq!(files(&folder.path().join("a")), expected);
     // What a layer is called is what --layer takes, and each map has a bar of its colours.
     let page = std::fs::read_to_string(folder.path().join("a/index.html")).unwrap();
@@ -204,7 +198,7 @@ fn a_preview_shows_what_mixing_does() {
     let folder = tempfile::tempdir().unwrap();
     let preview = |augment: &str, out: &str| {
         let arguments =
-            ["data", "preview", "--pictures", "4", "--draws", "3", "--seed", "5", "--augment", augment, "--out", out];
+            ["data", "preview", "--images", "4", "--draws", "3", "--seed", "5", "--augment", augment, "--out", out];
         let said = ok(folder.path(), &arguments);
         (said, image::open(folder.path().join(out)).unwrap().to_rgb8())
     };

@@ -1,10 +1,10 @@
-//! What a network is trained with is what it is judged by and asked with: the same preparation of images, the same parts of the data, the same
+//! What a network is trained with is what it is evaluated and asked with: the same preparation of images, the same parts of the data, the same
 //! classes.
 
 mod common;
 
 use common::{convnet, fails, ok};
-use convnet::checkpoint;
+use convnet::weights;
 use convnet::weights::Format;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use serde_json::Value;
@@ -16,7 +16,7 @@ fn json(text: &str) -> Value {
 
 const CLASSES: [&str; 10] = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay"];
 
-/// Picture `i` of a class: a bar at a place of its own, in `ink` on `ground`.
+/// Image `i` of a class: a bar at a place of its own, in `ink` on `ground`.
 fn bar(class: usize, i: usize, [ink, ground]: [u8; 2]) -> GrayImage {
     let (left, top) = (2 * class as u32 + 4, 3 + (i as u32 * 7) % 5);
     GrayImage::from_fn(28, 28, |x, y| {
@@ -25,12 +25,12 @@ fn bar(class: usize, i: usize, [ink, ground]: [u8; 2]) -> GrayImage {
     })
 }
 
-/// Folders of the classes with so many pictures each, by `paint`.
-fn classes(folder: &Path, pictures: usize, paint: impl Fn(usize, usize, &Path)) {
+/// Folders of the classes with so many images each, by `paint`.
+fn classes(folder: &Path, images: usize, paint: impl Fn(usize, usize, &Path)) {
     for (class, name) in CLASSES.iter().enumerate() {
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        (0..pictures).for_each(|i| paint(class, i, &folder.join(format!("{i:02}.png"))));
+        (0..images).for_each(|i| paint(class, i, &folder.join(format!("{i:02}.png"))));
     }
 }
 
@@ -56,9 +56,9 @@ fn predict_sees_what_eval_sees() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     // Dark on bright, as ink on paper.
-    for (part, pictures) in [("train", 12), ("test", 3)] {
-        classes(&f.join("ink").join(part), pictures, |class, i, path| {
-            bar(class, i + pictures, [20, 240]).save(path).unwrap();
+    for (part, images) in [("train", 12), ("test", 3)] {
+        classes(&f.join("ink").join(part), images, |class, i, path| {
+            bar(class, i + images, [20, 240]).save(path).unwrap();
         });
     }
     ok(
@@ -156,7 +156,7 @@ fn a_grey_file_at_the_head_of_a_coloured_set_changes_nothing() {
     assert_eq!(confusion(f, "resnet20", "tones/test", &[]), evaluation["confusion"]);
 }
 
-/// Pictures without any likeness: what is not in training is guessed.
+/// Images without any likeness: what is not in training is guessed.
 fn noise(class: usize, i: usize, path: &Path) {
     let value = |x: u32, y: u32| {
         let mut z = (class as u64 * 1_000 + i as u64) << 20 | u64::from(y) << 10 | u64::from(x);
@@ -185,10 +185,10 @@ fn what_was_trained_on_is_not_judged_by() {
     assert_eq!(evaluation["confusion"], report["confusion"]);
     assert!(note.contains("were set aside when lenet5.safetensors was trained (random seed 7)"), "{note}");
     // Version 0.1 wrote the seed alone; others write nothing, and that is said.
-    let about = |change: &dyn Fn(&mut checkpoint::Metadata)| {
-        let mut dict = checkpoint::read(&f.join("lenet5.safetensors")).unwrap();
+    let about = |change: &dyn Fn(&mut weights::Metadata)| {
+        let mut dict = weights::read(&f.join("lenet5.safetensors")).unwrap();
         change(&mut dict.metadata);
-        checkpoint::write(&dict, &f.join("changed.safetensors"), Format::Safetensors).unwrap();
+        weights::write(&dict, &f.join("changed.safetensors"), Format::Safetensors).unwrap();
         evaluate("changed.safetensors")
     };
     let (evaluation, _) = about(&|about| about.retain(|key, _| !key.starts_with("split")));
@@ -212,8 +212,8 @@ fn what_was_trained_on_is_not_judged_by() {
 fn classes_are_matched_by_their_names() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    for (part, pictures) in [("train", 12), ("test", 3)] {
-        classes(&f.join("bars").join(part), pictures, |class, i, path| bar(class, i, [20, 240]).save(path).unwrap());
+    for (part, images) in [("train", 12), ("test", 3)] {
+        classes(&f.join("bars").join(part), images, |class, i, path| bar(class, i, [20, 240]).save(path).unwrap());
     }
     // Written as Linux does, and read as from a Mac.
     let rename = |from: &str, to: &str| {
@@ -250,7 +250,7 @@ fn classes_are_matched_by_their_names() {
     rename("\u{e1}nt", "a\u{301}nt");
     assert_eq!(evaluate(&[]).0["accuracy"], before["accuracy"]);
     // A file that has the classes in another order; its last layer goes with them.
-    let mut dict = checkpoint::read(&f.join("lenet5.safetensors")).unwrap();
+    let mut dict = weights::read(&f.join("lenet5.safetensors")).unwrap();
     let mut names: Vec<String> = serde_json::from_str(&dict.metadata["classes"]).unwrap();
     names.rotate_left(3);
     dict.metadata.insert("classes".into(), serde_json::to_string(&names).unwrap());
@@ -258,7 +258,7 @@ fn classes_are_matched_by_their_names() {
         let row = entry.bytes.len() / 10;
         entry.bytes.rotate_left(3 * row);
     }
-    checkpoint::write(&dict, &f.join("turned.safetensors"), Format::Safetensors).unwrap();
+    weights::write(&dict, &f.join("turned.safetensors"), Format::Safetensors).unwrap();
     let (turned, note) = evaluate(&["--weights", "turned.safetensors"]);
     assert_eq!(turned["accuracy"], before["accuracy"]);
     assert!(note.contains("in another order; they are matched by name"), "{note}");
@@ -289,7 +289,7 @@ fn classes_are_matched_by_their_names() {
     }
     let (some, note) = evaluate(&[]);
     assert!(note.contains("8 of the network's 10 classes; they are matched by name"), "{note}");
-    assert!(some["accuracy"].as_f64().unwrap() > 0.85 && some["pictures"] == 24, "{some}");
+    assert!(some["accuracy"].as_f64().unwrap() > 0.85 && some["images"] == 24, "{some}");
     // Other classes than digits are not held against the digits that the program carries.
     fails(f, &["eval"], 1, &["classes of the data that the network does not have", "0, 1, 2", "bee, cat"]);
 }
@@ -300,11 +300,11 @@ fn weights_that_are_not_numbers_are_no_answer() {
     let f = folder.path();
     ok(f, &["train", "--epochs", "1", "--limit", "64", "--quiet"]);
     bar(3, 0, [255, 0]).save(f.join("one.png")).unwrap();
-    let original = checkpoint::read(&f.join("lenet5.safetensors")).unwrap();
+    let original = weights::read(&f.join("lenet5.safetensors")).unwrap();
     let mut dict = original.clone();
     let entry = dict.entries.iter_mut().find(|entry| entry.name == "conv2.bias").unwrap();
     entry.bytes[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
-    checkpoint::write(&dict, &f.join("nan.safetensors"), Format::Safetensors).unwrap();
+    weights::write(&dict, &f.join("nan.safetensors"), Format::Safetensors).unwrap();
     let expected =
         ["nan.safetensors: the weights hold values that are not finite numbers (NaN or infinite), first in conv2.bias"];
     for command in [&["predict", "one.png"][..], &["eval"], &["explain", "gradient", "--image", "one.png"]] {
@@ -317,7 +317,7 @@ fn weights_that_are_not_numbers_are_no_answer() {
             x.copy_from_slice(&(if i % 2 == 0 { f32::MAX } else { -f32::MAX }).to_le_bytes());
         });
     }
-    checkpoint::write(&dict, &f.join("huge.safetensors"), Format::Safetensors).unwrap();
+    weights::write(&dict, &f.join("huge.safetensors"), Format::Safetensors).unwrap();
     for command in [&["predict", "one.png"][..], &["eval"], &["explain", "gradient", "--image", "one.png"]] {
         fails(f, &[command, &["--weights", "huge.safetensors"]].concat(), 1, &["gives values that are no", "numbers"]);
     }
@@ -327,7 +327,7 @@ fn weights_that_are_not_numbers_are_no_answer() {
     {
         let mut dict = original.clone();
         dict.metadata.insert(key.into(), value.into());
-        checkpoint::write(&dict, &f.join("odd.safetensors"), Format::Safetensors).unwrap();
+        weights::write(&dict, &f.join("odd.safetensors"), Format::Safetensors).unwrap();
         for command in [&["predict", "one.png"][..], &["eval"], &["explain", "filters", "--image", "one.png"]] {
             let expected = ["odd.safetensors: the metadata says ", key, "expected"];
             fails(f, &[command, &["--weights", "odd.safetensors"]].concat(), 1, &expected);
@@ -336,7 +336,7 @@ fn weights_that_are_not_numbers_are_no_answer() {
     // As version 0.1 wrote it: on what ground images were is not known.
     let mut dict = original;
     dict.metadata.retain(|key, _| !["input", "colours", "ground", "size"].contains(&key.as_str()));
-    checkpoint::write(&dict, &f.join("old.safetensors"), Format::Safetensors).unwrap();
+    weights::write(&dict, &f.join("old.safetensors"), Format::Safetensors).unwrap();
     bar(3, 0, [0, 255]).save(f.join("paper.png")).unwrap();
     let output = convnet(f, &["predict", "paper.png", "--weights", "old.safetensors"]);
     let [said, note] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
@@ -346,7 +346,7 @@ fn weights_that_are_not_numbers_are_no_answer() {
     );
     // And where it says nothing at all, that is said.
     dict.metadata.clear();
-    checkpoint::write(&dict, &f.join("bare.safetensors"), Format::Safetensors).unwrap();
+    weights::write(&dict, &f.join("bare.safetensors"), Format::Safetensors).unwrap();
     let output = convnet(f, &["predict", "one.png", "--weights", "bare.safetensors"]);
     let note = String::from_utf8(output.stderr).unwrap();
     assert!(
@@ -362,7 +362,7 @@ fn networks_images_and_files_are_told_apart() {
     bar(1, 0, [255, 0]).save(f.join("one.png")).unwrap();
     std::fs::create_dir(f.join("resnet18")).unwrap();
     std::fs::create_dir(f.join("photos")).unwrap();
-    std::fs::write(f.join("vgg11"), "no picture").unwrap();
+    std::fs::write(f.join("vgg11"), "no image").unwrap();
     let hint = "or name a file by --weights";
     fails(
         f,

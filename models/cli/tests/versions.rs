@@ -60,7 +60,11 @@ fn weights_of_0_1_classify_as_they_did() {
     let mut is: serde_json::Value = serde_json::from_str(&said).unwrap();
     is.as_object_mut().unwrap().remove("weights").unwrap();
     let was = std::fs::read_to_string(version_0_1().join("eval.json")).unwrap();
-    assert_eq!(is, serde_json::from_str::<serde_json::Value>(&was).unwrap());
+    let mut was: serde_json::Value = serde_json::from_str(&was).unwrap();
+    // The one key that has another name today.
+    let images = was.as_object_mut().unwrap().remove("pictures").unwrap();
+    was.as_object_mut().unwrap().insert("images".into(), images);
+    assert_eq!(is, was);
 }
 
 #[test]

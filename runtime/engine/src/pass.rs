@@ -7,7 +7,7 @@
 use super::algorithm::{Precision, precision};
 use super::arena::Arena;
 use super::error::EngineError;
-use super::kernels::{Isa, Mem, Outside};
+use super::kernels::{Bindings, Isa, Mem};
 use super::plan::{Plan, PlanKey, Statistics};
 use super::{planner, threads};
 use convnet_graph::{Graph, Subgraph};
@@ -131,8 +131,8 @@ impl Pass {
                 fill(&mut memory[range.clone()], param, "a parameter");
             }
         }
-        let outside = Outside { params: &|i| params[i], seed, ..Outside::default() };
-        plan.forward.run(memory, outside, &threads::team());
+        let bindings = Bindings { params: &|i| params[i], seed, ..Bindings::default() };
+        plan.forward.run(memory, bindings, &threads::team());
     }
 
     /// What [`forward`](Pass::forward) has computed, each `[N, C, H, W]`; there until [`backward`](Pass::backward).
@@ -177,8 +177,8 @@ impl Pass {
                 places[index] = Some(Mem::new(gradient));
             }
         }
-        let outside = Outside { params: &|i| params[i], grads: &places, seed, ..Outside::default() };
-        program.run(memory, outside, &threads::team());
+        let bindings = Bindings { params: &|i| params[i], grads: &places, seed, ..Bindings::default() };
+        program.run(memory, bindings, &threads::team());
         for (gradient, range) in gradients.iter_mut().zip(&plan.d_params) {
             let Some(range) = range.as_ref().filter(|_| !gradient.is_empty()) else { continue };
             expect("numbers in the gradient of a parameter", gradient.len(), range.len());

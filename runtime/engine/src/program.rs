@@ -1,6 +1,6 @@
 //! Steps in order, checked once, run by a team: what a plan is carried out by.
 
-use super::kernels::{Isa, Mem, Outside, Share, Step};
+use super::kernels::{Bindings, Isa, Mem, Share, Step};
 use super::profile::Clock;
 use super::threads::{Team, Worker, threads};
 use std::cell::RefCell;
@@ -37,7 +37,7 @@ impl Program {
     ///
     /// # Panics
     /// If `arena` or a parameter is shorter than the program was made for.
-    pub fn run(&self, arena: &mut [f32], outside: Outside<'_>, team: &Team) {
+    pub fn run(&self, arena: &mut [f32], bindings: Bindings<'_>, team: &Team) {
         let mem = Mem::new(&mut arena[..self.arena_len]);
         let body = |worker: &Worker<'_>| {
             with_scratch(self.scratch, |scratch| {
@@ -45,7 +45,7 @@ impl Program {
                 for stage in self.steps.split(|step| matches!(step, Step::Barrier)) {
                     for step in stage {
                         let tasks = worker.share(step.tasks(self.isa.lanes()));
-                        step.dispatch(self.isa, Share { mem, outside, scratch, tasks });
+                        step.dispatch(self.isa, Share { mem, bindings, scratch, tasks });
                     }
                     worker.wait();
                     clock.stage(stage, self.isa.lanes());

@@ -4,7 +4,7 @@
 use super::algorithm::{Precision, precision};
 use super::arena::Arena;
 use super::error::EngineError;
-use super::kernels::{Isa, Outside};
+use super::kernels::{Bindings, Isa};
 use super::plan::{Plan, PlanKey};
 use super::{planner, threads};
 use convnet_graph::{Graph, Subgraph};
@@ -88,9 +88,9 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
             }
         }
         let lent: Vec<&[f32]> = params.iter().map(AsRef::as_ref).collect();
-        let outside = Outside { params: &|i| lent[i], ..Outside::default() };
+        let bindings = Bindings { params: &|i| lent[i], ..Bindings::default() };
         if let Some(prepare) = &full.prepare {
-            prepare.run(memory, outside, &threads::team());
+            prepare.run(memory, bindings, &threads::team());
         }
         let (mut read, mut halves) = (Vec::new(), Vec::new());
         for (index, param) in params.into_iter().enumerate().filter(|(index, _)| full.read.contains(index)) {
@@ -179,8 +179,8 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
         let params =
             |index| read.iter().find(|(known, _)| *known == index).map_or(&[][..], |(_, param)| param.as_ref());
         let halves = |index| halves.iter().find(|(known, _)| *known == index).map_or(&[][..], |(_, half)| &half[..]);
-        let outside = Outside { params: &params, halves: &halves, ..Outside::default() };
-        plan.forward.run(memory, outside, &threads::team());
+        let bindings = Bindings { params: &params, halves: &halves, ..Bindings::default() };
+        plan.forward.run(memory, bindings, &threads::team());
         outputs.copy_from_slice(&memory[plan.outputs[0].clone()]);
         Ok(())
     }

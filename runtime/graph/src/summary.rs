@@ -1,7 +1,7 @@
 //! The table of a network: layers, shapes, parameters, MACs, receptive field.
 
 use crate::wording::{counted, grouped, noun};
-use crate::{Graph, Op};
+use crate::{Graph, Node, Op};
 use std::fmt;
 
 /// Prints a [`Graph`] as a table. Made by [`Graph::summary`].
@@ -29,30 +29,7 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (graph, batch) = (self.graph, self.batch);
         let header = ["layer", "kind", "output", "parameters", "MACs", "memory", "receptive field", "jump"];
-        let rows: Vec<[String; 8]> = graph
-            .nodes
-            .iter()
-            .map(|node| {
-                let pair = |[h, w]: [usize; 2]| if h == w { h.to_string() } else { format!("{h}x{w}") };
-                let count = |n: u64| if n == 0 { String::new() } else { grouped(n) };
-                let rest = if matches!(node.op, Op::Input) {
-                    [String::new(), String::new()]
-                } else {
-                    [pair(node.receptive_field), pair(node.jump)]
-                };
-                let [field, jump] = rest;
-                [
-                    node.name.to_string(),
-                    node.op.word().to_string(),
-                    node.shape.to_string(),
-                    count(node.params as u64),
-                    count(node.macs),
-                    bytes(batch * node.shape.len()),
-                    field,
-                    jump,
-                ]
-            })
-            .collect();
+        let rows: Vec<[String; 8]> = graph.nodes.iter().map(|node| row(node, batch)).collect();
         let width: Vec<usize> =
             (0..8).map(|i| rows.iter().map(|row| row[i].len()).chain([header[i].len()]).max().unwrap_or(0)).collect();
         let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 8]| {
@@ -89,11 +66,31 @@ impl fmt::Display for Summary<'_> {
         write!(
             f,
             "activations of {}: {} at most at once, {} if all are kept for a backward pass",
-            counted(batch, "picture"),
+            counted(batch, "image"),
             bytes(batch * graph.peak_activations),
             bytes(batch * graph.activation_count())
         )
     }
+}
+
+/// The row of a layer.
+fn row(node: &Node, batch: usize) -> [String; 8] {
+    let pair = |[h, w]: [usize; 2]| if h == w { h.to_string() } else { format!("{h}x{w}") };
+    let count = |n: u64| if n == 0 { String::new() } else { grouped(n) };
+    let [field, jump] = match node.op {
+        Op::Input => [String::new(), String::new()],
+        _ => [pair(node.receptive_field), pair(node.jump)],
+    };
+    [
+        node.name.to_string(),
+        node.op.word().to_string(),
+        node.shape.to_string(),
+        count(node.params as u64),
+        count(node.macs),
+        bytes(batch * node.shape.len()),
+        field,
+        jump,
+    ]
 }
 
 /// The memory of this many numbers in single precision, in binary units.

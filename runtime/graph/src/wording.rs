@@ -45,7 +45,7 @@ mod tests {
             (1, "epoch", "1 epoch"),
             (2, "class", "2 classes"),
             (1, "class", "1 class"),
-            (3, "training picture", "3 training pictures"),
+            (3, "training image", "3 training images"),
             (2, "pass", "2 passes"),
             (2, "batch", "2 batches"),
             (2, "copy", "2 copies"),

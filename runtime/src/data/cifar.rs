@@ -1,9 +1,9 @@
-//! CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) in their binary form: a byte or two of labels, then the 3 x 32 x 32 bytes of a
-//! picture, without a header.
+//! CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) in their binary form: a byte or two of labels, then the 3 x 32 x 32 bytes of an
+//! image, without a header.
 //!
 //! With no header, the length of a file is all that can be checked, and each label.
 
-use super::{DataError, Pictures, Split};
+use super::{DataError, Images, Split};
 use crate::regular_file;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ const CLASSES_10: [&str; 10] =
 struct Form {
     train: &'static [&'static str],
     test: &'static str,
-    /// Bytes in front of a picture; the last one is its label.
+    /// Bytes in front of an image; the last one is its label.
     labels: usize,
     classes: usize,
     names: &'static str,
@@ -39,7 +39,7 @@ const CIFAR_100: Form =
 ///
 /// # Errors
 /// When one is missing, or is not what its name says.
-pub fn open_10(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub fn open_10(folder: &Path) -> Result<Split<Images>, DataError> {
     open(folder, &CIFAR_10)
 }
 
@@ -47,14 +47,14 @@ pub fn open_10(folder: &Path) -> Result<Split<Pictures>, DataError> {
 ///
 /// # Errors
 /// When one is missing, or is not what its name says.
-pub fn open_100(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub fn open_100(folder: &Path) -> Result<Split<Images>, DataError> {
     open(folder, &CIFAR_100)
 }
 
-fn open(folder: &Path, form: &Form) -> Result<Split<Pictures>, DataError> {
+fn open(folder: &Path, form: &Form) -> Result<Split<Images>, DataError> {
     let classes = class_names(folder, form)?;
     let part = |files: &[&str]| {
-        let mut part = Pictures { shape: SHAPE, pixels: Vec::new(), labels: Vec::new(), classes: classes.clone() };
+        let mut part = Images { shape: SHAPE, pixels: Vec::new(), labels: Vec::new(), classes: classes.clone() };
         files.iter().try_for_each(|file| read(&folder.join(file), form, &mut part)).map(|()| part)
     };
     Ok(Split { train: part(form.train)?, test: part(&[form.test])? })
@@ -80,7 +80,7 @@ fn class_names(folder: &Path, form: &Form) -> Result<Vec<String>, DataError> {
     }
 }
 
-fn read(path: &Path, form: &Form, to: &mut Pictures) -> Result<(), DataError> {
+fn read(path: &Path, form: &Form, to: &mut Images) -> Result<(), DataError> {
     let bytes = regular_file::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     let record = form.labels + PIXELS;
     let error = |offset: usize, what, expected: String, found: String| DataError::Format {
@@ -91,7 +91,7 @@ fn read(path: &Path, form: &Form, to: &mut Pictures) -> Result<(), DataError> {
         found,
     };
     if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
-        let expected = format!("a multiple of {record} bytes, which a picture takes");
+        let expected = format!("a multiple of {record} bytes, which an image takes");
         return Err(error(bytes.len(), "the end", expected, format!("{} bytes", bytes.len())));
     }
     for (i, record_bytes) in bytes.chunks_exact(record).enumerate() {
@@ -107,11 +107,11 @@ fn read(path: &Path, form: &Form, to: &mut Pictures) -> Result<(), DataError> {
 }
 
 /// Whether a folder holds one of the two, and which.
-pub(super) fn found_in(folder: &Path) -> Option<super::Kind> {
+pub(super) fn found_in(folder: &Path) -> Option<super::DatasetKind> {
     let has = |form: &Form| folder.join(form.train[0]).is_file() && folder.join(form.test).is_file();
     match () {
-        () if has(&CIFAR_10) => Some(super::Kind::Cifar10),
-        () if has(&CIFAR_100) => Some(super::Kind::Cifar100),
+        () if has(&CIFAR_10) => Some(super::DatasetKind::Cifar10),
+        () if has(&CIFAR_100) => Some(super::DatasetKind::Cifar100),
         () => None,
     }
 }

@@ -1,11 +1,11 @@
-//! From a picture file to bytes, trusting nothing in it.
+//! From an image file to bytes, trusting nothing in it.
 //!
 //! The decoders are those of the crate `image`, with limits of our own: dimensions are looked at before anything is unpacked,
 //! so a file that claims a billion pixels costs nothing; files that are cut off are errors, also where a decoder would make up the
-//! rest; and nothing that a decoder does is a panic. Pictures are turned upright as their EXIF data says. Transparent
+//! rest; and nothing that a decoder does is a panic. Images are turned upright as their EXIF data says. Transparent
 //! pixels become what lies over black; 16 bits become 8; palettes become colours.
 
-use super::{DataError, Picture, intact};
+use super::{DataError, Image, intact};
 use crate::quietly::quietly;
 use crate::regular_file;
 use image::metadata::Orientation;
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-/// Pixels of a picture, at most.
+/// Pixels of an image, at most.
 pub(super) const MOST_PIXELS: u64 = 1 << 26;
 
 /// Bytes of an image file, at most.
@@ -24,7 +24,7 @@ const MOST_BYTES: u64 = 1 << 30;
 ///
 /// # Errors
 /// When it cannot be read, is no such image, is damaged, cut off or too large.
-pub fn read(path: &Path) -> Result<Picture<'static>, DataError> {
+pub fn read(path: &Path) -> Result<Image<'static>, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let mut file = regular_file::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
@@ -40,7 +40,7 @@ pub fn read(path: &Path) -> Result<Picture<'static>, DataError> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Picture<'static>, DataError> {
+pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Image<'static>, DataError> {
     if bytes.is_empty() {
         return Err(bad(path, "is empty".into()));
     }
@@ -60,10 +60,10 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Picture<'static>, DataErr
 }
 
 fn bad(path: &Path, problem: String) -> DataError {
-    DataError::Picture { path: path.to_owned(), problem }
+    DataError::Image { path: path.to_owned(), problem }
 }
 
-fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Picture<'static>, DataError> {
+fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Image<'static>, DataError> {
     let failed = |error: image::ImageError| bad(path, format!("cannot be decoded: {error}"));
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
@@ -74,34 +74,34 @@ fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Picture<'sta
     limits.max_alloc = Some(MOST_PIXELS * 16);
     decoder.set_limits(limits).map_err(failed)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    picture.apply_orientation(orientation);
-    if picture.width() == 0 || picture.height() == 0 {
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    image.apply_orientation(orientation);
+    if image.width() == 0 || image.height() == 0 {
         return Err(bad(path, "has no pixels".into()));
     }
-    Ok(bytes_of(&picture))
+    Ok(bytes_of(&image))
 }
 
-/// The bytes of a picture, plane by plane: one of a grey picture, three of any other.
-pub(super) fn bytes_of(picture: &DynamicImage) -> Picture<'static> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let grey = !picture.color().has_color();
-    let flat = flattened(picture);
+/// The bytes of an image, plane by plane: one of a grey image, three of any other.
+pub(super) fn bytes_of(image: &DynamicImage) -> Image<'static> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let grey = !image.color().has_color();
+    let flat = flattened(image);
     let channels = if grey { 1 } else { 3 };
     let mut pixels = Vec::with_capacity(channels * width * height);
     for c in 0..channels {
         pixels.extend(flat.as_raw().iter().skip(c).step_by(3));
     }
-    Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
+    Image { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
 }
 
 /// What lies over black.
-fn flattened(picture: &DynamicImage) -> image::RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.to_rgb8();
+fn flattened(image: &DynamicImage) -> image::RgbImage {
+    if !image.color().has_alpha() {
+        return image.to_rgb8();
     }
-    let mut over = image::RgbImage::new(picture.width(), picture.height());
-    for (to, (_, _, pixel)) in over.pixels_mut().zip(picture.pixels()) {
+    let mut over = image::RgbImage::new(image.width(), image.height());
+    for (to, (_, _, pixel)) in over.pixels_mut().zip(image.pixels()) {
         let [r, g, b, alpha] = pixel.0.map(u32::from);
         to.0 = [r, g, b].map(|x| ((x * alpha + 127) / 255) as u8);
     }
@@ -113,35 +113,35 @@ mod tests {
     use super::*;
     use image::{Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
-    fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Vec::new();
-        picture.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+        image.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
         bytes
     }
 
-    fn read(picture: DynamicImage) -> Picture<'static> {
-        from_bytes(&encoded(&picture, ImageFormat::Png), Path::new("p.png")).unwrap()
+    fn read(image: DynamicImage) -> Image<'static> {
+        from_bytes(&encoded(&image, ImageFormat::Png), Path::new("p.png")).unwrap()
     }
 
     #[test]
     fn every_kind_of_pixel_becomes_bytes() {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::from_fn(2, 1, |x, _| Luma([10 + x as u8])));
-        assert_eq!(read(grey), Picture { shape: [1, 1, 2], pixels: vec![10, 11].into() });
+        assert_eq!(read(grey), Image { shape: [1, 1, 2], pixels: vec![10, 11].into() });
         let deep = DynamicImage::ImageLuma16(image::ImageBuffer::from_pixel(1, 1, Luma([0x8081_u16])));
         assert_eq!(read(deep).pixels[0], 0x80);
         let rgb = DynamicImage::ImageRgb8(RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 50, 200])));
-        assert_eq!(read(rgb), Picture { shape: [3, 1, 2], pixels: vec![0, 1, 50, 50, 200, 200].into() });
+        assert_eq!(read(rgb), Image { shape: [3, 1, 2], pixels: vec![0, 1, 50, 50, 200, 200].into() });
         let half = DynamicImage::ImageRgba8(RgbaImage::from_pixel(1, 1, Rgba([200, 100, 0, 51])));
-        assert_eq!(read(half), Picture { shape: [3, 1, 1], pixels: vec![40, 20, 0].into() });
+        assert_eq!(read(half), Image { shape: [3, 1, 1], pixels: vec![40, 20, 0].into() });
         let faint = DynamicImage::ImageLumaA8(image::ImageBuffer::from_pixel(1, 1, LumaA([200_u8, 51])));
-        assert_eq!(read(faint), Picture { shape: [1, 1, 1], pixels: vec![40].into() });
+        assert_eq!(read(faint), Image { shape: [1, 1, 1], pixels: vec![40].into() });
     }
 
     #[test]
-    fn what_is_no_picture_is_an_error_that_names_the_file() {
-        let picture = DynamicImage::ImageRgb8(RgbImage::new(40, 30));
+    fn what_is_no_image_is_an_error_that_names_the_file() {
+        let image = DynamicImage::ImageRgb8(RgbImage::new(40, 30));
         for format in [ImageFormat::Png, ImageFormat::Jpeg] {
-            let whole = encoded(&picture, format);
+            let whole = encoded(&image, format);
             for cut in [0, 1, 8, 20, whole.len() / 2] {
                 let error = from_bytes(&whole[..cut], Path::new("cut.png")).unwrap_err().to_string();
                 assert!(error.starts_with("cut.png: "), "{error}");
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_cut_off_is_never_read() {
-        let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 6, y as u8 * 8, 99])));
+        let image = DynamicImage::ImageRgb8(RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 6, y as u8 * 8, 99])));
         for format in [ImageFormat::Png, ImageFormat::Jpeg] {
-            let whole = encoded(&picture, format);
+            let whole = encoded(&image, format);
             assert_eq!(readable_cuts(&whole), [0; 0], "{format:?}");
             // Cut off, with zeros for what was not copied.
             let mut padded = whole.clone();
@@ -214,11 +214,11 @@ mod tests {
     fn damaged_files_are_errors_and_no_panics() {
         use rand::{Rng, SeedableRng};
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(20, 17, |x, y| Rgb([x as u8 * 9, y as u8 * 9, 3])));
+        let image = DynamicImage::ImageRgb8(RgbImage::from_fn(20, 17, |x, y| Rgb([x as u8 * 9, y as u8 * 9, 3])));
         let grey = DynamicImage::ImageLuma16(image::ImageBuffer::from_fn(9, 8, |x, y| Luma([(x * y * 999) as u16])));
         let files = [
-            encoded(&picture, ImageFormat::Png),
-            encoded(&picture, ImageFormat::Jpeg),
+            encoded(&image, ImageFormat::Png),
+            encoded(&image, ImageFormat::Jpeg),
             encoded(&grey, ImageFormat::Png),
             of_palette(&[1, 2, 3, 4, 5, 6]),
             include_bytes!("../../tests/fixtures/progressive.jpg").to_vec(),

@@ -39,7 +39,7 @@ fn hash(data: &dyn Dataset, i: usize) -> Result<Option<blake3::Hash>, DataError>
             let bytes = bytes.map_err(|source| DataError::Io { path: path.to_owned(), source })?;
             Ok(Some(blake3::hash(&bytes)))
         }
-        None if data.in_memory() => Ok(Some(blake3::hash(&data.picture(i)?.pixels))),
+        None if data.in_memory() => Ok(Some(blake3::hash(&data.image(i)?.pixels))),
         None => Ok(None),
     }
 }

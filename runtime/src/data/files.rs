@@ -1,7 +1,7 @@
 //! Images that are files, in the parts that a folder or a list may have; and what is looked at in all such parts alike.
 
 use super::phrase::{classes_called, number_of};
-use super::{DataError, Dataset, Picture, decode};
+use super::{DataError, Dataset, Image, decode};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ pub struct Files {
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Each image with its class.
-    pub pictures: Vec<(PathBuf, usize)>,
+    pub images: Vec<(PathBuf, usize)>,
 }
 
 impl Dataset for Files {
     fn len(&self) -> usize {
-        self.pictures.len()
+        self.images.len()
     }
 
     fn classes(&self) -> &[String] {
@@ -24,15 +24,15 @@ impl Dataset for Files {
     }
 
     fn label(&self, i: usize) -> usize {
-        self.pictures[i].1
+        self.images[i].1
     }
 
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
-        decode::read(&self.pictures[i].0)
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
+        decode::read(&self.images[i].0)
     }
 
     fn file(&self, i: usize) -> Option<&Path> {
-        self.pictures.get(i).map(|(path, _)| path.as_path())
+        self.images.get(i).map(|(path, _)| path.as_path())
     }
 }
 
@@ -89,9 +89,9 @@ impl Part {
 pub struct FileParts {
     /// What a network learns from; all images, if there are no other parts.
     pub train: Files,
-    /// What epochs are judged by, if there is such a part.
+    /// What epochs are evaluated on, if there is such a part.
     pub validation: Option<Files>,
-    /// What a network is judged by in the end, if there is such a part.
+    /// What a network is evaluated on in the end, if there is such a part.
     pub test: Option<Files>,
     /// What was left out or guessed, and what looks like a mistake: a plain sentence each.
     pub notes: Vec<String>,
@@ -142,7 +142,7 @@ fn in_two_places(parts: &[(Part, &Files)]) -> Vec<String> {
     let mut notes = Vec::new();
     for (part, files) in parts {
         let (mut shared, mut classes, mut twice) = (Vec::new(), Vec::new(), Vec::new());
-        for (path, class) in &files.pictures {
+        for (path, class) in &files.images {
             let Some(identity) = identity(path) else { continue };
             match first.get(&identity) {
                 None => drop(first.insert(identity, (*part, *class))),
@@ -151,7 +151,7 @@ fn in_two_places(parts: &[(Part, &Files)]) -> Vec<String> {
                 Some(_) => twice.push(path),
             }
         }
-        let (text, all) = (part.text(), files.pictures.len());
+        let (text, all) = (part.text(), files.images.len());
         for other in shared.iter().map(|(other, _)| *other).collect::<HashSet<_>>() {
             let paths: Vec<_> = shared.iter().filter(|(part, _)| *part == other).map(|(_, path)| *path).collect();
             let images = number_of(all, "image", "images");

@@ -1,6 +1,6 @@
-//! Pictures of any size and colour as a network takes them.
+//! Images of any size and colour as a network takes them.
 
-use super::{DataError, Picture, word};
+use super::{DataError, Image, word};
 use crate::wording::word_of;
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma};
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// How a picture of another size becomes the network's.
+/// How an image of another size becomes the network's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Fit {
@@ -42,18 +42,18 @@ impl fmt::Display for Fit {
     }
 }
 
-/// The picture in so many channels: a grey one repeated, a coloured one as its brightness (ITU-R 601, as PIL's `L`).
+/// The image in so many channels: a grey one repeated, a coloured one as its brightness (ITU-R 601, as PIL's `L`).
 ///
 /// # Errors
 /// When there is no such way.
 #[doc(hidden)]
-pub fn coloured(picture: Picture<'_>, channels: usize) -> Result<Picture<'_>, DataError> {
-    let [has, height, width] = picture.shape;
+pub fn coloured(image: Image<'_>, channels: usize) -> Result<Image<'_>, DataError> {
+    let [has, height, width] = image.shape;
     let pixels = match (has, channels) {
-        _ if has == channels => return Ok(picture),
-        (1, _) => picture.pixels.repeat(channels),
+        _ if has == channels => return Ok(image),
+        (1, _) => image.pixels.repeat(channels),
         (3, 1) => {
-            let (r, rest) = picture.pixels.split_at(height * width);
+            let (r, rest) = image.pixels.split_at(height * width);
             let (g, b) = rest.split_at(height * width);
             let weighted = |((r, g), b): ((&u8, &u8), &u8)| {
                 ((u32::from(*r) * 19595 + u32::from(*g) * 38470 + u32::from(*b) * 7471 + 0x8000) >> 16) as u8
@@ -64,128 +64,128 @@ pub fn coloured(picture: Picture<'_>, channels: usize) -> Result<Picture<'_>, Da
             return Err(DataError::unnamed(format!("has {has} channels, and the network takes {channels}")));
         }
     };
-    Ok(Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) })
+    Ok(Image { shape: [channels, height, width], pixels: Cow::Owned(pixels) })
 }
 
-/// The picture in the shape `[C, H, W]`.
+/// The image in the shape `[C, H, W]`.
 ///
 /// # Errors
 /// When its channels cannot become the network's, or it has no pixels.
-pub(super) fn fitted(picture: Picture<'_>, shape: [usize; 3], fit: Fit) -> Result<Picture<'_>, DataError> {
+pub(super) fn fitted(image: Image<'_>, shape: [usize; 3], fit: Fit) -> Result<Image<'_>, DataError> {
     let [channels, height, width] = shape;
-    let picture = coloured(picture, channels)?;
-    let [_, h, w] = picture.shape;
+    let image = coloured(image, channels)?;
+    let [_, h, w] = image.shape;
     let fits = h <= height && w <= width;
     Ok(match fit {
-        _ if [h, w] == [height, width] => picture,
+        _ if [h, w] == [height, width] => image,
         _ if h * w == 0 => {
             return Err(DataError::unnamed("has no pixels".into()));
         }
-        Fit::Auto | Fit::Pad if fits => padded(&picture, height, width),
-        Fit::Resize => resized(&picture, height, width),
+        Fit::Auto | Fit::Pad if fits => padded(&image, height, width),
+        Fit::Resize => resized(&image, height, width),
         _ => {
             // The side that has to grow more, or shrink less, is the one that fits.
             let scale = (height as f64 / h as f64).max(width as f64 / w as f64);
-            let large = scaled(&picture, scale, [height, width]);
+            let large = scaled(&image, scale, [height, width]);
             let [_, h, w] = large.shape;
             cropped(&large, [(h - height) / 2, (w - width) / 2], [height, width])
         }
     })
 }
 
-fn padded(picture: &Picture<'_>, height: usize, width: usize) -> Picture<'static> {
-    let [channels, h, w] = picture.shape;
+fn padded(image: &Image<'_>, height: usize, width: usize) -> Image<'static> {
+    let [channels, h, w] = image.shape;
     let (top, left) = ((height - h) / 2, (width - w) / 2);
     let mut pixels = vec![0; channels * height * width];
-    for (row, line) in picture.pixels.chunks_exact(w).enumerate() {
+    for (row, line) in image.pixels.chunks_exact(w).enumerate() {
         let at = (row / h * height + top + row % h) * width + left;
         pixels[at..at + w].copy_from_slice(line);
     }
-    Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
+    Image { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
 }
 
-/// A part of a picture, given its first row and column and its size.
-pub(super) fn cropped(picture: &Picture<'_>, [top, left]: [usize; 2], [height, width]: [usize; 2]) -> Picture<'static> {
-    let [channels, h, w] = picture.shape;
+/// A part of an image, given its first row and column and its size.
+pub(super) fn cropped(image: &Image<'_>, [top, left]: [usize; 2], [height, width]: [usize; 2]) -> Image<'static> {
+    let [channels, h, w] = image.shape;
     let mut pixels = Vec::with_capacity(channels * height * width);
     for c in 0..channels {
         for y in top..top + height {
             let at = (c * h + y) * w + left;
-            pixels.extend_from_slice(&picture.pixels[at..at + width]);
+            pixels.extend_from_slice(&image.pixels[at..at + width]);
         }
     }
-    Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
+    Image { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
 }
 
-/// Pixels of an enlarged picture, at most, unless more are wanted in the end.
+/// Pixels of an enlarged image, at most, unless more are wanted in the end.
 const MOST_SCALED: usize = 1 << 24;
 
-/// The picture `scale` times as large, but no smaller than `least`. Of a long and narrow one it is the middle alone that is enlarged, if
+/// The image `scale` times as large, but no smaller than `least`. Of a long and narrow one it is the middle alone that is enlarged, if
 /// the whole of it would be too much for memory.
-pub(super) fn scaled(picture: &Picture<'_>, scale: f64, least: [usize; 2]) -> Picture<'static> {
-    let [_, h, w] = picture.shape;
+pub(super) fn scaled(image: &Image<'_>, scale: f64, least: [usize; 2]) -> Image<'static> {
+    let [_, h, w] = image.shape;
     let most = MOST_SCALED.max(4 * least[0] * least[1]) as f64;
     let side = |x: usize, least: usize| ((x as f64 * scale).round() as usize).max(least);
     // The longer side that keeps within `most`.
     let longest = ((most / scale / h.min(w) as f64 / scale) as usize).max(h.min(w)).max(1);
     let kept = [h.min(longest), w.min(longest)];
     let middle = match kept == [h, w] {
-        true => Picture { shape: picture.shape, pixels: Cow::Borrowed(&picture.pixels) },
-        false => cropped(picture, [(h - kept[0]) / 2, (w - kept[1]) / 2], kept),
+        true => Image { shape: image.shape, pixels: Cow::Borrowed(&image.pixels) },
+        false => cropped(image, [(h - kept[0]) / 2, (w - kept[1]) / 2], kept),
     };
     resized(&middle, side(kept[0], least[0]), side(kept[1], least[1]))
 }
 
-/// The picture in another size, each pixel the mean of what it covers (a triangle filter, as PIL's and torchvision's
+/// The image in another size, each pixel the mean of what it covers (a triangle filter, as PIL's and torchvision's
 /// antialiased bilinear one).
-pub(super) fn resized(picture: &Picture<'_>, height: usize, width: usize) -> Picture<'static> {
-    let [channels, h, w] = picture.shape;
+pub(super) fn resized(image: &Image<'_>, height: usize, width: usize) -> Image<'static> {
+    let [channels, h, w] = image.shape;
     // The crate goes by rows first, which of a long row makes as many rows of that length as are wanted.
     if w.saturating_mul(height) > 4 * (w * h).max(height * width) {
-        return resized(&resized(picture, h, width), height, width);
+        return resized(&resized(image, h, width), height, width);
     }
     let mut pixels = Vec::with_capacity(channels * height * width);
-    for plane in picture.pixels.chunks_exact(h * w) {
+    for plane in image.pixels.chunks_exact(h * w) {
         let plane: ImageBuffer<Luma<u8>, &[u8]> = ImageBuffer::from_raw(w as u32, h as u32, plane)
             .unwrap_or_else(|| unreachable!("a plane has all its pixels"));
         pixels.extend(resize(&plane, width as u32, height as u32, FilterType::Triangle).into_raw());
     }
-    Picture { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
+    Image { shape: [channels, height, width], pixels: Cow::Owned(pixels) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn picture(shape: [usize; 3], pixels: &[u8]) -> Picture<'static> {
-        Picture { shape, pixels: pixels.to_vec().into() }
+    fn image(shape: [usize; 3], pixels: &[u8]) -> Image<'static> {
+        Image { shape, pixels: pixels.to_vec().into() }
     }
 
     #[test]
-    fn small_pictures_are_placed_in_the_middle() {
-        let found = fitted(picture([1, 1, 2], &[1, 2]), [2, 3, 3], Fit::Auto).unwrap();
+    fn small_images_are_placed_in_the_middle() {
+        let found = fitted(image([1, 1, 2], &[1, 2]), [2, 3, 3], Fit::Auto).unwrap();
         let plane = [0, 0, 0, 1, 2, 0, 0, 0, 0];
         assert_eq!(found.pixels, [plane, plane].concat());
     }
 
     #[test]
-    fn large_pictures_lose_their_margins() {
-        let found = fitted(picture([1, 2, 4], &[1, 2, 3, 4, 5, 6, 7, 8]), [1, 2, 2], Fit::Auto).unwrap();
-        assert_eq!(found, picture([1, 2, 2], &[2, 3, 6, 7]));
-        let found = fitted(picture([1, 4, 8], &[40; 32]), [1, 2, 2], Fit::Auto).unwrap();
-        assert_eq!(found, picture([1, 2, 2], &[40; 4]));
-        let found = fitted(picture([1, 1, 4], &[0, 0, 200, 200]), [1, 1, 2], Fit::Resize).unwrap();
+    fn large_images_lose_their_margins() {
+        let found = fitted(image([1, 2, 4], &[1, 2, 3, 4, 5, 6, 7, 8]), [1, 2, 2], Fit::Auto).unwrap();
+        assert_eq!(found, image([1, 2, 2], &[2, 3, 6, 7]));
+        let found = fitted(image([1, 4, 8], &[40; 32]), [1, 2, 2], Fit::Auto).unwrap();
+        assert_eq!(found, image([1, 2, 2], &[40; 4]));
+        let found = fitted(image([1, 1, 4], &[0, 0, 200, 200]), [1, 1, 2], Fit::Resize).unwrap();
         // PIL: Image.fromarray(..).resize((2, 1), BILINEAR) gives 29 and 171.
         assert!(found.pixels[0].abs_diff(29) <= 1 && found.pixels[1].abs_diff(171) <= 1, "{found:?}");
     }
 
     #[test]
-    fn a_picture_of_one_row_costs_no_more_than_another() {
+    fn an_image_of_one_row_costs_no_more_than_another() {
         // Enlarged as a whole it would have 224 x 134,000,000 pixels.
         let long: Vec<u8> = (0..600_000).map(|x| if x < 300_000 { 10 } else { 200 }).collect();
         for shape in [[1, 1, 600_000], [1, 600_000, 1]] {
             for fit in [Fit::Auto, Fit::Crop, Fit::Resize] {
-                let found = fitted(picture(shape, &long), [1, 224, 224], fit).unwrap();
+                let found = fitted(image(shape, &long), [1, 224, 224], fit).unwrap();
                 let [first, last] = [found.pixels[0], found.pixels[224 * 224 - 1]];
                 assert!(first.abs_diff(10) <= 1 && last.abs_diff(200) <= 1, "{fit} {shape:?}: {first} {last}");
             }
@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn colours_become_brightness_and_back() {
-        assert_eq!(coloured(picture([3, 1, 1], &[255, 0, 0]), 1).unwrap().pixels[0], 76);
-        assert_eq!(coloured(picture([1, 1, 1], &[7]), 3).unwrap().pixels.to_vec(), [7, 7, 7]);
-        assert!(coloured(picture([2, 1, 1], &[1, 2]), 3).is_err());
-        assert_eq!(fitted(picture([1, 0, 0], &[]), [1, 2, 2], Fit::Auto).map(|p| p.shape).ok(), None);
+        assert_eq!(coloured(image([3, 1, 1], &[255, 0, 0]), 1).unwrap().pixels[0], 76);
+        assert_eq!(coloured(image([1, 1, 1], &[7]), 3).unwrap().pixels.to_vec(), [7, 7, 7]);
+        assert!(coloured(image([2, 1, 1], &[1, 2]), 3).is_err());
+        assert_eq!(fitted(image([1, 0, 0], &[]), [1, 2, 2], Fit::Auto).map(|p| p.shape).ok(), None);
     }
 
     #[test]

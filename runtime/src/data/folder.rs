@@ -85,7 +85,7 @@ fn is_class(path: &Path) -> bool {
     listing::list(path).is_ok_and(|listing| listing.folders.is_empty() && !listing.images.is_empty())
 }
 
-/// The images of a part to judge by; nothing, with a note, where they are in no folders of classes.
+/// The images of a part to evaluate on; nothing, with a note, where they are in no folders of classes.
 fn held_out(folder: &Path, classes: &[String], notes: &mut Vec<String>) -> Result<Option<Files>, DataError> {
     let listing = listing::list(folder)?;
     let mut flat = listing.images.len();
@@ -108,7 +108,7 @@ fn held_out(folder: &Path, classes: &[String], notes: &mut Vec<String>) -> Resul
         0 => "holds no images in folders of classes".into(),
         n => format!("holds {}, but not in folders named after classes", number_of(n, "image", "images")),
     };
-    notes.push(format!("{} {what}, so it cannot be judged by and is left out", folder.display()));
+    notes.push(format!("{} {what}, so it cannot be evaluated on and is left out", folder.display()));
     Ok(None)
 }
 
@@ -143,7 +143,7 @@ fn classes_in(folder: &Path, known: Option<&[String]>, notes: &mut Vec<String>) 
         },
         <[String]>::to_vec,
     );
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     let mut empty = Vec::new();
     for (name, path) in named {
         let class = listing::list(&path)?;
@@ -155,11 +155,11 @@ fn classes_in(folder: &Path, known: Option<&[String]>, notes: &mut Vec<String>) 
             return Err(nothing(unknown(&name, &classes)));
         }
         left_out.within(&name, &class);
-        pictures.extend(class.images.into_iter().filter_map(|path| Some((path, number?))));
+        images.extend(class.images.into_iter().filter_map(|path| Some((path, number?))));
     }
     // Images of one class from several folders lie together.
-    pictures.sort_by_key(|(_, class)| *class);
-    let files = Files { classes, pictures };
+    images.sort_by_key(|(_, class)| *class);
+    let files = Files { classes, images };
     if known.is_none() && !classes_without(&files).is_empty() {
         return Err(nothing(format!(
             "has folders without an image that can be read, so their classes could not be learnt: {}. Images end in {}; take \

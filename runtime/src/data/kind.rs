@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// What a folder or file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum DatasetKind {
     /// To be found out.
     #[default]
     Auto,
@@ -27,18 +27,18 @@ pub enum Kind {
     Manifest,
 }
 
-const NAMES: [(&str, Kind); 8] = [
-    ("auto", Kind::Auto),
-    ("mnist", Kind::Mnist),
-    ("fashion-mnist", Kind::FashionMnist),
-    ("emnist", Kind::Emnist),
-    ("cifar10", Kind::Cifar10),
-    ("cifar100", Kind::Cifar100),
-    ("folder", Kind::Folder),
-    ("manifest", Kind::Manifest),
+const NAMES: [(&str, DatasetKind); 8] = [
+    ("auto", DatasetKind::Auto),
+    ("mnist", DatasetKind::Mnist),
+    ("fashion-mnist", DatasetKind::FashionMnist),
+    ("emnist", DatasetKind::Emnist),
+    ("cifar10", DatasetKind::Cifar10),
+    ("cifar100", DatasetKind::Cifar100),
+    ("folder", DatasetKind::Folder),
+    ("manifest", DatasetKind::Manifest),
 ];
 
-impl FromStr for Kind {
+impl FromStr for DatasetKind {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
@@ -46,7 +46,7 @@ impl FromStr for Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DatasetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAMES.iter().find(|(_, kind)| kind == self).map_or("", |(name, _)| name))
     }

@@ -1,12 +1,12 @@
 //! The classes of a trained network and those of a dataset, brought together.
 //!
-//! A network answers with numbers. What they mean is what its weight file says; a dataset numbers its classes by itself, so the two must be
+//! A network answers with numbers. What they mean is what its weights file says; a dataset numbers its classes by itself, so the two must be
 //! compared wherever labels meet a trained network.
 
 use super::classes::same;
-use super::{DataError, Dataset, Picture};
-use crate::checkpoint::Metadata;
+use super::{DataError, Dataset, Image};
 use crate::graph::Graph;
+use crate::weights::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const CLASSES: &str = "classes";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classes {
     names: Vec<String>,
-    /// Whether the weight file names them.
+    /// Whether the weights file names them.
     given: bool,
 }
 
@@ -51,7 +51,7 @@ fn some(names: &[String]) -> String {
 }
 
 impl Classes {
-    /// What a weight file says in its metadata about the classes of `graph`'s network; without a word, they are called by their numbers.
+    /// What a weights file says in its metadata about the classes of `graph`'s network; without a word, they are called by their numbers.
     ///
     /// # Errors
     /// When there are not as many names as the network has outputs.
@@ -87,7 +87,7 @@ impl Classes {
         &self.names
     }
 
-    /// Puts their names into the metadata of a weight file, for [`Classes::of`] to read.
+    /// Puts their names into the metadata of a weights file, for [`Classes::of`] to read.
     pub fn to_metadata(&self, about: &mut Metadata) {
         about.insert(CLASSES.into(), serde_json::Value::from(self.names.clone()).to_string());
     }
@@ -189,8 +189,8 @@ impl Dataset for Relabelled {
         self.of[self.data.label(i)]
     }
 
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
-        self.data.picture(i)
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
+        self.data.image(i)
     }
 
     fn file(&self, i: usize) -> Option<&Path> {
@@ -205,7 +205,7 @@ impl Dataset for Relabelled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Pictures;
+    use crate::data::Images;
 
     fn names(list: &[&str]) -> Vec<String> {
         list.iter().map(|name| name.to_string()).collect()
@@ -249,12 +249,12 @@ mod tests {
     #[test]
     fn a_relabelled_dataset_has_the_classes_of_the_network() {
         let data =
-            Pictures { shape: [1, 1, 1], pixels: vec![7, 8, 9], labels: vec![0, 1, 1], classes: names(&["b", "a"]) };
+            Images { shape: [1, 1, 1], pixels: vec![7, 8, 9], labels: vec![0, 1, 1], classes: names(&["b", "a"]) };
         let network = trained(&["a", "c", "b"]);
         let matching = network.matched(&data.classes).unwrap();
         let relabelled = Relabelled::new(Arc::new(data), &network, &matching);
         assert_eq!(relabelled.classes(), ["a", "c", "b"]);
         assert_eq!([0, 1, 2].map(|i| relabelled.label(i)), [2, 0, 0]);
-        assert_eq!((relabelled.picture(2).unwrap().pixels[0], relabelled.len()), (9, 3));
+        assert_eq!((relabelled.image(2).unwrap().pixels[0], relabelled.len()), (9, 3));
     }
 }

@@ -1,4 +1,4 @@
-//! Batches in an order, and with random draws, that are functions of the seed, the epoch and the picture alone.
+//! Batches in an order, and with random draws, that are functions of the seed, the epoch and the image alone.
 //!
 //! Worker `w` of `n` makes the batches `w`, `w + n` ... and puts each into a short queue of its own, from which the consumer
 //! takes them in turn: batches come in order, memory is bounded, and nothing depends on how fast anybody is. A single queue
@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What a picture that cannot be read does.
+/// What an image that cannot be read does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnBad {
@@ -49,7 +49,7 @@ impl fmt::Display for OnBad {
     }
 }
 
-/// Which pictures an epoch has.
+/// Which images an epoch has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Sampling {
@@ -65,17 +65,17 @@ pub enum Sampling {
 /// How a dataset is cut into batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoaderOptions {
-    /// Pictures of a batch.
+    /// Images of a batch.
     pub batch: usize,
-    /// Which pictures an epoch has.
+    /// Which images an epoch has.
     pub sampling: Sampling,
     /// Random seed of the order and of the augmentation.
     pub seed: u64,
     /// Leaves out a last batch that is not full, unless it is the only one.
     pub drop_last: bool,
-    /// What a picture that cannot be read does.
+    /// What an image that cannot be read does.
     pub on_bad: OnBad,
-    /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for pictures in memory to which nothing is
+    /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for images in memory to which nothing is
     /// done, else by the number of cores.
     pub workers: Option<usize>,
     /// The number of this rank, counted from 0, and how many ranks there are: each makes its own part of every batch.
@@ -127,17 +127,17 @@ impl Loader {
         }))
     }
 
-    /// What is done to pictures.
+    /// What is done to images.
     pub fn pipeline(&self) -> &Pipeline {
         &self.0.pipeline
     }
 
     /// Batches of an epoch.
     pub fn batches(&self) -> usize {
-        let (pictures, batch) = (self.0.data.len(), self.0.options.batch);
-        match self.0.options.drop_last && pictures >= batch {
-            true => pictures / batch,
-            false => pictures.div_ceil(batch),
+        let (images, batch) = (self.0.data.len(), self.0.options.batch);
+        match self.0.options.drop_last && images >= batch {
+            true => images / batch,
+            false => images.div_ceil(batch),
         }
     }
 
@@ -164,12 +164,12 @@ impl Loader {
         Batches { inner, order, epoch, first, next: first, last, workers, waited, stop: Arc::default() }
     }
 
-    /// The pictures in which dark and bright have changed places, because the preparation says so.
+    /// The images in which dark and bright have changed places, because the preparation says so.
     pub fn inverted(&self) -> BTreeSet<usize> {
         self.0.inverted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The pictures that were left out because they could not be read, with the reason.
+    /// The images that were left out because they could not be read, with the reason.
     pub fn skipped(&self) -> BTreeMap<usize, String> {
         self.0.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -185,7 +185,7 @@ pub(super) fn generator(seed: u64, purpose: u64, epoch: usize, index: usize) -> 
 }
 
 const ORDER: u64 = 1;
-pub(super) const PICTURE: u64 = 2;
+pub(super) const IMAGE: u64 = 2;
 pub(super) const MIX: u64 = 3;
 
 impl Inner {
@@ -230,16 +230,16 @@ impl Inner {
         if self.data.in_memory() {
             // They lie all over memory. Asked for together, they come in half the time that one after the other takes.
             for index in &order[chosen.clone()] {
-                if let Ok(picture) = self.data.picture(*index) {
-                    black_box(picture.pixels.iter().step_by(CACHE_LINE).fold(0, |sum, x| sum ^ x));
+                if let Ok(image) = self.data.image(*index) {
+                    black_box(image.pixels.iter().step_by(CACHE_LINE).fold(0, |sum, x| sum ^ x));
                 }
             }
         }
         for (place, index) in chosen.clone().zip(&order[chosen]) {
-            // By its place in the epoch: a picture that is drawn twice is another one each time.
-            let mut rng = generator(seed, PICTURE, epoch, place);
+            // By its place in the epoch: an image that is drawn twice is another one each time.
+            let mut rng = generator(seed, IMAGE, epoch, place);
             let start = batch.pixels.len();
-            let load = || self.pipeline.extend(self.data.picture(*index)?, &mut rng, &mut batch.pixels);
+            let load = || self.pipeline.extend(self.data.image(*index)?, &mut rng, &mut batch.pixels);
             let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
                 let message = panic.downcast_ref::<String>().cloned();
                 let message = message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));

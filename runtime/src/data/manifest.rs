@@ -71,14 +71,14 @@ pub fn open(path: &Path) -> Result<FileParts, DataError> {
     let numbers: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
     let part = |wanted: Part| {
         let chosen = rows.iter().filter(|row| row.part == wanted);
-        let pictures = chosen.map(|row| (row.path.clone(), numbers[row.label.as_str()])).collect();
-        Files { classes: names.clone(), pictures }
+        let images = chosen.map(|row| (row.path.clone(), numbers[row.label.as_str()])).collect();
+        Files { classes: names.clone(), images }
     };
     let [train, validation, test] = [Part::Train, Part::Validation, Part::Test].map(part);
-    if train.pictures.is_empty() {
+    if train.images.is_empty() {
         return Err(nothing("has no row of the training set; its rows are all for validation or test".into()));
     }
-    let some = |files: Files| (!files.pictures.is_empty()).then_some(files);
+    let some = |files: Files| (!files.images.is_empty()).then_some(files);
     let notes = std::mem::take(&mut columns.notes);
     FileParts { train, validation: some(validation), test: some(test), notes }.checked(path)
 }

@@ -1,7 +1,7 @@
-//! MNIST's handwritten digits (LeCun, Cortes and Burges): 60,000 pictures to train on and 10,000 to test on, 28 x 28; and
+//! MNIST's handwritten digits (LeCun, Cortes and Burges): 60,000 images to train on and 10,000 to test on, 28 x 28; and
 //! the datasets that came after it in the same format, Fashion-MNIST (Xiao et al., 2017) and EMNIST (Cohen et al., 2017).
 
-use super::{DataError, Pictures, Split, idx};
+use super::{DataError, Images, Split, idx};
 use std::path::{Path, PathBuf};
 
 const DIGITS: &str = "0123456789";
@@ -28,7 +28,7 @@ fn characters(text: &str) -> Vec<String> {
 ///
 /// # Errors
 /// When a file is missing or is not what its name says.
-pub fn open(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub fn open(folder: &Path) -> Result<Split<Images>, DataError> {
     family(folder, ["train", "t10k"], &characters(DIGITS), 0)
 }
 
@@ -36,16 +36,16 @@ pub fn open(folder: &Path) -> Result<Split<Pictures>, DataError> {
 ///
 /// # Errors
 /// As [`open`].
-pub(super) fn open_fashion(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub(super) fn open_fashion(folder: &Path) -> Result<Split<Images>, DataError> {
     family(folder, ["train", "t10k"], &FASHION.map(String::from), 0)
 }
 
-/// EMNIST: files called `emnist-PART-train-images-idx3-ubyte` and so on, of one of its six parts. Its pictures lie on their
+/// EMNIST: files called `emnist-PART-train-images-idx3-ubyte` and so on, of one of its six parts. Its images lie on their
 /// side in the files and are put upright.
 ///
 /// # Errors
 /// As [`open`], and when there are files of several parts.
-pub(super) fn open_emnist(folder: &Path) -> Result<Split<Pictures>, DataError> {
+pub(super) fn open_emnist(folder: &Path) -> Result<Split<Images>, DataError> {
     let names = EMNIST.map(|(name, ..)| format!("emnist-{name}-train-images-idx3-ubyte")).to_vec();
     let what = "part of EMNIST";
     let missing = || DataError::Missing { folder: folder.to_owned(), what, looked_for: names };
@@ -75,7 +75,7 @@ pub(super) fn found_in(folder: &Path) -> bool {
     find(folder, "train", "images", 3, "").is_ok()
 }
 
-fn family(folder: &Path, prefixes: [&str; 2], classes: &[String], first: u8) -> Result<Split<Pictures>, DataError> {
+fn family(folder: &Path, prefixes: [&str; 2], classes: &[String], first: u8) -> Result<Split<Images>, DataError> {
     std::fs::read_dir(folder).map_err(|source| DataError::Io { path: folder.to_owned(), source })?;
     let [train, test] = prefixes.map(|prefix| {
         let (images_path, labels_path) = (
@@ -90,11 +90,11 @@ fn family(folder: &Path, prefixes: [&str; 2], classes: &[String], first: u8) -> 
 }
 
 /// Rows for columns.
-fn upright(mut data: Pictures) -> Pictures {
+fn upright(mut data: Images) -> Images {
     let [_, height, width] = data.shape;
-    for picture in data.pixels.chunks_exact_mut((height * width).max(1)) {
-        let lying = picture.to_vec();
-        for (i, pixel) in picture.iter_mut().enumerate() {
+    for image in data.pixels.chunks_exact_mut((height * width).max(1)) {
+        let lying = image.to_vec();
+        for (i, pixel) in image.iter_mut().enumerate() {
             *pixel = lying[i % height * width + i / height];
         }
     }
@@ -118,7 +118,7 @@ fn find(folder: &Path, prefix: &str, kind: &str, rank: u8, what: &'static str) -
 /// # Errors
 /// Without that feature.
 #[cfg(feature = "mnist")]
-pub fn bundled() -> Result<Split<Pictures>, DataError> {
+pub fn bundled() -> Result<Split<Images>, DataError> {
     let part = |images: &[u8], labels: &[u8], name: &str| {
         let paths = ["images-idx3", "labels-idx1"].map(|kind| PathBuf::from(format!("bundled {name}-{kind}-ubyte.gz")));
         let images = idx::parse(images, &paths[0], 3, "images")?;
@@ -144,7 +144,7 @@ pub fn bundled() -> Result<Split<Pictures>, DataError> {
 /// # Errors
 /// Always, since this program was built without that feature.
 #[cfg(not(feature = "mnist"))]
-pub fn bundled() -> Result<Split<Pictures>, DataError> {
+pub fn bundled() -> Result<Split<Images>, DataError> {
     let problem = "are not in this program: build it with the feature `mnist` of the crate `convnet`, or name a folder with \
                    MNIST's files";
     Err(DataError::Nothing { path: "MNIST's digits".into(), problem: problem.into() })
@@ -157,7 +157,7 @@ fn dataset(
     labels_path: &Path,
     classes: &[String],
     first: u8,
-) -> Result<Pictures, DataError> {
+) -> Result<Images, DataError> {
     let (count, label_count) = (images.dims[0], labels.dims[0]);
     if count != label_count {
         let (images_path, labels_path) = (images_path.to_owned(), labels_path.to_owned());
@@ -175,7 +175,7 @@ fn dataset(
         });
     }
     labels.bytes.iter_mut().for_each(|label| *label -= first);
-    Ok(Pictures {
+    Ok(Images {
         shape: [1, images.dims[1], images.dims[2]],
         pixels: images.bytes,
         labels: labels.bytes,

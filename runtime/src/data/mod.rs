@@ -2,8 +2,8 @@
 //!
 //! * [`open()`] finds out what a folder holds: `idx` files of the MNIST family ([`mnist`]), CIFAR, an image folder, a
 //!   list; `classes` says how their classes are sorted; [`Subset`] takes a part of any of them;
-//! * [`decode`] turns a picture file into bytes and trusts nothing in it;
-//! * [`Preparation`] is the one way from a picture to what a network takes: decided in training, kept in weight files, used by all;
+//! * [`decode`] turns an image file into bytes and trusts nothing in it;
+//! * [`Preparation`] is the one way from an image to what a network takes: decided in training, kept in weights files, used by all;
 //! * [`Pipeline`] is that with [`augment`] in it, for training;
 //! * [`Classes`] brings the classes of a dataset to those of a trained network;
 //! * [`Loader`] shuffles, and does all that on threads of its own.
@@ -40,7 +40,7 @@ pub use batch::Batch;
 #[doc(hidden)]
 pub use duplicates::in_common;
 pub use files::Files;
-pub use kind::Kind;
+pub use kind::DatasetKind;
 pub use labels::{Classes, ClassesDiffer};
 #[doc(hidden)]
 pub use labels::{Matching, Relabelled};
@@ -59,12 +59,12 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Labelled pictures of any size, in memory or not.
+/// Labelled images of any size, in memory or not.
 pub trait Dataset: Send + Sync {
-    /// Number of pictures.
+    /// Number of images.
     fn len(&self) -> usize;
 
-    /// Whether there is no picture.
+    /// Whether there is no image.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -72,32 +72,32 @@ pub trait Dataset: Send + Sync {
     /// Names of the classes.
     fn classes(&self) -> &[String];
 
-    /// The class of picture `i`, below the number of classes.
+    /// The class of image `i`, below the number of classes.
     fn label(&self, i: usize) -> usize;
 
-    /// Picture `i`.
+    /// Image `i`.
     ///
     /// # Errors
     /// When it cannot be read or decoded.
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError>;
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError>;
 
-    /// The file of picture `i`, if it is one.
+    /// The file of image `i`, if it is one.
     fn file(&self, _i: usize) -> Option<&Path> {
         None
     }
 
-    /// Whether pictures are at hand, so that threads that read ahead would be of no use.
+    /// Whether images are at hand, so that threads that read ahead would be of no use.
     fn in_memory(&self) -> bool {
         false
     }
 }
 
-/// What a network learns from, and what it is judged by.
+/// What a network learns from, and what it is evaluated on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split<T = Arc<dyn Dataset>> {
     /// What a network learns from.
     pub train: T,
-    /// What it is judged by.
+    /// What it is evaluated on.
     pub test: T,
 }
 
@@ -108,29 +108,29 @@ impl<T: Dataset + 'static> Split<T> {
     }
 }
 
-/// One picture.
+/// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture<'a> {
+pub struct Image<'a> {
     /// `[C, H, W]`; one channel is grey, three are red, green and blue.
     pub shape: [usize; 3],
     /// `[C, H, W]`, 0 to 255.
     pub pixels: Cow<'a, [u8]>,
 }
 
-/// Labelled pictures of one size, as bytes in memory.
+/// Labelled images of one size, as bytes in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pictures {
-    /// `[C, H, W]` of one picture.
+pub struct Images {
+    /// `[C, H, W]` of one image.
     pub shape: [usize; 3],
     /// `[N, C, H, W]`, 0 to 255.
     pub pixels: Vec<u8>,
-    /// One a picture, below the number of classes.
+    /// One an image, below the number of classes.
     pub labels: Vec<u8>,
     /// Names of the classes.
     pub classes: Vec<String>,
 }
 
-impl Dataset for Pictures {
+impl Dataset for Images {
     fn len(&self) -> usize {
         self.labels.len()
     }
@@ -143,8 +143,8 @@ impl Dataset for Pictures {
         usize::from(self.labels[i])
     }
 
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
-        Ok(Picture { shape: self.shape, pixels: Cow::Borrowed(self.bytes(i)) })
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
+        Ok(Image { shape: self.shape, pixels: Cow::Borrowed(self.bytes(i)) })
     }
 
     fn in_memory(&self) -> bool {
@@ -152,17 +152,17 @@ impl Dataset for Pictures {
     }
 }
 
-impl Pictures {
-    /// The bytes `[C, H, W]` of picture `i`.
+impl Images {
+    /// The bytes `[C, H, W]` of image `i`.
     ///
     /// # Panics
-    /// If there is no such picture.
+    /// If there is no such image.
     pub fn bytes(&self, i: usize) -> &[u8] {
         let len = self.shape.iter().product::<usize>();
         &self.pixels[i * len..(i + 1) * len]
     }
 
-    /// The first `n` pictures, or all if there are fewer.
+    /// The first `n` images, or all if there are fewer.
     pub fn first(mut self, n: usize) -> Self {
         let n = n.min(self.len());
         self.pixels.truncate(n * self.shape.iter().product::<usize>());
@@ -188,31 +188,31 @@ fn unknown(what: &str, text: &str, names: &[&str]) -> DataError {
     }
 }
 
-/// What picture `i` is called in errors: its file or, where it has none, its number.
+/// What image `i` is called in errors: its file or, where it has none, its number.
 fn name_of(data: &dyn Dataset, i: usize) -> PathBuf {
     data.file(i).map_or_else(|| format!("image {i} of the data").into(), Path::to_owned)
 }
 
-/// Stands for the path of a picture until somebody who knows it gives it a name.
+/// Stands for the path of an image until somebody who knows it gives it a name.
 const UNNAMED: &str = "an image";
 
 impl DataError {
-    /// About a picture by whoever does not know which one it is.
+    /// About an image by whoever does not know which one it is.
     fn unnamed(problem: String) -> Self {
-        DataError::Picture { path: UNNAMED.into(), problem }
+        DataError::Image { path: UNNAMED.into(), problem }
     }
 
-    /// The same about the picture in this file, if the error comes from where it was not known which picture it is.
+    /// The same about the image in this file, if the error comes from where it was not known which image it is.
     #[must_use]
     pub fn of(self, path: &Path) -> Self {
         self.about(|| path.to_owned())
     }
 
-    /// The same about the picture of this name, if it has none yet.
+    /// The same about the image of this name, if it has none yet.
     fn about(self, name: impl FnOnce() -> PathBuf) -> Self {
         match self {
-            DataError::Picture { path, problem } if path.as_os_str() == UNNAMED => {
-                DataError::Picture { path: name(), problem }
+            DataError::Image { path, problem } if path.as_os_str() == UNNAMED => {
+                DataError::Image { path: name(), problem }
             }
             other => other,
         }
@@ -283,9 +283,9 @@ pub enum DataError {
         /// What is missing, and what there should be.
         problem: String,
     },
-    /// A picture cannot be used.
+    /// An image cannot be used.
     #[error("{}: {problem}", path.display())]
-    Picture {
+    Image {
         /// The file, or what stands for it.
         path: PathBuf,
         /// What is wrong with it.
@@ -301,7 +301,7 @@ pub enum DataError {
         /// What there is.
         expected: String,
     },
-    /// What a weight file says about its images or classes has no meaning.
+    /// What a weights file says about its images or classes has no meaning.
     #[error("the metadata says {key} = `{found}`; expected {expected}")]
     Metadata {
         /// The key.
@@ -314,8 +314,8 @@ pub enum DataError {
     /// The classes of the data are not those of the network.
     #[error(transparent)]
     Classes(#[from] ClassesDiffer),
-    /// Code that reads or changes pictures has panicked.
-    #[error("reading picture {index} has panicked: {message}")]
+    /// Code that reads or changes images has panicked.
+    #[error("reading image {index} has panicked: {message}")]
     Panic {
         /// Which one.
         index: usize,

@@ -86,10 +86,7 @@ impl Normalisation {
             |found: String, expected: String| DataError::Option { what: "normalisation".into(), found, expected };
         let kind: NormalisationKind = name.parse()?;
         let Some([mean, std]) = kind.numbers() else {
-            return Err(error(
-                format!("`{name}` is computed from pictures"),
-                "it must be the name of a dataset".into(),
-            ));
+            return Err(error(format!("`{name}` is computed from images"), "it must be the name of a dataset".into()));
         };
         let spread = |values: &[f32]| match values {
             [one] => Some(vec![*one; channels]),
@@ -137,31 +134,31 @@ pub struct Statistics {
     pub covariance: Vec<Vec<f64>>,
 }
 
-/// Pictures that have to be read for statistics, at most: evenly spaced ones of the dataset.
+/// Images that have to be read for statistics, at most: evenly spaced ones of the dataset.
 const SAMPLE: usize = 10_000;
 
 impl Statistics {
-    /// The statistics of pictures with so many channels, of which grey ones count for each, and what the pictures have in common: each
+    /// The statistics of images with so many channels, of which grey ones count for each, and what the images have in common: each
     /// is read once.
     ///
     /// # Errors
-    /// When a picture cannot be read, unless `skip`s say that such are left out, or when there is none.
+    /// When an image cannot be read, unless `skip`s say that such are left out, or when there is none.
     pub(super) fn surveyed(data: &dyn Dataset, channels: usize, skip: bool) -> Result<(Self, Survey), DataError> {
         let step = if data.in_memory() { 1 } else { data.len().div_ceil(SAMPLE).max(1) };
         let (mut count, mut sums) = (0_u64, vec![0_u64; channels]);
         let mut products = vec![vec![0_u64; channels]; channels];
         let mut survey = Survey::new();
         for i in (0..data.len()).step_by(step) {
-            let picture = match data.picture(i) {
-                Ok(picture) => {
-                    survey.see(&picture);
-                    coloured(picture, channels).map_err(|error| error.about(|| name_of(data, i)))?
+            let image = match data.image(i) {
+                Ok(image) => {
+                    survey.see(&image);
+                    coloured(image, channels).map_err(|error| error.about(|| name_of(data, i)))?
                 }
                 Err(_) if skip => continue,
                 Err(error) => return Err(error),
             };
-            let len = picture.shape[1] * picture.shape[2];
-            let planes: Vec<&[u8]> = picture.pixels.chunks_exact(len.max(1)).collect();
+            let len = image.shape[1] * image.shape[2];
+            let planes: Vec<&[u8]> = image.pixels.chunks_exact(len.max(1)).collect();
             count += len as u64;
             for a in 0..channels {
                 sums[a] += planes[a].iter().map(|x| u64::from(*x)).sum::<u64>();
@@ -173,7 +170,7 @@ impl Statistics {
             }
         }
         if count == 0 {
-            let problem = "there is no picture to compute a mean from".into();
+            let problem = "there is no image to compute a mean from".into();
             return Err(DataError::Nothing { path: "the training set".into(), problem });
         }
         let mean: Vec<f64> = sums.iter().map(|sum| *sum as f64 / count as f64 / 255.0).collect();
@@ -226,7 +223,7 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Pictures, mnist};
+    use crate::data::{Images, mnist};
 
     #[test]
     fn mnist_has_the_mean_and_deviation_that_everybody_uses() {
@@ -260,7 +257,7 @@ mod tests {
         assert_eq!(Normalisation::named("mnist", 3).unwrap().mean, [0.1307; 3]);
         assert!(Normalisation::named("imagenet", 1).unwrap_err().to_string().contains("3 channels"));
         assert!(Normalisation::named("imagnet", 3).unwrap_err().to_string().contains("cifar10"));
-        let empty = Pictures { shape: [1, 2, 2], pixels: vec![], labels: vec![], classes: vec![] };
+        let empty = Images { shape: [1, 2, 2], pixels: vec![], labels: vec![], classes: vec![] };
         assert!(Statistics::surveyed(&empty, 1, false).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! A dataset, whatever kind it is.
 
 use super::files::{FileParts, Files, Part, classes_without};
-use super::kind::Kind;
+use super::kind::DatasetKind;
 use super::phrase::{classes_called, number_of, some_of};
 use super::{DataError, Dataset, Split, Subset, cifar, folder, listing, manifest, mnist};
 use crate::regular_file;
@@ -20,9 +20,9 @@ const TEST_SHARE: f64 = 0.2;
 pub struct Opened {
     /// What a network learns from.
     pub train: Arc<dyn Dataset>,
-    /// What epochs are judged by, where the source has images for training, for validation and for a test.
+    /// What epochs are evaluated on, where the source has images for training, for validation and for a test.
     pub validation: Option<Arc<dyn Dataset>>,
-    /// What the network is judged by in the end.
+    /// What the network is evaluated on in the end.
     pub test: Arc<dyn Dataset>,
     /// Whether the source was in one piece, so that the test set was drawn from it here by a random seed.
     pub divided: bool,
@@ -71,12 +71,12 @@ impl Opened {
 ///
 /// # Errors
 /// When there is nothing of that kind, or it cannot be read.
-pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataError> {
+pub fn open(kind: DatasetKind, path: Option<&Path>, seed: u64) -> Result<Opened, DataError> {
     let path = match (kind, path) {
-        (Kind::Auto | Kind::Mnist, None) => return Ok(Opened::of(mnist::bundled()?.shared())),
+        (DatasetKind::Auto | DatasetKind::Mnist, None) => return Ok(Opened::of(mnist::bundled()?.shared())),
         (_, Some(path)) => path,
-        (Kind::FashionMnist, None) if Path::new(FASHION).is_dir() => Path::new(FASHION),
-        (Kind::FashionMnist, None) => {
+        (DatasetKind::FashionMnist, None) if Path::new(FASHION).is_dir() => Path::new(FASHION),
+        (DatasetKind::FashionMnist, None) => {
             let problem = "is not there: install Debian's package dataset-fashion-mnist, or say where its files are";
             return Err(nothing(Path::new(FASHION), problem.into()));
         }
@@ -87,13 +87,13 @@ pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataEr
     let Place { kind, path, mut notes } = place(kind, path)?;
     let path = path.as_path();
     let mut opened = match kind {
-        Kind::Auto | Kind::Mnist => Opened::of(mnist::open(path)?.shared()),
-        Kind::FashionMnist => Opened::of(mnist::open_fashion(path)?.shared()),
-        Kind::Emnist => Opened::of(mnist::open_emnist(path)?.shared()),
-        Kind::Cifar10 => Opened::of(cifar::open_10(path)?.shared()),
-        Kind::Cifar100 => Opened::of(cifar::open_100(path)?.shared()),
-        Kind::Folder => Opened::of_files(path, folder::open(path)?, seed),
-        Kind::Manifest => Opened::of_files(path, manifest::open(path)?, seed),
+        DatasetKind::Auto | DatasetKind::Mnist => Opened::of(mnist::open(path)?.shared()),
+        DatasetKind::FashionMnist => Opened::of(mnist::open_fashion(path)?.shared()),
+        DatasetKind::Emnist => Opened::of(mnist::open_emnist(path)?.shared()),
+        DatasetKind::Cifar10 => Opened::of(cifar::open_10(path)?.shared()),
+        DatasetKind::Cifar100 => Opened::of(cifar::open_100(path)?.shared()),
+        DatasetKind::Folder => Opened::of_files(path, folder::open(path)?, seed),
+        DatasetKind::Manifest => Opened::of_files(path, manifest::open(path)?, seed),
     };
     let [train, test] = [&opened.train, &opened.test].map(|part| part.len());
     if opened.train.classes().len() < 2 {
@@ -102,7 +102,7 @@ pub fn open(kind: Kind, path: Option<&Path>, seed: u64) -> Result<Opened, DataEr
         return Err(nothing(path, problem));
     }
     if train == 0 || test == 0 {
-        let problem = format!("has {train} images to train on and {test} to judge by; there should be some of both");
+        let problem = format!("has {train} images to train on and {test} to evaluate on; there should be some of both");
         return Err(nothing(path, problem));
     }
     notes.append(&mut opened.notes);
@@ -123,18 +123,18 @@ fn nothing(path: &Path, problem: String) -> DataError {
 
 /// Where a dataset is, and which.
 struct Place {
-    kind: Kind,
+    kind: DatasetKind,
     path: PathBuf,
     notes: Vec<String>,
 }
 
 /// Finds a dataset at a path or, where there is none, in the folders below it.
-fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
+fn place(kind: DatasetKind, path: &Path) -> Result<Place, DataError> {
     let here = |kind, path: &Path| Place { kind, path: path.to_owned(), notes: Vec::new() };
     let metadata = std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     match kind {
-        Kind::Folder | Kind::Manifest => return Ok(here(kind, path)),
-        Kind::Auto if !metadata.is_dir() => return file(path).map(|()| here(Kind::Manifest, path)),
+        DatasetKind::Folder | DatasetKind::Manifest => return Ok(here(kind, path)),
+        DatasetKind::Auto if !metadata.is_dir() => return file(path).map(|()| here(DatasetKind::Manifest, path)),
         _ if !metadata.is_dir() => return Err(nothing(path, format!("is a file; {kind} is a folder"))),
         _ => {}
     }
@@ -145,8 +145,8 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
             found.extend(kind_of(folder, kind, depth)?.map(|kind| (kind, folder)));
         }
         // Files of both have the same names; a folder's name tells which is wanted.
-        if found.len() > 1 && matches!(kind, Kind::Mnist | Kind::FashionMnist) {
-            found.retain(|(_, folder)| called_fashion(folder) == (kind == Kind::FashionMnist));
+        if found.len() > 1 && matches!(kind, DatasetKind::Mnist | DatasetKind::FashionMnist) {
+            found.retain(|(_, folder)| called_fashion(folder) == (kind == DatasetKind::FashionMnist));
         }
         match found[..] {
             [] => {}
@@ -155,7 +155,7 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
                 if depth > 0 {
                     place.notes.push(format!("{} holds a dataset ({found}) in {}", path.display(), folder.display()));
                 }
-                if (kind, found) == (Kind::Auto, Kind::FashionMnist) {
+                if (kind, found) == (DatasetKind::Auto, DatasetKind::FashionMnist) {
                     let note = "is taken for Fashion-MNIST by its name, since its files are called as MNIST's are";
                     place.notes.push(format!("{} {note}", folder.display()));
                 }
@@ -176,7 +176,7 @@ fn place(kind: Kind, path: &Path) -> Result<Place, DataError> {
         level.truncate(MOST_FOLDERS);
     }
     match kind {
-        Kind::Auto => no_dataset(path),
+        DatasetKind::Auto => no_dataset(path),
         kind => Ok(here(kind, path)),
     }
 }
@@ -187,19 +187,20 @@ const MOST_FOLDERS: usize = 200;
 
 /// What a folder holds, by the names of its files: anything, or what is wanted. Further down, one folder with images is not
 /// taken for a class.
-fn kind_of(folder: &Path, wanted: Kind, depth: usize) -> Result<Option<Kind>, DataError> {
+fn kind_of(folder: &Path, wanted: DatasetKind, depth: usize) -> Result<Option<DatasetKind>, DataError> {
     let digits = || mnist::found_in(folder);
     let found = |found: bool| Ok(found.then_some(wanted));
     match wanted {
-        Kind::Mnist | Kind::FashionMnist => found(digits()),
-        Kind::Emnist => found(mnist::emnist_in(folder)?.is_some()),
-        Kind::Cifar10 | Kind::Cifar100 => found(cifar::found_in(folder) == Some(wanted)),
-        Kind::Folder | Kind::Manifest => found(true),
-        Kind::Auto if digits() => Ok(Some(if called_fashion(folder) { Kind::FashionMnist } else { Kind::Mnist })),
-        Kind::Auto if mnist::emnist_in(folder)?.is_some() => Ok(Some(Kind::Emnist)),
-        Kind::Auto => {
-            Ok(cifar::found_in(folder).or_else(|| folder::found_in(folder, depth.min(1) + 1).then_some(Kind::Folder)))
+        DatasetKind::Mnist | DatasetKind::FashionMnist => found(digits()),
+        DatasetKind::Emnist => found(mnist::emnist_in(folder)?.is_some()),
+        DatasetKind::Cifar10 | DatasetKind::Cifar100 => found(cifar::found_in(folder) == Some(wanted)),
+        DatasetKind::Folder | DatasetKind::Manifest => found(true),
+        DatasetKind::Auto if digits() => {
+            Ok(Some(if called_fashion(folder) { DatasetKind::FashionMnist } else { DatasetKind::Mnist }))
         }
+        DatasetKind::Auto if mnist::emnist_in(folder)?.is_some() => Ok(Some(DatasetKind::Emnist)),
+        DatasetKind::Auto => Ok(cifar::found_in(folder)
+            .or_else(|| folder::found_in(folder, depth.min(1) + 1).then_some(DatasetKind::Folder))),
     }
 }
 
@@ -230,7 +231,7 @@ fn no_dataset(path: &Path) -> Result<Place, DataError> {
     }
     // Folders without images have an error of their own, which tells why.
     if !listing.folders.is_empty() {
-        return Ok(Place { kind: Kind::Folder, path: path.to_owned(), notes: Vec::new() });
+        return Ok(Place { kind: DatasetKind::Folder, path: path.to_owned(), notes: Vec::new() });
     }
     let images = match listing.images.len() {
         0 => String::new(),

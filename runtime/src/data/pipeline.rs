@@ -1,17 +1,17 @@
-//! What is done to pictures in training: the preparation that is done to all pictures, and in its middle what is left to chance.
+//! What is done to images in training: the preparation that is done to all images, and in its middle what is left to chance.
 
-use super::augment::picture::{Components, Image, part, place};
+use super::augment::float_image::{Components, FloatImage, part, place};
 use super::augment::{Augment, Word};
 use super::fit::{Fit, coloured, cropped, fitted, resized, scaled};
 use super::survey::Survey;
-use super::{DataError, Dataset, Normalisation, NormalisationKind, Picture, Preparation, Statistics};
+use super::{DataError, Dataset, Image, Normalisation, NormalisationKind, Preparation, Statistics};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// What is done to each picture.
+/// What is done to each image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
-    /// What is done to pictures in any case, in training and afterwards.
+    /// What is done to images in any case, in training and afterwards.
     pub preparation: Preparation,
     /// What is done to them at random, in order.
     pub augment: Vec<Augment>,
@@ -32,11 +32,11 @@ impl Pipeline {
         Preparation::plain(shape, fit, normalisation).into()
     }
 
-    /// For training on `data`: a `normalisation` by name or, as `Auto`, by the pictures' own mean and deviation. What the pictures have in
+    /// For training on `data`: a `normalisation` by name or, as `Auto`, by the images' own mean and deviation. What the images have in
     /// common (all grey, a dark ground, a size) becomes part of the preparation.
     ///
     /// # Errors
-    /// When the normalisation is for another number of channels, or statistics are needed and pictures cannot be read (unless they are skipped).
+    /// When the normalisation is for another number of channels, or statistics are needed and images cannot be read (unless they are skipped).
     pub fn training(
         shape: [usize; 3],
         fit: Fit,
@@ -61,67 +61,67 @@ impl Pipeline {
         Ok(Pipeline { preparation: Preparation::like(&survey, shape, fit, normalisation), augment, components })
     }
 
-    /// The same without chance, for pictures to judge by.
+    /// The same without chance, for images to evaluate on.
     pub fn without_chance(&self) -> Self {
         self.preparation.clone().into()
     }
 
-    /// Whether something is done to single pictures at random.
+    /// Whether something is done to single images at random.
     fn draws(&self) -> bool {
         self.augment.iter().any(|augment| !augment.mixes())
     }
 
-    /// Puts a picture behind `to`; says whether dark and bright have changed places in it.
+    /// Puts an image behind `to`; says whether dark and bright have changed places in it.
     ///
     /// # Errors
     /// When its channels cannot become the network's, or it has no pixels.
-    pub fn extend(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng, to: &mut Vec<f32>) -> Result<bool, DataError> {
+    pub fn extend(&self, image: Image<'_>, rng: &mut ChaCha8Rng, to: &mut Vec<f32>) -> Result<bool, DataError> {
         if !self.draws() {
-            return self.preparation.extend(picture, to);
+            return self.preparation.extend(image, to);
         }
-        let (picture, inverted) = self.preparation.likened(picture)?;
-        let image = self.drawn(picture, rng)?;
+        let (image, inverted) = self.preparation.likened(image)?;
+        let image = self.drawn(image, rng)?;
         self.preparation.normalisation.extend_from(&image.values, to);
         Ok(inverted)
     }
 
-    /// A picture after all that is done to it at random.
+    /// An image after all that is done to it at random.
     ///
     /// # Errors
     /// As [`Pipeline::extend`].
-    pub fn augmented(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        self.drawn(self.preparation.likened(picture)?.0, rng)
+    pub fn augmented(&self, image: Image<'_>, rng: &mut ChaCha8Rng) -> Result<FloatImage, DataError> {
+        self.drawn(self.preparation.likened(image)?.0, rng)
     }
 
-    fn drawn(&self, picture: Picture<'_>, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        let picture = self.chosen_part(coloured(picture, self.preparation.shape[0])?, rng)?;
-        let mut image = Image::new(picture.shape, &picture.pixels);
+    fn drawn(&self, image: Image<'_>, rng: &mut ChaCha8Rng) -> Result<FloatImage, DataError> {
+        let image = self.chosen_part(coloured(image, self.preparation.shape[0])?, rng)?;
+        let mut image = FloatImage::new(image.shape, &image.pixels);
         self.augment.iter().for_each(|augment| image.apply(augment, &self.components, rng));
         Ok(image)
     }
 
-    /// The part of the picture that is used: a random one, where an augmentation says so.
-    fn chosen_part<'a>(&self, picture: Picture<'a>, rng: &mut ChaCha8Rng) -> Result<Picture<'a>, DataError> {
+    /// The part of the image that is used: a random one, where an augmentation says so.
+    fn chosen_part<'a>(&self, image: Image<'a>, rng: &mut ChaCha8Rng) -> Result<Image<'a>, DataError> {
         let Preparation { shape, fit, .. } = self.preparation;
         let [_, height, width] = shape;
         let chooses = |augment: &&Augment| {
             augment.word == Word::ResizedCrop || augment.word == Word::Crop && augment.numbers[1] > 0.0
         };
-        let [_, h, w] = picture.shape;
+        let [_, h, w] = image.shape;
         match self.augment.iter().find(chooses) {
             Some(Augment { word: Word::ResizedCrop, numbers: [from, to, ..] }) if h * w > 0 => {
                 let sides = part(rng, [h, w], [*from, *to], [0.75, 4.0 / 3.0]);
                 let at = place(rng, [h, w], sides);
-                Ok(resized(&cropped(&picture, at, sides), height, width))
+                Ok(resized(&cropped(&image, at, sides), height, width))
             }
             Some(Augment { numbers: [_, from, ..], .. }) if h * w > 0 => {
                 let least = (*from as usize).max(height).max(width);
                 let scale = least as f64 / h.min(w) as f64;
-                let large = scaled(&picture, scale, [least, least]);
+                let large = scaled(&image, scale, [least, least]);
                 let at = [rng.gen_range(0..=large.shape[1] - height), rng.gen_range(0..=large.shape[2] - width)];
                 Ok(cropped(&large, at, [height, width]))
             }
-            _ => fitted(picture, shape, fit),
+            _ => fitted(image, shape, fit),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The one way from an image to what a network takes.
 //!
-//! It is decided in training, from the training images; it is kept in the metadata of weight files; and training, evaluation, prediction and
+//! It is decided in training, from the training images; it is kept in the metadata of weights files; and training, evaluation, prediction and
 //! explanations all go this way, so that they see the same numbers for the same file. What it does to images unlike those of training
 //! (grey instead of colour, inverted, brought to their size first) does nothing to images like those.
 
 use super::fit::{Fit, coloured, fitted};
 use super::survey::{Survey, border};
-use super::{DataError, Normalisation, Picture, decode};
-use crate::checkpoint::Metadata;
+use super::{DataError, Image, Normalisation, decode};
 use crate::format_version;
 use crate::graph::Graph;
+use crate::weights::Metadata;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -29,16 +29,16 @@ pub enum Invert {
 /// How an image becomes what a network takes.
 ///
 /// ```
-/// use convnet::checkpoint::Metadata;
-/// use convnet::data::{Picture, Preparation};
+/// use convnet::weights::Metadata;
+/// use convnet::data::{Image, Preparation};
 /// use convnet::prelude::*;
 ///
 /// cnn! { struct Net: [1, 28, 28] -> [10] { flatten; linear(10); } }
 ///
-/// // As `checkpoint::load` gives it; `Preparation::read(path)` is the same for a file.
+/// // As `weights::load` gives it; `Preparation::read(path)` is the same for a file.
 /// let about: Metadata = [("mean", "0.1307"), ("std", "0.3081")].map(|(k, v)| (k.to_string(), v.to_string())).into();
 /// let preparation = Preparation::of(&about, Net::graph())?.unwrap_or_else(|| Preparation::assumed(Net::graph()));
-/// let pixels = preparation.pixels(&Picture { shape: [3, 60, 40], pixels: vec![0; 7200].into() })?;
+/// let pixels = preparation.pixels(&Image { shape: [3, 60, 40], pixels: vec![0; 7200].into() })?;
 /// assert_eq!(pixels.len(), 28 * 28);
 /// # Ok::<(), convnet::data::DataError>(())
 /// ```
@@ -59,7 +59,7 @@ pub struct Preparation {
     pub normalisation: Normalisation,
 }
 
-/// Keys of a weight file's metadata.
+/// Keys of a weights file's metadata.
 const INPUT: &str = "input";
 const MEAN: &str = "mean";
 const STD: &str = "std";
@@ -88,7 +88,7 @@ impl Preparation {
         }
     }
 
-    /// What a weight file says in its metadata about the images of `graph`'s network; nothing, if it says nothing, as files of PyTorch.
+    /// What a weights file says in its metadata about the images of `graph`'s network; nothing, if it says nothing, as files of PyTorch.
     ///
     /// # Errors
     /// When what it says has no meaning, or is about another input than the network's; the error names the key.
@@ -114,12 +114,12 @@ impl Preparation {
         Ok(Some(Preparation { shape, grey, invert, size: said.size()?, fit, normalisation }))
     }
 
-    /// Whether a weight file says on what ground training images were; those of version 0.1 do not.
+    /// Whether a weights file says on what ground training images were; those of version 0.1 do not.
     pub fn says_ground(about: &Metadata) -> bool {
         about.contains_key(GROUND)
     }
 
-    /// What most likely holds for a network whose weight file says nothing: in colour ImageNet's mean and deviation, which torchvision's
+    /// What most likely holds for a network whose weights file says nothing: in colour ImageNet's mean and deviation, which torchvision's
     /// files were trained with; else MNIST's, and in grey its dark ground and, for inputs of up to 32x32, its size too.
     pub fn assumed(graph: &Graph) -> Self {
         let shape = graph.input().chw();
@@ -146,7 +146,7 @@ impl Preparation {
         }
     }
 
-    /// Puts it into the metadata of a weight file, for [`Preparation::of`] to read.
+    /// Puts it into the metadata of a weights file, for [`Preparation::of`] to read.
     pub fn to_metadata(&self, about: &mut Metadata) {
         let numbers = |list: &[f32]| list.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         let mut put = |key: &str, value: String| about.insert(key.into(), value);
@@ -165,9 +165,9 @@ impl Preparation {
     ///
     /// # Errors
     /// When its channels cannot become the network's, or it has no pixels.
-    pub fn pixels(&self, picture: &Picture<'_>) -> Result<Vec<f32>, DataError> {
+    pub fn pixels(&self, image: &Image<'_>) -> Result<Vec<f32>, DataError> {
         let mut pixels = Vec::with_capacity(self.shape.iter().product());
-        let lent = Picture { shape: picture.shape, pixels: Cow::Borrowed(&picture.pixels) };
+        let lent = Image { shape: image.shape, pixels: Cow::Borrowed(&image.pixels) };
         self.extend(lent, &mut pixels)?;
         Ok(pixels)
     }
@@ -181,55 +181,55 @@ impl Preparation {
     }
 
     /// Whether dark and bright change places in this image.
-    pub fn inverts(&self, picture: &Picture<'_>) -> bool {
+    pub fn inverts(&self, image: &Image<'_>) -> bool {
         match self.invert {
             Invert::Never => false,
             Invert::Always => true,
             Invert::Bright => {
-                let lent = Picture { shape: picture.shape, pixels: Cow::Borrowed(&picture.pixels) };
+                let lent = Image { shape: image.shape, pixels: Cow::Borrowed(&image.pixels) };
                 coloured(lent, 1).is_ok_and(|grey| has_bright_ground(&grey))
             }
         }
     }
 
     /// Puts the image behind `to`; says whether it was inverted.
-    pub(super) fn extend(&self, picture: Picture<'_>, to: &mut Vec<f32>) -> Result<bool, DataError> {
-        let (picture, inverted) = self.likened(picture)?;
-        let picture = fitted(picture, self.shape, self.fit)?;
-        self.normalisation.extend(&picture.pixels, to);
+    pub(super) fn extend(&self, image: Image<'_>, to: &mut Vec<f32>) -> Result<bool, DataError> {
+        let (image, inverted) = self.likened(image)?;
+        let image = fitted(image, self.shape, self.fit)?;
+        self.normalisation.extend(&image.pixels, to);
         Ok(inverted)
     }
 
     /// The image as far as it has to become like those of training; says whether it was inverted.
-    pub(super) fn likened<'a>(&self, picture: Picture<'a>) -> Result<(Picture<'a>, bool), DataError> {
-        let mut picture = if self.grey { coloured(picture, 1)? } else { picture };
-        let inverted = self.inverts(&picture);
+    pub(super) fn likened<'a>(&self, image: Image<'a>) -> Result<(Image<'a>, bool), DataError> {
+        let mut image = if self.grey { coloured(image, 1)? } else { image };
+        let inverted = self.inverts(&image);
         if inverted {
-            picture.pixels.to_mut().iter_mut().for_each(|x| *x = 255 - *x);
+            image.pixels.to_mut().iter_mut().for_each(|x| *x = 255 - *x);
         }
-        Ok((self.sized(picture)?, inverted))
+        Ok((self.sized(image)?, inverted))
     }
 
     /// The image, or a mask of it, in the place that it takes in the network's input: in its own channels, with its own values.
     ///
     /// # Errors
     /// When it has no pixels.
-    pub fn placed<'a>(&self, picture: Picture<'a>) -> Result<Picture<'a>, DataError> {
+    pub fn placed<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
         let [_, height, width] = self.shape;
-        let channels = picture.shape[0];
-        fitted(self.sized(picture)?, [channels, height, width], self.fit)
+        let channels = image.shape[0];
+        fitted(self.sized(image)?, [channels, height, width], self.fit)
     }
 
-    fn sized<'a>(&self, picture: Picture<'a>) -> Result<Picture<'a>, DataError> {
-        let channels = picture.shape[0];
+    fn sized<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
+        let channels = image.shape[0];
         match self.size {
-            Some([height, width]) => fitted(picture, [channels, height, width], self.fit),
-            None => Ok(picture),
+            Some([height, width]) => fitted(image, [channels, height, width], self.fit),
+            None => Ok(image),
         }
     }
 }
 
-/// What a weight file says about images, key by key.
+/// What a weights file says about images, key by key.
 struct Said<'a> {
     about: &'a Metadata,
     /// `[C, H, W]` of the network's input.
@@ -286,6 +286,6 @@ impl Said<'_> {
 }
 
 /// Whether the border of an image is bright.
-pub(super) fn has_bright_ground(picture: &Picture<'_>) -> bool {
-    border(picture) > 127
+pub(super) fn has_bright_ground(image: &Image<'_>) -> bool {
+    border(image) > 127
 }

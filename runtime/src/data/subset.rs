@@ -1,13 +1,13 @@
-//! A part of a dataset, by the numbers of its pictures.
+//! A part of a dataset, by the numbers of its images.
 
-use super::{DataError, Dataset, Picture};
+use super::{DataError, Dataset, Image};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Some pictures of a dataset.
+/// Some images of a dataset.
 #[derive(Clone)]
 pub struct Subset {
     data: Arc<dyn Dataset>,
@@ -15,36 +15,36 @@ pub struct Subset {
 }
 
 impl Subset {
-    /// The pictures with these numbers.
+    /// The images with these numbers.
     ///
     /// # Panics
-    /// If there is no picture with one of them.
+    /// If there is no image with one of them.
     pub fn new(data: Arc<dyn Dataset>, indices: Vec<usize>) -> Self {
-        assert!(indices.iter().all(|i| *i < data.len()), "a subset of pictures that are there");
+        assert!(indices.iter().all(|i| *i < data.len()), "a subset of images that are there");
         Subset { data, indices }
     }
 
-    /// The first `n` pictures, or all if there are fewer.
+    /// The first `n` images, or all if there are fewer.
     pub fn first(data: Arc<dyn Dataset>, n: usize) -> Self {
         let n = n.min(data.len());
         Subset::new(data, (0..n).collect())
     }
 
-    /// `n` pictures, or all if there are fewer: the first ones of a dataset whose classes lie mixed, as MNIST's do; of one that
+    /// `n` images, or all if there are fewer: the first ones of a dataset whose classes lie mixed, as MNIST's do; of one that
     /// has class after class, as folders give it, `n` that are drawn by `seed` and spread over the classes as all are, with
     /// at least one of each class while `n` is large enough.
     pub fn limited(data: Arc<dyn Dataset>, n: usize, seed: u64) -> Self {
         if mixed(&*data) {
             return Subset::first(data, n);
         }
-        // Picture `i` of a class of `m` has its turn at `i / m`.
+        // Image `i` of a class of `m` has its turn at `i / m`.
         let mut turns: Vec<(f64, usize, usize)> = Vec::new();
         for (number, class) in shuffled_classes(&*data, seed).into_iter().enumerate() {
             let all = class.len() as f64;
-            turns.extend(class.into_iter().enumerate().map(|(i, picture)| (i as f64 / all, number, picture)));
+            turns.extend(class.into_iter().enumerate().map(|(i, image)| (i as f64 / all, number, image)));
         }
         turns.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut indices: Vec<usize> = turns.into_iter().take(n).map(|(.., picture)| picture).collect();
+        let mut indices: Vec<usize> = turns.into_iter().take(n).map(|(.., image)| image).collect();
         indices.sort_unstable();
         Subset::new(data, indices)
     }
@@ -52,14 +52,14 @@ impl Subset {
     /// As many of each class as the smallest one has, drawn by `seed`, in the order of the dataset.
     pub fn balanced(data: Arc<dyn Dataset>, seed: u64) -> Self {
         let classes = shuffled_classes(&*data, seed);
-        // A class without pictures cannot set the measure.
+        // A class without images cannot set the measure.
         let smallest = classes.iter().map(Vec::len).filter(|n| *n > 0).min().unwrap_or(0);
         let mut indices: Vec<usize> = classes.into_iter().flat_map(|class| class.into_iter().take(smallest)).collect();
         indices.sort_unstable();
         Subset::new(data, indices)
     }
 
-    /// Two parts, of which the second has `share` of the pictures of each class, drawn by `seed`. A class of two pictures or
+    /// Two parts, of which the second has `share` of the images of each class, drawn by `seed`. A class of two images or
     /// more is in both, if `share` is neither 0 nor 1.
     pub fn split(data: Arc<dyn Dataset>, share: f64, seed: u64) -> (Self, Self) {
         let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -86,7 +86,7 @@ fn mixed(data: &dyn Dataset) -> bool {
     changes as f64 >= n as f64 * (1.0 - alike) / 2.0
 }
 
-/// The pictures of each class, in an order that is a function of the seed.
+/// The images of each class, in an order that is a function of the seed.
 fn shuffled_classes(data: &dyn Dataset, seed: u64) -> Vec<Vec<usize>> {
     let mut classes = vec![Vec::new(); data.classes().len()];
     (0..data.len()).for_each(|i| classes[data.label(i)].push(i));
@@ -108,8 +108,8 @@ impl Dataset for Subset {
         self.data.label(self.indices[i])
     }
 
-    fn picture(&self, i: usize) -> Result<Picture<'_>, DataError> {
-        self.data.picture(self.indices[i])
+    fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
+        self.data.image(self.indices[i])
     }
 
     fn file(&self, i: usize) -> Option<&Path> {
@@ -124,11 +124,11 @@ impl Dataset for Subset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Pictures;
+    use crate::data::Images;
 
     fn data(labels: &[u8]) -> Arc<dyn Dataset> {
         let classes = (0..3).map(|c| c.to_string()).collect();
-        Arc::new(Pictures {
+        Arc::new(Images {
             shape: [1, 1, 1],
             pixels: (0..labels.len() as u8).collect(),
             labels: labels.to_vec(),

@@ -1,6 +1,6 @@
 //! What the images of a training set have in common, as far as preparing others like them depends on it.
 
-use super::{DataError, Dataset, Picture};
+use super::{DataError, Dataset, Image};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Images that are looked at where no mean has to be computed, at most: evenly spaced ones of the dataset.
@@ -30,7 +30,7 @@ impl Survey {
         let mut survey = Survey::new();
         for i in (0..data.len()).step_by(step) {
             let read = || -> Result<(), DataError> {
-                survey.see(&data.picture(i)?);
+                survey.see(&data.image(i)?);
                 Ok(())
             };
             let _ = catch_unwind(AssertUnwindSafe(read));
@@ -39,12 +39,12 @@ impl Survey {
     }
 
     /// Looks at one more.
-    pub(super) fn see(&mut self, picture: &Picture<'_>) {
-        let [channels, height, width] = picture.shape;
+    pub(super) fn see(&mut self, image: &Image<'_>) {
+        let [channels, height, width] = image.shape;
         self.size =
             if self.seen == 0 { Some([height, width]) } else { self.size.filter(|size| *size == [height, width]) };
         self.grey &= channels == 1;
-        self.dark = self.dark && self.grey && border(picture) <= DARK;
+        self.dark = self.dark && self.grey && border(image) <= DARK;
         self.seen += 1;
     }
 
@@ -65,14 +65,14 @@ impl Survey {
 }
 
 /// The mean of an image's outermost pixels, rounded down; 0 if it has none.
-pub(super) fn border(picture: &Picture<'_>) -> u64 {
-    let [_, height, width] = picture.shape;
+pub(super) fn border(image: &Image<'_>) -> u64 {
+    let [_, height, width] = image.shape;
     if height * width == 0 {
         return 0;
     }
     let sum = |part: &[u8]| part.iter().map(|x| u64::from(*x)).sum::<u64>();
     let (mut total, mut count) = (0, 0);
-    for plane in picture.pixels.chunks_exact(height * width) {
+    for plane in image.pixels.chunks_exact(height * width) {
         let mut rows = plane.chunks_exact(width);
         let ends = [rows.next(), rows.next_back()];
         for row in ends.into_iter().flatten() {

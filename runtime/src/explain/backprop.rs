@@ -5,7 +5,7 @@
 //! every network, with branches, normalisation and custom modules, without a backward pass of their own for any layer.
 
 use super::unit::ancestors;
-use super::{ExplainError, Subject, Unit, Volume};
+use super::{ExplainError, Inspectable, Unit, Volume};
 use crate::graph::{Activation, Graph, Op, Pool, PoolKind};
 use std::collections::BTreeMap;
 
@@ -22,16 +22,16 @@ pub enum Rule {
 ///
 /// # Errors
 /// [`ExplainError::Method`] for a deconvnet on a network without max-pools, whose switches it needs, and for either on a network
-/// without rectifiers; when the picture is not the network's, or the device fails.
-pub fn reconstruct(subject: &dyn Subject, unit: Unit, picture: &Volume, rule: Rule) -> Result<Volume, ExplainError> {
-    let graph = subject.graph();
+/// without rectifiers; when the image is not the network's, or the device fails.
+pub fn reconstruct(network: &dyn Inspectable, unit: Unit, image: &Volume, rule: Rule) -> Result<Volume, ExplainError> {
+    let graph = network.graph();
     let shape = graph.input().chw();
-    let picture = picture.of_network(graph)?;
+    let image = image.of_network(graph)?;
     fits(graph, unit.node, rule)?;
     let nodes = ancestors(graph, unit.node);
     let mut known: BTreeMap<usize, Vec<f32>> =
-        nodes.iter().copied().zip(subject.values(&[(0, &picture.values)], &nodes)?).collect();
-    known.insert(0, picture.values.clone());
+        nodes.iter().copied().zip(network.values(&[(0, &image.values)], &nodes)?).collect();
+    known.insert(0, image.values.clone());
     let mut signals = BTreeMap::from([(unit.node, unit.weights(graph, &known[&unit.node]))]);
     for id in nodes.into_iter().rev() {
         let Some(mut signal) = signals.remove(&id) else { continue };
@@ -46,8 +46,8 @@ pub fn reconstruct(subject: &dyn Subject, unit: Unit, picture: &Volume, rule: Ru
             }
         }
         let given: Vec<(usize, &[f32])> = inputs.iter().map(|input| (*input, &known[input][..])).collect();
-        let pulled = subject.pull(&given, id, &mut |_| signal.clone())?;
-        inputs.iter().zip(&pulled.gradients).for_each(|(input, gradient)| add(&mut signals, *input, gradient));
+        let vjp = network.vjp(&given, id, &mut |_| signal.clone())?;
+        inputs.iter().zip(&vjp.gradients).for_each(|(input, gradient)| add(&mut signals, *input, gradient));
     }
     Ok(signals.remove(&0).map_or_else(|| Volume::filled(shape, 0.0), |values| Volume { shape, values }))
 }

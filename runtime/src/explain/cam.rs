@@ -1,18 +1,18 @@
 //! Grad-CAM (Selvaraju et al., 2016): where a layer has seen what speaks for a class.
 
 use super::unit::{ancestors, maps};
-use super::{ExplainError, Given, Subject, Unit, Volume};
+use super::{ExplainError, Given, Inspectable, Unit, Volume};
 use crate::graph::{Shape, Subgraph};
 
 /// The channels of a layer, each weighted by the mean gradient of the unit at it, added up and rectified: `[1, H, W]` of the
-/// layer. [`super::grid::Grid::spread`] brings it to the picture's size.
+/// layer. [`super::grid::Grid::spread`] brings it to the image's size.
 ///
 /// # Errors
-/// [`ExplainError::Method`] when the layer gives no feature map, or the unit is not computed from it; when the picture is not
+/// [`ExplainError::Method`] when the layer gives no feature map, or the unit is not computed from it; when the image is not
 /// the network's, or the device fails.
-pub fn grad_cam(subject: &dyn Subject, layer: usize, unit: Unit, picture: &Volume) -> Result<Volume, ExplainError> {
-    let graph = subject.graph();
-    let picture = picture.of_network(graph)?;
+pub fn grad_cam(network: &dyn Inspectable, layer: usize, unit: Unit, image: &Volume) -> Result<Volume, ExplainError> {
+    let graph = network.graph();
+    let image = image.of_network(graph)?;
     let (node, of) = (&graph.nodes[layer], &graph.nodes[unit.node]);
     let wrong = |needs, found| ExplainError::Method { method: "Grad-CAM", needs, found, fits: maps(graph) };
     let Shape::Map([channels, height, width]) = node.shape else {
@@ -24,8 +24,8 @@ pub fn grad_cam(subject: &dyn Subject, layer: usize, unit: Unit, picture: &Volum
             format!("`{}` does not depend on `{}`", of.name, node.name),
         ));
     }
-    let activation = subject.values(&[(0, &picture.values)], &[layer])?.remove(0);
-    let gradient = gradient_at(subject, layer, &activation, unit, picture)?;
+    let activation = network.values(&[(0, &image.values)], &[layer])?.remove(0);
+    let gradient = gradient_at(network, layer, &activation, unit, image)?;
     let plane = height * width;
     let mut map = vec![0.0_f64; plane];
     for c in 0..channels {
@@ -36,20 +36,20 @@ pub fn grad_cam(subject: &dyn Subject, layer: usize, unit: Unit, picture: &Volum
     Ok(Volume { shape: [1, height, width], values: map.into_iter().map(|x| x.max(0.0) as f32).collect() })
 }
 
-/// The gradient of a unit at the values of a layer for a picture.
+/// The gradient of a unit at the values of a layer for an image.
 pub(super) fn gradient_at(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     layer: usize,
     activation: &[f32],
     unit: Unit,
-    picture: &Volume,
+    image: &Volume,
 ) -> Result<Vec<f32>, ExplainError> {
-    let graph = subject.graph();
+    let graph = network.graph();
     let mut given: Vec<Given<'_>> = vec![(layer, activation)];
     // Beside a layer in a branch, other values flow from the input.
     if layer != 0 && (Subgraph { inputs: vec![layer], outputs: vec![unit.node] }).covered(graph)[0] {
-        given.insert(0, (0, &picture.values));
+        given.insert(0, (0, &image.values));
     }
-    let mut pulled = subject.pull(&given, unit.node, &mut |value| unit.weights(graph, value))?;
-    Ok(pulled.gradients.pop().unwrap_or_default())
+    let mut vjp = network.vjp(&given, unit.node, &mut |value| unit.weights(graph, value))?;
+    Ok(vjp.gradients.pop().unwrap_or_default())
 }

@@ -1,9 +1,9 @@
-//! Which channel stands for what: network dissection (Bau et al., 2017) with concepts that the user brings, as pictures in which
-//! something is marked, or simply as pictures of it.
+//! Which channel stands for what: network dissection (Bau et al., 2017) with concepts that the user brings, as images in which
+//! something is marked, or simply as images of it.
 
 use super::grid::Grid;
 use super::saliency::positive;
-use super::{ExplainError, Progress, Subject, Volume};
+use super::{ExplainError, Inspectable, Progress, Volume};
 use crate::graph::{Graph, Shape};
 
 /// Something that a channel may stand for.
@@ -11,16 +11,16 @@ use crate::graph::{Graph, Shape};
 pub struct Concept {
     /// Its name.
     pub name: String,
-    /// Pictures of it.
-    pub pictures: Vec<Marked>,
+    /// Images of it.
+    pub images: Vec<Marked>,
 }
 
-/// A picture in which a concept may be marked.
+/// An image in which a concept may be marked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Marked {
     /// `[C, H, W]`, as the network takes it.
-    pub picture: Volume,
-    /// For each pixel whether it belongs to the concept, `[H, W]`; nothing if only the whole picture is known to be of it.
+    pub image: Volume,
+    /// For each pixel whether it belongs to the concept, `[H, W]`; nothing if only the whole image is known to be of it.
     pub mask: Option<Vec<bool>>,
 }
 
@@ -34,40 +34,40 @@ pub struct Score {
     /// Intersection over union of the channel's strongest pixels and those that are marked; nothing without masks, or in a
     /// vector.
     pub iou: Option<f64>,
-    /// The probability that the channel's largest value is higher for a picture of the concept than for another one: the area
+    /// The probability that the channel's largest value is higher for an image of the concept than for another one: the area
     /// under the ROC curve. A half is chance.
     pub auc: f64,
 }
 
-/// The share of a channel's values, over all pictures, that count as strong.
+/// The share of a channel's values, over all images, that count as strong.
 const STRONG: f64 = 0.005;
-/// Pictures at once.
+/// Images at once.
 const BATCH: usize = 32;
 
 /// The scores of each channel of a layer for each concept: `[channel][concept]`.
 ///
 /// # Errors
-/// When there are fewer than two concepts, or one without pictures; when a picture or a mask is not of the network's size, or
+/// When there are fewer than two concepts, or one without images; when an image or a mask is not of the network's size, or
 /// the device fails.
 pub fn dissect(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     layer: usize,
     concepts: &[Concept],
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Score>>, ExplainError> {
-    let graph = subject.graph();
+    let graph = network.graph();
     check(graph, concepts)?;
     let marked: Vec<(usize, &Marked)> =
-        concepts.iter().enumerate().flat_map(|(i, concept)| concept.pictures.iter().map(move |m| (i, m))).collect();
+        concepts.iter().enumerate().flat_map(|(i, concept)| concept.images.iter().map(move |m| (i, m))).collect();
     let mut activations = Vec::new();
     for batch in marked.chunks(BATCH) {
-        let pixels: Vec<f32> = batch.iter().flat_map(|(_, marked)| marked.picture.values.iter().copied()).collect();
-        activations.extend(subject.values(&[(0, &pixels)], &[layer])?.remove(0));
+        let pixels: Vec<f32> = batch.iter().flat_map(|(_, marked)| marked.image.values.iter().copied()).collect();
+        activations.extend(network.values(&[(0, &pixels)], &[layer])?.remove(0));
         progress(activations.len() / graph.nodes[layer].shape.len(), marked.len());
     }
     let [channels, height, width] = graph.nodes[layer].shape.chw();
     let plane = height * width;
-    let of = |picture: usize, c: usize| &activations[(picture * channels + c) * plane..][..plane];
+    let of = |image: usize, c: usize| &activations[(image * channels + c) * plane..][..plane];
     let grid = Grid::new(graph, layer);
     let is_map = matches!(graph.nodes[layer].shape, Shape::Map(_)) && plane > 1;
     let channel = |c: usize| {
@@ -94,23 +94,23 @@ fn check(graph: &Graph, concepts: &[Concept]) -> Result<(), ExplainError> {
         return Err(ExplainError::TooFew(text));
     }
     for concept in concepts {
-        if concept.pictures.is_empty() {
-            return Err(ExplainError::TooFew(format!("the concept `{}` has no pictures", concept.name)));
+        if concept.images.is_empty() {
+            return Err(ExplainError::TooFew(format!("the concept `{}` has no images", concept.name)));
         }
-        for Marked { picture, mask } in &concept.pictures {
-            let [_, height, width] = picture.of_network(graph)?.shape;
+        for Marked { image, mask } in &concept.images {
+            let [_, height, width] = image.of_network(graph)?.shape;
             if let Some(mask) = mask
                 && mask.len() != height * width
             {
                 let found = format!("one of {} pixels for `{}`", mask.len(), concept.name);
-                return Err(ExplainError::Option { what: "mask", found, expected: "it must have the picture's size" });
+                return Err(ExplainError::Option { what: "mask", found, expected: "it must have the image's size" });
             }
         }
     }
     Ok(())
 }
 
-/// For each concept the intersection over union with what is strong in one channel, over all pictures with masks.
+/// For each concept the intersection over union with what is strong in one channel, over all images with masks.
 fn overlaps<'a>(
     concepts: usize,
     marked: &[(usize, &Marked)],

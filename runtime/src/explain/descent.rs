@@ -1,10 +1,10 @@
-//! Changing a picture step by step, by the gradient of what is wanted: what maximisation and inversion share.
+//! Changing an image step by step, by the gradient of what is wanted: what maximisation and inversion share.
 
-use super::{ExplainError, Progress, Subject, Volume};
+use super::{ExplainError, Inspectable, Progress, Volume};
 use crate::data::Normalisation;
 use crate::optim::{Method, Move, apply};
 
-/// What holds a picture to what pictures look like.
+/// What holds an image to what images look like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Prior {
     /// Weight of the mean square of the pixels.
@@ -13,10 +13,10 @@ pub(super) struct Prior {
     pub tv: f32,
 }
 
-/// A picture on its way.
+/// An image on its way.
 pub(super) struct Descent<'a> {
-    pub subject: &'a dyn Subject,
-    pub picture: Volume,
+    pub network: &'a dyn Inspectable,
+    pub image: Volume,
     pub prior: Prior,
     /// Pixels stay between black and white.
     pub normalisation: &'a Normalisation,
@@ -26,8 +26,8 @@ pub(super) struct Descent<'a> {
 }
 
 impl Descent<'_> {
-    /// Goes down, by Adam, the gradient at the picture of the sum of node `of` times `weights`, which get to see its value. In
-    /// each step the network sees the picture moved by `shift`, and `after` may change it.
+    /// Goes down, by Adam, the gradient at the image of the sum of node `of` times `weights`, which get to see its value. In
+    /// each step the network sees the image moved by `shift`, and `after` may change it.
     pub fn run(
         mut self,
         of: usize,
@@ -36,17 +36,17 @@ impl Descent<'_> {
         after: &mut dyn FnMut(usize, &mut Volume),
         progress: Progress<'_>,
     ) -> Result<Volume, ExplainError> {
-        let [channels, height, width] = self.picture.shape;
+        let [channels, height, width] = self.image.shape;
         let ranges: Vec<[f32; 2]> = (0..channels).map(|c| self.normalisation.range(c)).collect();
         let widest = ranges.iter().map(|[low, high]| high - low).fold(0.0, f32::max);
-        let mut moments = [vec![0.0; self.picture.values.len()], vec![0.0; self.picture.values.len()]];
+        let mut moments = [vec![0.0; self.image.values.len()], vec![0.0; self.image.values.len()]];
         for step in 0..self.steps {
             let [down, right] = shift(step);
-            let moved = rolled(&self.picture, [down, right]);
-            let mut pulled = self.subject.pull(&[(0, &moved.values)], of, weights)?;
-            let gradient = Volume { shape: self.picture.shape, values: pulled.gradients.remove(0) };
+            let moved = rolled(&self.image, [down, right]);
+            let mut vjp = self.network.vjp(&[(0, &moved.values)], of, weights)?;
+            let gradient = Volume { shape: self.image.shape, values: vjp.gradients.remove(0) };
             let mut gradient = rolled(&gradient, [height - down, width - right]);
-            self.prior.add(&self.picture, &mut gradient);
+            self.prior.add(&self.image, &mut gradient);
             let rule = Move {
                 method: Method::Adam { betas: [0.9, 0.999], eps: 1e-8 },
                 step: step as u64 + 1,
@@ -56,28 +56,28 @@ impl Descent<'_> {
                 limit: f32::INFINITY,
             };
             let [first, second] = &mut moments;
-            apply(&rule, &mut self.picture.values, &mut gradient.values, &mut [first, second]);
-            after(step, &mut self.picture);
-            for (plane, [low, high]) in self.picture.values.chunks_exact_mut(height * width).zip(&ranges) {
+            apply(&rule, &mut self.image.values, &mut gradient.values, &mut [first, second]);
+            after(step, &mut self.image);
+            for (plane, [low, high]) in self.image.values.chunks_exact_mut(height * width).zip(&ranges) {
                 plane.iter_mut().for_each(|x| *x = x.clamp(*low, *high));
             }
             progress(step + 1, self.steps);
         }
-        Ok(self.picture)
+        Ok(self.image)
     }
 }
 
 impl Prior {
     /// Adds its gradient.
-    fn add(&self, picture: &Volume, gradient: &mut Volume) {
-        let [_, height, width] = picture.shape;
-        let share = 2.0 / picture.values.len().max(1) as f32;
-        for (i, value) in picture.values.iter().enumerate() {
+    fn add(&self, image: &Volume, gradient: &mut Volume) {
+        let [_, height, width] = image.shape;
+        let share = 2.0 / image.values.len().max(1) as f32;
+        for (i, value) in image.values.iter().enumerate() {
             gradient.values[i] += self.l2 * share * value;
             let (y, x) = (i / width % height, i % width);
             for (inside, next) in [(x + 1 < width, i + 1), (y + 1 < height, i + width)] {
                 if inside {
-                    let pull = self.tv * share * (value - picture.values[next]);
+                    let pull = self.tv * share * (value - image.values[next]);
                     gradient.values[i] += pull;
                     gradient.values[next] -= pull;
                 }
@@ -86,14 +86,14 @@ impl Prior {
     }
 }
 
-/// The picture moved down and to the right; what goes out comes in at the other side.
-pub(super) fn rolled(picture: &Volume, [down, right]: [usize; 2]) -> Volume {
-    let [_, height, width] = picture.shape;
+/// The image moved down and to the right; what goes out comes in at the other side.
+pub(super) fn rolled(image: &Volume, [down, right]: [usize; 2]) -> Volume {
+    let [_, height, width] = image.shape;
     if down % height == 0 && right % width == 0 {
-        return picture.clone();
+        return image.clone();
     }
-    let mut values = Vec::with_capacity(picture.values.len());
-    for plane in picture.values.chunks_exact(height * width) {
+    let mut values = Vec::with_capacity(image.values.len());
+    for plane in image.values.chunks_exact(height * width) {
         for y in 0..height {
             let row = &plane[(y + height - down % height) % height * width..][..width];
             let (left, rest) = row.split_at(width - right % width);
@@ -101,12 +101,12 @@ pub(super) fn rolled(picture: &Volume, [down, right]: [usize; 2]) -> Volume {
             values.extend_from_slice(left);
         }
     }
-    Volume { shape: picture.shape, values }
+    Volume { shape: image.shape, values }
 }
 
 /// Each channel through a Gaussian of this standard deviation in pixels; beyond the border, the border's pixels go on.
-pub(super) fn blurred(picture: &Volume, deviation: f32) -> Volume {
-    let [_, height, width] = picture.shape;
+pub(super) fn blurred(image: &Volume, deviation: f32) -> Volume {
+    let [_, height, width] = image.shape;
     let reach = (3.0 * deviation).ceil() as isize;
     let kernel: Vec<f32> = (-reach..=reach).map(|i| (-(i * i) as f32 / (2.0 * deviation * deviation)).exp()).collect();
     let total: f32 = kernel.iter().sum();
@@ -123,7 +123,7 @@ pub(super) fn blurred(picture: &Volume, deviation: f32) -> Volume {
         };
         (0..values.len()).map(at).collect::<Vec<f32>>()
     };
-    Volume { shape: picture.shape, values: pass(&pass(&picture.values, true), false) }
+    Volume { shape: image.shape, values: pass(&pass(&image.values, true), false) }
 }
 
 #[cfg(test)]
@@ -132,10 +132,10 @@ mod tests {
 
     #[test]
     fn rolling_wraps_around_and_back() {
-        let picture = Volume::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let moved = rolled(&picture, [1, 1]);
+        let image = Volume::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let moved = rolled(&image, [1, 1]);
         assert_eq!(moved.values, [6.0, 4.0, 5.0, 3.0, 1.0, 2.0]);
-        assert_eq!(rolled(&moved, [1, 2]), picture);
+        assert_eq!(rolled(&moved, [1, 2]), image);
     }
 
     #[test]
@@ -151,25 +151,25 @@ mod tests {
 
     #[test]
     fn the_prior_pulls_as_finite_differences_say() {
-        let picture = Volume::new([1, 3, 4], (0..12).map(|i| ((i * 7) % 5) as f32 - 2.0).collect());
+        let image = Volume::new([1, 3, 4], (0..12).map(|i| ((i * 7) % 5) as f32 - 2.0).collect());
         let prior = Prior { l2: 0.3, tv: 0.7 };
-        let energy = |picture: &Volume| {
+        let energy = |image: &Volume| {
             let square = |x: f32| f64::from(x) * f64::from(x);
-            let l2: f64 = picture.values.iter().map(|x| square(*x)).sum();
+            let l2: f64 = image.values.iter().map(|x| square(*x)).sum();
             let mut tv = 0.0;
             for y in 0..3 {
                 for x in 0..4 {
-                    tv += if x < 3 { square(picture.at(0, y, x) - picture.at(0, y, x + 1)) } else { 0.0 };
-                    tv += if y < 2 { square(picture.at(0, y, x) - picture.at(0, y + 1, x)) } else { 0.0 };
+                    tv += if x < 3 { square(image.at(0, y, x) - image.at(0, y, x + 1)) } else { 0.0 };
+                    tv += if y < 2 { square(image.at(0, y, x) - image.at(0, y + 1, x)) } else { 0.0 };
                 }
             }
             (0.3 * l2 + 0.7 * tv) / 12.0
         };
-        let mut gradient = Volume::filled(picture.shape, 0.0);
-        prior.add(&picture, &mut gradient);
+        let mut gradient = Volume::filled(image.shape, 0.0);
+        prior.add(&image, &mut gradient);
         for i in 0..12 {
             let moved = |by: f32| {
-                let mut moved = picture.clone();
+                let mut moved = image.clone();
                 moved.values[i] += by;
                 energy(&moved)
             };

@@ -1,7 +1,7 @@
 //! Receptive fields: which pixels a neuron can see, and which it looks at.
 
 use super::saliency;
-use super::{ExplainError, Place, Progress, Subject, Unit, Volume};
+use super::{ExplainError, Inspectable, Place, Progress, Unit, Volume};
 use crate::graph::{Extent, Graph, Node};
 
 /// A rectangle of pixels: rows and columns from the first to before the last.
@@ -14,17 +14,17 @@ pub struct Field {
 }
 
 impl Field {
-    /// The part of a picture inside.
-    pub fn cut(&self, picture: &Volume) -> Volume {
+    /// The part of an image inside.
+    pub fn cut(&self, image: &Volume) -> Volume {
         let (height, width) = (self.rows[1] - self.rows[0], self.columns[1] - self.columns[0]);
-        let mut values = Vec::with_capacity(picture.shape[0] * height * width);
-        for c in 0..picture.shape[0] {
+        let mut values = Vec::with_capacity(image.shape[0] * height * width);
+        for c in 0..image.shape[0] {
             for y in self.rows[0]..self.rows[1] {
-                let start = (c * picture.shape[1] + y) * picture.shape[2] + self.columns[0];
-                values.extend_from_slice(&picture.values[start..start + width]);
+                let start = (c * image.shape[1] + y) * image.shape[2] + self.columns[0];
+                values.extend_from_slice(&image.values[start..start + width]);
             }
         }
-        Volume { shape: [picture.shape[0], height, width], values }
+        Volume { shape: [image.shape[0], height, width], values }
     }
 
     /// Whether a pixel is inside.
@@ -34,7 +34,7 @@ impl Field {
 }
 
 /// The pixels that the neuron in a row and column of a layer can see, by the geometry of the layers before it. Pixels of the
-/// padding are none. A normalisation over the whole picture makes a neuron see all of it.
+/// padding are none. A normalisation over the whole image makes a neuron see all of it.
 pub fn theoretical(graph: &Graph, layer: usize, at: [usize; 2]) -> Field {
     let dimension = |d: usize| {
         let mut seen: Vec<Option<[usize; 2]>> = vec![None; layer + 1];
@@ -101,32 +101,32 @@ pub struct Effective {
     pub share: f64,
 }
 
-/// The effective receptive field of a neuron (Luo et al., 2016): how much each pixel moves it, in the mean over some pictures.
+/// The effective receptive field of a neuron (Luo et al., 2016): how much each pixel moves it, in the mean over some images.
 ///
 /// # Errors
-/// When there is no such neuron, no picture or another network's, or the device fails.
+/// When there is no such neuron, no image or another network's, or the device fails.
 pub fn effective(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     layer: usize,
     channel: usize,
     at: [usize; 2],
-    pictures: &[Volume],
+    images: &[Volume],
     progress: Progress<'_>,
 ) -> Result<Effective, ExplainError> {
-    let graph = subject.graph();
+    let graph = network.graph();
     let unit = Unit::new(graph, layer, channel, Place::At(at))?;
-    if pictures.is_empty() {
-        return Err(ExplainError::TooFew("there are no pictures to look at".into()));
+    if images.is_empty() {
+        return Err(ExplainError::TooFew("there are no images to look at".into()));
     }
     let [_, height, width] = graph.input().chw();
     let mut map = Volume::filled([1, height, width], 0.0);
-    for (done, picture) in pictures.iter().enumerate() {
-        let gradient = saliency::gradient(subject, unit, picture)?;
+    for (done, image) in images.iter().enumerate() {
+        let gradient = saliency::gradient(network, unit, image)?;
         for c in 0..gradient.shape[0] {
-            let share = 1.0 / pictures.len() as f32;
+            let share = 1.0 / images.len() as f32;
             map.values.iter_mut().zip(gradient.plane(c)).for_each(|(sum, x)| *sum += share * x.abs());
         }
-        progress(done + 1, pictures.len());
+        progress(done + 1, images.len());
     }
     let theoretical = theoretical(graph, layer, at);
     let (total, peak) = (map.sum().max(f64::MIN_POSITIVE), map.range()[1]);

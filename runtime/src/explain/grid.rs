@@ -1,18 +1,18 @@
-//! Where the cells of a feature map lie in the picture.
+//! Where the cells of a feature map lie in the image.
 //!
-//! A map is a grid over the picture: cell `i` is centred at `start + i * jump` pixels. Without padding the first centre lies inside the
-//! picture by half a receptive field, so a map that is stretched over all of it is drawn beside what it has seen.
+//! A map is a grid over the image: cell `i` is centred at `start + i * jump` pixels. Without padding the first centre lies inside the
+//! image by half a receptive field, so a map that is stretched over all of it is drawn beside what it has seen.
 
 use super::Volume;
 use crate::graph::{Extent, Graph, Node, Resample};
 
-/// The grid of a layer over the picture.
+/// The grid of a layer over the image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     /// For each row and for each column of the map, where its cells are centred: in pixels, from the middle of the first one.
     pub centres: [Vec<f64>; 2],
-    /// Height and width of the picture, in pixels.
-    pub picture: [usize; 2],
+    /// Height and width of the image, in pixels.
+    pub image: [usize; 2],
 }
 
 impl Grid {
@@ -20,10 +20,10 @@ impl Grid {
     /// outside is taken to see its input from edge to edge.
     pub fn new(graph: &Graph, layer: usize) -> Self {
         let [_, height, width] = graph.input().chw();
-        Grid { centres: [0, 1].map(|d| centres(graph, layer, d)), picture: [height, width] }
+        Grid { centres: [0, 1].map(|d| centres(graph, layer, d)), image: [height, width] }
     }
 
-    /// A map `[C, h, w]` of the layer in the picture's size, `[C, H, W]`: each cell at its centre, linearly between centres, and beyond
+    /// A map `[C, h, w]` of the layer in the image's size, `[C, H, W]`: each cell at its centre, linearly between centres, and beyond
     /// the outermost ones as these are.
     ///
     /// # Panics
@@ -33,7 +33,7 @@ impl Grid {
         assert_eq!(map.shape[1..], sides, "a map of the grid's height and width");
         map.between([0, 1].map(|d| {
             let centres = &self.centres[d];
-            (0..self.picture[d]).map(|pixel| between(centres, pixel as f64)).collect()
+            (0..self.image[d]).map(|pixel| between(centres, pixel as f64)).collect()
         }))
     }
 }

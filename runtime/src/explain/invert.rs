@@ -1,12 +1,12 @@
-//! Code inversion (Mahendran and Vedaldi, 2014): what of a picture is still in a layer's values.
+//! Code inversion (Mahendran and Vedaldi, 2014): what of an image is still in a layer's values.
 
 use super::descent::{Descent, Prior};
 use super::maximise::noise;
 use super::saliency::positive;
-use super::{ExplainError, Progress, Subject, Volume};
+use super::{ExplainError, Inspectable, Progress, Volume};
 use crate::data::Normalisation;
 
-/// How the picture is looked for.
+/// How the image is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Invert {
     /// Steps of Adam.
@@ -27,42 +27,42 @@ impl Default for Invert {
     }
 }
 
-/// A picture that was made from a layer's values.
+/// An image that was made from a layer's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inverted {
     /// `[C, H, W]`, as the network takes it, between black and white.
-    pub picture: Volume,
-    /// The distance between the values of both pictures, as a share of the length of those of the original.
+    pub image: Volume,
+    /// The distance between the values of both images, as a share of the length of those of the original.
     pub error: f64,
-    /// How alike the pictures are: Pearson's correlation of their pixels.
+    /// How alike the images are: Pearson's correlation of their pixels.
     pub correlation: f64,
 }
 
-/// A picture that gives the same values at a layer as this one, from grey noise.
+/// An image that gives the same values at a layer as this one, from grey noise.
 ///
 /// # Errors
-/// When there are no steps, the layer is zero for the picture, the picture is not the network's, or the device fails.
+/// When there are no steps, the layer is zero for the image, the image is not the network's, or the device fails.
 pub fn invert(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     layer: usize,
-    picture: &Volume,
+    image: &Volume,
     normalisation: &Normalisation,
     options: Invert,
     progress: Progress<'_>,
 ) -> Result<Inverted, ExplainError> {
     positive("steps", options.steps)?;
-    let graph = subject.graph();
-    let picture = picture.of_network(graph)?;
-    let code = subject.values(&[(0, &picture.values)], &[layer])?.remove(0);
+    let graph = network.graph();
+    let image = image.of_network(graph)?;
+    let code = network.values(&[(0, &image.values)], &[layer])?.remove(0);
     let length: f64 = code.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     if length == 0.0 {
-        let found = format!("`{}` is zero for this picture", graph.nodes[layer].name);
+        let found = format!("`{}` is zero for this image", graph.nodes[layer].name);
         let method = "inversion";
         return Err(ExplainError::Method { method, needs: "needs values to go by", found, fits: Vec::new() });
     }
     let descent = Descent {
-        subject,
-        picture: noise(picture.shape, normalisation, options.seed),
+        network,
+        image: noise(image.shape, normalisation, options.seed),
         prior: Prior { l2: options.l2, tv: options.tv },
         normalisation,
         rate: options.rate,
@@ -72,8 +72,8 @@ pub fn invert(
     let scale = (2.0 / length) as f32;
     let mut distance = |value: &[f32]| value.iter().zip(&code).map(|(x, code)| scale * (x - code)).collect();
     let found = descent.run(layer, &mut distance, &mut |_| [0, 0], &mut |_, _| {}, progress)?;
-    let value = subject.values(&[(0, &found.values)], &[layer])?.remove(0);
+    let value = network.values(&[(0, &found.values)], &[layer])?.remove(0);
     let distance: f64 = value.iter().zip(&code).map(|(a, b)| f64::from(a - b) * f64::from(a - b)).sum();
-    let correlation = found.correlation(picture);
-    Ok(Inverted { picture: found, error: (distance / length).sqrt(), correlation })
+    let correlation = found.correlation(image);
+    Ok(Inverted { image: found, error: (distance / length).sqrt(), correlation })
 }

@@ -1,4 +1,4 @@
-//! A picture through a filter made by hand: what a convolution does, before anything is learned.
+//! An image through a filter made by hand: what a convolution does, before anything is learned.
 
 use super::{ExplainError, Volume};
 use std::str::FromStr;
@@ -56,13 +56,13 @@ impl FromStr for Kernel {
 }
 
 impl Kernel {
-    /// Each channel of a picture correlated with the filter, as a convolution layer does: `[C, H - kh + 1, W - kw + 1]`, or the
-    /// picture's own size if `pad` puts zeros around it.
+    /// Each channel of an image correlated with the filter, as a convolution layer does: `[C, H - kh + 1, W - kw + 1]`, or the
+    /// image's own size if `pad` puts zeros around it.
     ///
     /// # Errors
-    /// When the filter is larger than the picture.
-    pub fn apply(&self, picture: &Volume, pad: bool) -> Result<Volume, ExplainError> {
-        let ([kh, kw], [channels, height, width]) = (self.size, picture.shape);
+    /// When the filter is larger than the image.
+    pub fn apply(&self, image: &Volume, pad: bool) -> Result<Volume, ExplainError> {
+        let ([kh, kw], [channels, height, width]) = (self.size, image.shape);
         let [before_y, before_x] = if pad { [(kh - 1) / 2, (kw - 1) / 2] } else { [0, 0] };
         let [rows, columns] =
             if pad { [height, width] } else { [(height + 1).saturating_sub(kh), (width + 1).saturating_sub(kw)] };
@@ -71,7 +71,7 @@ impl Kernel {
             return Err(ExplainError::Option {
                 what: "kernel",
                 found,
-                expected: "it must not be larger than the picture",
+                expected: "it must not be larger than the image",
             });
         }
         let mut values = Vec::with_capacity(channels * rows * columns);
@@ -81,7 +81,7 @@ impl Kernel {
                     let tap = |(i, weight): (usize, &f32)| {
                         let (y, x) = ((y + i / kw).checked_sub(before_y), (x + i % kw).checked_sub(before_x));
                         match (y, x) {
-                            (Some(y), Some(x)) if y < height && x < width => weight * picture.at(c, y, x),
+                            (Some(y), Some(x)) if y < height && x < width => weight * image.at(c, y, x),
                             _ => 0.0,
                         }
                     };
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn edges_are_found_where_they_are() {
         // torch.nn.functional.conv2d(x, k) and the same with padding="same".
-        let picture = Volume::new([1, 2, 3], vec![0.0, 1.0, 1.0, 2.0, 2.0, 5.0]);
+        let image = Volume::new([1, 2, 3], vec![0.0, 1.0, 1.0, 2.0, 2.0, 5.0]);
         let kernel: Kernel = "1 -1".parse().unwrap();
-        assert_eq!(kernel.apply(&picture, false).unwrap().values, [-1.0, 0.0, 0.0, -3.0]);
-        assert_eq!(kernel.apply(&picture, true).unwrap().values, [-1.0, 0.0, 1.0, 0.0, -3.0, 5.0]);
-        assert!("1 1 1 1".parse::<Kernel>().unwrap().apply(&picture, false).is_err());
+        assert_eq!(kernel.apply(&image, false).unwrap().values, [-1.0, 0.0, 0.0, -3.0]);
+        assert_eq!(kernel.apply(&image, true).unwrap().values, [-1.0, 0.0, 1.0, 0.0, -3.0, 5.0]);
+        assert!("1 1 1 1".parse::<Kernel>().unwrap().apply(&image, false).is_err());
     }
 }

@@ -1,13 +1,13 @@
-//! Activation maximisation: the picture that a class or a channel responds to most.
+//! Activation maximisation: the image that a class or a channel responds to most.
 
 use super::descent::{Descent, Prior, blurred};
 use super::saliency::positive;
-use super::{ExplainError, Progress, Subject, Unit, Volume};
+use super::{ExplainError, Inspectable, Progress, Unit, Volume};
 use crate::data::Normalisation;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// How the picture is looked for. What keeps it from becoming noise: a penalty on bright pixels and on differences between
+/// How the image is looked for. What keeps it from becoming noise: a penalty on bright pixels and on differences between
 /// neighbours (Simonyan et al., 2013, section 2; Mahendran and Vedaldi, 2014), a blur now and then (Yosinski et al., 2015), and
 /// looking at it from a place that changes by some pixels (Mordvintsev et al., 2015).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,62 +36,62 @@ impl Default for Maximise {
     }
 }
 
-/// A picture that was made for a unit.
+/// An image that was made for a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Maximised {
     /// `[C, H, W]`, as the network takes it, between black and white.
-    pub picture: Volume,
-    /// The unit's value for the noise that it began with, and for the picture.
+    pub image: Volume,
+    /// The unit's value for the noise that it began with, and for the image.
     pub values: [f32; 2],
 }
 
-/// The picture that the unit responds to most, by gradient ascent from grey noise. The same options give the same picture.
+/// The image that the unit responds to most, by gradient ascent from grey noise. The same options give the same image.
 ///
 /// # Errors
 /// When there are no steps, or the device fails.
 pub fn maximise(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     unit: Unit,
     normalisation: &Normalisation,
     options: Maximise,
     progress: Progress<'_>,
 ) -> Result<Maximised, ExplainError> {
     positive("steps", options.steps)?;
-    let graph = subject.graph();
+    let graph = network.graph();
     let shape = graph.input().chw();
-    let picture = noise(shape, normalisation, options.seed);
-    let value = |picture: &Volume| {
-        subject.values(&[(0, &picture.values)], &[unit.node]).map(|values| unit.values(graph, &values[0])[0])
+    let image = noise(shape, normalisation, options.seed);
+    let value = |image: &Volume| {
+        network.values(&[(0, &image.values)], &[unit.node]).map(|values| unit.values(graph, &values[0])[0])
     };
-    let before = value(&picture)?;
+    let before = value(&image)?;
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 1);
     let (jitter, last) = (options.jitter.min(shape[1] - 1).min(shape[2] - 1), options.steps - 1);
     let descent = Descent {
-        subject,
-        picture,
+        network,
+        image,
         prior: Prior { l2: options.l2, tv: options.tv },
         normalisation,
         rate: options.rate,
         steps: options.steps,
     };
-    let picture = descent.run(
+    let image = descent.run(
         unit.node,
         &mut |value| unit.weights(graph, value).iter().map(|weight| -weight).collect(),
         &mut |_| {
-            // Both ways, as steps forward on a picture that wraps around.
+            // Both ways, as steps forward on an image that wraps around.
             let mut shift = |side: usize| (side + rng.gen_range(0..=2 * jitter) - jitter) % side;
             [shift(shape[1]), shift(shape[2])]
         },
-        &mut |step, picture| {
+        &mut |step, image| {
             let due = options.blur_every > 0 && (step + 1).is_multiple_of(options.blur_every) && step != last;
             if options.blur > 0.0 && due {
-                *picture = blurred(picture, options.blur);
+                *image = blurred(image, options.blur);
             }
         },
         progress,
     )?;
-    let after = value(&picture)?;
-    Ok(Maximised { picture, values: [before, after] })
+    let after = value(&image)?;
+    Ok(Maximised { image, values: [before, after] })
 }
 
 /// Grey, with a little noise.

@@ -1,11 +1,11 @@
-//! What a network has learned: which part of a picture an answer rests on, what a layer responds to and what it forgets,
+//! What a network has learned: which part of an image an answer rests on, what a layer responds to and what it forgets,
 //! which channel stands for what.
 //!
-//! Every method is a function of a network, a [`Unit`] (a class, a channel, one neuron) or a layer, and a picture, and gives
+//! Every method is a function of a network, a [`Unit`] (a class, a channel, one neuron) or a layer, and an image, and gives
 //! numbers: a [`Volume`] or a small struct. [`Explain`] is the same with the types of dfdx and the taps of `cnn!`. How numbers
 //! become colours and pages is no business of this module; see [`crate::report`].
 //!
-//! Networks are looked at in evaluation mode, through [`Subject`], which is all that is compiled for each network. The methods
+//! Networks are looked at in evaluation mode, through [`Inspectable`], which is all that is compiled for each network. The methods
 //! that change the backward pass ([`backprop`]) walk back one layer at a time, each of them differentiated by the same
 //! executor as the whole; a second set of layers for explanations, as other tools have, would have to be kept right twice.
 
@@ -23,19 +23,19 @@ pub mod kernel;
 pub mod maximise;
 pub mod neighbours;
 pub mod occlusion;
-pub mod probe;
 pub mod responses;
 pub mod saliency;
-mod subject;
+pub mod tcav;
 mod typed;
 mod unit;
+mod view;
 mod volume;
 
-#[doc(hidden)]
-pub use subject::{Given, Pulled};
-pub use subject::{Lens, Subject};
 pub use typed::Explain;
 pub use unit::{Place, Unit, last_map, layer, strongest};
+#[doc(hidden)]
+pub use view::{Given, Vjp};
+pub use view::{Inspectable, NetworkView};
 pub use volume::Volume;
 
 use crate::data::DataError;
@@ -82,9 +82,9 @@ pub enum ExplainError {
         /// The last one.
         last: usize,
     },
-    /// The numbers are not those of a picture for this network.
-    #[error("{network} takes pictures of shape {expected:?} (channels, height, width), and this one has {found:?}")]
-    Picture {
+    /// The numbers are not those of an image for this network.
+    #[error("{network} takes images of shape {expected:?} (channels, height, width), and this one has {found:?}")]
+    Image {
         /// Name of the network.
         network: String,
         /// `[C, H, W]`
@@ -102,10 +102,10 @@ pub enum ExplainError {
         /// What it has to be.
         expected: &'static str,
     },
-    /// There are too few pictures, concepts or classes.
+    /// There are too few images, concepts or classes.
     #[error("{0}")]
     TooFew(String),
-    /// The network gives no finite numbers for this picture.
+    /// The network gives no finite numbers for this image.
     #[error(
         "`{layer}` of {network} gives values that are no finite numbers: were its weights trained, or do they come from elsewhere?"
     )]
@@ -115,7 +115,7 @@ pub enum ExplainError {
         /// Name of the layer.
         layer: String,
     },
-    /// Pictures cannot be read.
+    /// Images cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The device failed, most likely for want of memory.

@@ -1,26 +1,26 @@
-//! Nearest neighbours: which pictures a layer takes to be alike, beside those whose pixels are.
+//! Nearest neighbours: which images a layer takes to be alike, beside those whose pixels are.
 
 use super::responses::each_batch;
-use super::{ExplainError, Progress, Subject, Volume};
+use super::{ExplainError, Inspectable, Progress, Volume};
 use crate::data::Loader;
 
-/// What each of some pictures is like, in one space.
+/// What each of some images is like, in one space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Index {
-    /// Numbers of one picture.
+    /// Numbers of one image.
     len: usize,
-    /// `[pictures, len]`
+    /// `[images, len]`
     features: Vec<f32>,
-    /// Class of each picture.
+    /// Class of each image.
     pub labels: Vec<usize>,
-    /// Where each picture is in its dataset.
+    /// Where each image is in its dataset.
     pub indices: Vec<usize>,
 }
 
-/// A picture that is like another one.
+/// An image that is like another one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Neighbour {
-    /// Where the picture is in its dataset.
+    /// Where the image is in its dataset.
     pub index: usize,
     /// Its class.
     pub label: usize,
@@ -29,21 +29,21 @@ pub struct Neighbour {
 }
 
 impl Index {
-    /// An index of the values of a layer for all pictures, as Krizhevsky et al. (2012, section 6.1) compare them. Node 0, the input, compares
+    /// An index of the values of a layer for all images, as Krizhevsky et al. (2012, section 6.1) compare them. Node 0, the input, compares
     /// pixels.
     ///
     /// # Errors
-    /// When there are no pictures, they cannot be read, or the device fails.
+    /// When there are no images, they cannot be read, or the device fails.
     pub fn new(
-        subject: &dyn Subject,
+        network: &dyn Inspectable,
         node: usize,
-        pictures: &Loader,
+        images: &Loader,
         progress: Progress<'_>,
     ) -> Result<Self, ExplainError> {
-        let len = subject.graph().nodes[node].shape.len();
+        let len = network.graph().nodes[node].shape.len();
         let mut index = Index { len, features: Vec::new(), labels: Vec::new(), indices: Vec::new() };
-        each_batch(pictures, progress, &mut |pixels, labels, indices| {
-            index.features.extend(features(subject, node, pixels)?);
+        each_batch(images, progress, &mut |pixels, labels, indices| {
+            index.features.extend(features(network, node, pixels)?);
             index.labels.extend(labels);
             index.indices.extend(indices);
             Ok(())
@@ -51,7 +51,7 @@ impl Index {
         Ok(index)
     }
 
-    /// The `k` pictures nearest to one that is given by its features, nearest first; that at `index` in the dataset is left out.
+    /// The `k` images nearest to one that is given by its features, nearest first; that at `index` in the dataset is left out.
     pub fn nearest(&self, features: &[f32], k: usize, without: Option<usize>) -> Vec<Neighbour> {
         let distance = |i: usize| {
             let own = &self.features[i * self.len..(i + 1) * self.len];
@@ -71,12 +71,12 @@ impl Index {
         found
     }
 
-    /// The features of picture `i` of this index.
+    /// The features of image `i` of this index.
     pub fn features(&self, i: usize) -> &[f32] {
         &self.features[i * self.len..(i + 1) * self.len]
     }
 
-    /// How often, among the `k` nearest neighbours of each of the first `queries` pictures, one is of the same class.
+    /// How often, among the `k` nearest neighbours of each of the first `queries` images, one is of the same class.
     pub fn agreement(&self, k: usize, queries: usize) -> f64 {
         let queries = queries.min(self.labels.len());
         let same = |i: usize| {
@@ -87,18 +87,18 @@ impl Index {
     }
 }
 
-/// The features of a picture in the space of a node.
+/// The features of an image in the space of a node.
 ///
 /// # Errors
-/// When the picture is not the network's, or the device fails.
-pub fn features_of(subject: &dyn Subject, node: usize, picture: &Volume) -> Result<Vec<f32>, ExplainError> {
-    let graph = subject.graph();
-    features(subject, node, &picture.of_network(graph)?.values)
+/// When the image is not the network's, or the device fails.
+pub fn features_of(network: &dyn Inspectable, node: usize, image: &Volume) -> Result<Vec<f32>, ExplainError> {
+    let graph = network.graph();
+    features(network, node, &image.of_network(graph)?.values)
 }
 
-fn features(subject: &dyn Subject, node: usize, pixels: &[f32]) -> Result<Vec<f32>, ExplainError> {
+fn features(network: &dyn Inspectable, node: usize, pixels: &[f32]) -> Result<Vec<f32>, ExplainError> {
     match node {
         0 => Ok(pixels.to_vec()),
-        _ => Ok(subject.values(&[(0, pixels)], &[node])?.remove(0)),
+        _ => Ok(network.values(&[(0, pixels)], &[node])?.remove(0)),
     }
 }

@@ -1,8 +1,8 @@
-//! What layers respond to: their filters, the pictures and places that drive a channel most, and how much of a layer stays
+//! What layers respond to: their filters, the images and places that drive a channel most, and how much of a layer stays
 //! silent.
 
 use super::unit::{layers, maps, strongest};
-use super::{ExplainError, Progress, Subject, Volume, field};
+use super::{ExplainError, Inspectable, Progress, Volume, field};
 use crate::data::Loader;
 use crate::graph::{Conv, Op, Shape};
 
@@ -10,8 +10,8 @@ use crate::graph::{Conv, Op, Shape};
 ///
 /// # Errors
 /// [`ExplainError::Method`] when the layer is no convolution, or has a connection table.
-pub fn filters(subject: &dyn Subject, layer: usize) -> Result<Vec<Volume>, ExplainError> {
-    let graph = subject.graph();
+pub fn filters(network: &dyn Inspectable, layer: usize) -> Result<Vec<Volume>, ExplainError> {
+    let graph = network.graph();
     let node = &graph.nodes[layer];
     let has_filters = |op: &Op| matches!(op, Op::Conv(Conv { connections: None, .. }));
     if !has_filters(&node.op) {
@@ -24,19 +24,19 @@ pub fn filters(subject: &dyn Subject, layer: usize) -> Result<Vec<Volume>, Expla
         return Err(ExplainError::Method { method: "showing filters", needs: "needs a convolution", found, fits });
     }
     let [_, channels, height, width] = *graph.params_of(layer)[0].shape else { return Ok(Vec::new()) };
-    let weight = subject.params(layer)?.swap_remove(0);
+    let weight = network.params(layer)?.swap_remove(0);
     let filter = |values: &[f32]| Volume::new([channels, height, width], values.to_vec());
     Ok(weight.chunks_exact(channels * height * width).map(filter).collect())
 }
 
-/// The values of a layer for a picture, `[C, H, W]`.
+/// The values of a layer for an image, `[C, H, W]`.
 ///
 /// # Errors
-/// When the picture is not the network's, or the device fails.
-pub fn activation(subject: &dyn Subject, layer: usize, picture: &Volume) -> Result<Volume, ExplainError> {
-    let graph = subject.graph();
-    let picture = picture.of_network(graph)?;
-    let values = subject.values(&[(0, &picture.values)], &[layer])?.remove(0);
+/// When the image is not the network's, or the device fails.
+pub fn activation(network: &dyn Inspectable, layer: usize, image: &Volume) -> Result<Volume, ExplainError> {
+    let graph = network.graph();
+    let image = image.of_network(graph)?;
+    let values = network.values(&[(0, &image.values)], &[layer])?.remove(0);
     Ok(Volume { shape: graph.nodes[layer].shape.chw(), values })
 }
 
@@ -45,9 +45,9 @@ pub fn activation(subject: &dyn Subject, layer: usize, picture: &Volume) -> Resu
 pub struct Sparsity {
     /// Its node.
     pub node: usize,
-    /// Share of its values that are exactly zero, over all pictures.
+    /// Share of its values that are exactly zero, over all images.
     pub zeros: f64,
-    /// Share of its channels that are zero everywhere in all pictures.
+    /// Share of its channels that are zero everywhere in all images.
     pub dead: f64,
 }
 
@@ -55,13 +55,13 @@ pub struct Sparsity {
 /// all layers.
 ///
 /// # Errors
-/// When there are no pictures, they cannot be read, or the device fails.
+/// When there are no images, they cannot be read, or the device fails.
 pub fn sparsity(
-    subject: &dyn Subject,
-    pictures: &Loader,
+    network: &dyn Inspectable,
+    images: &Loader,
     progress: Progress<'_>,
 ) -> Result<Vec<Sparsity>, ExplainError> {
-    let graph = subject.graph();
+    let graph = network.graph();
     let is_activation = |op: &Op| matches!(op, Op::Activation(_) | Op::Prelu { .. });
     let all: Vec<usize> = layers(graph).map(|(id, _)| id).collect();
     let mut nodes: Vec<usize> = all.iter().copied().filter(|id| is_activation(&graph.nodes[*id].op)).collect();
@@ -71,8 +71,8 @@ pub fn sparsity(
     let mut zeros = vec![0_u64; nodes.len()];
     let mut seen = vec![0_u64; nodes.len()];
     let mut alive: Vec<Vec<bool>> = nodes.iter().map(|id| vec![false; graph.nodes[*id].shape.chw()[0]]).collect();
-    each_batch(pictures, progress, &mut |pixels, _, _| {
-        for (i, values) in subject.values(&[(0, pixels)], &nodes)?.iter().enumerate() {
+    each_batch(images, progress, &mut |pixels, _, _| {
+        for (i, values) in network.values(&[(0, pixels)], &nodes)?.iter().enumerate() {
             let [channels, height, width] = graph.nodes[nodes[i]].shape.chw();
             for (plane, values) in values.chunks_exact(height * width).enumerate() {
                 let silent = values.iter().filter(|x| **x == 0.0).count();
@@ -91,30 +91,30 @@ pub fn sparsity(
     Ok((0..nodes.len()).map(of).collect())
 }
 
-/// A place in a picture that drives a channel.
+/// A place in an image that drives a channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Driver {
-    /// Where the picture is in the dataset.
+    /// Where the image is in the dataset.
     pub index: usize,
     /// The channel's value.
     pub value: f32,
-    /// The part of the picture that the neuron sees, `[C, h, w]`, as the network takes it.
+    /// The part of the image that the neuron sees, `[C, h, w]`, as the network takes it.
     pub patch: Volume,
 }
 
-/// For each channel of a feature map, the `best` pictures that drive it most, each cut to what the strongest neuron sees. This is
+/// For each channel of a feature map, the `best` images that drive it most, each cut to what the strongest neuron sees. This is
 /// how filters of deeper layers are looked at, whose weights say nothing to the eye.
 ///
 /// # Errors
-/// [`ExplainError::Method`] when the layer gives a vector; when there are no pictures, they cannot be read, or the device fails.
+/// [`ExplainError::Method`] when the layer gives a vector; when there are no images, they cannot be read, or the device fails.
 pub fn strongest_inputs(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     layer: usize,
-    pictures: &Loader,
+    images: &Loader,
     best: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Driver>>, ExplainError> {
-    let graph = subject.graph();
+    let graph = network.graph();
     let node = &graph.nodes[layer];
     let Shape::Map([channels, height, width]) = node.shape else {
         let found = format!("`{}` gives a vector {}", node.name, node.shape);
@@ -123,8 +123,8 @@ pub fn strongest_inputs(
     };
     let input = graph.input();
     let mut drivers: Vec<Vec<Driver>> = vec![Vec::new(); channels];
-    each_batch(pictures, progress, &mut |pixels, _, indices| {
-        let values = subject.values(&[(0, pixels)], &[layer])?.remove(0);
+    each_batch(images, progress, &mut |pixels, _, indices| {
+        let values = network.values(&[(0, pixels)], &[layer])?.remove(0);
         for (i, (plane, index)) in values.chunks_exact(height * width).zip((0..).map(|i| i / channels)).enumerate() {
             let place = strongest(plane);
             let own = &mut drivers[i % channels];
@@ -136,9 +136,9 @@ pub fn strongest_inputs(
                 continue;
             }
             let pixels = pixels[index * input.len()..][..input.len()].to_vec();
-            let picture = Volume { shape: input.chw(), values: pixels };
+            let image = Volume { shape: input.chw(), values: pixels };
             let seen = field::theoretical(graph, layer, [place / width, place % width]);
-            own.push(Driver { index: indices[index], value: plane[place], patch: seen.cut(&picture) });
+            own.push(Driver { index: indices[index], value: plane[place], patch: seen.cut(&image) });
             own.sort_by(|a, b| b.value.total_cmp(&a.value));
             own.truncate(best);
         }
@@ -149,15 +149,15 @@ pub fn strongest_inputs(
 
 /// Calls `f` with the pixels, labels and indices of each batch.
 pub(super) fn each_batch(
-    pictures: &Loader,
+    images: &Loader,
     progress: Progress<'_>,
     f: &mut dyn FnMut(&[f32], &[usize], &[usize]) -> Result<(), ExplainError>,
 ) -> Result<(), ExplainError> {
-    let (mut done, batches) = (0, pictures.batches());
+    let (mut done, batches) = (0, images.batches());
     if batches == 0 {
-        return Err(ExplainError::TooFew("there are no pictures to look at".into()));
+        return Err(ExplainError::TooFew("there are no images to look at".into()));
     }
-    for batch in pictures.epoch(0, 0) {
+    for batch in images.epoch(0, 0) {
         let batch = batch?;
         if !batch.labels.is_empty() {
             f(&batch.pixels, &batch.labels, &batch.indices)?;

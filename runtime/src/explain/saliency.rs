@@ -1,7 +1,7 @@
-//! Which pixels an answer depends on, by gradients: the plain one, times the picture, averaged over noise, or added up on the
-//! way from another picture.
+//! Which pixels an answer depends on, by gradients: the plain one, times the image, averaged over noise, or added up on the
+//! way from another image.
 
-use super::{ExplainError, Progress, Subject, Unit, Volume};
+use super::{ExplainError, Inspectable, Progress, Unit, Volume};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -9,18 +9,18 @@ use rand_distr::{Distribution, StandardNormal};
 /// The gradient of a unit's value at each pixel (Simonyan et al., 2013, section 3). Gives `[C, H, W]`, with signs.
 ///
 /// # Errors
-/// When the picture is not the network's, or the device fails.
-pub fn gradient(subject: &dyn Subject, unit: Unit, picture: &Volume) -> Result<Volume, ExplainError> {
-    let pictures = [picture.of_network(subject.graph())?];
-    Ok(gradients(subject, unit, &pictures)?.remove(0))
+/// When the image is not the network's, or the device fails.
+pub fn gradient(network: &dyn Inspectable, unit: Unit, image: &Volume) -> Result<Volume, ExplainError> {
+    let images = [image.of_network(network.graph())?];
+    Ok(gradients(network, unit, &images)?.remove(0))
 }
 
 /// The gradient times the pixel: its part in the unit's value, were the network linear (Shrikumar et al., 2016).
 ///
 /// # Errors
 /// As [`gradient`].
-pub fn gradient_times_input(subject: &dyn Subject, unit: Unit, picture: &Volume) -> Result<Volume, ExplainError> {
-    Ok(gradient(subject, unit, picture)?.zip(picture, |gradient, pixel| gradient * pixel))
+pub fn gradient_times_input(network: &dyn Inspectable, unit: Unit, image: &Volume) -> Result<Volume, ExplainError> {
+    Ok(gradient(network, unit, image)?.zip(image, |gradient, pixel| gradient * pixel))
 }
 
 /// How [`smooth_grad`] draws its samples.
@@ -28,7 +28,7 @@ pub fn gradient_times_input(subject: &dyn Subject, unit: Unit, picture: &Volume)
 pub struct SmoothGrad {
     /// How many.
     pub samples: usize,
-    /// Standard deviation of the noise, as a share of the picture's range (the paper recommends 0.1 to 0.2).
+    /// Standard deviation of the noise, as a share of the image's range (the paper recommends 0.1 to 0.2).
     pub noise: f32,
     /// Random seed of the noise.
     pub seed: u64,
@@ -40,33 +40,33 @@ impl Default for SmoothGrad {
     }
 }
 
-/// The mean gradient over copies of the picture with noise (Smilkov et al., 2017, section 3).
+/// The mean gradient over copies of the image with noise (Smilkov et al., 2017, section 3).
 ///
 /// # Errors
 /// As [`gradient`]; when there are no samples.
 pub fn smooth_grad(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     unit: Unit,
-    picture: &Volume,
+    image: &Volume,
     options: SmoothGrad,
     progress: Progress<'_>,
 ) -> Result<Volume, ExplainError> {
     let SmoothGrad { samples, noise, seed } = options;
     positive("samples", samples)?;
-    let picture = picture.of_network(subject.graph())?;
-    let [low, high] = picture.range();
+    let image = image.of_network(network.graph())?;
+    let [low, high] = image.range();
     let (deviation, mut rng) = (noise * (high - low), ChaCha8Rng::seed_from_u64(seed));
     let mut noisy = |_| {
         let mut noise = || -> f32 { StandardNormal.sample(&mut rng) };
-        Volume { shape: picture.shape, values: picture.values.iter().map(|x| x + deviation * noise()).collect() }
+        Volume { shape: image.shape, values: image.values.iter().map(|x| x + deviation * noise()).collect() }
     };
     let mut points = (0..samples).map(&mut noisy);
-    mean_gradient(subject, unit, picture.shape, samples, &mut points, progress)
+    mean_gradient(network, unit, image.shape, samples, &mut points, progress)
 }
 
 /// How [`integrated_gradients`] goes along its way.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Path {
+pub struct IntegrationPath {
     /// Points, at first.
     pub steps: usize,
     /// Points at most: they are doubled until the sum is right.
@@ -75,18 +75,18 @@ pub struct Path {
     pub tolerance: f64,
 }
 
-impl Default for Path {
+impl Default for IntegrationPath {
     fn default() -> Self {
-        Path { steps: 32, most: 1024, tolerance: 0.01 }
+        IntegrationPath { steps: 32, most: 1024, tolerance: 0.01 }
     }
 }
 
-/// What each pixel contributes to the difference between two pictures.
+/// What each pixel contributes to the difference between two images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Integrated {
     /// `[C, H, W]`
     pub map: Volume,
-    /// The unit's value for the picture less that for the baseline: what the map should add up to.
+    /// The unit's value for the image less that for the baseline: what the map should add up to.
     pub difference: f64,
     /// Points that were used.
     pub steps: usize,
@@ -99,34 +99,34 @@ impl Integrated {
     }
 }
 
-/// Integrated gradients (Sundararajan et al., 2017): the mean gradient on the straight way from `baseline` to the picture, at the
+/// Integrated gradients (Sundararajan et al., 2017): the mean gradient on the straight way from `baseline` to the image, at the
 /// middles of equal steps, times the way.
 ///
 /// # Errors
 /// As [`gradient`]; when there are no steps.
 pub fn integrated_gradients(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     unit: Unit,
-    picture: &Volume,
+    image: &Volume,
     baseline: &Volume,
-    path: Path,
+    path: IntegrationPath,
     progress: Progress<'_>,
 ) -> Result<Integrated, ExplainError> {
     positive("steps", path.steps)?;
-    let graph = subject.graph();
+    let graph = network.graph();
     let shape = graph.input().chw();
-    let (picture, baseline) = (picture.of_network(graph)?, baseline.of_network(graph)?);
-    let ends = [picture.values.clone(), baseline.values.clone()].concat();
-    let values = unit.values(graph, &subject.values(&[(0, &ends)], &[unit.node])?[0]);
+    let (image, baseline) = (image.of_network(graph)?, baseline.of_network(graph)?);
+    let ends = [image.values.clone(), baseline.values.clone()].concat();
+    let values = unit.values(graph, &network.values(&[(0, &ends)], &[unit.node])?[0]);
     let difference = f64::from(values[0]) - f64::from(values[1]);
     let mut steps = path.steps;
     loop {
         let point = |i: usize| {
             let share = (i as f32 + 0.5) / steps as f32;
-            baseline.zip(picture, |from, to| from + share * (to - from))
+            baseline.zip(image, |from, to| from + share * (to - from))
         };
-        let mean = mean_gradient(subject, unit, shape, steps, &mut (0..steps).map(point), progress)?;
-        let map = mean.zip(&picture.zip(baseline, |to, from| to - from), |gradient, way| gradient * way);
+        let mean = mean_gradient(network, unit, shape, steps, &mut (0..steps).map(point), progress)?;
+        let map = mean.zip(&image.zip(baseline, |to, from| to - from), |gradient, way| gradient * way);
         let found = Integrated { map, difference, steps };
         if found.gap() <= path.tolerance || 2 * steps > path.most {
             return Ok(found);
@@ -135,11 +135,11 @@ pub fn integrated_gradients(
     }
 }
 
-/// Pictures at once.
+/// Images at once.
 const BATCH: usize = 8;
 
 fn mean_gradient(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     unit: Unit,
     shape: [usize; 3],
     count: usize,
@@ -150,7 +150,7 @@ fn mean_gradient(
     let mut done = 0;
     while done < count {
         let batch: Vec<Volume> = (&mut *points).take(BATCH).collect();
-        for map in gradients(subject, unit, &batch.iter().collect::<Vec<_>>())? {
+        for map in gradients(network, unit, &batch.iter().collect::<Vec<_>>())? {
             sum.iter_mut().zip(&map.values).for_each(|(sum, x)| *sum += f64::from(*x));
         }
         done += batch.len();
@@ -159,13 +159,13 @@ fn mean_gradient(
     Ok(Volume { shape, values: sum.into_iter().map(|sum| (sum / count as f64) as f32).collect() })
 }
 
-fn gradients(subject: &dyn Subject, unit: Unit, pictures: &[&Volume]) -> Result<Vec<Volume>, ExplainError> {
-    let graph = subject.graph();
-    let pixels: Vec<f32> = pictures.iter().flat_map(|picture| picture.values.iter().copied()).collect();
-    let pulled = subject.pull(&[(0, &pixels)], unit.node, &mut |value| unit.weights(graph, value))?;
+fn gradients(network: &dyn Inspectable, unit: Unit, images: &[&Volume]) -> Result<Vec<Volume>, ExplainError> {
+    let graph = network.graph();
+    let pixels: Vec<f32> = images.iter().flat_map(|image| image.values.iter().copied()).collect();
+    let vjp = network.vjp(&[(0, &pixels)], unit.node, &mut |value| unit.weights(graph, value))?;
     let shape = graph.input().chw();
     let volume = |values: &[f32]| Volume { shape, values: values.to_vec() };
-    Ok(pulled.gradients[0].chunks_exact(shape.iter().product()).map(volume).collect())
+    Ok(vjp.gradients[0].chunks_exact(shape.iter().product()).map(volume).collect())
 }
 
 pub(super) fn positive(what: &'static str, number: usize) -> Result<(), ExplainError> {

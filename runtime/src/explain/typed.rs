@@ -1,4 +1,4 @@
-//! The methods with the types of dfdx: pictures and maps are tensors whose shapes are the network's, layers are taps.
+//! The methods with the types of dfdx: images and maps are tensors whose shapes are the network's, layers are taps.
 //!
 //! Each is a line or two around the function of the same name, which says what it computes and what can go wrong.
 
@@ -7,16 +7,18 @@ use super::grid::Grid;
 use super::invert::{Invert, Inverted};
 use super::maximise::{Maximise, Maximised};
 use super::occlusion::Occlusion;
-use super::saliency::{Path, SmoothGrad};
-use super::{ExplainError, Lens, Place, Subject, Unit, Volume, cam, invert, maximise, occlusion, responses, saliency};
+use super::saliency::{IntegrationPath, SmoothGrad};
+use super::{
+    ExplainError, Inspectable, NetworkView, Place, Unit, Volume, cam, invert, maximise, occlusion, responses, saliency,
+};
 use crate::backend::Backend;
 use crate::data::Normalisation;
 use crate::net::{At, Features, Network};
 use dfdx::prelude::*;
 
-/// A picture of a network, or a map of its size, `[C, H, W]`.
-type Picture<N, D> = Tensor<<N as Network<f32, D>>::Input, f32, D>;
-/// A map over a network's pictures, `[1, H, W]`.
+/// An image of a network, or a map of its size, `[C, H, W]`.
+type Image<N, D> = Tensor<<N as Network<f32, D>>::Input, f32, D>;
+/// A map over a network's images, `[1, H, W]`.
 type Heat<N, D> = Tensor<<<N as Network<f32, D>>::Input as Features>::Heat, f32, D>;
 
 /// What a network has learned, asked with taps and answered with tensors.
@@ -29,12 +31,12 @@ type Heat<N, D> = Tensor<<<N as Network<f32, D>>::Input as Features>::Heat, f32,
 ///
 /// let dev = Cpu::default();
 /// let net = dev.build_module::<Net, f32>();
-/// let picture: Tensor<Rank3<1, 8, 8>, f32, _> = dev.sample_normal();
+/// let image: Tensor<Rank3<1, 8, 8>, f32, _> = dev.sample_normal();
 /// let taps = Net::taps();
 /// // What speaks for class 3, and what drives the strongest neuron of channel 2.
-/// let map: Tensor<Rank3<1, 8, 8>, f32, _> = net.gradient(taps.fc, 3, Place::Everywhere, &picture)?;
-/// let cause: Tensor<Rank3<1, 8, 8>, f32, _> = net.guided(taps.act, 2, Place::Strongest, &picture)?;
-/// let heat: Tensor<Rank3<1, 8, 8>, f32, _> = net.grad_cam(taps.act, taps.fc, 3, &picture)?;
+/// let map: Tensor<Rank3<1, 8, 8>, f32, _> = net.gradient(taps.fc, 3, Place::Everywhere, &image)?;
+/// let cause: Tensor<Rank3<1, 8, 8>, f32, _> = net.guided(taps.act, 2, Place::Strongest, &image)?;
+/// let heat: Tensor<Rank3<1, 8, 8>, f32, _> = net.grad_cam(taps.act, taps.fc, 3, &image)?;
 /// # Ok::<(), convnet::explain::ExplainError>(())
 /// ```
 pub trait Explain<D: Backend<f32>>: Network<f32, D> {
@@ -47,9 +49,9 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         of: A,
         channel: usize,
         place: Place,
-        picture: &Picture<Self, D>,
-    ) -> Result<Picture<Self, D>, ExplainError> {
-        asked(self, of, channel, place, picture, saliency::gradient)
+        image: &Image<Self, D>,
+    ) -> Result<Image<Self, D>, ExplainError> {
+        asked(self, of, channel, place, image, saliency::gradient)
     }
 
     /// [`saliency::gradient_times_input`]
@@ -61,9 +63,9 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         of: A,
         channel: usize,
         place: Place,
-        picture: &Picture<Self, D>,
-    ) -> Result<Picture<Self, D>, ExplainError> {
-        asked(self, of, channel, place, picture, saliency::gradient_times_input)
+        image: &Image<Self, D>,
+    ) -> Result<Image<Self, D>, ExplainError> {
+        asked(self, of, channel, place, image, saliency::gradient_times_input)
     }
 
     /// [`saliency::smooth_grad`]
@@ -75,11 +77,11 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         of: A,
         channel: usize,
         place: Place,
-        picture: &Picture<Self, D>,
+        image: &Image<Self, D>,
         options: SmoothGrad,
-    ) -> Result<Picture<Self, D>, ExplainError> {
-        asked(self, of, channel, place, picture, |lens, unit, picture| {
-            saliency::smooth_grad(lens, unit, picture, options, &mut |_, _| {})
+    ) -> Result<Image<Self, D>, ExplainError> {
+        asked(self, of, channel, place, image, |view, unit, image| {
+            saliency::smooth_grad(view, unit, image, options, &mut |_, _| {})
         })
     }
 
@@ -92,12 +94,12 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         of: A,
         channel: usize,
         place: Place,
-        [picture, baseline]: [&Picture<Self, D>; 2],
-        path: Path,
-    ) -> Result<Picture<Self, D>, ExplainError> {
-        asked(self, of, channel, place, picture, |lens, unit, picture| {
+        [image, baseline]: [&Image<Self, D>; 2],
+        path: IntegrationPath,
+    ) -> Result<Image<Self, D>, ExplainError> {
+        asked(self, of, channel, place, image, |view, unit, image| {
             let from = volume(baseline);
-            Ok(saliency::integrated_gradients(lens, unit, picture, &from, path, &mut |_, _| {})?.map)
+            Ok(saliency::integrated_gradients(view, unit, image, &from, path, &mut |_, _| {})?.map)
         })
     }
 
@@ -110,11 +112,9 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         of: A,
         channel: usize,
         place: Place,
-        picture: &Picture<Self, D>,
-    ) -> Result<Picture<Self, D>, ExplainError> {
-        asked(self, of, channel, place, picture, |lens, unit, picture| {
-            reconstruct(lens, unit, picture, Rule::Deconvnet)
-        })
+        image: &Image<Self, D>,
+    ) -> Result<Image<Self, D>, ExplainError> {
+        asked(self, of, channel, place, image, |view, unit, image| reconstruct(view, unit, image, Rule::Deconvnet))
     }
 
     /// [`reconstruct`] by [`Rule::Guided`]
@@ -126,12 +126,12 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         of: A,
         channel: usize,
         place: Place,
-        picture: &Picture<Self, D>,
-    ) -> Result<Picture<Self, D>, ExplainError> {
-        asked(self, of, channel, place, picture, |lens, unit, picture| reconstruct(lens, unit, picture, Rule::Guided))
+        image: &Image<Self, D>,
+    ) -> Result<Image<Self, D>, ExplainError> {
+        asked(self, of, channel, place, image, |view, unit, image| reconstruct(view, unit, image, Rule::Guided))
     }
 
-    /// [`cam::grad_cam`] of a class (or channel) at a layer, in the size of the picture
+    /// [`cam::grad_cam`] of a class (or channel) at a layer, in the size of the image
     ///
     /// # Errors
     /// As there.
@@ -140,11 +140,11 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         layer: A,
         of: B,
         channel: usize,
-        picture: &Picture<Self, D>,
+        image: &Image<Self, D>,
     ) -> Result<Heat<Self, D>, ExplainError> {
-        asked(self, of, channel, Place::Everywhere, picture, |lens, unit, picture| {
+        asked(self, of, channel, Place::Everywhere, image, |view, unit, image| {
             let node = layer.tap().node();
-            Ok(Grid::new(Self::GRAPH, node).spread(&cam::grad_cam(lens, node, unit, picture)?))
+            Ok(Grid::new(Self::GRAPH, node).spread(&cam::grad_cam(view, node, unit, image)?))
         })
     }
 
@@ -156,11 +156,11 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         &self,
         of: A,
         channel: usize,
-        picture: &Picture<Self, D>,
+        image: &Image<Self, D>,
         options: &Occlusion,
     ) -> Result<Heat<Self, D>, ExplainError> {
-        asked(self, of, channel, Place::Everywhere, picture, |lens, unit, picture| {
-            occlusion::occlusion(lens, unit, picture, options, &mut |_, _| {})
+        asked(self, of, channel, Place::Everywhere, image, |view, unit, image| {
+            occlusion::occlusion(view, unit, image, options, &mut |_, _| {})
         })
     }
 
@@ -171,13 +171,13 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
     fn activation<A: At<Net = Self::Plain>>(
         &self,
         layer: A,
-        picture: &Picture<Self, D>,
+        image: &Image<Self, D>,
     ) -> Result<Tensor<A::Features, f32, D>, ExplainError> {
-        let values = responses::activation(&lens(self, picture), layer.tap().node(), &volume(picture))?;
-        tensor(values, picture)
+        let values = responses::activation(&view(self, image), layer.tap().node(), &volume(image))?;
+        tensor(values, image)
     }
 
-    /// [`maximise::maximise`]; gives the picture with the unit's value before and after
+    /// [`maximise::maximise`]; gives the image with the unit's value before and after
     ///
     /// # Errors
     /// As there.
@@ -188,29 +188,29 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         channel: usize,
         normalisation: &Normalisation,
         options: Maximise,
-    ) -> Result<(Picture<Self, D>, [f32; 2]), ExplainError> {
+    ) -> Result<(Image<Self, D>, [f32; 2]), ExplainError> {
         let unit = unit(self, of, channel, Place::Everywhere)?;
-        let lens = Lens::new(self, device);
-        let Maximised { picture, values } = maximise::maximise(&lens, unit, normalisation, options, &mut |_, _| {})?;
-        let made = device.try_tensor_from_vec(picture.values, Self::Input::single());
+        let view = NetworkView::new(self, device);
+        let Maximised { image, values } = maximise::maximise(&view, unit, normalisation, options, &mut |_, _| {})?;
+        let made = device.try_tensor_from_vec(image.values, Self::Input::single());
         Ok((made.map_err(|error| ExplainError::Device(format!("{error:?}")))?, values))
     }
 
-    /// [`invert::invert`]; gives the picture with the error of its code
+    /// [`invert::invert`]; gives the image with the error of its code
     ///
     /// # Errors
     /// As there.
     fn invert<A: At<Net = Self::Plain>>(
         &self,
         layer: A,
-        picture: &Picture<Self, D>,
+        image: &Image<Self, D>,
         normalisation: &Normalisation,
         options: Invert,
-    ) -> Result<(Picture<Self, D>, f64), ExplainError> {
-        let (lens, node) = (lens(self, picture), layer.tap().node());
-        let found = invert::invert(&lens, node, &volume(picture), normalisation, options, &mut |_, _| {})?;
-        let Inverted { picture: made, error, .. } = found;
-        Ok((tensor(made, picture)?, error))
+    ) -> Result<(Image<Self, D>, f64), ExplainError> {
+        let (view, node) = (view(self, image), layer.tap().node());
+        let found = invert::invert(&view, node, &volume(image), normalisation, options, &mut |_, _| {})?;
+        let Inverted { image: made, error, .. } = found;
+        Ok((tensor(made, image)?, error))
     }
 }
 
@@ -222,14 +222,14 @@ fn asked<N: Network<f32, D>, D: Backend<f32>, A: At, F: Features>(
     of: A,
     channel: usize,
     place: Place,
-    picture: &Picture<N, D>,
-    method: impl FnOnce(&dyn Subject, Unit, &Volume) -> Result<Volume, ExplainError>,
+    image: &Image<N, D>,
+    method: impl FnOnce(&dyn Inspectable, Unit, &Volume) -> Result<Volume, ExplainError>,
 ) -> Result<Tensor<F, f32, D>, ExplainError> {
-    tensor(method(&lens(net, picture), unit(net, of, channel, place)?, &volume(picture))?, picture)
+    tensor(method(&view(net, image), unit(net, of, channel, place)?, &volume(image))?, image)
 }
 
-fn lens<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, picture: &Picture<N, D>) -> Lens<'a, D> {
-    Lens::new(net, picture.device())
+fn view<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, image: &Image<N, D>) -> NetworkView<'a, D> {
+    NetworkView::new(net, image.device())
 }
 
 fn unit<N: Network<f32, D>, D: Backend<f32>, A: At>(

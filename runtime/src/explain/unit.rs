@@ -19,7 +19,7 @@ pub struct Unit {
 pub enum Place {
     /// Everywhere: the mean of the channel.
     Everywhere,
-    /// Where the channel is largest for the picture.
+    /// Where the channel is largest for the image.
     Strongest,
     /// In this row and column.
     At([usize; 2]),

@@ -1,4 +1,4 @@
-//! Numbers with a shape: a picture as a network takes it, an activation, a map of importance.
+//! Numbers with a shape: an image as a network takes it, an activation, a map of importance.
 
 use super::ExplainError;
 use crate::data::Normalisation;
@@ -28,7 +28,7 @@ impl Volume {
         Volume { shape, values: vec![value; shape.iter().product()] }
     }
 
-    /// A black picture, as a network takes it that was trained with this normalisation.
+    /// A black image, as a network takes it that was trained with this normalisation.
     pub fn black(shape: [usize; 3], normalisation: &Normalisation) -> Self {
         let plane = shape[1] * shape[2];
         let values = (0..shape[0]).flat_map(|c| vec![normalisation.range(c)[0]; plane]).collect();
@@ -82,7 +82,7 @@ impl Volume {
         Volume { shape: [1, self.shape[1], self.shape[2]], values: (0..len).map(sum).collect() }
     }
 
-    /// In another size, by bilinear interpolation as PyTorch's (`align_corners = False`). A feature map is brought to the picture's
+    /// In another size, by bilinear interpolation as PyTorch's (`align_corners = False`). A feature map is brought to the image's
     /// size by [`super::grid::Grid::spread`], which knows where its cells lie.
     pub fn resized(&self, [height, width]: [usize; 2]) -> Volume {
         let [_, h, w] = self.shape;
@@ -116,13 +116,13 @@ impl Volume {
         if aa * bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
     }
 
-    /// Itself, if it is a picture for this network.
+    /// Itself, if it is an image for this network.
     pub(super) fn of_network(&self, graph: &Graph) -> Result<&Self, ExplainError> {
         let expected = graph.input().chw();
         if self.shape == expected {
             return Ok(self);
         }
-        Err(ExplainError::Picture { network: graph.name.to_string(), expected, found: self.shape })
+        Err(ExplainError::Image { network: graph.name.to_string(), expected, found: self.shape })
     }
 }
 

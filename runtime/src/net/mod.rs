@@ -32,7 +32,7 @@ pub use params::{NamedTensor, named_tensors, set_named_tensors};
 pub use params::{named_shapes, params, set_params};
 #[doc(hidden)]
 pub use tap::Batched;
-pub use tap::{At, Branch, Features, Probe, Tap, Trunk};
+pub use tap::{At, Branch, Features, Inspect, Tap, Trunk};
 pub use untyped::{BuildError, DynNetwork};
 
 use crate::backend::Backend;

@@ -1,11 +1,11 @@
 //! Taps: the value of any layer, with its shape in its type, and running a network from there on.
 //!
-//! `Net::taps()` mirrors the network's modules; each leaf is a [`Tap`]. [`Probe::forward_to`] computes the activation,
-//! [`Probe::forward_from`] goes on from one. A gradient *at* a layer needs nothing else: trace the activation, go on from
+//! `Net::taps()` mirrors the network's modules; each leaf is a [`Tap`]. [`Inspect::forward_to`] computes the activation,
+//! [`Inspect::forward_from`] goes on from one. A gradient *at* a layer needs nothing else: trace the activation, go on from
 //! it, and ask dfdx for the gradient of the activation.
 //!
 //! Whether a layer lies on the [`Trunk`], where everything passes, or on a [`Branch`] beside which other values flow, is
-//! known when the network is checked. From a branch one goes on with [`Probe::forward_with`], which needs the input too.
+//! known when the network is checked. From a branch one goes on with [`Inspect::forward_with`], which needs the input too.
 
 use super::{Network, batched, evaluate};
 use crate::backend::{Backend, Map, NetTape, Real};
@@ -157,7 +157,7 @@ impl<N, F: Features, P> At for Tap<N, F, P> {
 type Like<F, I, X, E, D, T> = Tensor<<F as Features>::Batched<<X as Batched<I>>::Images>, E, D, T>;
 
 /// Looking into a network, in evaluation mode.
-pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
+pub trait Inspect<E: Real, D: Backend<E>>: Network<E, D> {
     /// The activation of a layer for the batch `x`.
     ///
     /// # Errors
@@ -229,7 +229,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
         first(outcome.outputs, outcome.tape, Self::Output::batched(images))
     }
 
-    /// [`try_forward_to`](Probe::try_forward_to) that, as dfdx's `forward`, panics when the device fails.
+    /// [`try_forward_to`](Inspect::try_forward_to) that, as dfdx's `forward`, panics when the device fails.
     fn forward_to<A, X, T>(&self, at: A, x: Tensor<X, E, D, T>) -> Like<A::Features, Self::Input, X, E, D, T>
     where
         A: At<Net = Self::Plain>,
@@ -239,7 +239,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
         self.try_forward_to(at, x).unwrap()
     }
 
-    /// [`try_forward_from`](Probe::try_forward_from) that, as dfdx's `forward`, panics when the device fails.
+    /// [`try_forward_from`](Inspect::try_forward_from) that, as dfdx's `forward`, panics when the device fails.
     fn forward_from<A, X, T>(
         &self,
         at: A,
@@ -253,7 +253,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
         self.try_forward_from(at, activation).unwrap()
     }
 
-    /// [`try_forward_with`](Probe::try_forward_with) that, as dfdx's `forward`, panics when the device fails.
+    /// [`try_forward_with`](Inspect::try_forward_with) that, as dfdx's `forward`, panics when the device fails.
     fn forward_with<A, X, Y, T>(
         &self,
         at: A,
@@ -270,7 +270,7 @@ pub trait Probe<E: Real, D: Backend<E>>: Network<E, D> {
     }
 }
 
-impl<N: Network<E, D>, E: Real, D: Backend<E>> Probe<E, D> for N {}
+impl<N: Network<E, D>, E: Real, D: Backend<E>> Inspect<E, D> for N {}
 
 fn first<E: Real, D: Backend<E>, T: NetTape<E, D>, S: Shape>(
     outputs: Vec<Map<E, D>>,

@@ -153,8 +153,7 @@ pub(crate) fn apply(rule: &Move, param: &mut [f32], gradient: &mut [f32], slots:
             for ((p, g), v) in param.iter_mut().zip(gradient).zip(velocity.iter_mut()) {
                 let g = next(g) + decay * *p;
                 *v = g + u * *v;
-                let step = if nesterov { g + ahead * *v } else { *v };
-                *p -= rate * step;
+                *p -= rate * if nesterov { g + ahead * *v } else { *v };
             }
         }
         (Method::Adam { betas, eps } | Method::AdamW { betas, eps }, [first, second]) => {

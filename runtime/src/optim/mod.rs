@@ -316,7 +316,7 @@ fn numbers_of(state: &StateDict, name: &str, shape: &[usize]) -> Result<Vec<f32>
     if entry.shape != shape {
         return Err(other(format!("{:?}", entry.shape)));
     }
-    entry.to_f32().ok_or_else(|| other(entry.kind.to_string()))
+    entry.to_f32().ok_or_else(|| other(entry.dtype.to_string()))
 }
 
 fn count_of(state: &StateDict, name: &str) -> Result<u64, RestoreError> {

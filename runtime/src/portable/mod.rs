@@ -40,7 +40,11 @@ pub fn run<E: Real, D: Device<E>>(
     }
 }
 
-fn on_tape<E: Real, D: Device<E>, T: NetTape<E, D>>(
+/// [`run`] on a tape, or on none; who knows which needs only one of the two compiled.
+///
+/// # Errors
+/// When the device runs out of memory.
+pub fn on_tape<E: Real, D: Device<E>, T: NetTape<E, D>>(
     job: Job<'_, E, D>,
     lists: Option<&Lists<D>>,
     mut tape: T,

@@ -57,7 +57,7 @@ impl Callback for TensorBoard {
         match event {
             Event::Start => self.open(step)?,
             Event::Step(info) if step.is_multiple_of(EVERY) || step == 1 => {
-                let rate = info.pictures as f64 / info.seconds.max(1e-9);
+                let rate = info.images as f64 / info.seconds.max(1e-9);
                 let mut values = vec![("train/loss", info.loss), ("lr", info.lr), ("images_per_second", rate)];
                 values.extend(info.grad_norm.map(|norm| ("train/gradient_norm", norm)));
                 self.scalars(step, &values)?;

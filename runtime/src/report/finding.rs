@@ -1,4 +1,4 @@
-//! What a method has found, ready to be shown: pictures, tables, curves and the numbers behind them; and the page that holds
+//! What a method has found, ready to be shown: images, tables, curves and the numbers behind them; and the page that holds
 //! several.
 
 use super::chart::{Curve, chart};
@@ -25,9 +25,9 @@ pub struct Finding {
     pub title: String,
     /// What is shown and how to read it.
     pub text: String,
-    /// What a reader should know of these results: a map that is constant, a picture that was resized.
+    /// What a reader should know of these results: a map that is constant, an image that was resized.
     pub notes: Vec<String>,
-    /// Pictures.
+    /// Images.
     pub figures: Vec<Figure>,
     /// Tables.
     pub tables: Vec<Table>,
@@ -37,16 +37,16 @@ pub struct Finding {
     pub arrays: Vec<(String, Volume)>,
 }
 
-/// A picture with its caption.
+/// An image with its caption.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// For the name of its file.
     pub name: String,
     /// What it shows, for those who see it and those who do not.
     pub caption: String,
-    /// The picture.
+    /// The image.
     pub image: RgbImage,
-    /// Whether a row of pictures begins with it.
+    /// Whether a row of images begins with it.
     pub first: bool,
     /// What its colours stand for, where it is a map.
     pub scale: Option<Scale>,
@@ -91,25 +91,25 @@ impl Finding {
         self.arrays.push((name.into(), values.clone()));
     }
 
-    /// Adds a picture without numbers of its own.
+    /// Adds an image without numbers of its own.
     pub fn figure(&mut self, name: &str, caption: String, image: RgbImage) {
         let first = self.figures.is_empty();
         self.figures.push(Figure { name: name.into(), caption, image, first, scale: None });
     }
 
-    /// Adds a picture with which a row begins.
+    /// Adds an image with which a row begins.
     pub fn first(&mut self, name: &str, caption: String, image: RgbImage) {
         self.figures.push(Figure { name: name.into(), caption, image, first: true, scale: None });
     }
 
-    /// Says what the colours of the last picture stand for: a bar with numbers is drawn below it.
+    /// Says what the colours of the last image stand for: a bar with numbers is drawn below it.
     pub fn scale(&mut self, scale: Scale) {
         if let Some(figure) = self.figures.last_mut() {
             figure.scale = Some(scale);
         }
     }
 
-    /// Writes each picture as `METHOD-NAME.png` and all numbers as `METHOD.npz`; gives the files.
+    /// Writes each image as `METHOD-NAME.png` and all numbers as `METHOD.npz`; gives the files.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -217,7 +217,7 @@ impl Table {
 }
 
 /// One page with all findings, that needs nothing beside it.
-pub fn page(title: &str, lead: &str, findings: &[Finding]) -> String {
+pub fn findings_page(title: &str, lead: &str, findings: &[Finding]) -> String {
     let link = |finding: &Finding| format!("<li><a href=\"#{}\">{}</a></li>", finding.method, escape(&finding.title));
     let links: String = findings.iter().map(link).collect();
     let sections: String = findings.iter().map(Finding::html).collect();
@@ -231,7 +231,7 @@ pub fn page(title: &str, lead: &str, findings: &[Finding]) -> String {
     )
 }
 
-/// A picture as the bytes of a PNG file.
+/// An image as the bytes of a PNG file.
 pub fn png(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new(&mut bytes);
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(finding.notes, ["one: this map is 0.5 everywhere; it says nothing"]);
         finding.map("two", String::new(), RgbImage::new(2, 2), &Volume::new([1, 1, 2], vec![0.0, 1.0]));
         assert_eq!(finding.notes.len(), 1);
-        let page = page("<title>", "", &[finding]);
+        let page = findings_page("<title>", "", &[finding]);
         assert!(
             page.contains("&lt;b&gt;") && page.contains("alt=\"first &quot;map&quot;\"") && !page.contains("<b>\"")
         );
@@ -267,9 +267,9 @@ mod tests {
         let map = Volume::new([1, 1, 2], vec![-0.25, 0.5]);
         let mut finding = Finding::new("gradient", "", "");
         finding.map("map", "red and blue".into(), Scale::signed(&map).paint(&map), &map);
-        assert!(!page("", "", std::slice::from_ref(&finding)).contains("class=\"bar\""));
+        assert!(!findings_page("", "", std::slice::from_ref(&finding)).contains("class=\"bar\""));
         finding.scale(Scale::signed(&map));
-        let html = page("", "", &[finding]);
+        let html = findings_page("", "", &[finding]);
         let (_, bar) = html.split_once("<span class=\"bar\">").unwrap();
         assert!(bar.starts_with("<span>-0.5</span>") && bar.contains("</i><span>0.5</span>"), "{bar}");
         // From blue over white to red.

@@ -39,7 +39,7 @@ pub enum Line {
         grad_norm: Option<f64>,
         /// Seconds it took.
         seconds: f64,
-        /// Seconds of these in which it waited for pictures.
+        /// Seconds of these in which it waited for images.
         waited: f64,
     },
     /// An epoch is done.

@@ -1,12 +1,12 @@
 //! What is left for people and programs to look at. Of a training run, as callbacks of the trainer: a log of JSON lines,
-//! TensorBoard's event files, and one page. Of a network that was explained: pictures, numbers, and one page.
+//! TensorBoard's event files, and one page. Of a network that was explained: images, numbers, and one page.
 
 mod chart;
 mod environment;
 mod events;
 mod finding;
+mod html_report;
 mod log;
-mod page;
 #[doc(hidden)]
 pub mod paint;
 mod style;
@@ -16,11 +16,11 @@ mod ticks;
 pub use environment::environment;
 pub use events::TensorBoard;
 #[doc(hidden)]
-pub use finding::{Chart, Figure, Finding, Table, page, png};
+pub use finding::{Chart, Figure, Finding, Table, findings_page, png};
+pub use html_report::HtmlReport;
 pub use log::JsonLines;
 #[doc(hidden)]
 pub use log::Line;
-pub use page::Page;
 
 use std::path::{Path, PathBuf};
 

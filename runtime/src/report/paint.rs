@@ -1,4 +1,4 @@
-//! Numbers as colours: pictures, signed and unsigned maps, sheets of many.
+//! Numbers as colours: images, signed and unsigned maps, sheets of many.
 
 use crate::data::Normalisation;
 use crate::explain::Volume;
@@ -8,13 +8,13 @@ use colorgrad::preset::{inferno, rd_bu};
 use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
 
-/// A picture as a network takes it, in the colours it came in.
-pub fn photo(picture: &Volume, normalisation: &Normalisation) -> RgbImage {
+/// An image as a network takes it, in the colours it came in.
+pub fn photo(image: &Volume, normalisation: &Normalisation) -> RgbImage {
     let share = |c: usize, x: f32| {
         let [low, high] = normalisation.range(c);
         (x - low) / (high - low)
     };
-    coloured(picture, share)
+    coloured(image, share)
 }
 
 /// Up to three channels from 0 to 1, each by itself stretched over all shades: filters of a first layer.
@@ -107,7 +107,7 @@ fn extreme(map: &Volume) -> f32 {
     most.max(f32::MIN_POSITIVE)
 }
 
-/// Strengths over a picture of the same size: the picture in grey, brighter and warmer where the map is strong.
+/// Strengths over an image of the same size: the image in grey, brighter and warmer where the map is strong.
 pub fn over(photo: &RgbImage, map: &Volume) -> RgbImage {
     let (heat, most) = (strength(map), extreme(map));
     RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
@@ -118,19 +118,19 @@ pub fn over(photo: &RgbImage, map: &Volume) -> RgbImage {
     })
 }
 
-/// Pixels of a picture that is to be seen by people, at least, where it has fewer.
+/// Pixels of an image that is to be seen by people, at least, where it has fewer.
 const LEGIBLE: u32 = 140;
 
-/// The picture enlarged, pixel by pixel, if it is small.
-pub fn legible(picture: &RgbImage) -> RgbImage {
-    let zoom = (LEGIBLE / picture.width().max(picture.height()).max(1)).max(1);
-    resize(picture, picture.width() * zoom, picture.height() * zoom, FilterType::Nearest)
+/// The image enlarged, pixel by pixel, if it is small.
+pub fn legible(image: &RgbImage) -> RgbImage {
+    let zoom = (LEGIBLE / image.width().max(image.height()).max(1)).max(1);
+    resize(image, image.width() * zoom, image.height() * zoom, FilterType::Nearest)
 }
 
-/// The outline of a rectangle of pixels, in an enlarged copy of the picture.
-pub fn outlined(picture: &RgbImage, field: Field) -> RgbImage {
-    let mut large = legible(picture);
-    let zoom = large.width() / picture.width().max(1);
+/// The outline of a rectangle of pixels, in an enlarged copy of the image.
+pub fn outlined(image: &RgbImage, field: Field) -> RgbImage {
+    let mut large = legible(image);
+    let zoom = large.width() / image.width().max(1);
     let edge = |[first, end]: [usize; 2], side: u32| {
         [first as u32 * zoom, (end as u32 * zoom).saturating_sub(1).min(side.saturating_sub(1))]
     };
@@ -145,20 +145,19 @@ pub fn outlined(picture: &RgbImage, field: Field) -> RgbImage {
     large
 }
 
-/// Pixels between the pictures of a sheet.
+/// Pixels between the images of a sheet.
 const GAP: u32 = 3;
 
-/// Pictures in rows of so many, small ones enlarged alike.
-pub fn sheet(pictures: &[RgbImage], columns: usize) -> RgbImage {
-    let (width, height) =
-        pictures.iter().fold((1, 1), |(w, h), picture| (w.max(picture.width()), h.max(picture.height())));
-    let columns = columns.clamp(1, pictures.len().max(1)) as u32;
+/// Images in rows of so many, small ones enlarged alike.
+pub fn sheet(images: &[RgbImage], columns: usize) -> RgbImage {
+    let (width, height) = images.iter().fold((1, 1), |(w, h), image| (w.max(image.width()), h.max(image.height())));
+    let columns = columns.clamp(1, images.len().max(1)) as u32;
     let zoom = (64 / width.max(height)).clamp(1, 12);
-    let rows = (pictures.len() as u32).div_ceil(columns);
+    let rows = (images.len() as u32).div_ceil(columns);
     let (cell_w, cell_h) = (width * zoom + GAP, height * zoom + GAP);
     let mut sheet = RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, Rgb([128, 128, 128]));
-    for (i, picture) in (0..).zip(pictures) {
-        let large = resize(picture, picture.width() * zoom, picture.height() * zoom, FilterType::Nearest);
+    for (i, image) in (0..).zip(images) {
+        let large = resize(image, image.width() * zoom, image.height() * zoom, FilterType::Nearest);
         let (x, y) = (i % columns * cell_w + GAP, i / columns * cell_h + GAP);
         image::imageops::replace(&mut sheet, &large, x.into(), y.into());
     }

@@ -29,8 +29,8 @@ th[scope=row],td.text{text-align:left}td.text{white-space:normal;overflow-wrap:a
 .matrix td,.matrix th{padding:4px 7px;border:1px solid var(--line);text-align:center}
 .tell{margin:.8em 0 .3em;font-size:.9rem}
 summary{cursor:pointer;color:var(--a)}details{margin-top:10px}
-.pictures{display:flex;flex-wrap:wrap;gap:14px;padding:0;margin:0;list-style:none}.pictures li{width:118px;font-size:.85rem;line-height:1.3}
-.pictures img{width:118px;height:118px;object-fit:contain;image-rendering:pixelated;background:#000;border-radius:6px;display:block;margin-bottom:4px}
+.images{display:flex;flex-wrap:wrap;gap:14px;padding:0;margin:0;list-style:none}.images li{width:118px;font-size:.85rem;line-height:1.3}
+.images img{width:118px;height:118px;object-fit:contain;image-rendering:pixelated;background:#000;border-radius:6px;display:block;margin-bottom:4px}
 h3{font-size:1rem;margin:1em 0 .4em}nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;padding:0;list-style:none}a{color:var(--a)}a:focus-visible{outline:2px solid var(--a);outline-offset:2px}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--card);padding:6px}.note{border-left:3px solid var(--b);padding-left:10px}
 .rows{display:flex;flex-wrap:wrap;gap:14px 28px}.figures{display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start;max-width:100%}

@@ -2,10 +2,10 @@
 //!
 //! One method and an enum: a closure is a callback, and one that listens to epochs alone does not have to name the rest.
 
+use super::checkpoint::Progress;
 use super::config::Config;
 use super::learner::Learner;
 use super::metrics::Epoch;
-use super::snapshot::Progress;
 use super::summary::Summary;
 use crate::graph::Graph;
 use std::path::Path;
@@ -33,8 +33,8 @@ pub enum Event<'a> {
 pub struct StepInfo {
     /// Counted from 1, within the epoch.
     pub step: u64,
-    /// Pictures in it.
-    pub pictures: usize,
+    /// Images in it.
+    pub images: usize,
     /// Its mean loss.
     pub loss: f64,
     /// Mean loss of the epoch so far.
@@ -45,7 +45,7 @@ pub struct StepInfo {
     pub lr: f64,
     /// The norm of the whole gradient, where it was asked for.
     pub grad_norm: Option<f64>,
-    /// Seconds in which it waited for pictures.
+    /// Seconds in which it waited for images.
     pub waited: f64,
     /// Seconds it took, these included.
     pub seconds: f64,
@@ -60,8 +60,10 @@ pub struct Run<'a> {
     pub graph: &'a Graph,
     /// Names of the classes.
     pub classes: &'a [String],
-    /// Pictures to train on, and to judge by.
-    pub pictures: [usize; 2],
+    /// Images to train on.
+    pub train_images: usize,
+    /// Images to evaluate on.
+    pub test_images: usize,
     /// Steps in an epoch.
     pub steps: u64,
     /// How far it is.

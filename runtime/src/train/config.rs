@@ -3,7 +3,7 @@
 use super::balance::Balance;
 use super::config_error::ConfigError;
 use super::options::OPTIONS;
-use super::schedule::{Course, Schedule};
+use super::schedule::{LearningRateCurve, Schedule};
 use super::text;
 use crate::data::augment::Augment;
 use crate::data::fit::Fit;
@@ -207,7 +207,7 @@ impl Config {
         }
     }
 
-    /// What the loss of a picture counts by its class, given how many pictures of each there are; nothing where all count
+    /// What the loss of an image counts by its class, given how many images of each there are; nothing where all count
     /// the same.
     ///
     /// # Errors
@@ -247,10 +247,10 @@ impl Config {
     }
 
     /// The schedule over a run of so many steps an epoch.
-    pub(super) fn course(&self, steps_per_epoch: u64) -> Course {
+    pub(super) fn curve(&self, steps_per_epoch: u64) -> LearningRateCurve {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
         let drop_after = self.step_every.unwrap_or((self.epochs as f64 - self.warmup) / 3.0);
-        Course {
+        LearningRateCurve {
             schedule: self.schedule,
             lr: self.lr,
             warmup: steps(self.warmup),

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-/// Pictures at once when nothing has to be kept for a backward pass.
+/// Images at once when nothing has to be kept for a backward pass.
 const EVALUATION_BATCH: usize = 250;
 
 /// The loaders of a run.
@@ -75,7 +75,7 @@ fn unless_stopped(
     }
 }
 
-/// A loader of pictures to judge by.
+/// A loader of images to evaluate on.
 pub(super) fn judging(
     data: &Arc<dyn Dataset>,
     pipeline: Pipeline,
@@ -125,7 +125,7 @@ fn gathered(ranks: &dyn Communicator, logits: Vec<f32>, labels: Vec<usize>, indi
     ranks.gather(&own).into_iter().map(part).collect()
 }
 
-/// Checks that a network can learn from, or be judged by, a dataset.
+/// Checks that a network can learn from, or be evaluated on, a dataset.
 pub(super) fn fits(graph: &Graph, data: &dyn Dataset, which: &'static str) -> Result<(), TrainError> {
     let classes = graph.output_shape().len();
     if data.is_empty() {
@@ -141,14 +141,14 @@ pub(super) fn fits(graph: &Graph, data: &dyn Dataset, which: &'static str) -> Re
     Ok(())
 }
 
-/// Pictures of each class.
+/// Images of each class.
 pub(super) fn counts(data: &dyn Dataset) -> Vec<usize> {
     let mut counts = vec![0; data.classes().len()];
     (0..data.len()).for_each(|i| counts[data.label(i)] += 1);
     counts
 }
 
-/// What the pictures of a batch count together, by the classes they are of.
+/// What the images of a batch count together, by the classes they are of.
 pub(super) fn weight(batch: &Batch, weights: &[f64]) -> f64 {
     let row = |row: &[f32]| row.iter().zip(weights).map(|(share, weight)| f64::from(*share) * weight).sum::<f64>();
     batch.targets.chunks_exact(weights.len().max(1)).map(row).sum()

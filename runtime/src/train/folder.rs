@@ -3,14 +3,14 @@
 //! ```text
 //! config.toml                     all options, as they were in force, and the version of the format
 //! lock                            locked by the process that is at work in it
-//! checkpoints/step-000000938.safetensors     the last ones; see [`super::snapshot`]
+//! checkpoints/step-000000938.safetensors     the last ones; see [`super::checkpoint`]
 //! best.safetensors                the weights of the best epoch
 //! last.safetensors                the weights of the last one
 //! log.jsonl, events.out.tfevents.*, report.html     what callbacks write
 //! ```
 
+use super::checkpoint::{self, Checkpoint, CheckpointError};
 use super::config::Config;
-use super::snapshot::{self, Snapshot, SnapshotError};
 use crate::atomic_file;
 use crate::format_version;
 use std::fs::{File, TryLockError};
@@ -18,19 +18,19 @@ use std::path::{Path, PathBuf};
 
 /// The folder of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
+pub struct RunFolder {
     path: PathBuf,
 }
 
-/// What [`Folder::latest`] has found.
+/// What [`RunFolder::latest`] has found.
 #[derive(Debug)]
-pub struct Found {
-    /// The newest snapshot that is whole.
-    pub snapshot: Snapshot,
+pub struct Latest {
+    /// The newest checkpoint that is whole.
+    pub checkpoint: Checkpoint,
     /// Its file.
     pub path: PathBuf,
     /// Newer ones that are damaged, and how.
-    pub damaged: Vec<SnapshotError>,
+    pub damaged: Vec<CheckpointError>,
 }
 
 /// A folder's lock. It is the system's, so it goes with the process however that ends; the file `lock` stays and means nothing.
@@ -53,32 +53,32 @@ fn is_temporary(path: &Path) -> bool {
     stem.and_then(|stem| stem.rsplit_once('.')).is_some_and(|(_, process)| process.parse::<u32>().is_ok())
 }
 
-impl Folder {
+impl RunFolder {
     /// Opens a folder, making it if need be.
     ///
     /// # Errors
     /// When it cannot be made or not be written to.
-    pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
         let checkpoints = path.join("checkpoints");
-        let write = |source| SnapshotError::Write { path: checkpoints.clone(), source };
+        let write = |source| CheckpointError::Write { path: checkpoints.clone(), source };
         std::fs::create_dir_all(&checkpoints).map_err(write)?;
         // Better to learn now than after an epoch that nothing can be kept here.
         let probe = checkpoints.join("probe");
         atomic_file::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(write)?;
-        Ok(Folder { path: path.to_owned() })
+        Ok(RunFolder { path: path.to_owned() })
     }
 
     /// Keeps other processes from working in the folder, and tidies up what a crash has left in it.
     ///
     /// # Errors
     /// When another process is at work in it, or the file `lock` cannot be made.
-    pub fn lock(&self) -> Result<Lock, SnapshotError> {
+    pub fn lock(&self) -> Result<Lock, CheckpointError> {
         let path = self.file("lock");
-        let write = |source| SnapshotError::Write { path: path.clone(), source };
+        let write = |source| CheckpointError::Write { path: path.clone(), source };
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(write)?;
         let file = match file.try_lock() {
             Ok(()) => Some(file),
-            Err(TryLockError::WouldBlock) => return Err(SnapshotError::Busy { path: self.path.clone() }),
+            Err(TryLockError::WouldBlock) => return Err(CheckpointError::Busy { path: self.path.clone() }),
             // Of a file system without locks.
             Err(TryLockError::Error(_)) => None,
         };
@@ -107,16 +107,16 @@ impl Folder {
     ///
     /// # Errors
     /// When that fails; an older one is unchanged.
-    pub fn write(&self, name: &str, text: &str) -> Result<(), SnapshotError> {
+    pub fn write(&self, name: &str, text: &str) -> Result<(), CheckpointError> {
         let path = self.file(name);
-        atomic_file::write(&path, text.as_bytes()).map_err(|source| SnapshotError::Write { path, source })
+        atomic_file::write(&path, text.as_bytes()).map_err(|source| CheckpointError::Write { path, source })
     }
 
     /// Writes the options of the run, behind the [`format_version`] and the entries of `record`.
     ///
     /// # Errors
-    /// As [`Folder::write`].
-    pub fn write_config(&self, config: &Config, record: &toml::Table) -> Result<(), SnapshotError> {
+    /// As [`RunFolder::write`].
+    pub fn write_config(&self, config: &Config, record: &toml::Table) -> Result<(), CheckpointError> {
         let text = |table: Result<String, toml::ser::Error>| table.unwrap_or_default();
         let mut record = record.clone();
         record.insert(format_version::KEY.into(), format_version::CURRENT.into());
@@ -127,12 +127,12 @@ impl Folder {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>, SnapshotError> {
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
         let folder = self.path.join("checkpoints");
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(SnapshotError::Read { path: folder, source }),
+            Err(source) => return Err(CheckpointError::Read { path: folder, source }),
         };
         let step =
             |path: &Path| path.file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
@@ -142,13 +142,13 @@ impl Folder {
         Ok(found)
     }
 
-    /// Writes a snapshot and removes all older ones but `keep`.
+    /// Writes a checkpoint and removes all older ones but `keep`.
     ///
     /// # Errors
     /// When it cannot be written; the older ones are then all there.
-    pub fn save(&self, snapshot: &Snapshot, keep: usize) -> Result<PathBuf, SnapshotError> {
-        let path = self.path.join(format!("checkpoints/step-{:09}.safetensors", snapshot.progress.step));
-        snapshot::write(&path, snapshot)?;
+    pub fn save(&self, checkpoint: &Checkpoint, keep: usize) -> Result<PathBuf, CheckpointError> {
+        let path = self.path.join(format!("checkpoints/step-{:09}.safetensors", checkpoint.progress.step));
+        checkpoint::write(&path, checkpoint)?;
         let all = self.checkpoints()?;
         for (_, old) in &all[..all.len().saturating_sub(keep.max(1))] {
             // One that cannot be removed is a matter of space, not of the run.
@@ -157,17 +157,17 @@ impl Folder {
         Ok(path)
     }
 
-    /// The newest snapshot that is whole; none where there are no snapshots.
+    /// The newest checkpoint that is whole; none where there are no checkpoints.
     ///
     /// # Errors
     /// When there are some, and all are damaged: the error of the newest. Also when one of an unknown version is met on the way
     /// back: a newer program has gone on with the run, and going on from before that would throw its steps away.
-    pub fn latest(&self) -> Result<Option<Found>, SnapshotError> {
+    pub fn latest(&self) -> Result<Option<Latest>, CheckpointError> {
         let mut damaged = Vec::new();
         for (_, path) in self.checkpoints()?.into_iter().rev() {
-            match snapshot::read(&path) {
-                Ok(snapshot) => return Ok(Some(Found { snapshot, path, damaged })),
-                Err(error @ SnapshotError::Version { .. }) => return Err(error),
+            match checkpoint::read(&path) {
+                Ok(checkpoint) => return Ok(Some(Latest { checkpoint, path, damaged })),
+                Err(error @ CheckpointError::Version { .. }) => return Err(error),
                 Err(error) => damaged.push(error),
             }
         }

@@ -3,15 +3,15 @@
 //! [`Learner`] is the line between what knows devices and dfdx (this file) and what does not (everything else in this folder).
 //! Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
-use super::rules::Rules;
+use super::hyperparameters::Hyperparameters;
 use super::variance::has_variance;
 use super::{TrainError, loss};
 use crate::backend::{Backend, Map};
-use crate::checkpoint;
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Subgraph};
 use crate::net::{AnyNetwork, evaluate, forward, forward_seeded, gradients, params};
 use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, RestoreError, Step, StepReport};
+use crate::weights;
 use crate::weights::StateDict;
 use dfdx::prelude::*;
 
@@ -33,7 +33,7 @@ pub trait Learner {
     ///
     /// # Errors
     /// When the device fails.
-    fn begin(&mut self, rules: Rules) -> Result<(), TrainError>;
+    fn begin(&mut self, rules: Hyperparameters) -> Result<(), TrainError>;
 
     /// Adds the gradients of a batch's mean loss, times `scale`, to those that are there. `pixels` is `[N, C, H, W]`, `targets`
     /// `[N, classes]`; `seed` is that of the dropout masks.
@@ -85,7 +85,7 @@ pub trait Learner {
     fn restore(&mut self, state: &StateDict) -> Result<(), StateError>;
 
     /// The first layer or parameter, in the order of the network, that has a value which is no finite number, for these
-    /// pictures.
+    /// images.
     fn fault(&self, pixels: &[f32]) -> Option<String>;
 }
 
@@ -95,7 +95,7 @@ pub trait Learner {
 pub enum StateError {
     /// Its parameters are not those of the network.
     #[error(transparent)]
-    Weights(#[from] checkpoint::Mismatch),
+    Weights(#[from] weights::Mismatch),
     /// The optimiser or the average is another one.
     #[error(transparent)]
     Optimizer(#[from] RestoreError),
@@ -105,7 +105,7 @@ pub enum StateError {
 }
 
 /// A network on its device, at work.
-pub struct Bound<'a, D: Backend<f32>> {
+pub struct NetworkLearner<'a, D: Backend<f32>> {
     net: &'a mut dyn AnyNetwork<f32, D>,
     device: D,
     gradients: Option<Gradients<f32, D>>,
@@ -115,13 +115,13 @@ pub struct Bound<'a, D: Backend<f32>> {
 struct Learning {
     optimizer: Optimizer,
     average: Option<Ema>,
-    rules: Rules,
+    rules: Hyperparameters,
 }
 
-impl<'a, D: Backend<f32>> Bound<'a, D> {
+impl<'a, D: Backend<f32>> NetworkLearner<'a, D> {
     /// `net` on its device.
     pub fn new(net: &'a mut dyn AnyNetwork<f32, D>, device: D) -> Self {
-        Bound { net, device, gradients: None, learning: None }
+        NetworkLearner { net, device, gradients: None, learning: None }
     }
 
     fn batch(&self, pixels: Vec<f32>) -> Result<(Map<f32, D>, usize), TrainError> {
@@ -133,12 +133,12 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
 
 const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
 
-impl<D: Backend<f32>> Learner for Bound<'_, D> {
+impl<D: Backend<f32>> Learner for NetworkLearner<'_, D> {
     fn graph(&self) -> &Graph {
         self.net.graph()
     }
 
-    fn begin(&mut self, rules: Rules) -> Result<(), TrainError> {
+    fn begin(&mut self, rules: Hyperparameters) -> Result<(), TrainError> {
         let names: Vec<&str> = self.net.graph().params.iter().map(|param| &*param.name).collect();
         let known = |name: &str| names.iter().position(|known| *known == name);
         let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
@@ -197,7 +197,7 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
     }
 
     fn weights(&self) -> Result<StateDict, TrainError> {
-        Ok(checkpoint::state_dict(&*self.net)?)
+        Ok(weights::state_dict(&*self.net)?)
     }
 
     fn state(&self) -> Result<StateDict, TrainError> {
@@ -235,7 +235,7 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
             }
             part
         };
-        checkpoint::set(self.net, &part(PARTS[0]))?;
+        weights::set(self.net, &part(PARTS[0]))?;
         if let Some(learning) = &mut self.learning {
             learning.optimizer.restore(&part(PARTS[1]))?;
             if let Some(average) = &mut learning.average {

@@ -28,13 +28,13 @@ pub struct Epoch {
 pub struct Evaluation {
     /// Mean cross-entropy.
     pub loss: f64,
-    /// `confusion[label][prediction]` counts pictures.
+    /// `confusion[label][prediction]` counts images.
     pub confusion: Vec<Vec<usize>>,
-    /// Pictures whose class was among the five most probable.
+    /// Images whose class was among the five most probable.
     pub among_five: usize,
     /// The wrong predictions with the largest loss, worst first.
     pub mistakes: Vec<Mistake>,
-    /// Pictures in which dark and bright have changed places, because all training pictures had a dark ground; see
+    /// Images in which dark and bright have changed places, because all training images had a dark ground; see
     /// [`crate::data::Invert`].
     pub inverted: usize,
 }
@@ -42,7 +42,7 @@ pub struct Evaluation {
 /// A wrong prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mistake {
-    /// Where the picture is in the dataset.
+    /// Where the image is in the dataset.
     pub index: usize,
     /// What it is.
     pub label: usize,
@@ -64,7 +64,7 @@ pub struct ClassScore {
     pub recall: f64,
     /// The harmonic mean of both.
     pub f1: f64,
-    /// Its pictures.
+    /// Its images.
     pub support: usize,
 }
 
@@ -97,27 +97,27 @@ impl Evaluation {
         self
     }
 
-    /// Number of pictures.
+    /// Number of images.
     pub fn total(&self) -> usize {
         self.confusion.iter().flatten().sum()
     }
 
-    /// Number of pictures whose class was found.
+    /// Number of images whose class was found.
     pub fn correct(&self) -> usize {
         (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum()
     }
 
-    /// Share of pictures whose class was found.
+    /// Share of images whose class was found.
     pub fn accuracy(&self) -> f64 {
         self.correct() as f64 / self.total().max(1) as f64
     }
 
-    /// Share of pictures whose class was among the five most probable.
+    /// Share of images whose class was among the five most probable.
     pub fn top5(&self) -> f64 {
         self.among_five as f64 / self.total().max(1) as f64
     }
 
-    /// For each class, the share of its pictures that was found.
+    /// For each class, the share of its images that was found.
     pub fn recall(&self) -> Vec<f64> {
         self.scores().iter().map(|score| score.recall).collect()
     }
@@ -140,7 +140,7 @@ impl Evaluation {
     }
 }
 
-/// What a network says about one picture.
+/// What a network says about one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// The probability of each class.

@@ -1,8 +1,8 @@
 //! Training: `Split -> Loader -> Trainer -> Summary`.
 //!
 //! * [`Trainer`] is the loop, [`Config`] its options, [`Callback`] what listens to it;
-//! * [`Learner`] is a network at work without its type, [`Rules`] how it learns;
-//! * [`snapshot`] and [`Folder`] keep a run on the disk, so that it can go on as if it had never been interrupted;
+//! * [`Learner`] is a network at work without its type, [`Hyperparameters`] how it learns;
+//! * [`checkpoint`] and [`RunFolder`] keep a run on the disk, so that it can go on as if it had never been interrupted;
 //! * [`find_lr`] and [`overfit`] are for the time before a long run.
 //!
 //! Nothing in it is closed to a user who would rather write the loop out: [`loss`], [`crate::optim`] and [`crate::data::Loader`]
@@ -10,48 +10,48 @@
 
 mod balance;
 mod callback;
+#[doc(hidden)]
+pub mod checkpoint;
 mod config;
 mod config_error;
 mod feed;
 mod folder;
+mod hyperparameters;
 mod learner;
 mod metrics;
 mod options;
-mod probe;
-mod rules;
 mod schedule;
-#[doc(hidden)]
-pub mod snapshot;
 mod summary;
 mod text;
 mod trainer;
+mod trial;
 mod variance;
 
 pub use balance::Balance;
 #[doc(hidden)]
 pub use callback::CallbackError;
 pub use callback::{Callback, Event, Flow, Run, StepInfo};
+pub use checkpoint::CheckpointError;
 pub use config::Config;
 #[doc(hidden)]
 pub use config::HEAD_WEIGHT;
 pub use config_error::ConfigError;
 #[doc(hidden)]
-pub use folder::{Folder, Found, Lock};
+pub use folder::{Latest, Lock, RunFolder};
+#[doc(hidden)]
+pub use hyperparameters::Hyperparameters;
 #[doc(hidden)]
 pub use learner::PassReport;
-pub use learner::{Bound, Learner, StateError};
+pub use learner::{Learner, NetworkLearner, StateError};
 #[doc(hidden)]
 pub use metrics::best;
 pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
 #[doc(hidden)]
 pub use options::{OPTIONS, OptionInfo, ValueKind};
-pub use probe::{Trial, find_lr, overfit};
-#[doc(hidden)]
-pub use rules::Rules;
 pub use schedule::Schedule;
-pub use snapshot::SnapshotError;
 pub use summary::Summary;
 pub use trainer::Trainer;
+pub use trial::{Trial, find_lr, overfit};
 
 use crate::backend::{Backend, NetTape, Real};
 use crate::data::{DataError, Dataset, OnBad, Pipeline};
@@ -141,10 +141,10 @@ pub enum TrainError {
     },
     /// A checkpoint cannot be written or read.
     #[error(transparent)]
-    Snapshot(#[from] snapshot::SnapshotError),
-    /// A weight file cannot be written.
+    Checkpoint(#[from] checkpoint::CheckpointError),
+    /// A weights file cannot be written.
     #[error(transparent)]
-    Weights(#[from] crate::checkpoint::CheckpointError),
+    Weights(#[from] crate::weights::WeightsError),
     /// A checkpoint is of another run.
     #[error("cannot go on from {}: {problem}", path.display())]
     Resume {
@@ -208,12 +208,12 @@ pub fn evaluate<D: Backend<f32>>(
     pipeline: Pipeline,
 ) -> Result<Evaluation, TrainError> {
     feed::fits(net.graph(), data.as_ref(), "test")?;
-    let learner = Bound::new(net, device.clone());
+    let learner = NetworkLearner::new(net, device.clone());
     let evaluation = feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)?;
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 
-/// The probability of each class for each picture `[C, H, W]` of `pixels`.
+/// The probability of each class for each image `[C, H, W]` of `pixels`.
 ///
 /// # Errors
 /// When the device fails.
@@ -223,6 +223,6 @@ pub fn predict<D: Backend<f32>>(
     pixels: &[f32],
 ) -> Result<Vec<Prediction>, TrainError> {
     let classes = net.graph().output_shape().len();
-    let logits = Bound::new(net, device.clone()).logits(pixels.to_vec())?;
+    let logits = NetworkLearner::new(net, device.clone()).logits(pixels.to_vec())?;
     Ok(logits.chunks_exact(classes).map(Prediction::from_logits).collect())
 }

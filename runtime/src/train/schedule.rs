@@ -23,7 +23,7 @@ pub enum Schedule {
     /// Up along a cosine over 30 % of the run from a 25th of the learning rate, then down to nearly nothing (Smith and
     /// Topin, 2017), with PyTorch's defaults.
     OneCycle,
-    /// By a factor whenever the loss on the held-out pictures has not improved for some epochs.
+    /// By a factor whenever the loss on the held-out images has not improved for some epochs.
     Plateau,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Schedule {
 
 /// A schedule laid out over the steps of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Course {
+pub struct LearningRateCurve {
     /// Which one.
     pub schedule: Schedule,
     /// The learning rate at its highest.
@@ -74,7 +74,7 @@ const RISE: f64 = 0.3;
 const START: f64 = 25.0;
 const END: f64 = 1e4;
 
-impl Course {
+impl LearningRateCurve {
     /// The learning rate of step `step`, counted from 0, `drops` drops of a plateau behind it.
     pub fn lr(&self, step: u64, drops: u32) -> f64 {
         if step < self.warmup {
@@ -106,8 +106,8 @@ impl Course {
 mod tests {
     use super::*;
 
-    fn course(schedule: Schedule) -> Course {
-        Course { schedule, lr: 0.1, warmup: 0, steps: 300, every: 100, factor: 0.1 }
+    fn curve(schedule: Schedule) -> LearningRateCurve {
+        LearningRateCurve { schedule, lr: 0.1, warmup: 0, steps: 300, every: 100, factor: 0.1 }
     }
 
     #[test]
@@ -115,12 +115,12 @@ mod tests {
         for (schedule, middle, end) in
             [(Schedule::Constant, 0.1, 0.1), (Schedule::Cosine, 0.05, 0.0), (Schedule::Step, 0.01, 0.001)]
         {
-            let course = course(schedule);
-            assert_eq!(course.lr(0, 0), 0.1);
-            assert!((course.lr(150, 0) - middle).abs() < 1e-9, "{schedule}");
-            assert!((course.lr(299, 0) - end).abs() < 1e-4, "{schedule}");
+            let curve = curve(schedule);
+            assert_eq!(curve.lr(0, 0), 0.1);
+            assert!((curve.lr(150, 0) - middle).abs() < 1e-9, "{schedule}");
+            assert!((curve.lr(299, 0) - end).abs() < 1e-4, "{schedule}");
         }
-        assert!((course(Schedule::Plateau).lr(7, 2) - 0.001).abs() < 1e-12);
+        assert!((curve(Schedule::Plateau).lr(7, 2) - 0.001).abs() < 1e-12);
     }
 
     #[test]
@@ -137,21 +137,21 @@ mod tests {
             0.018_825_903,
             0.004_951_937,
         ];
-        let course = Course { steps: 10, ..course(Schedule::OneCycle) };
+        let curve = LearningRateCurve { steps: 10, ..curve(Schedule::OneCycle) };
         for (step, expected) in expected.into_iter().enumerate() {
-            let lr = course.lr(step as u64, 0);
+            let lr = curve.lr(step as u64, 0);
             assert!((lr - expected).abs() < 1e-6, "step {step}: {lr}, expected {expected}");
         }
-        assert!((course.lr(9, 0) - 4e-7).abs() < 1e-12);
+        assert!((curve.lr(9, 0) - 4e-7).abs() < 1e-12);
     }
 
     #[test]
     fn warm_up_rises_to_the_schedules_start() {
-        let course = Course { warmup: 10, ..course(Schedule::Cosine) };
-        assert!((course.lr(0, 0) - 0.01).abs() < 1e-12);
-        assert_eq!(course.lr(9, 0), 0.1);
-        assert_eq!(course.lr(10, 0), 0.1);
-        assert!(course.lr(11, 0) < 0.1);
+        let curve = LearningRateCurve { warmup: 10, ..curve(Schedule::Cosine) };
+        assert!((curve.lr(0, 0) - 0.01).abs() < 1e-12);
+        assert_eq!(curve.lr(9, 0), 0.1);
+        assert_eq!(curve.lr(10, 0), 0.1);
+        assert!(curve.lr(11, 0) < 0.1);
     }
 
     #[test]

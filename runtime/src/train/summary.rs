@@ -1,8 +1,8 @@
 //! What is left of a run when it is over.
 
 use super::metrics::{Epoch, Evaluation};
-use crate::checkpoint::Metadata;
 use crate::data::Pipeline;
+use crate::weights::Metadata;
 
 /// What a run has led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,11 +15,11 @@ pub struct Summary {
     pub steps: u64,
     /// Seconds of all sessions.
     pub seconds: f64,
-    /// Pictures that could not be read and were left out.
+    /// Images that could not be read and were left out.
     pub skipped: usize,
-    /// How pictures are to be brought to the network from now on.
+    /// How images are to be brought to the network from now on.
     pub pipeline: Pipeline,
-    /// What a weight file of the network should say about itself, for [`checkpoint::save`](crate::checkpoint::save): how images are prepared, the names of the
+    /// What a weights file of the network should say about itself, for [`weights::save`](crate::weights::save): how images are prepared, the names of the
     /// classes, the seed.
     pub metadata: Metadata,
 }

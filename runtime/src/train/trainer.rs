@@ -1,28 +1,28 @@
 //! The training loop: batches in, a trained network and its history out.
 //!
 //! The loop owns nothing but its progress: batches are a function of seed, epoch and number, dropout of seed and step, the
-//! learning rate of the step and the history. So a run that goes on from a [`Snapshot`] is the run that was never
+//! learning rate of the step and the history. So a run that goes on from a [`Checkpoint`] is the run that was never
 //! interrupted, bit for bit. It prints nothing; what happens is told to callbacks.
 
 use super::callback::{Callback, EarlyStop, Event, Flow, Run, StepInfo, drops};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Identity, Progress};
 use super::config::Config;
-use super::folder::{Folder, Lock};
-use super::learner::{Bound, Learner};
+use super::folder::{Lock, RunFolder};
+use super::hyperparameters::Hyperparameters;
+use super::learner::{Learner, NetworkLearner};
 use super::metrics::{Epoch, Evaluation, count_correct};
-use super::rules::Rules;
-use super::schedule::Course;
-use super::snapshot::{self, Identity, Progress, Snapshot, SnapshotError};
+use super::schedule::LearningRateCurve;
 use super::summary::Summary;
 use super::variance::have_variance;
 use super::{TrainError, feed};
 use crate::backend::Backend;
-use crate::checkpoint::{self, Metadata};
 use crate::data::{Batch, Classes, DataError, Loader, Split};
 use crate::distributed::{Alone, Communicator};
 use crate::format_version;
 use crate::net::AnyNetwork;
 use crate::optim::Step;
 use crate::weights::Format;
+use crate::weights::{self, Metadata};
 use crate::wording::counted;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub struct Trainer<'a> {
 impl<'a> Trainer<'a> {
     /// For `net`, with default options.
     pub fn new<D: Backend<f32>>(net: &'a mut dyn AnyNetwork<f32, D>, device: &D) -> Self {
-        Self::of(Bound::new(net, device.clone()))
+        Self::of(NetworkLearner::new(net, device.clone()))
     }
 
     /// For anything that learns.
@@ -93,7 +93,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Says this in weight files, beside what the trainer knows itself.
+    /// Says this in weights files, beside what the trainer knows itself.
     #[must_use]
     pub fn about(mut self, about: Metadata) -> Self {
         self.about = about;
@@ -166,7 +166,7 @@ impl<'a> Trainer<'a> {
         feed::fits(graph, data.test.as_ref(), "test")?;
         have_variance(graph, data.train.len(), &config)?;
         let counts = feed::counts(data.train.as_ref());
-        let rules = Rules::new(&config, graph)?;
+        let rules = Hyperparameters::new(&config, graph)?;
         learner.begin(rules)?;
         let graph = learner.graph();
         let rank = [ranks.rank(), ranks.size()];
@@ -182,7 +182,7 @@ impl<'a> Trainer<'a> {
             test: data.test.len(),
         };
         let session = Session {
-            course: config.course(steps),
+            curve: config.curve(steps),
             loss_weights: config.loss_weights(&counts)?,
             learner,
             config,
@@ -207,17 +207,17 @@ impl<'a> Trainer<'a> {
 
 /// The folder of a run, which is this process's alone as long as it trains.
 struct Kept {
-    folder: Folder,
+    folder: RunFolder,
     lock: Lock,
 }
 
 impl Kept {
     fn open(path: &Path, resume: bool) -> Result<Self, TrainError> {
-        let folder = Folder::open(path)?;
+        let folder = RunFolder::open(path)?;
         let lock = folder.lock()?;
         // Its checkpoints would be taken for those of the new run.
         if !resume && !folder.checkpoints()?.is_empty() {
-            return Err(SnapshotError::Taken { path: path.to_owned() }.into());
+            return Err(CheckpointError::Taken { path: path.to_owned() }.into());
         }
         Ok(Kept { folder, lock })
     }
@@ -229,7 +229,7 @@ struct Session<'a> {
     config: Config,
     record: toml::Table,
     about: Metadata,
-    course: Course,
+    curve: LearningRateCurve,
     loss_weights: Vec<f64>,
     folder: Option<Kept>,
     identity: Identity,
@@ -256,7 +256,7 @@ impl Session<'_> {
         };
         let mut notes: Vec<String> =
             found.damaged.iter().map(|error| format!("{error}; going back to the checkpoint before")).collect();
-        let Snapshot { progress, config, identity, state } = found.snapshot;
+        let Checkpoint { progress, config, identity, state } = found.checkpoint;
         let other = |problem: String| TrainError::Resume { path: found.path.clone(), problem };
         if identity != self.identity {
             return Err(other(differing(&identity, &self.identity)));
@@ -275,10 +275,10 @@ impl Session<'_> {
         if self.ranks.size() == 1 {
             return Ok(());
         }
-        let own = if self.ranks.rank() == 0 { snapshot::encode(&self.snapshot()?) } else { Ok(Vec::new()) };
+        let own = if self.ranks.rank() == 0 { checkpoint::encode(&self.checkpoint()?) } else { Ok(Vec::new()) };
         let first = self.ranks.broadcast(own.map_err(TrainError::Ranks)?);
-        let Snapshot { progress, config, identity, state } =
-            snapshot::decode(&first).map_err(|problem| TrainError::Ranks(problem.to_string()))?;
+        let Checkpoint { progress, config, identity, state } =
+            checkpoint::decode(&first).map_err(|problem| TrainError::Ranks(problem.to_string()))?;
         if identity != self.identity {
             return Err(TrainError::Ranks(differing(&identity, &self.identity)));
         }
@@ -382,25 +382,56 @@ impl Session<'_> {
     fn step(&mut self, group: Vec<Batch>, start: Instant, waited: f64) -> Result<Flow, TrainError> {
         let step = self.progress.step;
         let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
-        let lr = self.course.lr(step, drops(losses, self.config.patience));
+        let lr = self.curve.lr(step, drops(losses, self.config.patience));
         let batches = group.len();
-        // Of each batch its pictures, and what they count.
+        // Of each batch its images, and what they count.
         let part = |batch: &Batch| [batch.labels.len() as f64, feed::weight(batch, &self.loss_weights)];
         let whole = self.ranks.total(&group.iter().flat_map(part).collect::<Vec<f64>>());
-        let pictures = whole.iter().step_by(2).sum::<f64>() as usize;
+        let images = whole.iter().step_by(2).sum::<f64>() as usize;
         // Weighted means of batches do not make the weighted mean of a step, so weights are divided by that of all of them.
-        let mean = whole.iter().skip(1).step_by(2).sum::<f64>() / pictures.max(1) as f64;
-        if pictures == 0 {
+        let mean = whole.iter().skip(1).step_by(2).sum::<f64>() / images.max(1) as f64;
+        if images == 0 {
             // None of them could be read.
             self.progress.batch += batches;
             return Ok(Flow::Continue);
         }
+        let (sum, correct) = self.passes(group, lr, images, mean)?;
+        let (clip_norm, clip_value) = (self.config.clip_norm, self.config.clip_value);
+        let update = Step { clip_norm, clip_value, ..Step::new(lr) };
+        let report = self.learner.update(&update)?;
+        if !report.finite {
+            let batch = self.train.epoch(self.progress.epoch, self.progress.batch).next();
+            return Err(self.diverged("a gradient is no finite number".into(), lr, batch));
+        }
+        let progress = &mut self.progress;
+        progress.step += 1;
+        progress.batch += batches;
+        progress.seen += images;
+        progress.correct += correct;
+        progress.loss += sum;
+        let info = StepInfo {
+            step: (progress.batch as u64).div_ceil(self.config.accumulate as u64),
+            images,
+            loss: sum / images as f64,
+            mean_loss: progress.loss / progress.seen as f64,
+            accuracy: progress.correct as f64 / progress.seen as f64,
+            lr,
+            grad_norm: report.grad_norm,
+            waited,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        self.tell(Event::Step(&info))
+    }
+
+    /// Adds up the gradients of the batches of a step, over all ranks; gives the sum of the losses and how many images were
+    /// classified correctly. `mean` is that of the weights of the step's images.
+    fn passes(&mut self, group: Vec<Batch>, lr: f64, images: usize, mean: f64) -> Result<(f64, usize), TrainError> {
         let (mut sum, mut correct) = (0.0, 0);
         let (rank, ranks) = (self.ranks.rank(), self.ranks.size());
         for (i, mut batch) in group.into_iter().enumerate().filter(|(_, batch)| !batch.labels.is_empty()) {
             let targets = feed::targets(&mut batch, &self.loss_weights, mean, self.config.label_smoothing);
-            let share = batch.labels.len() as f32 / pictures as f32;
-            let seed = feed::dropout_seed(self.config.seed, step, i * ranks + rank);
+            let share = batch.labels.len() as f32 / images as f32;
+            let seed = feed::dropout_seed(self.config.seed, self.progress.step, i * ranks + rank);
             let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
             if !pass.loss.is_finite() {
                 let batch = self.train.epoch(self.progress.epoch, self.progress.batch + i).next();
@@ -413,32 +444,7 @@ impl Session<'_> {
             self.learner.share(self.ranks)?;
         }
         let total = self.ranks.total(&[sum, correct as f64]);
-        let (sum, correct) = (total[0], total[1] as usize);
-        let (clip_norm, clip_value) = (self.config.clip_norm, self.config.clip_value);
-        let update = Step { clip_norm, clip_value, ..Step::new(lr) };
-        let report = self.learner.update(&update)?;
-        if !report.finite {
-            let batch = self.train.epoch(self.progress.epoch, self.progress.batch).next();
-            return Err(self.diverged("a gradient is no finite number".into(), lr, batch));
-        }
-        let progress = &mut self.progress;
-        progress.step += 1;
-        progress.batch += batches;
-        progress.seen += pictures;
-        progress.correct += correct;
-        progress.loss += sum;
-        let info = StepInfo {
-            step: (progress.batch as u64).div_ceil(self.config.accumulate as u64),
-            pictures,
-            loss: sum / pictures as f64,
-            mean_loss: progress.loss / progress.seen as f64,
-            accuracy: progress.correct as f64 / progress.seen as f64,
-            lr,
-            grad_norm: report.grad_norm,
-            waited,
-            seconds: start.elapsed().as_secs_f64(),
-        };
-        self.tell(Event::Step(&info))
+        Ok((total[0], total[1] as usize))
     }
 
     /// Looks for the layer at fault with a batch.
@@ -456,7 +462,7 @@ impl Session<'_> {
         self.learner.swap_average()?;
         let evaluation = evaluation?;
         let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
-        let lr = self.course.lr(self.progress.step.saturating_sub(1), drops(losses, self.config.patience));
+        let lr = self.curve.lr(self.progress.step.saturating_sub(1), drops(losses, self.config.patience));
         if !evaluation.loss.is_finite() {
             return Err(self.diverged(
                 format!("the test loss is {}", evaluation.loss),
@@ -479,7 +485,7 @@ impl Session<'_> {
             weights.metadata = self.metadata(Some(&done));
             for (name, wanted) in [("last.safetensors", true), ("best.safetensors", best)] {
                 if wanted {
-                    checkpoint::write(&weights, &folder.file(name), Format::Safetensors)?;
+                    weights::write(&weights, &folder.file(name), Format::Safetensors)?;
                 }
             }
         }
@@ -492,7 +498,7 @@ impl Session<'_> {
         Ok(evaluation)
     }
 
-    /// What a weight file says about itself, so that `eval` and `predict` need nothing else.
+    /// What a weights file says about itself, so that `eval` and `predict` need nothing else.
     fn metadata(&self, done: Option<&Epoch>) -> Metadata {
         let mut about = self.about.clone();
         format_version::mark(&mut about);
@@ -510,13 +516,13 @@ impl Session<'_> {
     fn save(&mut self) -> Result<(), TrainError> {
         self.progress.seconds = self.seconds();
         let Some(Kept { folder, .. }) = &self.folder else { return Ok(()) };
-        let path = folder.save(&self.snapshot()?, self.config.keep)?;
+        let path = folder.save(&self.checkpoint()?, self.config.keep)?;
         self.tell(Event::Saved(&path)).map(|_| ())
     }
 
-    fn snapshot(&self) -> Result<Snapshot, TrainError> {
+    fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let (progress, config, identity) = (self.progress.clone(), self.config.clone(), self.identity.clone());
-        Ok(Snapshot { progress, config, identity, state: self.learner.state()? })
+        Ok(Checkpoint { progress, config, identity, state: self.learner.state()? })
     }
 
     fn tell(&mut self, event: Event<'_>) -> Result<Flow, TrainError> {
@@ -524,7 +530,8 @@ impl Session<'_> {
             config: &self.config,
             graph: self.learner.graph(),
             classes: &self.identity.classes,
-            pictures: [self.identity.train, self.identity.test],
+            train_images: self.identity.train,
+            test_images: self.identity.test,
             steps: self.steps,
             progress: &self.progress,
             resumed: self.resumed,
@@ -545,7 +552,7 @@ impl Session<'_> {
 fn differing(of_file: &Identity, here: &Identity) -> String {
     let list =
         |identity: &Identity| format!("{}: {}", counted(identity.classes.len(), "class"), identity.classes.join(", "));
-    let pictures = |identity: &Identity| {
+    let images = |identity: &Identity| {
         format!("{} and {}", counted(identity.train, "training image"), counted(identity.test, "test image"))
     };
     let difference = |a: String, b: String| format!("it is of a run with {a}, not {b}");
@@ -555,5 +562,5 @@ fn differing(of_file: &Identity, here: &Identity) -> String {
     if of_file.classes != here.classes {
         return difference(list(of_file), list(here));
     }
-    difference(pictures(of_file), pictures(here))
+    difference(images(of_file), images(here))
 }

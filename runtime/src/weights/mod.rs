@@ -1,278 +1,251 @@
-//! Weight files: named tensors from and to disk, in the formats that people have.
+//! A network's parameters and buffers in a weights file, under PyTorch's names.
 //!
-//! | format | read | write |
-//! |---|---|---|
-//! | safetensors | yes | yes |
-//! | PyTorch (`.pt`, `.pth`; zip and the older form) | yes | no: a pickle is a program, and nobody should have to run ours |
-//! | NumPy (`.npz`) | yes | yes |
+//! Loading is strict and all or nothing: every missing, extra and mis-shaped key is reported at once, and the network keeps
+//! its old values unless everything fits. [`LoadOptions`] permit what a file lacks, for a network with a new head, and what it
+//! has beside the network's own. What wrappers put before all names (`module.`, `_orig_mod.`) comes off, and of several state
+//! dicts in a file the one is taken that fits; [`Loaded::notes`] say so. The file is read, not mapped: a file that shrinks under
+//! a map ends the process.
 //!
-//! The format is found from the content, not from the name. Nothing in a file is executed, nothing is allocated that the
-//! file's own size does not account for, and elements keep their bits: a tensor is bytes with a type until someone asks for
-//! numbers.
+//! The formats themselves, of which no network is known, are in `format`.
 
-mod archive;
-mod npz;
-mod pickle;
-mod rebuild;
-mod safetensors;
-mod sniff;
-mod storage;
-mod torch;
+mod fitting;
+mod format;
 
-use crate::format_version::{self, UnknownVersion};
-use crate::regular_file;
-use sniff::Container;
-use std::borrow::Cow;
+#[doc(hidden)]
+pub use fitting::Fitted;
+pub use fitting::Mismatch;
+#[doc(hidden)]
+pub use format::{Candidate, Choose, encode, parse, parse_choosing};
+pub use format::{DType, Entry, Format, FormatError, StateDict};
+
+use crate::atomic_file;
+use crate::backend::{Backend, Real};
+use crate::format_version;
+use crate::graph::Graph;
+use crate::net::{AnyNetwork, NamedTensor, named_shapes, named_tensors, set_named_tensors};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The type of a tensor's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // They are what their names say.
-#[non_exhaustive]
-pub enum Kind {
-    F16,
-    BF16,
-    F32,
-    F64,
-    I8,
-    I16,
-    I32,
-    I64,
-    U8,
-    Bool,
-}
-
-impl Kind {
-    /// Bytes of an element.
-    pub const fn size(self) -> usize {
-        match self {
-            Kind::I8 | Kind::U8 | Kind::Bool => 1,
-            Kind::F16 | Kind::BF16 | Kind::I16 => 2,
-            Kind::F32 | Kind::I32 => 4,
-            Kind::F64 | Kind::I64 => 8,
-        }
-    }
-
-    /// Whether elements are floating-point numbers.
-    pub const fn is_float(self) -> bool {
-        matches!(self, Kind::F16 | Kind::BF16 | Kind::F32 | Kind::F64)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-/// A tensor of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its key: `conv1.weight`.
-    pub name: String,
-    /// Its shape, row-major.
-    pub shape: Vec<usize>,
-    /// The type of its elements.
-    pub kind: Kind,
-    /// Its elements, little-endian.
-    pub bytes: Vec<u8>,
-}
-
-impl Entry {
-    /// A tensor of numbers in single precision.
-    pub fn from_f32(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
-        let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        Entry { name: name.into(), shape: shape.to_vec(), kind: Kind::F32, bytes }
-    }
-
-    /// A tensor of numbers in double precision.
-    pub fn from_f64(name: impl Into<String>, shape: &[usize], values: &[f64]) -> Self {
-        let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        Entry { name: name.into(), shape: shape.to_vec(), kind: Kind::F64, bytes }
-    }
-
-    /// The elements of a floating-point tensor in single precision (those of `F32` bit by bit); `None` for other types.
-    pub fn to_f32(&self) -> Option<Vec<f32>> {
-        let halves = || self.bytes.as_chunks::<2>().0.iter();
-        Some(match self.kind {
-            Kind::F16 => halves().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
-            Kind::BF16 => halves().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
-            Kind::F32 => self.bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            Kind::F64 => self.bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-            _ => return None,
-        })
-    }
-
-    /// The elements of a floating-point tensor in double precision; `None` for other types.
-    pub fn to_f64(&self) -> Option<Vec<f64>> {
-        match self.kind {
-            Kind::F64 => Some(self.bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
-            _ => self.to_f32().map(|values| values.into_iter().map(f64::from).collect()),
-        }
-    }
-}
-
-/// What a weight file holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StateDict {
-    /// Its tensors, in the order of the file.
-    pub entries: Vec<Entry>,
-    /// What it says about itself; only safetensors has that.
-    pub metadata: BTreeMap<String, String>,
-}
-
-/// A kind of weight file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-#[non_exhaustive]
-pub enum Format {
-    Safetensors,
-    PyTorch,
-    Npz,
-}
-
-impl Format {
-    /// The format that the end of a file's name stands for.
-    ///
-    /// # Errors
-    /// When it stands for none.
-    pub fn of_path(path: &Path) -> Result<Self, WeightsError> {
-        match path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase).as_deref() {
-            Some("safetensors") => Ok(Format::Safetensors),
-            Some("npz") => Ok(Format::Npz),
-            Some("pt" | "pth") => Ok(Format::PyTorch),
-            _ => Err(WeightsError::Name),
-        }
-    }
-
-    /// The format to write a file of this name in: NumPy's for `.npz`, else safetensors, unless the name promises what is not
-    /// written.
-    ///
-    /// # Errors
-    /// When the end of the name stands for another format, such as `.pth` or `.onnx`.
-    pub fn to_write(path: &Path) -> Result<Self, WeightsError> {
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
-        match extension.as_str() {
-            "npz" => Ok(Format::Npz),
-            "pt" | "pth" | "ckpt" => Err(WeightsError::Unsupported(NO_PYTORCH.into())),
-            end if OTHERS.contains(&end) => Err(WeightsError::Unsupported(format!(
-                "its name promises a .{end} file, but weights are written as .safetensors or .npz"
-            ))),
-            _ => Ok(Format::Safetensors),
-        }
-    }
-}
-
-const NO_PYTORCH: &str =
-    "PyTorch files are read, not written; write .safetensors (safetensors.torch.load_file reads it) or .npz";
-
-/// Ends of names that stand for something else than a file of weights that is written here.
-const OTHERS: [&str; 22] = [
-    "pkl", "pickle", "bin", "onnx", "h5", "hdf5", "keras", "pb", "tflite", "npy", "gguf", "zip", "mlmodel", "msgpack",
-    "json", "jsonl", "toml", "csv", "txt", "html", "png", "cnn",
-];
-
-/// Why a weight file could not be read or made. The file's name is the caller's to add.
+/// Why a weights file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The name does not say which format is meant.
-    #[error("the name has to end in .safetensors or .npz, so that the format is known")]
-    Name,
-    /// The file could not be read.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// The content is of no known format.
-    #[error("not a weight file: expected safetensors, PyTorch (.pt, .pth) or NumPy (.npz), but it {0}")]
-    Unknown(String),
-    /// The file is damaged, or was made to do harm.
-    #[error("not a valid {format} file: {problem}")]
-    Invalid {
-        /// Which format it seems to be.
-        format: &'static str,
-        /// What is wrong, and where.
-        problem: String,
+    /// The file could not be written; an older one is untouched.
+    #[error("cannot write {}: {source}{}", path.display(), hint(source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
-    /// The format cannot hold or give what is asked for.
-    #[error("{0}")]
-    Unsupported(String),
-    /// The file is ours, of a version that this program does not know.
-    #[error(transparent)]
-    Version(#[from] UnknownVersion),
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no weights file, damaged, of a version that this program does not know, or of a kind that is not written.
+    #[error("{}: {source}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        source: FormatError,
+    },
+    /// Nothing in the file belongs to the network.
+    #[error("{} holds nothing of {network}: its first keys are {keys}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Name of the network.
+        network: String,
+        /// Some of the file's keys.
+        keys: String,
+    },
+    /// The device failed, most likely for want of memory.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// Keys, shapes or types are not those of the network.
+    #[error("{} does not fit {network}:{}", path.display(), mismatch.lines())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Name of the network.
+        network: String,
+        /// What does not fit.
+        mismatch: Box<Mismatch>,
+    },
 }
 
-fn invalid(format: &'static str, problem: impl Into<String>) -> WeightsError {
-    WeightsError::Invalid { format, problem: problem.into() }
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => " (the old file, if any, is unchanged; free some space and try again)",
+        _ => "",
+    }
 }
 
-/// One of several state dicts in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct Candidate<'a> {
-    /// Where it is: the keys that lead to it with dots between them, `state_dict_ema` say; empty if it is the file's top.
-    pub place: String,
-    /// Its own keys.
-    pub keys: Vec<Cow<'a, str>>,
-}
+/// What a weights file says about itself.
+pub type Metadata = BTreeMap<String, String>;
 
-/// What says by its number which of several state dicts is wanted.
-#[doc(hidden)]
-pub type Choose<'a> = dyn FnMut(&[Candidate<'_>]) -> Result<usize, WeightsError> + 'a;
-
-/// Reads a weight file of any format.
+/// Writes the network's parameters and buffers, with `metadata` beside the name of the network and the [`format_version`],
+/// atomically. A name that ends in `.npz` makes a NumPy archive (without metadata), any other a safetensors file.
 ///
 /// # Errors
-/// When it cannot be read, is no regular file, is damaged, holds no tensors, or is ours and of an unknown version.
+/// When the file cannot be written, an older one is then untouched; or when its name promises a file of another kind.
+pub fn save<E: Real, D: Backend<E>>(
+    net: &dyn AnyNetwork<E, D>,
+    path: &Path,
+    metadata: &Metadata,
+) -> Result<(), WeightsError> {
+    let format = Format::to_write(path).map_err(|error| about(path, error))?;
+    let mut dict = state_dict(net)?;
+    dict.metadata.extend(metadata.clone());
+    format_version::mark(&mut dict.metadata);
+    dict.metadata.insert("network".into(), net.graph().name.to_string());
+    write(&dict, path, format)
+}
+
+/// Writes a weights file atomically.
+///
+/// # Errors
+/// As [`save`].
+pub fn write(dict: &StateDict, path: &Path, format: Format) -> Result<(), WeightsError> {
+    let bytes = encode(dict, format).map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
+    atomic_file::write(path, &bytes).map_err(|source| WeightsError::Write { path: path.to_owned(), source })
+}
+
+/// The network's parameters and buffers, those of custom modules included.
+///
+/// # Errors
+/// When the device fails.
+pub fn state_dict<E: Real, D: Backend<E>>(net: &dyn AnyNetwork<E, D>) -> Result<StateDict, WeightsError> {
+    let tensors = named_tensors(net).map_err(|error| WeightsError::Device(format!("{error:?}")))?;
+    let entry = |NamedTensor { name, shape, values }: NamedTensor<E>| match size_of::<E>() {
+        8 => Entry::from_f64(name, &shape, &numbers(&values, |x| x.to_f64().unwrap_or(f64::NAN))),
+        _ => Entry::from_f32(name, &shape, &numbers(&values, |x| x.to_f32().unwrap_or(f32::NAN))),
+    };
+    Ok(StateDict { entries: tensors.into_iter().map(entry).collect(), metadata: Metadata::new() })
+}
+
+fn numbers<E: Copy, F>(values: &[E], convert: impl Fn(E) -> F) -> Vec<F> {
+    values.iter().map(|x| convert(*x)).collect()
+}
+
+/// How far a file may differ from the network that it is loaded into; by default, not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadOptions {
+    /// What the file lacks or has in another shape keeps the values that it has in the network: a new head.
+    pub allow_missing: bool,
+    /// What the file has and the network lacks is left out.
+    pub allow_extra: bool,
+    /// The state dict to take where a file holds several, by the keys that lead to it with dots between them: `state_dict_ema`.
+    /// Otherwise it is the one that fits best.
+    pub state_dict: Option<String>,
+}
+
+/// What loading has led to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// What the file says about itself.
+    pub metadata: Metadata,
+    /// Keys of the network that kept their values, where [`LoadOptions::allow_missing`] permits it.
+    pub missing: Vec<String>,
+    /// Names of tensors that hold a number that is not finite, which no trained network has.
+    pub not_finite: Vec<String>,
+    /// Plain sentences on what a user should know: which state dict was taken, what came off the keys, what was left out.
+    pub notes: Vec<String>,
+}
+
+/// Reads parameters and buffers into the network. Any weights file will do, whatever its name; `num_batches_tracked` is ignored.
+///
+/// # Errors
+/// When the file cannot be read, is damaged or does not fit; the network is then unchanged.
+pub fn load<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, path: &Path) -> Result<Loaded, WeightsError> {
+    load_with(net, path, &LoadOptions::default())
+}
+
+/// [`load`] of a file that may differ from the network.
+///
+/// # Errors
+/// As [`load`]; also when no key of the file is the network's, whatever the options are.
+pub fn load_with<E: Real, D: Backend<E>>(
+    net: &mut dyn AnyNetwork<E, D>,
+    path: &Path,
+    options: &LoadOptions,
+) -> Result<Loaded, WeightsError> {
+    let Fitted { dict, missing, notes } = fitting::fit(&net.graph().name, &named_shapes(net), path, options)?;
+    assign(net, &dict);
+    let odd = dict.entries.iter().filter(|entry| !is_finite(entry)).map(|entry| entry.name.clone());
+    Ok(Loaded { missing, notes, not_finite: odd.collect(), metadata: dict.metadata })
+}
+
+fn is_finite(entry: &Entry) -> bool {
+    entry.to_f64().is_none_or(|values| values.iter().all(|x| x.is_finite()))
+}
+
+/// Takes the values of a state dict into the network.
+///
+/// # Errors
+/// When keys, shapes or types are not the network's, which is then unchanged.
+#[doc(hidden)]
+pub fn set<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, dict: &StateDict) -> Result<(), Mismatch> {
+    let mismatch = fitting::exactly(&named_shapes(net), dict);
+    if !mismatch.is_empty() {
+        return Err(mismatch);
+    }
+    assign(net, dict);
+    Ok(())
+}
+
+/// What of a file belongs to a network without `custom` modules, with every bit that it has, under the network's names and in
+/// its order.
+///
+/// # Errors
+/// As [`load_with`].
+#[doc(hidden)]
+pub fn fitted(graph: &Graph, path: &Path, options: &LoadOptions) -> Result<Fitted, WeightsError> {
+    let wanted: Vec<_> = graph.params.iter().map(|param| (param.name.to_string(), param.shape.to_vec())).collect();
+    fitting::fit(&graph.name, &wanted, path, options)
+}
+
+/// Reads a weights file.
+///
+/// # Errors
+/// When it cannot be read or is damaged.
 pub fn read(path: &Path) -> Result<StateDict, WeightsError> {
-    parse(&regular_file::read(path)?)
+    format::read(path).map_err(|error| about(path, error))
 }
 
-/// Reads the content of a weight file. Where it holds several state dicts, it is the one with the most tensors, and of equally
-/// large ones that at the top or with a usual name.
+/// Reads a weights file for no network in particular: the state dict that the options name, or else the largest, without the
+/// prefixes that PyTorch's wrappers (`module.`, `_orig_mod.`) put before all keys.
 ///
 /// # Errors
-/// When it is damaged, holds no tensors, or is ours and of an unknown version.
+/// When it cannot be read, is damaged, or has no state dict of that name.
 #[doc(hidden)]
-pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
-    parse_choosing(bytes, &mut |candidates| Ok(largest(candidates)))
+pub fn read_with(path: &Path, options: &LoadOptions) -> Result<Fitted, WeightsError> {
+    fitting::whole(path, options)
 }
 
-/// The state dict with the most tensors; the first of equals.
-pub(crate) fn largest(candidates: &[Candidate<'_>]) -> usize {
-    let most = candidates.iter().map(|candidate| candidate.keys.len()).max();
-    candidates.iter().position(|candidate| Some(candidate.keys.len()) == most).unwrap_or(0)
-}
-
-/// [`parse`], but `choose` says which one (by its number) is read where a file holds several state dicts, such as the weights
-/// and their moving average. It is not asked where there is one.
-///
-/// # Errors
-/// As [`parse`], and those of `choose`.
-#[doc(hidden)]
-pub fn parse_choosing(bytes: &[u8], choose: &mut Choose<'_>) -> Result<StateDict, WeightsError> {
-    match sniff::container(bytes)? {
-        Container::Zip if npz::is_npz(bytes)? => npz::parse(bytes),
-        Container::Zip => torch::open_zip(bytes)?.read(choose),
-        Container::Pickle => torch::open_legacy(bytes)?.read(choose),
-        Container::Safetensors => {
-            let dict = safetensors::parse(bytes)?;
-            format_version::check(&dict.metadata)?;
-            Ok(dict)
-        }
+/// The error with the file's name.
+fn about(path: &Path, error: FormatError) -> WeightsError {
+    match error {
+        FormatError::Io(source) => WeightsError::Read { path: path.to_owned(), source },
+        source => WeightsError::Format { path: path.to_owned(), source },
     }
 }
 
-/// The content of a weight file.
-///
-/// # Errors
-/// When the format cannot be written or cannot hold a type.
-#[doc(hidden)]
-pub fn encode(dict: &StateDict, format: Format) -> Result<Vec<u8>, WeightsError> {
-    match format {
-        Format::Safetensors => safetensors::encode(dict),
-        Format::Npz => npz::encode(dict),
-        Format::PyTorch => Err(WeightsError::Unsupported(NO_PYTORCH.into())),
-    }
+/// Writes what the file has into the network; everything has been compared before.
+fn assign<E: Real, D: Backend<E>>(net: &mut dyn AnyNetwork<E, D>, dict: &StateDict) {
+    let values = dict.entries.iter().filter_map(|entry| {
+        let values: Vec<E> = match size_of::<E>() {
+            8 => numbers(&entry.to_f64()?, |x| E::from_f64(x).unwrap_or(E::nan())),
+            _ => numbers(&entry.to_f32()?, |x| E::from_f32(x).unwrap_or(E::nan())),
+        };
+        Some((entry.name.clone(), values))
+    });
+    set_named_tensors(net, &values.collect::<Vec<_>>());
 }

@@ -23,7 +23,7 @@ fn browser(page: &Path) -> Option<Command> {
     Some(command)
 }
 
-/// The share of pixels of a picture of the page that differ from its corner, and how bright that is.
+/// The share of pixels of an image of the page that differ from its corner, and how bright that is.
 fn looked_at(page: &Path, dark: bool) -> Option<(f64, u32)> {
     let shot = page.with_extension("png");
     let mut command = browser(page)?;
@@ -34,10 +34,10 @@ fn looked_at(page: &Path, dark: bool) -> Option<(f64, u32)> {
     command.arg(format!("--screenshot={}", shot.display())).arg(format!("file://{}", page.display()));
     let output = command.output().unwrap();
     assert!(shot.exists(), "{}", String::from_utf8_lossy(&output.stderr));
-    let picture = image::open(&shot).unwrap().to_rgb8();
+    let image = image::open(&shot).unwrap().to_rgb8();
     std::fs::remove_file(&shot).unwrap();
-    let corner = *picture.get_pixel(0, 0);
-    let drawn = picture.pixels().filter(|pixel| **pixel != corner).count();
+    let corner = *image.get_pixel(0, 0);
+    let drawn = image.pixels().filter(|pixel| **pixel != corner).count();
     Some((drawn as f64 / (1000.0 * 2400.0), corner.0.map(u32::from).iter().sum::<u32>() / 3))
 }
 

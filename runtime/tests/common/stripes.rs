@@ -1,9 +1,9 @@
-//! Pictures that a small network can learn.
+//! Images that a small network can learn.
 
-use convnet::data::Pictures;
+use convnet::data::Images;
 
 /// Three kinds of stripes with noise.
-pub fn stripes(n: usize) -> Pictures {
+pub fn stripes(n: usize) -> Images {
     let mut pixels = Vec::new();
     let mut noise = 12345_u32;
     for i in 0..n {
@@ -14,5 +14,5 @@ pub fn stripes(n: usize) -> Pictures {
         }
     }
     let classes = ["columns", "rows", "chequers"].map(String::from).to_vec();
-    Pictures { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
+    Images { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
 }

@@ -1,20 +1,22 @@
-//! Maps over the picture: what an answer depends on.
+//! Maps over the image: what an answer depends on.
 
 use super::Method;
 use super::context::{Context, Shown};
 use convnet::explain::backprop::{Rule, reconstruct};
 use convnet::explain::grid::Grid;
 use convnet::explain::occlusion::{self, Occlusion};
-use convnet::explain::saliency::{Path, SmoothGrad, gradient, gradient_times_input, integrated_gradients, smooth_grad};
+use convnet::explain::saliency::{
+    IntegrationPath, SmoothGrad, gradient, gradient_times_input, integrated_gradients, smooth_grad,
+};
 use convnet::explain::{Volume, cam};
 use convnet::report::Finding;
 use convnet::report::paint::{self, Scale};
 use convnet::wording::counted;
 use std::error::Error;
 
-type Found = Result<Finding, Box<dyn Error>>;
+type FindingResult = Result<Finding, Box<dyn Error>>;
 
-/// Adds the picture and a map `[C, H, W]` of it: signed, as the sum over colours, and absolute, as the largest of them.
+/// Adds the image and a map `[C, H, W]` of it: signed, as the sum over colours, and absolute, as the largest of them.
 fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volume, what: &str) {
     let (name, photo) = (&shown.name, context.photo(shown));
     finding.first(name, context.says(shown), paint::legible(&photo));
@@ -23,15 +25,11 @@ fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volum
     finding.map(&format!("{name}-signed"), format!("{what}: red speaks for it, blue against it"), image, map);
     finding.scale(Scale::signed(&summed));
     let image = paint::legible(&paint::over(&photo, &flat));
-    finding.figure(
-        &format!("{name}-absolute"),
-        format!("{what}: how much each pixel matters, over the picture"),
-        image,
-    );
+    finding.figure(&format!("{name}-absolute"), format!("{what}: how much each pixel matters, over the image"), image);
     finding.scale(Scale::strength(&flat));
 }
 
-pub fn gradients(context: &Context<'_>, method: Method) -> Found {
+pub fn gradients(context: &Context<'_>, method: Method) -> FindingResult {
     let mut finding = match method {
         Method::Gradient => Finding::new(
             "gradient",
@@ -42,37 +40,37 @@ pub fn gradients(context: &Context<'_>, method: Method) -> Found {
         Method::GradientInput => Finding::new(
             "gradient-input",
             "Gradient times input",
-            "Each pixel's share in the answer, were the network linear around this picture (Shrikumar et al., 2016). What is zero in the \
+            "Each pixel's share in the answer, were the network linear around this image (Shrikumar et al., 2016). What is zero in the \
              network's eyes, grey after normalisation, gets no share.",
         ),
         Method::SmoothGrad => Finding::new(
             "smooth-grad",
             "SmoothGrad",
-            "The mean gradient over 32 copies of the picture with noise (Smilkov et al., 2017): what stays is less ragged than one gradient.",
+            "The mean gradient over 32 copies of the image with noise (Smilkov et al., 2017): what stays is less ragged than one gradient.",
         ),
         _ => Finding::new(
             "integrated",
             "Integrated gradients",
-            "What each pixel adds to the answer on the way from a black picture to this one (Sundararajan et al., 2017). The shares add up to the \
+            "What each pixel adds to the answer on the way from a black image to this one (Sundararajan et al., 2017). The shares add up to the \
              difference between both answers.",
         ),
     };
-    for shown in &context.pictures {
+    for shown in &context.images {
         let (unit, what) = context.unit(shown)?;
-        let (subject, picture) = (context.subject, &shown.picture);
+        let (network, image) = (context.network, &shown.image);
         let map = match method {
-            Method::Gradient => gradient(subject, unit, picture)?,
-            Method::GradientInput => gradient_times_input(subject, unit, picture)?,
+            Method::Gradient => gradient(network, unit, image)?,
+            Method::GradientInput => gradient_times_input(network, unit, image)?,
             Method::SmoothGrad => {
                 let options = SmoothGrad { seed: context.arguments.seed, ..SmoothGrad::default() };
-                context.watched("smooth-grad", |progress| smooth_grad(subject, unit, picture, options, progress))?
+                context.watched("smooth-grad", |progress| smooth_grad(network, unit, image, options, progress))?
             }
             _ => {
-                let black = Volume::black(picture.shape, &context.preparation.normalisation);
-                let steps = context.arguments.steps.map_or(Path::default().steps, |steps| steps as usize);
-                let path = Path { steps, ..Path::default() };
+                let black = Volume::black(image.shape, &context.preparation.normalisation);
+                let steps = context.arguments.steps.map_or(IntegrationPath::default().steps, |steps| steps as usize);
+                let path = IntegrationPath { steps, ..IntegrationPath::default() };
                 let found = context.watched("integrated", |progress| {
-                    integrated_gradients(subject, unit, picture, &black, path, progress)
+                    integrated_gradients(network, unit, image, &black, path, progress)
                 })?;
                 if found.gap() > path.tolerance {
                     let gap = 100.0 * found.gap();
@@ -90,22 +88,22 @@ pub fn gradients(context: &Context<'_>, method: Method) -> Found {
     Ok(finding)
 }
 
-pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
+pub fn backward(context: &Context<'_>, rule: Rule) -> FindingResult {
     let mut finding = match rule {
         Rule::Deconvnet => Finding::new(
             "deconvnet",
             "Deconvnet",
-            "What in the picture made the strongest neuron of a channel respond (Zeiler and Fergus, 2013): its signal goes back through \
+            "What in the image made the strongest neuron of a channel respond (Zeiler and Fergus, 2013): its signal goes back through \
              the switches of max-pools, rectifiers and transposed filters. Beside it guided backpropagation of the same neuron.",
         ),
         Rule::Guided => Finding::new(
             "guided",
             "Guided backpropagation",
-            "Like the deconvnet, but the signal passes a rectifier only where the picture had opened it (Springenberg et al., 2014). Clear \
-             pictures; they tell more about the picture than about the class.",
+            "Like the deconvnet, but the signal passes a rectifier only where the image had opened it (Springenberg et al., 2014). Clear \
+             images; they tell more about the image than about the class.",
         ),
     };
-    for shown in &context.pictures {
+    for shown in &context.images {
         let (unit, what) = context.neuron(shown, context.last_map()?)?;
         let name = &shown.name;
         finding.first(name, context.says(shown), paint::legible(&context.photo(shown)));
@@ -114,7 +112,7 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
             Rule::Guided => vec![(rule, "guided")],
         };
         for (rule, word) in rules {
-            let map = reconstruct(context.subject, unit, &shown.picture, rule)?;
+            let map = reconstruct(context.network, unit, &shown.image, rule)?;
             let image = match map.shape[0] {
                 3 => paint::centred(&map),
                 _ => paint::signed(&map.summed()),
@@ -128,7 +126,7 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> Found {
     Ok(finding)
 }
 
-pub fn grad_cam(context: &Context<'_>) -> Found {
+pub fn grad_cam(context: &Context<'_>) -> FindingResult {
     let node = context.layer_or(context.last_map()?)?;
     let layer = context.name(node);
     let mut finding = Finding::new(
@@ -138,10 +136,10 @@ pub fn grad_cam(context: &Context<'_>) -> Found {
          each. Coarse, since it has the layer's resolution: each of its values is drawn where it is centred, and what lies between is interpolated.",
     );
     let grid = Grid::new(context.graph(), node);
-    for shown in &context.pictures {
+    for shown in &context.images {
         let class = context.asked_class()?.unwrap_or(shown.said.0);
         let unit = convnet::explain::Unit::class(context.graph(), class)?;
-        let map = cam::grad_cam(context.subject, node, unit, &shown.picture)?;
+        let map = cam::grad_cam(context.network, node, unit, &shown.image)?;
         let photo = context.photo(shown);
         finding.first(&shown.name, context.says(shown), paint::legible(&photo));
         let spread = grid.spread(&map);
@@ -153,23 +151,23 @@ pub fn grad_cam(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn occlusion(context: &Context<'_>) -> Found {
+pub fn occlusion(context: &Context<'_>) -> FindingResult {
     let mut finding = Finding::new(
         "occlusion",
         "Occlusion",
-        "A square is moved over the picture, and the answer is asked each time (Zeiler and Fergus, 2013). Red: hiding this makes the answer \
+        "A square is moved over the image, and the answer is asked each time (Zeiler and Fergus, 2013). Red: hiding this makes the answer \
          weaker; blue: stronger. No gradient is involved.",
     );
     let [channels, height, width] = context.graph().input().chw();
     let patch = context.arguments.patch.map_or((height.min(width) / 14).max(4), |patch| patch as usize);
     let stride = context.arguments.stride.map_or((patch / 2).max(1), |stride| stride as usize);
-    // With what pictures have around them: black digits' ground, or grey, which is the mean of photographs.
+    // With what images have around them: black digits' ground, or grey, which is the mean of photographs.
     let cover = (0..channels).map(|c| if channels == 1 { context.preparation.normalisation.range(c)[0] } else { 0.0 });
     let options = Occlusion { patch, stride, cover: cover.collect() };
-    for shown in &context.pictures {
+    for shown in &context.images {
         let (unit, what) = context.unit(shown)?;
         let map = context.watched("occlusion", |progress| {
-            occlusion::occlusion(context.subject, unit, &shown.picture, &options, progress)
+            occlusion::occlusion(context.network, unit, &shown.image, &options, progress)
         })?;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         let caption = format!("{what}, with a square of {patch}x{patch} pixels every {}", counted(stride, "pixel"));

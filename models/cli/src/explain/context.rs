@@ -1,8 +1,8 @@
-//! What all methods share: the network, the pictures to look at, the choice of layers and units, a progress bar.
+//! What all methods share: the network, the images to look at, the choice of layers and units, a progress bar.
 
 use super::Arguments;
 use convnet::data::{Dataset, Loader, LoaderOptions, Preparation, Sampling, Subset, classes};
-use convnet::explain::{ExplainError, Place, Subject, Unit, Volume, last_map, layer, strongest};
+use convnet::explain::{ExplainError, Inspectable, Place, Unit, Volume, last_map, layer, strongest};
 use convnet::graph::{Graph, Shape};
 use convnet::report::paint;
 use image::RgbImage;
@@ -11,12 +11,12 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A picture to look at.
+/// An image to look at.
 pub struct Shown {
     /// For names of files.
     pub name: String,
     /// `[C, H, W]`, as the network takes it.
-    pub picture: Volume,
+    pub image: Volume,
     /// What the network says: the most probable class, and how probable it is.
     pub said: (usize, f32),
 }
@@ -24,10 +24,10 @@ pub struct Shown {
 /// Everything that a method may ask for.
 pub struct Context<'a> {
     pub arguments: &'a Arguments,
-    pub subject: &'a dyn Subject,
+    pub network: &'a dyn Inspectable,
     pub classes: Vec<String>,
     pub preparation: Preparation,
-    pub pictures: Vec<Shown>,
+    pub images: Vec<Shown>,
     /// A test set with the network's classes, where there is one.
     pub data: Option<Arc<dyn Dataset>>,
 }
@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Context<'_> {
     pub fn graph(&self) -> &Graph {
-        self.subject.graph()
+        self.network.graph()
     }
 
     /// The layer that was asked for, or another one.
@@ -70,7 +70,7 @@ impl Context<'_> {
         }
     }
 
-    /// What is asked about a picture: a channel of the layer if one was named, else a class; with words for it.
+    /// What is asked about an image: a channel of the layer if one was named, else a class; with words for it.
     pub fn unit(&self, shown: &Shown) -> Result<(Unit, String), Box<dyn Error>> {
         if self.arguments.layer.is_none() && self.arguments.channel.is_none() {
             let class = self.asked_class()?.unwrap_or(shown.said.0);
@@ -87,7 +87,7 @@ impl Context<'_> {
         let channel = match self.arguments.channel {
             Some(channel) => channel,
             None => {
-                let values = self.subject.values(&[(0, &shown.picture.values)], &[node])?.remove(0);
+                let values = self.network.values(&[(0, &shown.image.values)], &[node])?.remove(0);
                 let [_, height, width] = graph.nodes[node].shape.chw();
                 strongest(&values) / (height * width)
             }
@@ -116,12 +116,12 @@ impl Context<'_> {
         self.classes.get(class).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// The picture in its own colours.
+    /// The image in its own colours.
     pub fn photo(&self, shown: &Shown) -> RgbImage {
-        paint::photo(&shown.picture, &self.preparation.normalisation)
+        paint::photo(&shown.image, &self.preparation.normalisation)
     }
 
-    /// What the picture is, in words.
+    /// What the image is, in words.
     pub fn says(&self, shown: &Shown) -> String {
         let (class, probability) = shown.said;
         format!("{}: {} ({:.1} %)", shown.name, self.class(class), probability * 100.0)
@@ -129,18 +129,18 @@ impl Context<'_> {
 
     /// The test set.
     pub fn test(&self) -> Result<&Arc<dyn Dataset>, Box<dyn Error>> {
-        let missing = "this method looks at many pictures: name a dataset by --data";
+        let missing = "this method looks at many images: name a dataset by --data";
         self.data.as_ref().ok_or_else(|| missing.into())
     }
 
-    /// As many pictures of the test set as were asked for.
+    /// As many images of the test set as were asked for.
     pub fn loader(&self) -> Result<Loader, Box<dyn Error>> {
         let data: Arc<dyn Dataset> = Arc::new(Subset::limited(self.test()?.clone(), self.arguments.limit as usize, 0));
         let options = LoaderOptions { batch: 64, sampling: Sampling::InOrder, ..LoaderOptions::default() };
         Ok(Loader::new(data, self.preparation.clone().into(), options))
     }
 
-    /// Pictures of the test set with their classes, as many as were asked for or `most`.
+    /// Images of the test set with their classes, as many as were asked for or `most`.
     pub fn many(&self, most: usize) -> Result<Vec<(Volume, usize)>, Box<dyn Error>> {
         let shape = self.graph().input().chw();
         let mut many = Vec::new();

@@ -13,13 +13,13 @@ const LIST: &str = "files.txt";
 const HEAD: &str = "# Files written by `convnet explain`, which its next run into this folder replaces.";
 
 /// The folder, with the names of the files in it that are ours.
-pub struct Folder {
+pub struct OutputFolder {
     path: PathBuf,
     before: BTreeSet<String>,
     now: BTreeSet<String>,
 }
 
-impl Folder {
+impl OutputFolder {
     /// Makes the folder, and reads what an earlier run has left in it.
     pub fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
         let failed = |what: &str, error: std::io::Error| format!("cannot {what} {}: {error}", path.display());
@@ -39,7 +39,7 @@ impl Folder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
             Err(error) => return Err(format!("cannot read {}: {error}", list.display()).into()),
         };
-        Ok(Folder { path: path.into(), before, now: BTreeSet::new() })
+        Ok(OutputFolder { path: path.into(), before, now: BTreeSet::new() })
     }
 
     /// The path of a file in it.
@@ -91,7 +91,7 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("out");
         let put = |name: &str| std::fs::write(path.join(name), name).map(|()| path.join(name)).unwrap();
-        let mut first = Folder::open(&path).unwrap();
+        let mut first = OutputFolder::open(&path).unwrap();
         first.add(&[put("a.png"), put("b.png")]).unwrap();
         assert_eq!(first.close().unwrap(), None);
         put("mine.png");
@@ -99,17 +99,17 @@ mod tests {
         // A list that names files elsewhere, or none, does no harm.
         let list = path.join(LIST);
         std::fs::write(&list, std::fs::read_to_string(&list).unwrap() + "../outside.png\n\n..\ngone.png\n").unwrap();
-        let mut second = Folder::open(&path).unwrap();
+        let mut second = OutputFolder::open(&path).unwrap();
         second.add(&[put("b.png"), put("c.png")]).unwrap();
         assert_eq!(second.close().unwrap(), Some(format!("removed 1 file of an earlier run from {}", path.display())));
         let there = |name: &str| path.join(name).exists();
         assert!(!there("a.png") && there("b.png") && there("c.png") && there("mine.png"));
         assert!(outer.path().join("outside.png").exists());
         // What an interrupted run has written is known to the next one.
-        Folder::open(&path).unwrap().add(&[put("d.png")]).unwrap();
-        Folder::open(&path).unwrap().close().unwrap();
+        OutputFolder::open(&path).unwrap().add(&[put("d.png")]).unwrap();
+        OutputFolder::open(&path).unwrap().close().unwrap();
         assert!(!there("b.png") && !there("d.png") && there("mine.png"));
         std::fs::write(&list, "my notes").unwrap();
-        assert!(Folder::open(&path).err().unwrap().to_string().contains("is not a list"));
+        assert!(OutputFolder::open(&path).err().unwrap().to_string().contains("is not a list"));
     }
 }

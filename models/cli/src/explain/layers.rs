@@ -13,12 +13,12 @@ use convnet::wording::counted;
 use image::RgbImage;
 use std::error::Error;
 
-type Found = Result<Finding, Box<dyn Error>>;
+type FindingResult = Result<Finding, Box<dyn Error>>;
 
 /// Maps of a layer that are shown, at most.
 const MAPS: usize = 256;
 
-/// A colour picture of three channels, or the sum of others with its sign, in the colours of a scale.
+/// A colour image of three channels, or the sum of others with its sign, in the colours of a scale.
 fn one(filter: &Volume, scale: Scale) -> RgbImage {
     if filter.shape[0] == 3 { paint::stretched(filter) } else { scale.paint(&filter.summed()) }
 }
@@ -33,17 +33,17 @@ fn columns(n: usize) -> usize {
     ((n as f64).sqrt().ceil() as usize).clamp(1, 16)
 }
 
-pub fn filters(context: &Context<'_>) -> Found {
+pub fn filters(context: &Context<'_>) -> FindingResult {
     let graph = context.graph();
     let first = (0..graph.nodes.len()).find(|id| matches!(graph.nodes[*id].op, Op::Conv(_))).unwrap_or(0);
     let node = context.layer_or(first)?;
     let (name, file) = (context.name(node), &*graph.nodes[node].name);
-    let all = responses::filters(context.subject, node)?;
+    let all = responses::filters(context.network, node)?;
     let mut finding = Finding::new(
         "filters",
         "Filters",
-        "The weights of a convolution as pictures. Only those of a first layer, which work on pixels, can be read; deeper ones are told by the \
-         pictures that drive them most, a row for each channel, cut to what the neuron sees.",
+        "The weights of a convolution as images. Only those of a first layer, which work on pixels, can be read; deeper ones are told by the \
+         images that drive them most, a row for each channel, cut to what the neuron sees.",
     );
     let [channels, height, width] = all.first().map_or([0; 3], |filter| filter.shape);
     let scale = shared(&all.iter().map(Volume::summed).collect::<Vec<_>>());
@@ -72,27 +72,27 @@ pub fn filters(context: &Context<'_>) -> Found {
         false => context.last_map()?,
     };
     let drivers = context
-        .watched("filters", |progress| responses::strongest_inputs(context.subject, deep, &loader, 8, progress))?;
+        .watched("filters", |progress| responses::strongest_inputs(context.network, deep, &loader, 8, progress))?;
     let rows = drivers.iter().take(32).filter(|row| row.len() == drivers[0].len());
     let patches: Vec<RgbImage> = rows
         .flat_map(|row| row.iter().map(|driver| paint::photo(&driver.patch, &context.preparation.normalisation)))
         .collect();
-    let caption = format!("{}: a row for each channel, with the pictures that drive it most", context.name(deep));
+    let caption = format!("{}: a row for each channel, with the images that drive it most", context.name(deep));
     finding.figure(&format!("{}-drivers", graph.nodes[deep].name), caption, paint::sheet(&patches, drivers[0].len()));
     Ok(finding)
 }
 
-pub fn activations(context: &Context<'_>) -> Found {
+pub fn activations(context: &Context<'_>) -> FindingResult {
     let node = context.layer_or(context.last_map()?)?;
     let name = &*context.graph().nodes[node].name;
     let mut finding = Finding::new(
         "activations",
         "Activations",
-        "What a layer gives for a picture: a map for each channel, or a bar of colour for each number of a vector. Red is positive, blue \
+        "What a layer gives for an image: a map for each channel, or a bar of colour for each number of a vector. Red is positive, blue \
          negative.",
     );
-    for shown in &context.pictures {
-        let values = responses::activation(context.subject, node, &shown.picture)?;
+    for shown in &context.images {
+        let values = responses::activation(context.network, node, &shown.image)?;
         let [channels, height, width] = values.shape;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));
         let scale = Scale::signed(&values);
@@ -120,19 +120,19 @@ pub fn activations(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn sparsity(context: &Context<'_>) -> Found {
+pub fn sparsity(context: &Context<'_>) -> FindingResult {
     let loader = context.loader()?;
-    let found = context.watched("sparsity", |progress| responses::sparsity(context.subject, &loader, progress))?;
-    let pictures = (context.arguments.limit as usize).min(context.test()?.len());
+    let found = context.watched("sparsity", |progress| responses::sparsity(context.network, &loader, progress))?;
+    let images = (context.arguments.limit as usize).min(context.test()?.len());
     let mut finding = Finding::new(
         "sparsity",
         "Sparsity by depth",
-        "The share of each layer's responses that are exactly zero, over many pictures. A layer of rectifiers that is silent for the most part \
+        "The share of each layer's responses that are exactly zero, over many images. A layer of rectifiers that is silent for the most part \
          answers to few things; a channel that is always silent is dead weight.",
     );
     let points = |of: &dyn Fn(usize) -> f64| (0..found.len()).map(|i| [(i + 1) as f64, 100.0 * of(i)]).collect();
     finding.charts.push(Chart {
-        title: format!("Zero responses over {}, in percent", counted(pictures, "image")),
+        title: format!("Zero responses over {}, in percent", counted(images, "image")),
         x_name: "depth: the layer's row in the table below".into(),
         curves: vec![
             ("zero responses".into(), points(&|i| found[i].zeros)),
@@ -157,11 +157,11 @@ pub fn sparsity(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn maximise(context: &Context<'_>) -> Found {
+pub fn maximise(context: &Context<'_>) -> FindingResult {
     let mut finding = Finding::new(
         "maximise",
         "Activation maximisation",
-        "Pictures made by gradient ascent from grey noise, so that a class or a channel responds as much as it can, held to what pictures look \
+        "Images made by gradient ascent from grey noise, so that a class or a channel responds as much as it can, held to what images look \
          like by penalties, blur and jitter (Simonyan et al., 2013; Yosinski et al., 2015). They show what the network looks for, not what it \
          was shown.",
     );
@@ -174,8 +174,8 @@ pub fn maximise(context: &Context<'_>) -> Found {
         (false, _, Some(class)) => vec![class],
         (true, None, _) => (0..channels.min(16)).collect(),
         (false, ..) if channels <= 10 => (0..channels).collect(),
-        // Of many classes, those that the network sees in the pictures.
-        (false, ..) => context.pictures.iter().map(|shown| shown.said.0).collect(),
+        // Of many classes, those that the network sees in the images.
+        (false, ..) => context.images.iter().map(|shown| shown.said.0).collect(),
     };
     let steps = context.arguments.steps.map_or(Maximise::default().steps, |steps| steps as usize);
     let options = Maximise { steps, seed: context.arguments.seed, ..Maximise::default() };
@@ -186,7 +186,7 @@ pub fn maximise(context: &Context<'_>) -> Found {
             let unit = Unit::new(graph, node, *channel, Place::Everywhere)?;
             let mut tick = |done: usize, _: usize| progress(i * steps + done, total);
             made.push(maximise::maximise(
-                context.subject,
+                context.network,
                 unit,
                 &context.preparation.normalisation,
                 options,
@@ -196,36 +196,36 @@ pub fn maximise(context: &Context<'_>) -> Found {
         Ok::<(), ExplainError>(())
     })?;
     for (channel, made) in chosen.into_iter().zip(made) {
-        let image = paint::legible(&paint::photo(&made.picture, &context.preparation.normalisation));
+        let image = paint::legible(&paint::photo(&made.image, &context.preparation.normalisation));
         let [before, after] = made.values;
         let (name, caption) = if by_channel {
             let layer = context.name(node);
             let file = format!("{}-{channel}", graph.nodes[node].name);
             (file, format!("{layer}, channel {channel}: {before:.2} before, {after:.2} after"))
         } else {
-            let probability = context.subject.values(&[(0, &made.picture.values)], &[graph.output()])?;
+            let probability = context.network.values(&[(0, &made.image.values)], &[graph.output()])?;
             let probability = super::softmax(&probability[0])[channel];
             let class = context.class(channel);
             (format!("class-{class}"), format!("class {class}: {:.1} % by the network", 100.0 * probability))
         };
-        finding.map(&name, caption, image, &made.picture);
+        finding.map(&name, caption, image, &made.image);
     }
     Ok(finding)
 }
 
-pub fn invert(context: &Context<'_>) -> Found {
+pub fn invert(context: &Context<'_>) -> FindingResult {
     let graph = context.graph();
     let mut finding = Finding::new(
         "invert",
         "Code inversion",
-        "A picture made so that a layer has the same values for it as for the original (Mahendran and Vedaldi, 2014). What is lost in it, \
+        "An image made so that a layer has the same values for it as for the original (Mahendran and Vedaldi, 2014). What is lost in it, \
          the layer has forgotten.",
     );
     // A layer of each stage: convolutions and linear layers, a few of them.
     let mut nodes: Vec<usize> =
         (0..=graph.output()).filter(|id| matches!(graph.nodes[*id].op, Op::Conv(_) | Op::Linear { .. })).collect();
     nodes.retain(|id| !graph.nodes[*id].auxiliary);
-    // Of large pictures fewer, since each takes a while.
+    // Of large images fewer, since each takes a while.
     let most = if context.preparation.shape[1] > 64 { 3 } else { 6 };
     let step = nodes.len().div_ceil(most).max(1);
     nodes = match &context.arguments.layer {
@@ -234,8 +234,8 @@ pub fn invert(context: &Context<'_>) -> Found {
     };
     let steps = context.arguments.steps.map_or(Invert::default().steps, |steps| steps as usize);
     let options = Invert { steps, seed: context.arguments.seed, ..Invert::default() };
-    // One picture tells enough of many layers.
-    let shown = match (&context.pictures[..], nodes.len()) {
+    // One image tells enough of many layers.
+    let shown = match (&context.images[..], nodes.len()) {
         ([first, ..], 2..) => std::slice::from_ref(first),
         (all, _) => all,
     };
@@ -246,28 +246,28 @@ pub fn invert(context: &Context<'_>) -> Found {
             let what = format!("invert {name}");
             let found = context.watched(&what, |progress| {
                 invert::invert(
-                    context.subject,
+                    context.network,
                     *node,
-                    &shown.picture,
+                    &shown.image,
                     &context.preparation.normalisation,
                     options,
                     progress,
                 )
             })?;
-            let image = paint::legible(&paint::photo(&found.picture, &context.preparation.normalisation));
+            let image = paint::legible(&paint::photo(&found.image, &context.preparation.normalisation));
             let (error, alike) = (100.0 * found.error, found.correlation);
-            let caption = format!("from {name}: its values are {error:.1} % off, the pictures correlate by {alike:.2}");
-            finding.map(&format!("{}-{file}", shown.name), caption, image, &found.picture);
+            let caption = format!("from {name}: its values are {error:.1} % off, the images correlate by {alike:.2}");
+            finding.map(&format!("{}-{file}", shown.name), caption, image, &found.image);
         }
     }
     Ok(finding)
 }
 
-pub fn field(context: &Context<'_>) -> Found {
+pub fn field(context: &Context<'_>) -> FindingResult {
     let graph = context.graph();
     let node = context.layer_or(context.last_map()?)?;
     let Shape::Map([channels, height, width]) = graph.nodes[node].shape else {
-        let found = format!("`{}` gives a vector, which sees the whole picture", graph.nodes[node].name);
+        let found = format!("`{}` gives a vector, which sees the whole image", graph.nodes[node].name);
         return Err(ExplainError::Method {
             method: "a receptive field",
             needs: "needs a feature map",
@@ -279,32 +279,32 @@ pub fn field(context: &Context<'_>) -> Found {
     let mut finding = Finding::new(
         "field",
         "Receptive field",
-        "The green frame is what a neuron can see, by the geometry of the layers before it. The map is what it looks at, in the mean over all pictures \
+        "The green frame is what a neuron can see, by the geometry of the layers before it. The map is what it looks at, in the mean over all images \
          (Luo et al., 2016): as a rule a smaller, round part in the middle.",
     );
     let at = context.arguments.at.unwrap_or([height / 2, width / 2]);
     let channel = context.arguments.channel;
     let volumes: Vec<Volume> = match context.data {
-        Some(_) => context.many(64)?.into_iter().map(|(picture, _)| picture).collect(),
-        None => context.pictures.iter().map(|shown| shown.picture.clone()).collect(),
+        Some(_) => context.many(64)?.into_iter().map(|(image, _)| image).collect(),
+        None => context.images.iter().map(|shown| shown.image.clone()).collect(),
     };
-    // Without a channel, the one that the pictures move most.
+    // Without a channel, the one that the images move most.
     let channel = match channel {
         Some(channel) => channel,
         None => {
-            let moves = |c: usize| effective(context.subject, node, c, at, &volumes[..1], &mut |_, _| {});
+            let moves = |c: usize| effective(context.network, node, c, at, &volumes[..1], &mut |_, _| {});
             let first = (0..channels.min(32)).find(|c| moves(*c).is_ok_and(|found| found.map.constant().is_none()));
             first.unwrap_or(0)
         }
     };
     let found =
-        context.watched("field", |progress| effective(context.subject, node, channel, at, &volumes, progress))?;
+        context.watched("field", |progress| effective(context.network, node, channel, at, &volumes, progress))?;
     let name = context.name(node);
     let field = found.theoretical;
     let ([top, bottom], [left, right]) = (field.rows, field.columns);
     let (high, wide) = (bottom - top, right - left);
     let [y, x] = at;
-    if let Some(shown) = context.pictures.first() {
+    if let Some(shown) = context.images.first() {
         let caption = format!(
             "{name}, row {y}, column {x}: it can see {high}x{wide} pixels, rows {top} to {} and columns {left} to {}",
             bottom.max(1) - 1,
@@ -323,21 +323,21 @@ pub fn field(context: &Context<'_>) -> Found {
     Ok(finding)
 }
 
-pub fn invariance(context: &Context<'_>) -> Found {
+pub fn invariance(context: &Context<'_>) -> FindingResult {
     let graph = context.graph();
     let nodes = match &context.arguments.layer {
         Some(_) => vec![context.layer_or(0)?],
         None => pooling(graph),
     };
     let volumes: Vec<Volume> = match context.data {
-        Some(_) => context.many(100)?.into_iter().map(|(picture, _)| picture).collect(),
-        None => context.pictures.iter().map(|shown| shown.picture.clone()).collect(),
+        Some(_) => context.many(100)?.into_iter().map(|(image, _)| image).collect(),
+        None => context.images.iter().map(|shown| shown.image.clone()).collect(),
     };
     let mut finding = Finding::new(
         "invariance",
         "Invariance",
-        "How much a layer's values change when the picture is shifted or turned: the length of the difference as a share of the length of the values, \
-         in the mean over the pictures. Where pooling makes a layer forget the place, its curve lies below that of the layer that it pools.",
+        "How much a layer's values change when the image is shifted or turned: the length of the difference as a share of the length of the values, \
+         in the mean over the images. Where pooling makes a layer forget the place, its curve lies below that of the layer that it pools.",
     );
     let side = graph.input().chw()[2];
     let shifts: Vec<f64> = (0..=6).map(|i| (i * side.div_ceil(28)) as f64).collect();
@@ -348,7 +348,7 @@ pub fn invariance(context: &Context<'_>) -> Found {
     ] {
         let found = context.watched("invariance", |progress| {
             let normalisation = &context.preparation.normalisation;
-            invariance::invariance(context.subject, &nodes, &volumes, normalisation, change, &amounts, progress)
+            invariance::invariance(context.network, &nodes, &volumes, normalisation, change, &amounts, progress)
         })?;
         // As many as have colours: the first pools, which see fine detail, and the last.
         let chosen: Vec<usize> = if found.len() > 6 {

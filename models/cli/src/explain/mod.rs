@@ -1,14 +1,14 @@
-//! `convnet explain`: what a network has learned, as pictures, numbers and one page.
+//! `convnet explain`: what a network has learned, as images, numbers and one page.
 //!
 //! The methods are the library's; here are only the choice of what to look at and the words around it. Everything below
-//! `Task::run` sees the network as a [`convnet::explain::Subject`] and is compiled once.
+//! `Task::run` sees the network as a [`convnet::explain::Inspectable`] and is compiled once.
 
 mod attribution;
 mod concepts;
 mod context;
 mod folder;
+mod images;
 mod layers;
-mod pictures;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
@@ -21,13 +21,13 @@ use convnet::backend::Backend;
 use convnet::data::NormalisationKind;
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
-use convnet::explain::{ExplainError, Lens, Subject};
+use convnet::explain::{ExplainError, Inspectable, NetworkView};
 use convnet::net::DynNetwork;
-use convnet::report::{Finding, Table, page};
+use convnet::report::{Finding, Table, findings_page};
 use convnet::train::{Config, Prediction, Trainer};
 use convnet::wording::counted;
 use convnet_models::Entry;
-use folder::Folder;
+use folder::OutputFolder;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -185,11 +185,11 @@ impl Task for Explain {
         let mut net = common::build(entry, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let default = common::default_weights(entry.name);
-        let trained = match weights.is_some() || default.exists() || !pictures::takes_digits(entry.graph) {
+        let trained = match weights.is_some() || default.exists() || !images::takes_digits(entry.graph) {
             true => Trained::load(entry, &mut net, weights, loading, arguments.preparing)?,
             false => trained_briefly(entry, &mut net, &device, default, arguments.preparing)?,
         };
-        explain(&arguments, &Lens::new(&net, &device), trained)
+        explain(&arguments, &NetworkView::new(&net, &device), trained)
     }
 }
 
@@ -213,16 +213,16 @@ fn trained_briefly<D: Backend<f32>>(
     Trained::new(entry.graph, weights, summary.metadata, preparing)
 }
 
-fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Outcome {
-    let data = pictures::dataset(arguments, subject.graph(), &trained)?;
+fn explain(arguments: &Arguments, network: &dyn Inspectable, trained: Trained) -> Outcome {
+    let data = images::dataset(arguments, network.graph(), &trained)?;
     let Trained { preparation, classes, .. } = trained;
     let classes = classes.names().to_vec();
-    let mut context = Context { arguments, subject, classes, preparation, pictures: Vec::new(), data };
-    let notes = pictures::choose(&mut context)?;
+    let mut context = Context { arguments, network, classes, preparation, images: Vec::new(), data };
+    let notes = images::choose(&mut context)?;
     for note in &notes {
         say(&format!("note: {note}"))?;
     }
-    let mut folder = Folder::open(&arguments.out)?;
+    let mut folder = OutputFolder::open(&arguments.out)?;
     let chosen = if arguments.method == Method::All { &ALL[..] } else { std::slice::from_ref(&arguments.method) };
     let mut findings = Vec::new();
     for method in chosen {
@@ -244,13 +244,13 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Ou
         }
         findings.push(finding);
     }
-    let said = context.pictures.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ");
+    let said = context.images.iter().map(|shown| context.says(shown)).collect::<Vec<_>>().join("; ");
     let notes: String = notes.iter().map(|note| format!(" {note}.")).collect();
-    let graph = subject.graph();
+    let graph = network.graph();
     let lead = format!("{} ({}) on {said}.{notes}", graph.name, counted(graph.param_count(), "parameter"));
     let index = folder.join("index.html");
     let title = format!("What {} has learned", graph.name);
-    atomic_file::write(&index, page(&title, &lead, &findings).as_bytes())
+    atomic_file::write(&index, findings_page(&title, &lead, &findings).as_bytes())
         .map_err(|error| format!("cannot write {}: {error}", index.display()))?;
     folder.add(std::slice::from_ref(&index))?;
     if let Some(note) = folder.close()? {
@@ -259,7 +259,7 @@ fn explain(arguments: &Arguments, subject: &dyn Subject, trained: Trained) -> Ou
     for finding in &findings {
         finding.tables.iter().filter(|_| arguments.method != Method::All).try_for_each(|table| print(&text(table)))?;
     }
-    Ok(print(&format!("{} and the pictures and numbers beside it", index.display()))?)
+    Ok(print(&format!("{} and the images and numbers beside it", index.display()))?)
 }
 
 fn find(context: &Context<'_>, method: Method) -> Result<Finding, Box<dyn Error>> {

@@ -14,15 +14,15 @@ use crate::source::{self, Parts, Source};
 use crate::trained;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::checkpoint::{self, Metadata};
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
 use convnet::net::DynNetwork;
 use convnet::regular_file;
-use convnet::report::{JsonLines, Page, TensorBoard};
-use convnet::train::{self, Bound, Config, Evaluation, Event, Flow, Folder, Summary, TrainError, Trainer};
+use convnet::report::{HtmlReport, JsonLines, TensorBoard};
+use convnet::train::{self, Config, Evaluation, Event, Flow, NetworkLearner, RunFolder, Summary, TrainError, Trainer};
 use convnet::weights::Format;
+use convnet::weights::{self, Metadata};
 use convnet::wording::counted;
 use convnet_models::Entry;
 use record::Wanted;
@@ -36,7 +36,7 @@ use std::sync::Arc;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  convnet train\n  convnet train lenet5 --epochs 3 --augment 'crop(pad = 2), rotate(10)'\n  \
-                        convnet train --data my-pictures --optimizer adamw --lr 0.001\n  convnet train --resume\n\nCtrl-C, SIGTERM and SIGHUP (a terminal that goes away; not under nohup) end the run after \
+                        convnet train --data my-images --optimizer adamw --lr 0.001\n  convnet train --resume\n\nCtrl-C, SIGTERM and SIGHUP (a terminal that goes away; not under nohup) end the run after \
                         its step, saved, with exit code 130; a second Ctrl-C ends it at once."
 )]
 pub struct Arguments {
@@ -147,9 +147,9 @@ struct Report {
     epochs: usize,
     steps: u64,
     seed: u64,
-    train_pictures: usize,
-    test_pictures: usize,
-    skipped_pictures: usize,
+    train_images: usize,
+    test_images: usize,
+    skipped_images: usize,
     test_accuracy: f64,
     test_top5: f64,
     test_loss: f64,
@@ -170,12 +170,12 @@ impl Task for Train<'_> {
         let probe = arguments.find_lr || arguments.overfit;
         let place = if probe { None } else { Some(self.place(name, &entry.graph.name)?) };
         if !arguments.quiet {
-            let [train, judge] = [&data.train, &data.test].map(|part| part.len());
+            let [train, test] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(
                 "{name}: {}, {}, {}, {on} ({}), {} of {}",
                 counted(entry.graph.param_count(), "parameter"),
                 counted(train, "training image"),
-                counted(judge, "test image"),
+                counted(test, "test image"),
                 counted(convnet::engine::threads(), "thread"),
                 counted(config.epochs, "epoch"),
                 counted(train.div_ceil(config.batch * config.accumulate), "step"),
@@ -183,7 +183,7 @@ impl Task for Train<'_> {
         }
         let Some(place) = place else {
             let ask = if arguments.find_lr { probes::find_lr } else { probes::overfit };
-            return ask(name, &mut Bound::new(&mut net, device), data, config, arguments.json);
+            return ask(name, &mut NetworkLearner::new(&mut net, device), data, config, arguments.json);
         };
         let trainer = self.trainer(name, Trainer::new(&mut net, &device), &place)?;
         let summary = trainer.train(data)?;
@@ -216,7 +216,7 @@ impl Place {
             let last = regular_file::read(&last).map_err(|error| format!("cannot read {}: {error}", last.display()))?;
             return Ok(atomic_file::write(&self.out, &last).map_err(|source| place::unwritable(&self.out, source))?);
         }
-        Ok(checkpoint::write(&checkpoint::read(&last)?, &self.out, self.format)?)
+        Ok(weights::write(&weights::read(&last)?, &self.out, self.format)?)
     }
 }
 
@@ -227,13 +227,13 @@ impl Train<'_> {
         // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
         let first = ranks.rank() == 0;
         let given = match arguments.run.as_ref().filter(|_| first && arguments.resume) {
-            Some(folder) => !Folder::open(folder)?.checkpoints()?.is_empty(),
+            Some(folder) => !RunFolder::open(folder)?.checkpoints()?.is_empty(),
             None => !first,
         };
         let Some(file) = wanted.weights.as_ref().filter(|_| !given) else { return Ok(()) };
         let mut options = wanted.loading().options();
         options.allow_missing = wanted.allow_missing;
-        let loaded = checkpoint::load_with(net, file, &options)?;
+        let loaded = weights::load_with(net, file, &options)?;
         let weights = file.display();
         if let Some(tensor) = loaded.not_finite.first() {
             return Err(format!(
@@ -307,7 +307,7 @@ impl Train<'_> {
             Ok(Flow::Continue)
         });
         trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
-        trainer = trainer.callback(TensorBoard::new(folder)).callback(Page::new(folder, data.test.clone()));
+        trainer = trainer.callback(TensorBoard::new(folder)).callback(HtmlReport::new(folder, data.test.clone()));
         if arguments.resume {
             trainer = trainer.resume();
         }
@@ -335,9 +335,9 @@ impl Train<'_> {
                 epochs: summary.history.len(),
                 steps: summary.steps,
                 seed: config.seed,
-                train_pictures: data.train.len(),
-                test_pictures: evaluation.total(),
-                skipped_pictures: summary.skipped,
+                train_images: data.train.len(),
+                test_images: evaluation.total(),
+                skipped_images: summary.skipped,
                 test_accuracy: evaluation.accuracy(),
                 test_top5: evaluation.top5(),
                 test_loss: evaluation.loss,
@@ -396,7 +396,7 @@ fn next(name: &str, out: &Path, loud: bool) -> Result<(), Box<dyn Error>> {
             true => String::new(),
             false => format!(" --weights {}", out.display()),
         };
-        say(&format!("next: convnet predict {name}{weights} PICTURE.png"))?;
+        say(&format!("next: convnet predict {name}{weights} IMAGE.png"))?;
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ impl StepKernel for Linear {
     /// # Safety
     /// The instruction set of `S` is there, nobody else touches these outputs, and nobody writes to input and bias.
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, Share { mem, outside, tasks, .. }: Share<'_, '_>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, bindings, tasks, .. }: Share<'_, '_>) {
         let outs = self.out.chw[0];
         for task in tasks {
             let rows = task * TASK..outs.min((task + 1) * TASK);
@@ -113,16 +113,16 @@ impl StepKernel for Linear {
                 // SAFETY: passed on from the caller.
                 unsafe {
                     match (outs - first >= ROWS, self.half) {
-                        (true, false) => self.rows::<S, ROWS, f32>(mem, (outside.params)(self.weight), first),
-                        (true, true) => self.rows::<S, ROWS, u16>(mem, (outside.halves)(self.weight), first),
+                        (true, false) => self.rows::<S, ROWS, f32>(mem, (bindings.params)(self.weight), first),
+                        (true, true) => self.rows::<S, ROWS, u16>(mem, (bindings.halves)(self.weight), first),
                         (false, false) => {
                             for row in first..outs {
-                                self.rows::<S, 1, f32>(mem, (outside.params)(self.weight), row);
+                                self.rows::<S, 1, f32>(mem, (bindings.params)(self.weight), row);
                             }
                         }
                         (false, true) => {
                             for row in first..outs {
-                                self.rows::<S, 1, u16>(mem, (outside.halves)(self.weight), row);
+                                self.rows::<S, 1, u16>(mem, (bindings.halves)(self.weight), row);
                             }
                         }
                     }

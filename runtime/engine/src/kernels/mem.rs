@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// What a program reads and writes beside its arena.
 #[derive(Clone, Copy)]
-pub struct Outside<'a> {
+pub struct Bindings<'a> {
     /// The parameters of the network, by their index.
     pub params: &'a (dyn Fn(usize) -> &'a [f32] + Sync),
     /// Those that are stored in half precision.
@@ -16,9 +16,9 @@ pub struct Outside<'a> {
     pub seed: Option<u64>,
 }
 
-impl Default for Outside<'_> {
+impl Default for Bindings<'_> {
     fn default() -> Self {
-        Outside { params: &|_| &[], halves: &|_| &[], grads: &[], seed: None }
+        Bindings { params: &|_| &[], halves: &|_| &[], grads: &[], seed: None }
     }
 }
 

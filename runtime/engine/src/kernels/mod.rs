@@ -40,7 +40,7 @@ pub use denormals::FlushDenormals;
 pub use gather::Gather;
 pub use group_norm::{GroupInputGrad, GroupNorm, GroupNormalise, GroupParamGrad, GroupStatistics};
 pub use linear::{FEW, Linear};
-pub use mem::{Mem, Outside};
+pub use mem::{Bindings, Mem};
 pub use norm::{BatchNorm, MergeStatistics, NormGradSums, NormInputGrad, NormParamGrad, Normalise, Statistics};
 pub use pack::{Bias, Pack, Unpack, WeightBlock, WeightMap};
 pub use peak::{SUMS, multiply_add};

@@ -7,7 +7,7 @@
 //! Parameters and their gradients stay where the outside world has them: packing is the only pass over either.
 
 use super::Simd;
-use super::mem::{Mem, Outside};
+use super::mem::{Bindings, Mem};
 use super::share::{Share, StepKernel};
 use std::ops::Range;
 
@@ -100,8 +100,8 @@ impl Pack {
     /// # Safety
     /// Nobody else touches these packed blocks, and nobody writes to the factors.
     #[inline(always)]
-    unsafe fn pack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
-        let param = (outside.params)(self.param);
+    unsafe fn pack<S: Simd>(&self, mem: Mem<'_>, bindings: Bindings<'_>, tasks: Range<usize>) {
+        let param = (bindings.params)(self.param);
         for index in tasks {
             let block = &self.map.blocks[index];
             // SAFETY: the caller's promises.
@@ -127,9 +127,9 @@ impl Pack {
     /// # Safety
     /// Nobody else touches the gradients of these blocks, packed or not.
     #[inline(always)]
-    unsafe fn unpack<S: Simd>(&self, mem: Mem<'_>, outside: Outside<'_>, tasks: Range<usize>) {
+    unsafe fn unpack<S: Simd>(&self, mem: Mem<'_>, bindings: Bindings<'_>, tasks: Range<usize>) {
         let chunk_len = self.map.packed_len();
-        let Some(grad) = outside.grads[self.param] else { return };
+        let Some(grad) = bindings.grads[self.param] else { return };
         for block in &self.map.blocks[tasks] {
             let (at, len) = (self.packed + block.packed, block.taps * S::LANES);
             // SAFETY: the caller's promises.
@@ -158,7 +158,7 @@ impl StepKernel for Pack {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
-        unsafe { self.pack::<S>(share.mem, share.outside, share.tasks) }
+        unsafe { self.pack::<S>(share.mem, share.bindings, share.tasks) }
     }
 }
 
@@ -185,15 +185,15 @@ impl Bias {
     ///
     /// # Safety
     /// Nobody else touches them.
-    unsafe fn write(&self, mem: Mem<'_>, outside: Outside<'_>) {
+    unsafe fn write(&self, mem: Mem<'_>, bindings: Bindings<'_>) {
         // SAFETY: the caller's promises.
         let to = unsafe { mem.write(self.to, self.padded) };
         to.fill(0.0);
         if let Some(bias) = self.bias {
-            to[..self.channels].copy_from_slice((outside.params)(bias));
+            to[..self.channels].copy_from_slice((bindings.params)(bias));
         }
         let Some((first, eps)) = self.norm else { return };
-        let [weight, bias, mean, var] = [0, 1, 2, 3].map(|i| (outside.params)(first + i));
+        let [weight, bias, mean, var] = [0, 1, 2, 3].map(|i| (bindings.params)(first + i));
         // SAFETY: as above.
         let scale = unsafe { mem.write(self.scale, self.padded) };
         scale.fill(0.0);
@@ -217,7 +217,7 @@ impl StepKernel for Bias {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
-        unsafe { self.write(share.mem, share.outside) }
+        unsafe { self.write(share.mem, share.bindings) }
     }
 }
 
@@ -237,6 +237,6 @@ impl StepKernel for Unpack {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
-        unsafe { self.0.unpack::<S>(share.mem, share.outside, share.tasks) }
+        unsafe { self.0.unpack::<S>(share.mem, share.bindings, share.tasks) }
     }
 }

@@ -281,7 +281,7 @@ impl StepKernel for Pointwise {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, share: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
-        unsafe { self.rows::<S>(share.mem, share.outside.seed, share.tasks) }
+        unsafe { self.rows::<S>(share.mem, share.bindings.seed, share.tasks) }
     }
 }
 

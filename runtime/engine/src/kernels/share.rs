@@ -2,7 +2,7 @@
 //!
 //! The list of steps is in [`step`](super::step), so that a kernel knows this file and none of its likes.
 
-use super::mem::{Mem, Outside};
+use super::mem::{Bindings, Mem};
 use super::{Isa, Simd};
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ pub struct Share<'a, 'o> {
     /// The arena.
     pub mem: Mem<'a>,
     /// What is beside the arena.
-    pub outside: Outside<'o>,
+    pub bindings: Bindings<'o>,
     /// As many numbers of the thread's own as [`StepKernel::arrange`] says.
     pub scratch: Mem<'a>,
     /// The tasks to do.

@@ -219,34 +219,16 @@ impl<'a> Layout<'a> {
 
     /// Columns side by side, and the child where they meet.
     fn fork(&mut self, columns: &[Flow], bypass: bool, join: Option<usize>, group: usize, depth: usize) -> Sketch {
-        let columns: Vec<Sketch> = columns.iter().map(|column| self.sequence(column, group, depth)).collect();
         let meeting = join.map(|join| self.tree.groups[group].children[join]);
         let card = match meeting {
             Some(Child::Card(card)) => Some((card, self.tree.cards[card].role)),
             _ => None,
         };
-        let mut spines: Vec<i32> = Vec::new();
-        for (i, column) in columns.iter().enumerate() {
-            let last = spines.last().zip(columns.get(i.wrapping_sub(1)));
-            spines.push(last.map_or(0, |(x, before)| x + before.right + COLUMN + column.left));
-        }
+        let columns: Vec<Sketch> = columns.iter().map(|column| self.sequence(column, group, depth)).collect();
+        let floor = DROP + columns.iter().map(|column| column.height).max().unwrap_or(0);
         // A residual's body stays on the spine and its shortcut is beside it; other branches are equals.
-        if !matches!(card, Some((_, Role::Knot))) {
-            let middle = (spines.first().unwrap_or(&0) + spines.last().unwrap_or(&0)) / 2;
-            spines.iter_mut().for_each(|x| *x -= middle);
-        }
-        let tall = columns.iter().map(|column| column.height).max().unwrap_or(0);
-        let mut out = Sketch::default();
-        let mut ends: Vec<(i32, Ends)> = Vec::new();
-        for (column, x) in columns.into_iter().zip(spines) {
-            let y = DROP + (tall - column.height) / 2;
-            let mut column = column.moved(x, y);
-            let ins = std::mem::take(&mut column.ins).into_iter();
-            out.ins.extend(ins.map(|(card, path)| (card, then(&[(0, 0), (x, 0)], &path))));
-            ends.push((x, std::mem::take(&mut column.outs)));
-            out.absorb(column);
-        }
-        let floor = DROP + tall;
+        let equals = !matches!(card, Some((_, Role::Knot)));
+        let (mut out, ends) = side_by_side(columns, equals, floor);
         let Some(join) = join else {
             for (x, outs) in ends {
                 let tail = [(x, floor + FORK), (0, floor + FORK)];
@@ -291,4 +273,29 @@ impl<'a> Layout<'a> {
         out.absorb(child);
         out
     }
+}
+
+/// Columns beside each other that end above `floor`, in the middle of which the spine is if they are `equals`, or else on the first;
+/// and for each column its place and its exits.
+fn side_by_side(columns: Vec<Sketch>, equals: bool, floor: i32) -> (Sketch, Vec<(i32, Ends)>) {
+    let mut spines: Vec<i32> = Vec::new();
+    for (i, column) in columns.iter().enumerate() {
+        let last = spines.last().zip(columns.get(i.wrapping_sub(1)));
+        spines.push(last.map_or(0, |(x, before)| x + before.right + COLUMN + column.left));
+    }
+    if equals {
+        let middle = (spines.first().unwrap_or(&0) + spines.last().unwrap_or(&0)) / 2;
+        spines.iter_mut().for_each(|x| *x -= middle);
+    }
+    let mut out = Sketch::default();
+    let mut ends: Vec<(i32, Ends)> = Vec::new();
+    for (column, x) in columns.into_iter().zip(spines) {
+        let y = DROP + (floor - DROP - column.height) / 2;
+        let mut column = column.moved(x, y);
+        let ins = std::mem::take(&mut column.ins).into_iter();
+        out.ins.extend(ins.map(|(card, path)| (card, then(&[(0, 0), (x, 0)], &path))));
+        ends.push((x, std::mem::take(&mut column.outs)));
+        out.absorb(column);
+    }
+    (out, ends)
 }

@@ -1,4 +1,4 @@
-//! A network as a picture: SVG for pages and papers, Mermaid for Markdown.
+//! A network as an image: SVG for pages and papers, Mermaid for Markdown.
 //!
 //! Both come from one intermediate form, so that they show the same boxes:
 //!
@@ -30,7 +30,7 @@ mod tests;
 
 use crate::Graph;
 
-/// The network as an SVG picture, from top to bottom, for light and dark pages.
+/// The network as an SVG image, from top to bottom, for light and dark pages.
 ///
 /// Equal modules that follow each other are drawn once with their number, and what follows a layer as its only reader
 /// (batch normalisation, activation, dropout) is drawn in the layer's box.

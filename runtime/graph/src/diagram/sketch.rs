@@ -1,4 +1,4 @@
-//! Laid out parts of the picture, and how they are moved and put together.
+//! Laid out parts of the image, and how they are moved and put together.
 //!
 //! Coordinates are whole pixels: sharp lines, and the same text on every machine. A part is moved by rewriting its points,
 //! which costs a pass for each level of nesting; transforms kept beside the points would be faster and harder to test.
@@ -30,7 +30,7 @@ pub(super) struct Route {
     pub path: Path,
 }
 
-/// A part of the picture. Its spine is at `x = 0`, its entry at the origin.
+/// A part of the image. Its spine is at `x = 0`, its entry at the origin.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
     /// Extent on the left and on the right of the spine, and downwards.

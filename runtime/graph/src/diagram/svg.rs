@@ -2,7 +2,7 @@
 //!
 //! Colours are CSS classes, with a second set for dark pages in a media query. CSS variables were rejected: browsers know
 //! them, but librsvg, resvg, cairosvg and Inkscape do not, and would draw everything black; they all skip a media query.
-//! The classes are those of the outermost element's descendants, and there are no ids, so that several pictures can be
+//! The classes are those of the outermost element's descendants, and there are no ids, so that several images can be
 //! put into one page. For the same reason arrowheads are small paths and not markers.
 
 use super::layout::lay_out;
@@ -21,7 +21,7 @@ const HEAD: i32 = 76;
 const BEND: i32 = 14;
 const FONT: &str = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif";
 
-/// The picture.
+/// The image.
 pub(super) fn write(tree: &Tree) -> String {
     let sketch = lay_out(tree);
     let heading = [(tree.name.as_str(), 20, true), (tree.subtitle.as_str(), 13, false)];

@@ -1,6 +1,6 @@
 //! Widths of text, cut-off text, and escapes.
 //!
-//! A picture is laid out without knowing the reader's font, so widths are those of DejaVu Sans, the widest of the usual
+//! An image is laid out without knowing the reader's font, so widths are those of DejaVu Sans, the widest of the usual
 //! sans-serif fonts; with any other font the text is a little shorter than its place. Reading a font file, or
 //! `textLength` (which stretches the letters), was rejected.
 

@@ -1,4 +1,4 @@
-//! Augmentations that mix the pictures of a batch, and their labels with them.
+//! Augmentations that mix the images of a batch, and their labels with them.
 
 use super::{Augment, Word};
 use crate::data::Batch;
@@ -7,18 +7,18 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution};
 
-/// Applies one of `all`, drawn at random where there are several, to pictures of shape `[C, H, W]`.
+/// Applies one of `all`, drawn at random where there are several, to images of shape `[C, H, W]`.
 pub fn apply(all: &[Augment], batch: &mut Batch, shape: [usize; 3], rng: &mut ChaCha8Rng) {
     let mixing: Vec<&Augment> = all.iter().filter(|augment| augment.mixes()).collect();
     let Some(augment) = mixing.choose(rng) else { return };
-    let pictures = batch.labels.len();
-    if pictures < 2 {
+    let images = batch.labels.len();
+    if images < 2 {
         return;
     }
     let alpha = augment.numbers[0];
     // The numbers have been checked when the word was read.
     let share = Beta::new(alpha, alpha).map_or(1.0, |beta| beta.sample(rng));
-    let mut partners: Vec<usize> = (0..pictures).collect();
+    let mut partners: Vec<usize> = (0..images).collect();
     partners.shuffle(rng);
     let share = match augment.word {
         Word::MixUp => {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
 
-    /// Four pictures of one value each, of four classes.
+    /// Four images of one value each, of four classes.
     fn batch() -> Batch {
         let pixels = (0..4).flat_map(|i| [i as f32; 2 * 6 * 6]).collect();
         let targets = (0..16).map(|i| f32::from(u8::from(i / 4 == i % 4))).collect();
@@ -80,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_mixed_as_pictures_are() {
+    fn labels_are_mixed_as_images_are() {
         for (word, seed) in ["mixup(1)", "cutmix(1)"].into_iter().flat_map(|word| (0..50).map(move |seed| (word, seed)))
         {
             let mut mixed = batch();
             apply(&[word.parse().unwrap()], &mut mixed, [2, 6, 6], &mut ChaCha8Rng::seed_from_u64(seed));
             for (i, target) in mixed.targets.chunks_exact(4).enumerate() {
                 assert!((target.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-                // The value of a picture is its number, so its mean is what the labels say.
+                // The value of an image is its number, so its mean is what the labels say.
                 let by_labels: f32 = target.iter().enumerate().map(|(class, share)| class as f32 * share).sum();
                 let mean = mixed.pixels[i * 72..][..72].iter().sum::<f32>() / 72.0;
                 assert!((mean - by_labels).abs() < 1e-5, "{word} {seed}: {mean} {by_labels}");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn one_picture_is_left_alone() {
+    fn one_image_is_left_alone() {
         let mut one = Batch { pixels: vec![1.0; 72], targets: vec![1.0, 0.0], labels: vec![0], indices: vec![0] };
         let before = one.clone();
         apply(&["mixup".parse().unwrap()], &mut one, [2, 6, 6], &mut ChaCha8Rng::seed_from_u64(1));

@@ -1,10 +1,10 @@
-//! What is done to training pictures so that no epoch sees the same ones again.
+//! What is done to training images so that no epoch sees the same ones again.
 //!
-//! An augmentation is a word with numbers, `crop(pad = 2)`; `WORDS` is the one list of them. Those that know one picture are
-//! in `picture`, those that mix the pictures of a batch in `mix`.
+//! An augmentation is a word with numbers, `crop(pad = 2)`; `WORDS` is the one list of them. Those that know one image are
+//! in `image`, those that mix the images of a batch in `mix`.
 
+pub(crate) mod float_image;
 pub(super) mod mix;
-pub(crate) mod picture;
 
 use super::DataError;
 use crate::wording::{did_you_mean, either};
@@ -15,7 +15,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Word {
-    /// A random part: of the picture with a margin of `pad` zeros, or of one whose shorter side is `from` (Krizhevsky et al.,
+    /// A random part: of the image with a margin of `pad` zeros, or of one whose shorter side is `from` (Krizhevsky et al.,
     /// 2012, section 4.1).
     Crop,
     /// Left for right, with probability `p`.
@@ -32,9 +32,9 @@ pub enum Word {
     Erase,
     /// A random square of this `size` is emptied (DeVries and Taylor, 2017).
     Cutout,
-    /// Pictures and labels are blended in pairs, by a share drawn from Beta(`alpha`, `alpha`) (Zhang et al., 2017).
+    /// Images and labels are blended in pairs, by a share drawn from Beta(`alpha`, `alpha`) (Zhang et al., 2017).
     MixUp,
-    /// A rectangle comes from another picture, and its share of the label (Yun et al., 2019).
+    /// A rectangle comes from another image, and its share of the label (Yun et al., 2019).
     CutMix,
 }
 
@@ -74,7 +74,7 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// Whether it mixes the pictures of a batch.
+    /// Whether it mixes the images of a batch.
     pub fn mixes(&self) -> bool {
         matches!(self.word, Word::MixUp | Word::CutMix)
     }

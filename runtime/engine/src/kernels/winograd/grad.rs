@@ -11,7 +11,7 @@
 //! as a shared cache can be expected to hold, a *round*; sums go on from round to round, in order.
 
 use super::transforms::{Patches, grad_rows, kernel_rows};
-use crate::kernels::mem::{Mem, Outside};
+use crate::kernels::mem::{Bindings, Mem};
 use crate::kernels::share::{Share, StepKernel};
 use crate::kernels::weight_tile::products;
 use crate::kernels::work::work;
@@ -208,13 +208,13 @@ impl WinogradGrad {
     #[inline(always)]
     unsafe fn finish<S: Simd>(
         &self,
-        outside: Outside<'_>,
+        bindings: Bindings<'_>,
         sums: *mut f32,
         steps: [usize; 2],
         outs: Range<usize>,
         channels: Range<usize>,
     ) {
-        let Some(grad) = outside.grads[self.param] else { return };
+        let Some(grad) = bindings.grads[self.param] else { return };
         let ([all_outs, ..], ins) = (self.d_out.chw, self.input.chw[0]);
         let end = channels.end.min(ins);
         for (index, block) in outs.enumerate() {
@@ -294,7 +294,7 @@ impl StepKernel for WinogradGrad {
     /// As for [`WinogradGrad::transform`], whose results nobody writes to; the sums and gradients of these tasks are the
     /// caller's, and so is `scratch`, as long as [`WinogradGrad::scratch`] says.
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, Share { mem, outside, scratch, tasks }: Share<'_, '_>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, bindings, scratch, tasks }: Share<'_, '_>) {
         let blocks = self.d_out.blocks();
         for task in tasks {
             let (group, part) = (task / self.parts(), task % self.parts());
@@ -321,7 +321,7 @@ impl StepKernel for WinogradGrad {
                     _ => self.multiply::<S, 2, 4>(mem, sums, steps, outs.start, channels.clone()),
                 }
                 if self.round + 1 == self.rounds {
-                    self.finish::<S>(outside, sums, steps, outs, channels);
+                    self.finish::<S>(bindings, sums, steps, outs, channels);
                 }
             }
         }

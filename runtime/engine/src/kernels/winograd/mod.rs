@@ -24,7 +24,7 @@ pub use grad::{WinogradGrad, WinogradTiles};
 pub use pack::WinogradPack;
 use pack::position_len;
 
-use super::mem::{Mem, Outside};
+use super::mem::{Bindings, Mem};
 use super::pointwise;
 use super::share::{Share, StepKernel};
 use super::tile::{Tile, best_group, widest};
@@ -159,7 +159,7 @@ impl Winograd {
     unsafe fn tasks_of<S: Simd, const N: usize>(
         &self,
         mem: Mem<'_>,
-        outside: Outside<'_>,
+        bindings: Bindings<'_>,
         scratch: Mem<'_>,
         tasks: Range<usize>,
     ) {
@@ -187,7 +187,7 @@ impl Winograd {
                         for (i, block) in outs.clone().enumerate() {
                             let to = scratch.write(at + i * len, len);
                             let scale = pack.scale.map(|at| mem.read(at + block * S::LANES, S::LANES));
-                            pack.block::<S>((outside.params)(pack.param), block, scale, to);
+                            pack.block::<S>((bindings.params)(pack.param), block, scale, to);
                         }
                         weights = scratch.address(at);
                     }
@@ -339,12 +339,12 @@ impl StepKernel for Winograd {
     /// thread's own and as long as [`Winograd::scratch`] says, nobody else touches the outputs of these tasks, and nobody
     /// writes to input, weights, bias and residual.
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, Share { mem, outside, scratch, tasks }: Share<'_, '_>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, bindings, scratch, tasks }: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
         unsafe {
             match self.tile {
-                2 => self.tasks_of::<S, 4>(mem, outside, scratch, tasks),
-                _ => self.tasks_of::<S, 6>(mem, outside, scratch, tasks),
+                2 => self.tasks_of::<S, 4>(mem, bindings, scratch, tasks),
+                _ => self.tasks_of::<S, 6>(mem, bindings, scratch, tasks),
             }
         }
     }

@@ -116,14 +116,14 @@ impl StepKernel for WinogradPack {
     /// # Safety
     /// The instruction set of `S` is there, nobody else touches these blocks, and nobody writes to the factors.
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, Share { mem, outside, tasks, .. }: Share<'_, '_>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, bindings, tasks, .. }: Share<'_, '_>) {
         let block_len = self.packed_len(S::LANES) / self.tasks(S::LANES);
         for block in tasks {
             // SAFETY: the caller's promises; `write` checks the bounds.
             unsafe {
                 let to = mem.write(self.packed + block * block_len, block_len);
                 let scale = self.scale.map(|at| mem.read(at + block * S::LANES, S::LANES));
-                self.block::<S>((outside.params)(self.param), block, scale, to);
+                self.block::<S>((bindings.params)(self.param), block, scale, to);
             }
         }
     }

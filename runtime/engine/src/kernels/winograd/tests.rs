@@ -1,7 +1,7 @@
 //! Winograd's algorithm against the definition of convolution in double precision.
 
 use super::{Winograd, WinogradGrad, WinogradPack, WinogradTiles};
-use crate::kernels::{Isa, Mem, Outside, Step};
+use crate::kernels::{Bindings, Isa, Mem, Step};
 use crate::layout::Layout;
 use crate::program::Program;
 use crate::threads;
@@ -61,7 +61,7 @@ proptest! {
             let before = arena.clone();
             let steps = vec![Step::WinogradPack(pack), Step::Barrier, Step::Winograd(winograd.clone())];
             let program = Program::new(steps, isa, arena.len());
-            program.run(&mut arena, Outside { params: &|_| &weights, ..Outside::default() }, &threads::team());
+            program.run(&mut arena, Bindings { params: &|_| &weights, ..Bindings::default() }, &threads::team());
             let at = |layout: &Layout, n, c, y, x| f64::from(before[layout.element(n, c, y, x)]);
             for (n, o, y, x) in indices(batch, outs, out_height, out_width) {
                 let mut want = 0.0;
@@ -129,7 +129,7 @@ proptest! {
             let mut found = start.clone();
             let program = Program::new(steps, isa, arena.len());
             let places = [Some(Mem::new(&mut found))];
-            program.run(&mut arena, Outside { grads: &places, ..Outside::default() }, &threads::team());
+            program.run(&mut arena, Bindings { grads: &places, ..Bindings::default() }, &threads::team());
             for (o, c, ky, kx) in indices(outs, ins, 3, 3) {
                 let i = (o * ins + c) * 9 + ky * 3 + kx;
                 let mut want = f64::from(start[i]);

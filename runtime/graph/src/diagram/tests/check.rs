@@ -1,4 +1,4 @@
-//! What must hold for every picture.
+//! What must hold for every image.
 
 use super::super::layout::lay_out;
 use super::super::paint::{self, Anchor, Mark};
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub fn check(graph: &Graph) -> Tree {
     let tree = Tree::new(graph);
     let sketch = lay_out(&tree);
-    assert_eq!(svg(graph), svg(graph), "the same graph gives the same picture");
+    assert_eq!(svg(graph), svg(graph), "the same graph gives the same image");
     let cards: BTreeSet<usize> = sketch.cards.iter().map(|spot| spot.id).collect();
     assert_eq!(cards.len(), sketch.cards.len(), "{}: a box is drawn twice", graph.name);
     assert_eq!(cards, (0..tree.cards.len()).collect(), "{}: a box is missing", graph.name);

@@ -228,21 +228,21 @@ fn large_graphs() {
     mermaid(&graph);
 }
 
-/// Each box's label is in the picture. The pictures are written into the folder that `DIAGRAM_OUT` names, if it is set, to
+/// Each box's label is in the image. The images are written into the folder that `DIAGRAM_OUT` names, if it is set, to
 /// look at them.
 #[test]
-fn pictures() {
+fn images() {
     let folder = std::env::var("DIAGRAM_OUT").ok();
     let random = [3, 5, 8, 13].map(|seed| ("random", random::graph(seed)));
     for (i, (name, graph)) in known::all().into_iter().chain(random).enumerate() {
         let name = if name == "random" { format!("random{i}") } else { name.to_string() };
-        let (picture, chart) = (svg(&graph), mermaid(&graph));
-        assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"), "{name}");
+        let (image, chart) = (svg(&graph), mermaid(&graph));
+        assert!(image.starts_with("<svg") && image.trim_end().ends_with("</svg>"), "{name}");
         for card in &Tree::new(&graph).cards {
-            assert!(picture.contains(&format!(">{}<", text::xml(&card.label))), "{name} lacks `{}`", card.label);
+            assert!(image.contains(&format!(">{}<", text::xml(&card.label))), "{name} lacks `{}`", card.label);
         }
         if let Some(folder) = &folder {
-            std::fs::write(format!("{folder}/{name}.svg"), picture).unwrap();
+            std::fs::write(format!("{folder}/{name}.svg"), image).unwrap();
             std::fs::write(format!("{folder}/{name}.mmd"), chart).unwrap();
         }
     }

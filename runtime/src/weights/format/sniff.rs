@@ -3,9 +3,9 @@
 //! A safetensors file starts with the length of its header, which may be any number: its first bytes are those of a pickle or an
 //! archive now and then. What it has and they have not is a length that the file accounts for, and the header's brace behind it.
 
-use super::{WeightsError, invalid, safetensors};
+use super::{FormatError, invalid, safetensors};
 
-/// What a weight file is packed in.
+/// What a weights file is packed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
     Safetensors,
@@ -16,7 +16,7 @@ pub enum Container {
 }
 
 /// What the bytes of a file are packed in.
-pub fn container(bytes: &[u8]) -> Result<Container, WeightsError> {
+pub fn container(bytes: &[u8]) -> Result<Container, FormatError> {
     let header = bytes.split_first_chunk::<8>().filter(|(_, rest)| rest.first() == Some(&b'{'));
     let fits = header.is_some_and(|(len, rest)| u64::from_le_bytes(*len) <= rest.len() as u64);
     match bytes {
@@ -36,7 +36,7 @@ fn begins_a_pickle(opcode: u8) -> bool {
 }
 
 /// What other files are, as far as people have them where weights should be.
-fn unknown(bytes: &[u8]) -> WeightsError {
+fn unknown(bytes: &[u8]) -> FormatError {
     const KNOWN: [(&[u8], &str); 8] = [
         (b"\x93NUMPY", "is a single array of NumPy (.npy); save the arrays by name with `numpy.savez`"),
         (b"\x89HDF", "is an HDF5 file, as Keras writes them"),
@@ -50,12 +50,12 @@ fn unknown(bytes: &[u8]) -> WeightsError {
     let known =
         KNOWN.iter().find(|(start, _)| bytes.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start)));
     match (known, bytes) {
-        (Some((_, what)), _) => WeightsError::Unknown((*what).to_string()),
+        (Some((_, what)), _) => FormatError::Unknown((*what).to_string()),
         (None, bytes) if bytes.len() < 9 => invalid("safetensors", safetensors::too_short(bytes.len())),
-        (None, bytes) if bytes.iter().all(|byte| *byte == 0) => WeightsError::Unknown("is all zeros".into()),
+        (None, bytes) if bytes.iter().all(|byte| *byte == 0) => FormatError::Unknown("is all zeros".into()),
         (None, bytes) => {
             let start: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            WeightsError::Unknown(format!("starts with the bytes {}", start.join(" ")))
+            FormatError::Unknown(format!("starts with the bytes {}", start.join(" ")))
         }
     }
 }

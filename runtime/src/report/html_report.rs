@@ -1,4 +1,4 @@
-//! `report.html`: one page with everything about a run, that needs nothing beside it: no script, no font, no picture from
+//! `report.html`: one page with everything about a run, that needs nothing beside it: no script, no font, no image from
 //! elsewhere.
 
 use super::chart::{Curve, chart};
@@ -7,7 +7,7 @@ use super::style::{STYLE, escape, scrolled};
 use super::ticks::{Unit, short};
 use super::{ReportError, environment, failed};
 use crate::atomic_file;
-use crate::data::{Dataset, Picture};
+use crate::data::{Dataset, Image};
 use crate::graph::wording::grouped;
 use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Mistake, Run};
 use base64::Engine;
@@ -18,18 +18,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Writes the page of a run, after each epoch and at its end.
-pub struct Page {
+pub struct HtmlReport {
     path: PathBuf,
     log: PathBuf,
     test: Arc<dyn Dataset>,
     command: Vec<(String, String)>,
 }
 
-impl Page {
-    /// To `report.html` in a folder, from its log; wrong predictions are shown with their pictures of `test`.
+impl HtmlReport {
+    /// To `report.html` in a folder, from its log; wrong predictions are shown with their images of `test`.
     pub fn new(folder: impl Into<PathBuf>, test: Arc<dyn Dataset>) -> Self {
         let folder = folder.into();
-        Page { path: folder.join("report.html"), log: folder.join("log.jsonl"), test, command: environment() }
+        HtmlReport { path: folder.join("report.html"), log: folder.join("log.jsonl"), test, command: environment() }
     }
 
     fn write(&self, run: &Run<'_>, evaluation: Option<&Evaluation>) -> Result<(), ReportError> {
@@ -60,13 +60,13 @@ impl Page {
             return "<section><h2>Worst mistakes</h2><p>None: every test image was classified correctly.</p></section>"
                 .into();
         }
-        let mut list = String::from("<section><h2>Worst mistakes</h2><ul class=\"pictures\">");
+        let mut list = String::from("<section><h2>Worst mistakes</h2><ul class=\"images\">");
         for Mistake { index, label, prediction, probabilities: [right, wrong] } in &evaluation.mistakes {
-            let Some(picture) = self.test.picture(*index).ok().and_then(|picture| data_uri(&picture)) else { continue };
+            let Some(image) = self.test.image(*index).ok().and_then(|image| data_uri(&image)) else { continue };
             let [label, prediction] = [label, prediction].map(|class| escape(&classes[*class]));
             let _ = write!(
                 list,
-                "<li><img src=\"{picture}\" alt=\"test picture {index}: {label}\">is <b>{label}</b> ({:.2} %)<br>said <b>{prediction}</b> \
+                "<li><img src=\"{image}\" alt=\"test image {index}: {label}\">is <b>{label}</b> ({:.2} %)<br>said <b>{prediction}</b> \
                  ({:.1} %)<br><span class=\"quiet\">no. {index}</span></li>",
                 right * 100.0,
                 wrong * 100.0
@@ -76,7 +76,7 @@ impl Page {
     }
 }
 
-impl Callback for Page {
+impl Callback for HtmlReport {
     fn on(&mut self, event: Event<'_>, run: &Run<'_>) -> Result<Flow, CallbackError> {
         match event {
             Event::Epoch(_) => self.write(run, None)?,
@@ -102,8 +102,8 @@ fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
         ("steps", run.progress.step.to_string()),
         ("time", last.map_or("–".into(), |epoch| format!("{:.0} s", epoch.seconds))),
         ("parameters", grouped(run.graph.param_count() as u64)),
-        ("training images", run.pictures[0].to_string()),
-        ("test images", run.pictures[1].to_string()),
+        ("training images", run.train_images.to_string()),
+        ("test images", run.test_images.to_string()),
     ];
     if let Some(evaluation) = evaluation.filter(|_| run.classes.len() > 5) {
         facts.insert(1, ("top-5 accuracy", percent(evaluation.top5())));
@@ -274,10 +274,10 @@ fn details(title: &str, pairs: &[(String, String)]) -> String {
     format!("<section><details><summary>{title}</summary><table>{}</table></details></section>", rows.concat())
 }
 
-/// A picture as an address that holds all of it.
-fn data_uri(picture: &Picture<'_>) -> Option<String> {
-    let [channels, height, width] = picture.shape;
-    let planes: Vec<&[u8]> = picture.pixels.chunks_exact(height * width).collect();
+/// An image as an address that holds all of it.
+fn data_uri(image: &Image<'_>) -> Option<String> {
+    let [channels, height, width] = image.shape;
+    let planes: Vec<&[u8]> = image.pixels.chunks_exact(height * width).collect();
     let kind = if channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
     let mixed: Vec<u8> = match planes[..] {
         [r, g, b] => r.iter().zip(g).zip(b).flat_map(|((r, g), b)| [*r, *g, *b]).collect(),

@@ -1,39 +1,39 @@
-//! Which pictures are looked at, and how they come to be what the network takes.
+//! Which images are looked at, and how they come to be what the network takes.
 
 use super::context::{Context, Shown};
 use super::{Arguments, softmax};
 use crate::common::say;
 use crate::trained::Trained;
 use convnet::data::{Dataset, decode};
-use convnet::explain::{Subject, Volume};
+use convnet::explain::{Inspectable, Volume};
 use convnet::graph::Graph;
 use convnet::train::best;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Pictures of the test set that are shown, unless the user says which.
+/// Images of the test set that are shown, unless the user says which.
 const SHOWN: usize = 3;
 
-/// Takes the pictures that were named or, where none were, some of the dataset. Says what had to be done to them.
+/// Takes the images that were named or, where none were, some of the dataset. Says what had to be done to them.
 pub fn choose(context: &mut Context<'_>) -> Result<Vec<String>, Box<dyn Error>> {
     let arguments = context.arguments;
     let mut notes = Vec::new();
     for path in &arguments.image {
-        let (picture, note) = read(path, context, arguments.strict)?;
+        let (image, note) = read(path, context, arguments.strict)?;
         notes.extend(note);
-        let stem = path.file_stem().map_or("picture".into(), |name| name.to_string_lossy().into_owned());
-        // Pictures of one name from several folders get files of their own.
-        let taken = |name: &String| context.pictures.iter().any(|shown| shown.name == *name);
+        let stem = path.file_stem().map_or("image".into(), |name| name.to_string_lossy().into_owned());
+        // Images of one name from several folders get files of their own.
+        let taken = |name: &String| context.images.iter().any(|shown| shown.name == *name);
         let numbered = (2..).map(|n| format!("{stem}-{n}"));
         let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(stem);
-        context.pictures.push(shown(context.subject, name, picture)?);
+        context.images.push(shown(context.network, name, image)?);
     }
-    for (index, picture) in of_dataset(arguments, context)? {
-        context.pictures.push(shown(context.subject, format!("picture-{index}"), picture)?);
+    for (index, image) in of_dataset(arguments, context)? {
+        context.images.push(shown(context.network, format!("image-{index}"), image)?);
     }
-    match context.pictures.is_empty() {
-        true => Err("there is no picture to explain: name one by --image FILE, or a dataset by --data".into()),
+    match context.images.is_empty() {
+        true => Err("there is no image to explain: name one by --image FILE, or a dataset by --data".into()),
         false => Ok(notes),
     }
 }
@@ -62,17 +62,17 @@ pub fn dataset(
     }
 }
 
-/// The pictures of the test set to show: those that were asked for, or one of each of the first classes.
+/// The images of the test set to show: those that were asked for, or one of each of the first classes.
 fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize, Volume)>, Box<dyn Error>> {
     let Some(test) = &context.data else {
         return match arguments.index.is_empty() {
             true => Ok(Vec::new()),
-            false => Err("--index names pictures of a dataset: name that by --data".into()),
+            false => Err("--index names images of a dataset: name that by --data".into()),
         };
     };
     let mut indices = arguments.index.clone();
     if let Some(index) = indices.iter().find(|index| **index >= test.len()) {
-        return Err(format!("the test set has {} pictures, so there is no number {index}", test.len()).into());
+        return Err(format!("the test set has {} images, so there is no number {index}", test.len()).into());
     }
     if indices.is_empty() && arguments.image.is_empty() {
         let mut classes = Vec::new();
@@ -87,17 +87,17 @@ fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize
             .collect();
     }
     let read = |index: usize| {
-        let pixels = context.preparation.pixels(&test.picture(index)?)?;
+        let pixels = context.preparation.pixels(&test.image(index)?)?;
         Ok((index, Volume::new(context.preparation.shape, pixels)))
     };
     indices.into_iter().map(read).collect()
 }
 
-/// A picture from a file, and what had to be done to it.
+/// An image from a file, and what had to be done to it.
 fn read(path: &Path, context: &Context<'_>, strict: bool) -> Result<(Volume, Option<String>), Box<dyn Error>> {
     let shape = context.preparation.shape;
-    let picture = decode::read(path)?;
-    let found = picture.shape;
+    let image = decode::read(path)?;
+    let found = image.shape;
     let form =
         |[c, h, w]: [usize; 3]| format!("{h}x{w} in {}", if c == 1 { "grey".into() } else { format!("{c} colours") });
     let differs = found != shape;
@@ -105,21 +105,21 @@ fn read(path: &Path, context: &Context<'_>, strict: bool) -> Result<(Volume, Opt
         let (found, shape) = (form(found), form(shape));
         return Err(format!("{}: is {found}, and the network takes {shape}", path.display()).into());
     }
-    let pixels = context.preparation.pixels(&picture).map_err(|error| error.of(path))?;
+    let pixels = context.preparation.pixels(&image).map_err(|error| error.of(path))?;
     let mut done = Vec::new();
     if differs {
         done.push(format!("is {}, brought to {}", form(found), form(shape)));
     }
-    if context.preparation.inverts(&picture) {
+    if context.preparation.inverts(&image) {
         done.push("inverted".into());
     }
     let note = (!done.is_empty()).then(|| format!("{} {}", path.display(), done.join(" and ")));
     Ok((Volume::new(shape, pixels), note))
 }
 
-fn shown(subject: &dyn Subject, name: String, picture: Volume) -> Result<Shown, Box<dyn Error>> {
-    let logits = subject.values(&[(0, &picture.values)], &[subject.graph().output()])?.remove(0);
+fn shown(network: &dyn Inspectable, name: String, image: Volume) -> Result<Shown, Box<dyn Error>> {
+    let logits = network.values(&[(0, &image.values)], &[network.graph().output()])?.remove(0);
     let probabilities = softmax(&logits);
     let best = best(&logits).ok_or_else(|| format!("{name}: the network gives values that are not numbers"))?;
-    Ok(Shown { name, picture, said: (best, probabilities[best]) })
+    Ok(Shown { name, image, said: (best, probabilities[best]) })
 }

@@ -1,8 +1,8 @@
 //! Two questions before a long run: which learning rate, and can the network learn at all?
 
 use super::config::Config;
+use super::hyperparameters::Hyperparameters;
 use super::learner::Learner;
-use super::rules::Rules;
 use super::{TrainError, feed};
 use crate::data::{Batch, Split};
 use crate::optim::Step;
@@ -97,7 +97,7 @@ fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<cra
     config.check()?;
     let graph = learner.graph();
     feed::fits(graph, data.train.as_ref(), "training")?;
-    learner.begin(Rules { ema: None, ..Rules::new(config, graph)? })?;
+    learner.begin(Hyperparameters { ema: None, ..Hyperparameters::new(config, graph)? })?;
     learner.state()
 }
 

@@ -1,6 +1,6 @@
 //! Everything that a run depends on, in one file: the network, the optimiser, the average of the weights, and how far it is.
 //!
-//! A snapshot is a safetensors file whose metadata holds the rest as JSON, with a BLAKE3 digest over all of it, so that a
+//! A checkpoint is a safetensors file whose metadata holds the rest as JSON, with a BLAKE3 digest over all of it, so that a
 //! flipped bit is found and not trained on. It is written to a sibling, synchronised and renamed: after a crash at any moment
 //! there is the old one, or the new one. Random numbers need no state of their own: every draw is a function of the seed and
 //! of the numbers in [`Progress`]. The [`format_version`] is looked at before the digest, which another version may compute in
@@ -10,7 +10,7 @@ use super::config::Config;
 use super::metrics::Epoch;
 use crate::atomic_file;
 use crate::format_version::{self, UnknownVersion};
-use crate::weights::{self, Format, StateDict, WeightsError};
+use crate::weights::{self, Format, FormatError, StateDict};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub struct Progress {
     pub batch: usize,
     /// Steps that are done.
     pub step: u64,
-    /// Pictures of the epoch that have been seen.
+    /// Images of the epoch that have been seen.
     pub seen: usize,
     /// How many of them were classified correctly.
     pub correct: usize,
@@ -44,15 +44,15 @@ pub struct Identity {
     pub network: String,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// Pictures to train on.
+    /// Images to train on.
     pub train: usize,
-    /// Pictures to judge by.
+    /// Images to evaluate on.
     pub test: usize,
 }
 
 /// A run at a moment between two steps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Snapshot {
+pub struct Checkpoint {
     /// How far it is.
     pub progress: Progress,
     /// Its options.
@@ -63,10 +63,10 @@ pub struct Snapshot {
     pub state: StateDict,
 }
 
-/// Why a snapshot could not be written or read.
+/// Why a checkpoint could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SnapshotError {
+pub enum CheckpointError {
     /// The file could not be written; older ones are untouched.
     #[error("cannot write {}: {source}; the checkpoints that are there are unchanged", path.display())]
     Write {
@@ -103,7 +103,7 @@ pub enum SnapshotError {
         /// Which version it is, and which ones are read.
         source: UnknownVersion,
     },
-    /// The file is no snapshot, or damaged.
+    /// The file is no checkpoint, or damaged.
     #[error("{}: {problem}", path.display())]
     Damaged {
         /// The file.
@@ -113,13 +113,13 @@ pub enum SnapshotError {
     },
 }
 
-/// What is wrong with the bytes of a snapshot.
+/// What is wrong with the bytes of a checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     /// They are of a version that this program does not know.
     #[error(transparent)]
     Version(#[from] UnknownVersion),
-    /// They are no snapshot, or damaged.
+    /// They are no checkpoint, or damaged.
     #[error("{0}")]
     Damaged(String),
 }
@@ -127,23 +127,23 @@ pub(super) enum Problem {
 const DIGEST: &str = "blake3";
 const KEYS: [&str; 3] = ["progress", "config", "identity"];
 
-/// Writes a snapshot, atomically.
+/// Writes a checkpoint, atomically.
 ///
 /// # Errors
 /// When that fails; then nothing has changed.
-pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-    let write = |source| SnapshotError::Write { path: path.to_owned(), source };
-    let bytes = encode(snapshot).map_err(|problem| write(std::io::Error::other(problem)))?;
+pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+    let write = |source| CheckpointError::Write { path: path.to_owned(), source };
+    let bytes = encode(checkpoint).map_err(|problem| write(std::io::Error::other(problem)))?;
     atomic_file::write(path, &bytes).map_err(write)
 }
 
 /// The bytes of its file.
-pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
-    let mut dict = snapshot.state.clone();
+pub(super) fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
+    let mut dict = checkpoint.state.clone();
     let parts = [
-        serde_json::to_string(&snapshot.progress),
-        serde_json::to_string(&snapshot.config),
-        serde_json::to_string(&snapshot.identity),
+        serde_json::to_string(&checkpoint.progress),
+        serde_json::to_string(&checkpoint.config),
+        serde_json::to_string(&checkpoint.identity),
     ];
     for (key, part) in KEYS.iter().zip(parts) {
         dict.metadata.insert((*key).into(), part.map_err(|error| error.to_string())?);
@@ -153,30 +153,30 @@ pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, String> {
     weights::encode(&dict, Format::Safetensors).map_err(|error| error.to_string())
 }
 
-/// Reads a snapshot and checks its digest.
+/// Reads a checkpoint and checks its digest.
 ///
 /// # Errors
-/// When it cannot be read, is no snapshot, is of an unknown version, or has been changed by a single bit.
-pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
+/// When it cannot be read, is no checkpoint, is of an unknown version, or has been changed by a single bit.
+pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let bytes =
-        crate::regular_file::read(path).map_err(|source| SnapshotError::Read { path: path.to_owned(), source })?;
+        crate::regular_file::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
     decode(&bytes).map_err(|problem| match problem {
-        Problem::Version(source) => SnapshotError::Version { path: path.to_owned(), source },
-        Problem::Damaged(problem) => SnapshotError::Damaged { path: path.to_owned(), problem },
+        Problem::Version(source) => CheckpointError::Version { path: path.to_owned(), source },
+        Problem::Damaged(problem) => CheckpointError::Damaged { path: path.to_owned(), problem },
     })
 }
 
 /// What the bytes of a file hold.
-pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, Problem> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Checkpoint, Problem> {
     let dict = weights::parse(bytes).map_err(|error| match error {
-        WeightsError::Version(version) => Problem::Version(version),
+        FormatError::Version(version) => Problem::Version(version),
         other => Problem::Damaged(other.to_string()),
     })?;
     unpack(dict).map_err(Problem::Damaged)
 }
 
-/// The snapshot in a file whose version is known, if its digest is right.
-fn unpack(mut dict: StateDict) -> Result<Snapshot, String> {
+/// The checkpoint in a file whose version is known, if its digest is right.
+fn unpack(mut dict: StateDict) -> Result<Checkpoint, String> {
     let written = dict.metadata.remove(DIGEST).ok_or("no checkpoint of a run: it has no digest")?;
     let found = digest(&dict);
     if written != found {
@@ -186,7 +186,7 @@ fn unpack(mut dict: StateDict) -> Result<Snapshot, String> {
     let mut part = |key: &str| dict.metadata.remove(key).ok_or_else(|| format!("no checkpoint of a run: no {key}"));
     let [progress, config, identity] = [part(KEYS[0])?, part(KEYS[1])?, part(KEYS[2])?];
     let other = |error: serde_json::Error| format!("written by another version: {error}");
-    Ok(Snapshot {
+    Ok(Checkpoint {
         progress: serde_json::from_str(&progress).map_err(other)?,
         config: serde_json::from_str(&config).map_err(other)?,
         identity: serde_json::from_str(&identity).map_err(other)?,
@@ -207,7 +207,7 @@ fn digest(dict: &StateDict) -> String {
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     for entry in entries {
         part(entry.name.as_bytes());
-        part(format!("{} {:?}", entry.kind, entry.shape).as_bytes());
+        part(format!("{} {:?}", entry.dtype, entry.shape).as_bytes());
         part(&entry.bytes);
     }
     for (key, value) in &dict.metadata {
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::weights::Entry;
 
-    fn snapshot() -> Snapshot {
+    fn checkpoint() -> Checkpoint {
         let entries = vec![
             Entry::from_f32("model.fc.weight", &[2, 3], &[0.1, -2.0, f32::MIN_POSITIVE, 3.0, 4.0, 5.5]),
             Entry::from_f32("optimizer.velocity.fc.weight", &[2, 3], &[0.0; 6]),
@@ -232,27 +232,27 @@ mod tests {
         let progress =
             Progress { epoch: 2, batch: 3, step: 7, loss: 0.1 + 0.2, seconds: 1.0 / 3.0, ..Progress::default() };
         let identity = Identity { network: "Net".into(), classes: vec!["a".into(), "b".into()], train: 5, test: 1 };
-        Snapshot { progress, config: Config { lr: 0.1 / 3.0, ..Config::default() }, identity, state }
+        Checkpoint { progress, config: Config { lr: 0.1 / 3.0, ..Config::default() }, identity, state }
     }
 
     #[test]
     fn what_is_written_is_read_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.safetensors");
-        write(&path, &snapshot()).unwrap();
-        assert_eq!(sorted(read(&path).unwrap()), sorted(snapshot()));
+        write(&path, &checkpoint()).unwrap();
+        assert_eq!(sorted(read(&path).unwrap()), sorted(checkpoint()));
     }
 
-    fn sorted(mut snapshot: Snapshot) -> Snapshot {
-        snapshot.state.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        snapshot
+    fn sorted(mut checkpoint: Checkpoint) -> Checkpoint {
+        checkpoint.state.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        checkpoint
     }
 
     #[test]
     fn every_flipped_bit_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.safetensors");
-        write(&path, &snapshot()).unwrap();
+        write(&path, &checkpoint()).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         for i in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
@@ -260,7 +260,7 @@ mod tests {
             std::fs::write(&path, &changed).unwrap();
             // A blank of the header may become another one, which changes nothing.
             if let Ok(same) = read(&path) {
-                assert_eq!(sorted(same), sorted(snapshot()), "bit {i}");
+                assert_eq!(sorted(same), sorted(checkpoint()), "bit {i}");
             }
         }
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
@@ -268,17 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_file_is_no_snapshot() {
+    fn a_weight_file_is_no_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.safetensors");
-        let bytes = weights::encode(&snapshot().state, Format::Safetensors).unwrap();
+        let bytes = weights::encode(&checkpoint().state, Format::Safetensors).unwrap();
         std::fs::write(&path, bytes).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("no checkpoint of a run"));
     }
 
     /// The bytes of a file whose metadata says another version; its digest is no longer right, which must not matter.
     fn of_version(version: &str) -> Vec<u8> {
-        let mut dict = weights::parse(&encode(&snapshot()).unwrap()).unwrap();
+        let mut dict = weights::parse(&encode(&checkpoint()).unwrap()).unwrap();
         dict.metadata.insert(format_version::KEY.into(), version.into());
         weights::encode(&dict, Format::Safetensors).unwrap()
     }
@@ -291,7 +291,7 @@ mod tests {
             std::fs::write(&path, of_version(version)).unwrap();
             let error = read(&path).unwrap_err();
             assert!(
-                matches!(&error, SnapshotError::Version { path: named, source } if *named == path && source.found == version),
+                matches!(&error, CheckpointError::Version { path: named, source } if *named == path && source.found == version),
                 "{error}"
             );
             assert!(error.to_string().contains("s.safetensors: its format version is "), "{error}");
@@ -301,23 +301,23 @@ mod tests {
     #[test]
     fn a_run_does_not_go_back_behind_a_newer_version() {
         let folder = tempfile::tempdir().unwrap();
-        let run = super::super::folder::Folder::open(folder.path()).unwrap();
-        let older = run.save(&snapshot(), 9).unwrap();
+        let run = super::super::folder::RunFolder::open(folder.path()).unwrap();
+        let older = run.save(&checkpoint(), 9).unwrap();
         let newer = folder.path().join("checkpoints/step-000000008.safetensors");
         std::fs::write(&newer, "damaged").unwrap();
         assert_eq!(run.latest().unwrap().unwrap().path, older);
         std::fs::write(&newer, of_version("2")).unwrap();
-        assert!(matches!(run.latest(), Err(SnapshotError::Version { path, .. }) if path == newer));
+        assert!(matches!(run.latest(), Err(CheckpointError::Version { path, .. }) if path == newer));
     }
 
     #[test]
-    fn a_snapshot_without_a_version_is_of_0_1() {
-        let mut dict = weights::parse(&encode(&snapshot()).unwrap()).unwrap();
+    fn a_checkpoint_without_a_version_is_of_0_1() {
+        let mut dict = weights::parse(&encode(&checkpoint()).unwrap()).unwrap();
         assert_eq!(dict.metadata.get(format_version::KEY).map(String::as_str), Some("1"));
         format_version::unmark(&mut dict.metadata);
         dict.metadata.remove(DIGEST);
         dict.metadata.insert(DIGEST.into(), digest(&dict));
         let bytes = weights::encode(&dict, Format::Safetensors).unwrap();
-        assert_eq!(sorted(decode(&bytes).unwrap()), sorted(snapshot()));
+        assert_eq!(sorted(decode(&bytes).unwrap()), sorted(checkpoint()));
     }
 }

@@ -6,7 +6,7 @@
 
 use super::pickle::{self, Id, Object, Pickle};
 use super::rebuild::{self, Storages, bad};
-use super::{Candidate, Choose, Entry, StateDict, WeightsError, archive};
+use super::{Candidate, Choose, Entry, FormatError, StateDict, archive};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
@@ -20,7 +20,7 @@ pub struct File {
     len: usize,
 }
 
-pub fn open_zip(bytes: &[u8]) -> Result<File, WeightsError> {
+pub fn open_zip(bytes: &[u8]) -> Result<File, FormatError> {
     let mut archive =
         ZipArchive::new(Cursor::new(bytes)).map_err(|error| bad(format!("its archive is damaged: {error}")))?;
     let names = archive::names(&archive)?;
@@ -53,7 +53,7 @@ pub fn open_zip(bytes: &[u8]) -> Result<File, WeightsError> {
 }
 
 /// A member of the archive. All together may not be longer than the file, as they are where no two overlap.
-fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, budget: &mut usize) -> Result<Vec<u8>, WeightsError> {
+fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, budget: &mut usize) -> Result<Vec<u8>, FormatError> {
     let damaged = |error: &dyn std::fmt::Display| bad(format!("`{name}` in its archive is damaged: {error}"));
     let file = archive.by_name(name).map_err(|error| damaged(&error))?;
     if file.compression() != CompressionMethod::Stored {
@@ -71,12 +71,12 @@ fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, budget: &mut usiz
 /// PyTorch's magic number, 0x1950a86a20f9469cfc6c, as the pickle reader tells it.
 const MAGIC: &str = "1950a86a20f9469cfc6c";
 
-pub fn open_legacy(bytes: &[u8]) -> Result<File, WeightsError> {
+pub fn open_legacy(bytes: &[u8]) -> Result<File, FormatError> {
     let mut at = 0;
     let mut next = || {
         let found = pickle::parse(bytes.get(at..).unwrap_or_default()).map_err(bad)?;
         at += found.end;
-        Ok::<Pickle, WeightsError>(found)
+        Ok::<Pickle, FormatError>(found)
     };
     let magic = next()?;
     if magic.text(magic.root) != Some(MAGIC) {
@@ -109,7 +109,7 @@ pub fn open_legacy(bytes: &[u8]) -> Result<File, WeightsError> {
 }
 
 /// The size of the elements of each storage that the pickle refers to.
-fn element_sizes(pickle: &Pickle) -> Result<BTreeMap<&str, usize>, WeightsError> {
+fn element_sizes(pickle: &Pickle) -> Result<BTreeMap<&str, usize>, FormatError> {
     let references = pickle.objects.iter().filter_map(|object| match object {
         Object::Persistent(reference) => Some(*reference),
         _ => None,
@@ -139,7 +139,7 @@ struct Found<'a> {
 
 impl File {
     /// Reads one of the file's state dicts.
-    pub fn read(&self, choose: &mut Choose<'_>) -> Result<StateDict, WeightsError> {
+    pub fn read(&self, choose: &mut Choose<'_>) -> Result<StateDict, FormatError> {
         let (candidates, mut tensors): (Vec<_>, Vec<_>) =
             self.state_dicts()?.into_iter().map(|found| (found.candidate, found.tensors)).unzip();
         let chosen = if candidates.len() > 1 { choose(&candidates)?.min(candidates.len() - 1) } else { 0 };
@@ -154,7 +154,7 @@ impl File {
     }
 
     /// All dicts and lists with tensors in them, the likely ones first. Each is looked at once, however often it is referred to.
-    fn state_dicts(&self) -> Result<Vec<Found<'_>>, WeightsError> {
+    fn state_dicts(&self) -> Result<Vec<Found<'_>>, FormatError> {
         let pickle = &self.pickle;
         if let (Object::Call { function, .. }, None) = (pickle.get(pickle.root), self.members(pickle.root)) {
             let name = pickle.global(*function).unwrap_or("something");

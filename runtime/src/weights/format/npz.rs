@@ -5,7 +5,7 @@
 
 use super::archive::{self, EXPANSION};
 use super::storage::{View, product};
-use super::{Entry, Kind, StateDict, WeightsError, invalid};
+use super::{DType, Entry, FormatError, StateDict, invalid};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
@@ -13,21 +13,21 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 const FORMAT: &str = "NumPy";
 
-fn bad(problem: impl Into<String>) -> WeightsError {
+fn bad(problem: impl Into<String>) -> FormatError {
     invalid(FORMAT, problem)
 }
 
-fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, WeightsError> {
+fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, FormatError> {
     ZipArchive::new(Cursor::new(bytes)).map_err(|error| invalid("zip", format!("it may have been cut short ({error})")))
 }
 
 /// Whether a zip archive is one of NumPy's.
-pub fn is_npz(bytes: &[u8]) -> Result<bool, WeightsError> {
+pub fn is_npz(bytes: &[u8]) -> Result<bool, FormatError> {
     let names = archive::names(&open(bytes)?)?;
     Ok(!names.is_empty() && names.iter().all(|name| name.ends_with(".npy")))
 }
 
-pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
+pub fn parse(bytes: &[u8]) -> Result<StateDict, FormatError> {
     let mut archive = open(bytes)?;
     let names = archive::names(&archive)?;
     let mut budget = bytes.len().saturating_mul(EXPANSION).saturating_add(1 << 20);
@@ -73,26 +73,26 @@ fn npy(name: String, content: &[u8]) -> Result<Entry, String> {
     let view =
         View { storage: data, size: kind.size(), offset: 0, shape: &shape, strides: &strides, budget: data.len() };
     let bytes = view.contiguous()?;
-    Ok(Entry { name, shape, kind, bytes })
+    Ok(Entry { name, shape, dtype: kind, bytes })
 }
 
 /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`
-fn literal(header: &str) -> Result<(Kind, bool, Vec<usize>), String> {
+fn literal(header: &str) -> Result<(DType, bool, Vec<usize>), String> {
     let after = |key: &str| {
         let found = header.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start());
         found.ok_or_else(|| format!("its header says nothing about `{key}`"))
     };
     let descr = after("descr")?.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map(|(descr, _)| descr);
     let kind = match descr.unwrap_or_default() {
-        "<f2" => Kind::F16,
-        "<f4" => Kind::F32,
-        "<f8" => Kind::F64,
-        "|i1" => Kind::I8,
-        "<i2" => Kind::I16,
-        "<i4" => Kind::I32,
-        "<i8" => Kind::I64,
-        "|u1" => Kind::U8,
-        "|b1" => Kind::Bool,
+        "<f2" => DType::F16,
+        "<f4" => DType::F32,
+        "<f8" => DType::F64,
+        "|i1" => DType::I8,
+        "<i2" => DType::I16,
+        "<i4" => DType::I32,
+        "<i8" => DType::I64,
+        "|u1" => DType::U8,
+        "|b1" => DType::Bool,
         other => return Err(format!("its type is {other:?}; little-endian f2, f4, f8, i1 to i8, u1 and b1 are read")),
     };
     let fortran = match after("fortran_order")? {
@@ -110,23 +110,23 @@ fn literal(header: &str) -> Result<(Kind, bool, Vec<usize>), String> {
     Ok((kind, fortran, shape))
 }
 
-pub fn encode(dict: &StateDict) -> Result<Vec<u8>, WeightsError> {
-    let failed = |error: &dyn std::fmt::Display| WeightsError::Unsupported(format!("cannot make an archive: {error}"));
+pub fn encode(dict: &StateDict) -> Result<Vec<u8>, FormatError> {
+    let failed = |error: &dyn std::fmt::Display| FormatError::Unsupported(format!("cannot make an archive: {error}"));
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for entry in &dict.entries {
-        let descr = match entry.kind {
-            Kind::F16 => "<f2",
-            Kind::F32 => "<f4",
-            Kind::F64 => "<f8",
-            Kind::I8 => "|i1",
-            Kind::I16 => "<i2",
-            Kind::I32 => "<i4",
-            Kind::I64 => "<i8",
-            Kind::U8 => "|u1",
-            Kind::Bool => "|b1",
-            Kind::BF16 => {
+        let descr = match entry.dtype {
+            DType::F16 => "<f2",
+            DType::F32 => "<f4",
+            DType::F64 => "<f8",
+            DType::I8 => "|i1",
+            DType::I16 => "<i2",
+            DType::I32 => "<i4",
+            DType::I64 => "<i8",
+            DType::U8 => "|u1",
+            DType::Bool => "|b1",
+            DType::BF16 => {
                 let message = format!("`{}` is BF16, which NumPy does not have; write .safetensors", entry.name);
-                return Err(WeightsError::Unsupported(message));
+                return Err(FormatError::Unsupported(message));
             }
         };
         let sizes = entry.shape.iter().map(|size| format!("{size},")).collect::<Vec<_>>().join(" ");

@@ -1,43 +1,43 @@
 //! safetensors: a JSON header and the tensors behind it. Parsing is the `safetensors` crate's, which checks that tensors
 //! neither overlap nor leave gaps.
 
-use super::{Entry, Kind, StateDict, WeightsError, invalid};
+use super::{DType, Entry, FormatError, StateDict, invalid};
 use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 
-fn kind_of(dtype: Dtype) -> Option<Kind> {
+fn kind_of(dtype: Dtype) -> Option<DType> {
     Some(match dtype {
-        Dtype::F16 => Kind::F16,
-        Dtype::BF16 => Kind::BF16,
-        Dtype::F32 => Kind::F32,
-        Dtype::F64 => Kind::F64,
-        Dtype::I8 => Kind::I8,
-        Dtype::I16 => Kind::I16,
-        Dtype::I32 => Kind::I32,
-        Dtype::I64 => Kind::I64,
-        Dtype::U8 => Kind::U8,
-        Dtype::BOOL => Kind::Bool,
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        Dtype::F32 => DType::F32,
+        Dtype::F64 => DType::F64,
+        Dtype::I8 => DType::I8,
+        Dtype::I16 => DType::I16,
+        Dtype::I32 => DType::I32,
+        Dtype::I64 => DType::I64,
+        Dtype::U8 => DType::U8,
+        Dtype::BOOL => DType::Bool,
         _ => return None,
     })
 }
 
-fn dtype_of(kind: Kind) -> Dtype {
+fn dtype_of(kind: DType) -> Dtype {
     match kind {
-        Kind::F16 => Dtype::F16,
-        Kind::BF16 => Dtype::BF16,
-        Kind::F32 => Dtype::F32,
-        Kind::F64 => Dtype::F64,
-        Kind::I8 => Dtype::I8,
-        Kind::I16 => Dtype::I16,
-        Kind::I32 => Dtype::I32,
-        Kind::I64 => Dtype::I64,
-        Kind::U8 => Dtype::U8,
-        Kind::Bool => Dtype::BOOL,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        DType::F32 => Dtype::F32,
+        DType::F64 => Dtype::F64,
+        DType::I8 => Dtype::I8,
+        DType::I16 => Dtype::I16,
+        DType::I32 => Dtype::I32,
+        DType::I64 => Dtype::I64,
+        DType::U8 => Dtype::U8,
+        DType::Bool => Dtype::BOOL,
     }
 }
 
-pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
+pub fn parse(bytes: &[u8]) -> Result<StateDict, FormatError> {
     let damaged = |error: SafeTensorError| invalid("safetensors", describe(&error, bytes.len()));
     if let Some(end) = claimed_end(bytes).filter(|end| *end > bytes.len()) {
         return Err(invalid("safetensors", format!("its tensors claim {end} bytes, but it has {}", bytes.len())));
@@ -51,10 +51,10 @@ pub fn parse(bytes: &[u8]) -> Result<StateDict, WeightsError> {
     for (name, TensorInfo { dtype, shape, data_offsets: (start, end) }) in tensors {
         let Some(kind) = kind_of(*dtype) else {
             let problem = format!("`{name}` has the type {dtype:?}, which nothing here uses");
-            return Err(WeightsError::Unsupported(problem));
+            return Err(FormatError::Unsupported(problem));
         };
         let bytes = data.get(*start..*end).ok_or(SafeTensorError::MetadataIncompleteBuffer).map_err(damaged)?;
-        entries.push(Entry { name, shape: shape.clone(), kind, bytes: bytes.to_vec() });
+        entries.push(Entry { name, shape: shape.clone(), dtype: kind, bytes: bytes.to_vec() });
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     Ok(StateDict { entries, metadata })
@@ -69,10 +69,10 @@ fn claimed_end(bytes: &[u8]) -> Option<usize> {
     metadata.tensors().values().map(|info| info.data_offsets.1).max()
 }
 
-pub fn encode(dict: &StateDict) -> Result<Vec<u8>, WeightsError> {
-    let failed = |error: SafeTensorError| WeightsError::Unsupported(error.to_string());
+pub fn encode(dict: &StateDict) -> Result<Vec<u8>, FormatError> {
+    let failed = |error: SafeTensorError| FormatError::Unsupported(error.to_string());
     let views = dict.entries.iter().map(|entry| {
-        TensorView::new(dtype_of(entry.kind), entry.shape.clone(), &entry.bytes).map(|view| (&entry.name, view))
+        TensorView::new(dtype_of(entry.dtype), entry.shape.clone(), &entry.bytes).map(|view| (&entry.name, view))
     });
     let views = views.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let about: HashMap<String, String> = dict.metadata.clone().into_iter().collect();

@@ -1,6 +1,6 @@
 //! What the two formats that are zip archives have in common: names of members, and members that are what was written.
 
-use super::{WeightsError, invalid};
+use super::{FormatError, invalid};
 use std::io::{Read, Seek};
 use zip::ZipArchive;
 use zip::read::ZipFile;
@@ -10,7 +10,7 @@ use zip::read::ZipFile;
 pub const EXPANSION: usize = 64;
 
 /// The names of an archive's members.
-pub fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String>, WeightsError> {
+pub fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String>, FormatError> {
     let damaged = |error: zip::result::ZipError| invalid("zip", format!("a member's name is damaged ({error})"));
     archive.file_names().map(|name| name.map(|name| name.into_owned()).map_err(damaged)).collect()
 }

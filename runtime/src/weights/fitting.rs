@@ -1,8 +1,8 @@
 //! Which of a file's tensors are a network's: the state dict that has them, what wrappers put before their names, and all that
 //! does not fit.
 
-use super::{CheckpointError, LoadOptions, about};
-use crate::weights::{self, Candidate, Entry, StateDict, WeightsError};
+use super::format::{Candidate, Entry, FormatError, StateDict, largest, parse_choosing};
+use super::{LoadOptions, WeightsError, about};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -77,15 +77,10 @@ pub struct Fitted {
 }
 
 /// Reads what of a file belongs to a network.
-pub(super) fn fit(
-    network: &str,
-    wanted: &Wanted,
-    path: &Path,
-    options: &LoadOptions,
-) -> Result<Fitted, CheckpointError> {
+pub(super) fn fit(network: &str, wanted: &Wanted, path: &Path, options: &LoadOptions) -> Result<Fitted, WeightsError> {
     let mut notes = Vec::new();
     let bytes = crate::regular_file::read(path).map_err(|error| about(path, error.into()))?;
-    let dict = weights::parse_choosing(&bytes, &mut |candidates| match &options.state_dict {
+    let dict = parse_choosing(&bytes, &mut |candidates| match &options.state_dict {
         Some(place) => called(candidates, place),
         None => Ok(best(network, wanted, candidates, path, &mut notes)),
     });
@@ -97,14 +92,14 @@ pub(super) fn fit(
 }
 
 /// Reads one of a file's state dicts as a whole.
-pub(super) fn whole(path: &Path, options: &LoadOptions) -> Result<Fitted, CheckpointError> {
+pub(super) fn whole(path: &Path, options: &LoadOptions) -> Result<Fitted, WeightsError> {
     let mut notes = Vec::new();
     let bytes = crate::regular_file::read(path).map_err(|error| about(path, error.into()))?;
-    let dict = weights::parse_choosing(&bytes, &mut |candidates| {
+    let dict = parse_choosing(&bytes, &mut |candidates| {
         if let Some(place) = &options.state_dict {
             return called(candidates, place);
         }
-        let chosen = weights::largest(candidates);
+        let chosen = largest(candidates);
         let places: Vec<String> = candidates.iter().map(|candidate| titled(&candidate.place)).collect();
         let file = path.display();
         notes.push(match candidates.get(chosen).map_or("", |candidate| candidate.place.as_str()) {
@@ -127,10 +122,10 @@ pub(super) fn whole(path: &Path, options: &LoadOptions) -> Result<Fitted, Checkp
     Ok(Fitted { dict, notes, missing: Vec::new() })
 }
 
-fn called(candidates: &[Candidate<'_>], place: &str) -> Result<usize, WeightsError> {
+fn called(candidates: &[Candidate<'_>], place: &str) -> Result<usize, FormatError> {
     candidates.iter().position(|candidate| candidate.place == place).ok_or_else(|| {
         let places: Vec<String> = candidates.iter().map(|candidate| format!("`{}`", candidate.place)).collect();
-        WeightsError::Unsupported(format!("it has no state dict called `{place}`; there are {}", some_of(&places)))
+        FormatError::Unsupported(format!("it has no state dict called `{place}`; there are {}", some_of(&places)))
     })
 }
 
@@ -193,7 +188,7 @@ fn arrange(
     dict: StateDict,
     path: &Path,
     options: &LoadOptions,
-) -> Result<Fitted, CheckpointError> {
+) -> Result<Fitted, WeightsError> {
     let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
     let (prefix, matched) = prefix(&names, dict.entries.iter().map(|entry| entry.name.as_str()));
     let StateDict { entries, metadata } = dict;
@@ -229,14 +224,14 @@ fn arrange(
         missing.iter().for_each(|key| drop(known.remove(key)));
     }
     if !mismatch.is_empty() {
-        return Err(CheckpointError::Mismatch {
+        return Err(WeightsError::Mismatch {
             path: path.to_owned(),
             network: network.to_string(),
             mismatch: Box::new(mismatch),
         });
     }
     if known.is_empty() && !wanted.is_empty() {
-        return Err(CheckpointError::Foreign {
+        return Err(WeightsError::Foreign {
             path: path.to_owned(),
             network: network.to_string(),
             keys: first_keys.join(", "),
@@ -256,7 +251,7 @@ fn compare<'a>(wanted: &Wanted, found: impl Iterator<Item = &'a Entry>) -> Misma
             Some(entry) if entry.shape != *shape => {
                 mismatch.shapes.push((name.clone(), shape.clone(), entry.shape.clone()));
             }
-            Some(entry) if !entry.kind.is_float() => mismatch.types.push((name.clone(), entry.kind.to_string())),
+            Some(entry) if !entry.dtype.is_float() => mismatch.types.push((name.clone(), entry.dtype.to_string())),
             Some(_) => {}
         }
     }

@@ -2,7 +2,8 @@
 
 use super::cam::gradient_at;
 use super::unit::ancestors;
-use super::{ExplainError, Progress, Subject, Unit, Volume};
+use super::{ExplainError, Inspectable, Progress, Unit, Volume};
+use crate::graph::Graph;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -26,11 +27,11 @@ impl Default for Tcav {
 /// What a concept means to a class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tested {
-    /// Mean accuracy of the linear probes on pictures that they did not learn from: can the layer tell the concept at all?
+    /// Mean accuracy of the linear probes on images that they did not learn from: can the layer tell the concept at all?
     pub accuracy: f64,
-    /// Share of the class's pictures whose value rises along the concept, for each probe.
+    /// Share of the class's images whose value rises along the concept, for each probe.
     pub scores: Vec<f64>,
-    /// The same for probes between two heaps of random pictures.
+    /// The same for probes between two heaps of random images.
     pub chance: Vec<f64>,
     /// The probability of such a difference between both if there were none (Welch's t-test, two-sided).
     pub p: f64,
@@ -43,37 +44,31 @@ impl Tested {
     }
 }
 
-/// Every third picture is kept back to judge a probe by.
+/// Every third image is kept back to judge a probe by.
 const HELD_BACK: usize = 3;
-/// Pictures that a probe needs of each side.
+/// Images that a probe needs of each side.
 const LEAST: usize = 6;
 
-/// Tests how much `unit`, a class as a rule, leans on a concept at a layer. `others` are pictures of anything; `of_class` are
-/// pictures of the class.
+/// Tests how much `unit`, a class as a rule, leans on a concept at a layer. `others` are images of anything; `of_class` are
+/// images of the class.
 ///
 /// # Errors
-/// When there are too few pictures, the unit is not computed from the layer, a picture is not the network's, or the device
+/// When there are too few images, the unit is not computed from the layer, an image is not the network's, or the device
 /// fails.
 pub fn tcav(
-    subject: &dyn Subject,
+    network: &dyn Inspectable,
     layer: usize,
     unit: Unit,
     [concept, others, of_class]: [&[Volume]; 3],
     options: Tcav,
     progress: Progress<'_>,
 ) -> Result<Tested, ExplainError> {
-    let graph = subject.graph();
-    let (node, of) = (&graph.nodes[layer], &graph.nodes[unit.node]);
-    if layer == unit.node || !ancestors(graph, unit.node).contains(&layer) {
-        let found = format!("`{}` is not computed from `{}`", of.name, node.name);
-        let fits = ancestors(graph, unit.node).into_iter().filter(|id| *id != unit.node);
-        let fits = fits.map(|id| graph.nodes[id].name.to_string()).collect();
-        return Err(ExplainError::Method { method: "TCAV", needs: "needs a layer before the unit", found, fits });
-    }
+    let graph = network.graph();
+    leads_to(graph, layer, unit)?;
     let count = concept.len().min(others.len() / 2);
     if count < LEAST || of_class.is_empty() || options.repeats < 2 {
         return Err(ExplainError::TooFew(format!(
-            "TCAV needs {LEAST} pictures of the concept, {} others, one of the class and two repeats; there are {}, {}, {} and {}",
+            "TCAV needs {LEAST} images of the concept, {} others, one of the class and two repeats; there are {}, {}, {} and {}",
             2 * LEAST,
             concept.len(),
             others.len(),
@@ -87,16 +82,16 @@ pub fn tcav(
         done += 1;
         progress(done, steps);
     };
-    let mut at_layer = |picture: &Volume| {
+    let mut at_layer = |image: &Volume| {
         tick();
-        let picture = picture.of_network(graph)?;
-        Ok(subject.values(&[(0, &picture.values)], &[layer])?.remove(0))
+        let image = image.of_network(graph)?;
+        Ok(network.values(&[(0, &image.values)], &[layer])?.remove(0))
     };
     let concept = concept.iter().map(&mut at_layer).collect::<Result<Vec<_>, ExplainError>>()?;
     let others = others.iter().map(&mut at_layer).collect::<Result<Vec<_>, ExplainError>>()?;
     let mut slopes = Vec::new();
-    for picture in of_class {
-        slopes.push(gradient_at(subject, layer, &at_layer(picture)?, unit, picture)?);
+    for image in of_class {
+        slopes.push(gradient_at(network, layer, &at_layer(image)?, unit, image)?);
     }
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let (mut tested, mut accuracies) = (Tested { accuracy: 0.0, scores: vec![], chance: vec![], p: 1.0 }, vec![]);
@@ -118,8 +113,23 @@ pub fn tcav(
     Ok(tested)
 }
 
+/// Whether the unit is computed from the layer.
+fn leads_to(graph: &Graph, layer: usize, unit: Unit) -> Result<(), ExplainError> {
+    let before = ancestors(graph, unit.node);
+    if layer != unit.node && before.contains(&layer) {
+        return Ok(());
+    }
+    let name = |id: usize| graph.nodes[id].name.to_string();
+    Err(ExplainError::Method {
+        method: "TCAV",
+        needs: "needs a layer before the unit",
+        found: format!("`{}` is not computed from `{}`", name(unit.node), name(layer)),
+        fits: before.into_iter().filter(|id| *id != unit.node).map(name).collect(),
+    })
+}
+
 /// The direction from the second heap to the first, by a linear classifier (logistic regression with a little weight decay), and its
-/// accuracy on what was held back. There are fewer pictures than numbers in a layer, so weights are sums of pictures, and the
+/// accuracy on what was held back. There are fewer images than numbers in a layer, so weights are sums of images, and the
 /// descent is one on their shares.
 fn probe(first: &[&[f32]], second: &[&[f32]]) -> (Vec<f32>, f64) {
     const STEPS: usize = 500;

@@ -1,15 +1,15 @@
-//! Augmentations of one picture, on values from 0 to 1.
+//! Augmentations of one image, on values from 0 to 1.
 //!
-//! Each draws all its random numbers first and then computes, so that the draws do not depend on what the picture shows.
+//! Each draws all its random numbers first and then computes, so that the draws do not depend on what the image shows.
 
 use super::{Augment, Word};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// A picture `[C, H, W]` with values from 0 to 1.
+/// An image `[C, H, W]` with values from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Image {
+pub struct FloatImage {
     /// `[C, H, W]`
     pub shape: [usize; 3],
     /// Row by row, plane by plane.
@@ -22,13 +22,13 @@ const FAR: f64 = 1e6;
 /// Standard deviation and direction of each principal component of colour.
 pub type Components = Vec<(f64, Vec<f64>)>;
 
-impl Image {
+impl FloatImage {
     /// Bytes as values.
     pub fn new(shape: [usize; 3], bytes: &[u8]) -> Self {
-        Image { shape, values: bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect() }
+        FloatImage { shape, values: bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect() }
     }
 
-    /// Applies `augment`, which keeps the shape. Those that choose a part of a larger picture, or mix several, do nothing here.
+    /// Applies `augment`, which keeps the shape. Those that choose a part of a larger image, or mix several, do nothing here.
     pub fn apply(&mut self, augment: &Augment, components: &Components, rng: &mut ChaCha8Rng) {
         let [a, b, c, d] = augment.numbers;
         let [_, height, width] = self.shape;
@@ -78,7 +78,7 @@ impl Image {
         }
     }
 
-    /// Moves the picture down and to the right; what comes in is zero.
+    /// Moves the image down and to the right; what comes in is zero.
     pub(crate) fn shift(&mut self, [down, right]: [isize; 2]) {
         let [_, height, width] = self.shape;
         let source = self.values.clone();
@@ -92,7 +92,7 @@ impl Image {
         }
     }
 
-    /// Turns the picture about its middle, against the clock, with bilinear interpolation; what comes in is zero.
+    /// Turns the image about its middle, against the clock, with bilinear interpolation; what comes in is zero.
     pub(crate) fn rotate(&mut self, angle: f64) {
         let [channels, height, width] = self.shape;
         let source = self.values.clone();
@@ -120,7 +120,7 @@ impl Image {
     }
 
     /// Brightness, contrast and saturation times these factors, as torchvision's functions of these names; hue turned by a part
-    /// of the circle. A grey picture has neither saturation nor hue.
+    /// of the circle. A grey image has neither saturation nor hue.
     fn colour(&mut self, [brightness, contrast, saturation]: [f32; 3], hue: f32) {
         let len = self.shape[1] * self.shape[2];
         let blend = |x: f32, other: f32, factor: f32| (factor * x + (1.0 - factor) * other).clamp(0.0, 1.0);
@@ -191,7 +191,7 @@ fn turned([r, g, b]: [f32; 3], by: f32) -> [f32; 3] {
     })
 }
 
-/// Sides of a random part of a picture with these sides: of a share of the area, and of a ratio of height to width.
+/// Sides of a random part of an image with these sides: of a share of the area, and of a ratio of height to width.
 pub fn part(rng: &mut ChaCha8Rng, sides: [usize; 2], share: [f64; 2], ratio: [f64; 2]) -> [usize; 2] {
     let area = (sides[0] * sides[1]) as f64;
     // As in torchvision: ten tries, then the largest part that fits.
@@ -223,14 +223,14 @@ mod tests {
         ChaCha8Rng::seed_from_u64(seed)
     }
 
-    fn image(shape: [usize; 3]) -> Image {
+    fn image(shape: [usize; 3]) -> FloatImage {
         let len = shape.iter().product::<usize>();
-        Image { shape, values: (0..len).map(|i| (i + 1) as f32 / (len + 1) as f32).collect() }
+        FloatImage { shape, values: (0..len).map(|i| (i + 1) as f32 / (len + 1) as f32).collect() }
     }
 
     #[test]
     fn a_shift_moves_every_plane() {
-        let mut found = Image { shape: [2, 2, 2], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0] };
+        let mut found = FloatImage { shape: [2, 2, 2], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0] };
         found.shift([1, -1]);
         assert_eq!(found.values, [0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 6.0, 0.0]);
     }
@@ -252,7 +252,7 @@ mod tests {
     fn colours_are_those_of_torchvision() {
         // torchvision.transforms.functional.adjust_{brightness(0.5), contrast(1.5), saturation(0.25), hue(0.1)}, one after
         // the other, of the pixels (0.2, 0.4, 0.6) and (0.9, 0.1, 0.5).
-        let mut found = Image { shape: [3, 1, 2], values: vec![0.2, 0.9, 0.4, 0.1, 0.6, 0.5] };
+        let mut found = FloatImage { shape: [3, 1, 2], values: vec![0.2, 0.9, 0.4, 0.1, 0.6, 0.5] };
         found.colour([0.5, 1.5, 0.25], 0.1);
         // torchvision 0.29's.
         let expected = [0.155_722, 0.299_823, 0.148_222, 0.171_284, 0.223_222, 0.154_438];
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn colour_noise_follows_the_components() {
         let components = vec![(0.5, vec![0.6, 0.8, 0.0]), (0.1, vec![0.0, 0.0, 1.0])];
-        let mut found = Image { shape: [3, 1, 1], values: vec![0.5; 3] };
+        let mut found = FloatImage { shape: [3, 1, 1], values: vec![0.5; 3] };
         found.add_along(&components, &[1.0, -2.0]);
         assert_eq!(found.values, [0.8, 0.9, 0.3]);
     }

@@ -8,7 +8,7 @@ use crate::wording::did_you_mean;
 
 /// How a network is to learn.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub struct Hyperparameters {
     /// The optimiser.
     pub method: Method,
     /// For each parameter of [`Graph::params`], what the optimiser does to it.
@@ -19,13 +19,13 @@ pub struct Rules {
     pub head_weights: Vec<f64>,
 }
 
-impl Rules {
+impl Hyperparameters {
     /// Those that the options ask for.
     ///
     /// # Errors
     /// When one has no meaning for this network.
     pub fn new(config: &Config, graph: &Graph) -> Result<Self, ConfigError> {
-        Ok(Rules {
+        Ok(Hyperparameters {
             method: method(config),
             params: param_options(config, graph)?,
             ema: config.ema,

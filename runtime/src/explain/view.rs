@@ -10,9 +10,9 @@ use dfdx::prelude::*;
 /// A node and its values for some images, `[N, C, H, W]`.
 pub type Given<'a> = (usize, &'a [f32]);
 
-/// What a pass there and back has shown.
+/// A vector-Jacobian product: what a pass forwards and back gives.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pulled {
+pub struct Vjp {
     /// The value of the node that was asked for, `[N, C, H, W]`.
     pub value: Vec<f32>,
     /// The gradient at each of the given nodes.
@@ -20,7 +20,7 @@ pub struct Pulled {
 }
 
 /// A network that can be looked into, in evaluation mode.
-pub trait Subject {
+pub trait Inspectable {
     /// What it is.
     fn graph(&self) -> &Graph;
 
@@ -30,16 +30,17 @@ pub trait Subject {
     /// When the device fails.
     fn values(&self, given: &[Given<'_>], wanted: &[usize]) -> Result<Vec<Vec<f32>>, ExplainError>;
 
-    /// The gradients, at the given nodes, of the sum of node `of` times `weights`, which get to see its value first.
+    /// The vector-Jacobian product of node `of` at the given nodes: the gradients there of the sum of its value times `weights`,
+    /// which get to see that value first.
     ///
     /// # Errors
     /// When the device fails.
-    fn pull(
+    fn vjp(
         &self,
         given: &[Given<'_>],
         of: usize,
         weights: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<Pulled, ExplainError>;
+    ) -> Result<Vjp, ExplainError>;
 
     /// The parameters and buffers of a node.
     ///
@@ -49,15 +50,15 @@ pub trait Subject {
 }
 
 /// A network on its device, to be looked into.
-pub struct Lens<'a, D: Backend<f32>> {
+pub struct NetworkView<'a, D: Backend<f32>> {
     net: &'a dyn AnyNetwork<f32, D>,
     device: D,
 }
 
-impl<'a, D: Backend<f32>> Lens<'a, D> {
+impl<'a, D: Backend<f32>> NetworkView<'a, D> {
     /// On `net`.
     pub fn new(net: &'a dyn AnyNetwork<f32, D>, device: &D) -> Self {
-        Lens { net, device: device.clone() }
+        NetworkView { net, device: device.clone() }
     }
 
     fn tensors(&self, given: &[Given<'_>]) -> Result<(Vec<usize>, Vec<Map<f32, D>>), ExplainError> {
@@ -70,7 +71,7 @@ impl<'a, D: Backend<f32>> Lens<'a, D> {
     }
 }
 
-impl<D: Backend<f32>> Subject for Lens<'_, D> {
+impl<D: Backend<f32>> Inspectable for NetworkView<'_, D> {
     fn graph(&self) -> &Graph {
         self.net.graph()
     }
@@ -84,12 +85,12 @@ impl<D: Backend<f32>> Subject for Lens<'_, D> {
         Ok(values)
     }
 
-    fn pull(
+    fn vjp(
         &self,
         given: &[Given<'_>],
         of: usize,
         weights: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<Pulled, ExplainError> {
+    ) -> Result<Vjp, ExplainError> {
         let (inputs, tensors) = self.tensors(given)?;
         let part = Subgraph { inputs, outputs: vec![of] };
         let outcome = evaluate(self.net, &part, tensors.clone(), OwnedTape::default()).map_err(failed)?;
@@ -103,7 +104,7 @@ impl<D: Backend<f32>> Subject for Lens<'_, D> {
         for tensor in &tensors {
             D::gradient(tensor, &mut taken, &mut |gradient| gradients.push(gradient.to_vec())).map_err(failed)?;
         }
-        Ok(Pulled { value, gradients })
+        Ok(Vjp { value, gradients })
     }
 
     fn params(&self, node: usize) -> Result<Vec<Vec<f32>>, ExplainError> {

@@ -6,11 +6,11 @@
 
 use super::pickle::{Id, Object, Pickle};
 use super::storage::View;
-use super::{Entry, Kind, WeightsError, invalid};
+use super::{DType, Entry, FormatError, invalid};
 use std::collections::BTreeMap;
 
 /// A file of PyTorch that is damaged, or has what nobody here can read.
-pub(super) fn bad(problem: impl Into<String>) -> WeightsError {
+pub(super) fn bad(problem: impl Into<String>) -> FormatError {
     invalid("PyTorch", problem)
 }
 
@@ -27,7 +27,7 @@ pub struct Storages {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Elements {
     /// Elements of one type.
-    Of(Kind),
+    Of(DType),
     /// Bytes; the tensor says what they are.
     Bytes,
 }
@@ -43,23 +43,23 @@ impl Elements {
 }
 
 /// Key and type of the storage that `("storage", torch.FloatStorage, key, device, count)` refers to.
-pub fn storage(pickle: &Pickle, reference: Id) -> Result<(&str, Elements), WeightsError> {
+pub fn storage(pickle: &Pickle, reference: Id) -> Result<(&str, Elements), FormatError> {
     let parts = pickle.tuple(reference).unwrap_or_default();
     let (Some(class), Some(key)) = (parts.get(1), parts.get(2)) else {
         return Err(bad("a reference to a storage is incomplete"));
     };
     let class = pickle.global(*class).unwrap_or("something else");
     let kind = match class.rsplit('.').next().unwrap_or_default() {
-        "HalfStorage" => Kind::F16,
-        "BFloat16Storage" => Kind::BF16,
-        "FloatStorage" => Kind::F32,
-        "DoubleStorage" => Kind::F64,
-        "CharStorage" => Kind::I8,
-        "ShortStorage" => Kind::I16,
-        "IntStorage" => Kind::I32,
-        "LongStorage" => Kind::I64,
-        "ByteStorage" => Kind::U8,
-        "BoolStorage" => Kind::Bool,
+        "HalfStorage" => DType::F16,
+        "BFloat16Storage" => DType::BF16,
+        "FloatStorage" => DType::F32,
+        "DoubleStorage" => DType::F64,
+        "CharStorage" => DType::I8,
+        "ShortStorage" => DType::I16,
+        "IntStorage" => DType::I32,
+        "LongStorage" => DType::I64,
+        "ByteStorage" => DType::U8,
+        "BoolStorage" => DType::Bool,
         "UntypedStorage" | "_UntypedStorage" => return Ok((key_of(pickle, *key)?, Elements::Bytes)),
         _ => return Err(bad(format!("a tensor has its elements in `{class}`, which is not read"))),
     };
@@ -70,23 +70,23 @@ pub fn storage(pickle: &Pickle, reference: Id) -> Result<(&str, Elements), Weigh
     Ok((key_of(pickle, *key)?, Elements::Of(kind)))
 }
 
-fn key_of(pickle: &Pickle, key: Id) -> Result<&str, WeightsError> {
+fn key_of(pickle: &Pickle, key: Id) -> Result<&str, FormatError> {
     pickle.text(key).ok_or_else(|| bad("the key of a storage is no text"))
 }
 
 /// The type that `torch.float32` and its like stand for.
-fn dtype(name: &str) -> Option<Kind> {
+fn dtype(name: &str) -> Option<DType> {
     Some(match name.strip_prefix("torch.")? {
-        "float16" | "half" => Kind::F16,
-        "bfloat16" => Kind::BF16,
-        "float32" | "float" => Kind::F32,
-        "float64" | "double" => Kind::F64,
-        "int8" => Kind::I8,
-        "int16" | "short" => Kind::I16,
-        "int32" | "int" => Kind::I32,
-        "int64" | "long" => Kind::I64,
-        "uint8" => Kind::U8,
-        "bool" => Kind::Bool,
+        "float16" | "half" => DType::F16,
+        "bfloat16" => DType::BF16,
+        "float32" | "float" => DType::F32,
+        "float64" | "double" => DType::F64,
+        "int8" => DType::I8,
+        "int16" | "short" => DType::I16,
+        "int32" | "int" => DType::I32,
+        "int64" | "long" => DType::I64,
+        "uint8" => DType::U8,
+        "bool" => DType::Bool,
         _ => return None,
     })
 }
@@ -147,7 +147,7 @@ fn innermost(pickle: &Pickle, id: Id) -> Result<(&str, &[Id], Option<Id>), Strin
 }
 
 /// Reads the tensor that a call makes, of at most `budget` bytes.
-pub fn tensor(pickle: &Pickle, id: Id, name: &str, storages: &Storages, budget: usize) -> Result<Entry, WeightsError> {
+pub fn tensor(pickle: &Pickle, id: Id, name: &str, storages: &Storages, budget: usize) -> Result<Entry, FormatError> {
     let bad = |problem: String| bad(format!("`{name}`: {problem}"));
     let (function, arguments, wanted) = innermost(pickle, id).map_err(bad)?;
     let typed = match function {
@@ -189,7 +189,7 @@ pub fn tensor(pickle: &Pickle, id: Id, name: &str, storages: &Storages, budget: 
     if negated(pickle, metadata.copied()).map_err(bad)? {
         negate(kind, &mut bytes).map_err(bad)?;
     }
-    Ok(Entry { name: name.into(), shape, kind, bytes })
+    Ok(Entry { name: name.into(), shape, dtype: kind, bytes })
 }
 
 /// Whether the numbers are kept with the opposite sign, as views of conjugates are.
@@ -209,12 +209,12 @@ fn negated(pickle: &Pickle, metadata: Option<Id>) -> Result<bool, String> {
 }
 
 /// Turns the signs of little-endian numbers around.
-fn negate(kind: Kind, bytes: &mut [u8]) -> Result<(), String> {
+fn negate(kind: DType, bytes: &mut [u8]) -> Result<(), String> {
     match kind {
-        Kind::F16 | Kind::BF16 | Kind::F32 | Kind::F64 => {
+        DType::F16 | DType::BF16 | DType::F32 | DType::F64 => {
             bytes.chunks_exact_mut(kind.size()).filter_map(<[u8]>::last_mut).for_each(|byte| *byte ^= 0x80);
         }
-        Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 | Kind::U8 => {
+        DType::I8 | DType::I16 | DType::I32 | DType::I64 | DType::U8 => {
             for number in bytes.chunks_exact_mut(kind.size()) {
                 // Two's complement: all bits turned around, and one more.
                 let mut carry = true;
@@ -223,7 +223,7 @@ fn negate(kind: Kind, bytes: &mut [u8]) -> Result<(), String> {
                 }
             }
         }
-        Kind::Bool => return Err("it is marked as negated, which truth values cannot be".into()),
+        DType::Bool => return Err("it is marked as negated, which truth values cannot be".into()),
     }
     Ok(())
 }

@@ -5,12 +5,12 @@
 mod torch_file;
 
 use convnet::atomic_file;
-use convnet::checkpoint::{
-    CheckpointError, LoadOptions, Loaded, Metadata, load, load_with, read_with, save, set, state_dict,
-};
 use convnet::net::params;
 use convnet::prelude::*;
-use convnet::weights::{Entry, Format, StateDict, WeightsError, encode};
+use convnet::weights::{Entry, Format, FormatError, StateDict, encode};
+use convnet::weights::{
+    LoadOptions, Loaded, Metadata, WeightsError, load, load_with, read_with, save, set, state_dict,
+};
 use safetensors::Dtype as FileType;
 use safetensors::tensor::TensorView;
 use std::path::Path;
@@ -39,11 +39,11 @@ fn bits(net: &Net) -> Vec<u32> {
     params(net).unwrap().iter().flat_map(|param| param.as_vec()).map(f32::to_bits).collect()
 }
 
-fn save_net(net: &Net, path: &Path) -> Result<(), CheckpointError> {
+fn save_net(net: &Net, path: &Path) -> Result<(), WeightsError> {
     save(net, path, &Metadata::from([("epoch".into(), "3".into()), ("note".into(), "a \"b\"\n".into())]))
 }
 
-fn load_net(net: &mut Net, path: &Path) -> Result<Metadata, CheckpointError> {
+fn load_net(net: &mut Net, path: &Path) -> Result<Metadata, WeightsError> {
     load(net, path).map(|loaded| loaded.metadata)
 }
 
@@ -93,7 +93,7 @@ fn an_unknown_version_of_ours_is_refused_and_that_of_others_is_not() {
         write(&[("format", "convnet"), ("format_version", version)]);
         refused(&path, &[&format!("its format version is `{version}`, but this program reads version 1"), fix]);
         let error = load_net(&mut net(2), &path).unwrap_err();
-        assert!(matches!(error, CheckpointError::Format { source: WeightsError::Version(_), .. }), "{error:?}");
+        assert!(matches!(error, WeightsError::Format { source: FormatError::Version(_), .. }), "{error:?}");
         assert!(read_with(&path, &LoadOptions::default()).is_err());
     }
     // Of version 0.1, of others, and of nobody in particular.
@@ -120,7 +120,7 @@ fn damaged_files_are_refused() {
     std::fs::write(&path, [good.clone(), vec![0]].concat()).unwrap();
     refused(&path, &["not a valid safetensors file"]);
     std::fs::write(&path, b"garbage, and not a little of it").unwrap();
-    refused(&path, &["not a weight file: expected safetensors, PyTorch (.pt, .pth) or NumPy (.npz)"]);
+    refused(&path, &["not a weights file: expected safetensors, PyTorch (.pt, .pth) or NumPy (.npz)"]);
     let mut huge = good.clone();
     huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
     std::fs::write(&path, huge).unwrap();
@@ -209,7 +209,7 @@ fn renamed(net: &Net, name: impl Fn(&str) -> String, more: &[&str]) -> Vec<u8> {
     encode(&dict, Format::Safetensors).unwrap()
 }
 
-fn load_options(bytes: &[u8], change: impl Fn(&mut LoadOptions)) -> Result<(Net, Loaded), CheckpointError> {
+fn load_options(bytes: &[u8], change: impl Fn(&mut LoadOptions)) -> Result<(Net, Loaded), WeightsError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w");
     std::fs::write(&path, bytes).unwrap();
@@ -364,7 +364,7 @@ fn only_files_are_read_and_replaced() {
 fn a_name_that_promises_another_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["net.pth", "net.PT", "net.ckpt", "net.onnx", "net.h5", "net.bin", "net.json"] {
-        assert!(matches!(save_net(&net(1), &folder.path().join(name)), Err(CheckpointError::Format { .. })), "{name}");
+        assert!(matches!(save_net(&net(1), &folder.path().join(name)), Err(WeightsError::Format { .. })), "{name}");
     }
     for name in ["net", "net.v2", "net.safetensors", "net.npz", "epoch.10"] {
         save_net(&net(1), &folder.path().join(name)).unwrap();
