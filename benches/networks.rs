@@ -8,7 +8,7 @@
 
 use convnet::explain::cam::grad_cam;
 use convnet::explain::saliency::gradient;
-use convnet::explain::{Inspectable, NetworkView, Unit, Volume, last_map};
+use convnet::explain::{NetworkView, Unit, Volume, last_map};
 use convnet::net::{Map, forward_mut};
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
@@ -115,13 +115,13 @@ fn explanations(c: &mut Criterion) {
         let (net, dev, image) = &*state;
         let view = NetworkView::new(net, dev);
         let unit = Unit::class(view.graph(), 7).unwrap();
-        b.iter(|| gradient(&view, unit, image).unwrap());
+        b.iter(|| gradient(&*view, unit, image).unwrap());
     });
     group.bench_function("resnet18, grad-cam", |b| {
         let (net, dev, image) = &*state;
         let view = NetworkView::new(net, dev);
         let (unit, node) = (Unit::class(view.graph(), 7).unwrap(), last_map(view.graph()).unwrap());
-        b.iter(|| grad_cam(&view, node, unit, image).unwrap());
+        b.iter(|| grad_cam(&*view, node, unit, image).unwrap());
     });
 }
 

@@ -7,7 +7,7 @@ mod golden;
 
 use convnet::explain::backprop::{Rule, reconstruct};
 use convnet::explain::saliency::{IntegrationPath, gradient, integrated_gradients};
-use convnet::explain::{Inspectable, NetworkView, Place, Unit, Volume, cam};
+use convnet::explain::{NetworkView, Place, Unit, Volume, cam};
 use convnet::graph::{Activation, Op};
 use convnet::net::set_params;
 use convnet::prelude::*;
@@ -55,21 +55,21 @@ fn check<N: Model>(name: &str) {
     let channel = Unit::new(graph, rectifiers[number("channel_of")], 3, Place::Strongest).unwrap();
     let compare = |method: &str, found: Volume| agrees(&format!("{name} {method}"), &found, &golden["maps"][method]);
 
-    compare("gradient", gradient(&view, unit, &image).unwrap());
-    compare("guided", reconstruct(&view, unit, &image, Rule::Guided).unwrap());
-    compare("guided_channel", reconstruct(&view, channel, &image, Rule::Guided).unwrap());
-    compare("deconvnet", reconstruct(&view, unit, &image, Rule::Deconvnet).unwrap());
-    compare("deconvnet_channel", reconstruct(&view, channel, &image, Rule::Deconvnet).unwrap());
-    compare("grad_cam", cam::grad_cam(&view, rectifiers[number("cam")], unit, &image).unwrap());
+    compare("gradient", gradient(&*view, unit, &image).unwrap());
+    compare("guided", reconstruct(&*view, unit, &image, Rule::Guided).unwrap());
+    compare("guided_channel", reconstruct(&*view, channel, &image, Rule::Guided).unwrap());
+    compare("deconvnet", reconstruct(&*view, unit, &image, Rule::Deconvnet).unwrap());
+    compare("deconvnet_channel", reconstruct(&*view, channel, &image, Rule::Deconvnet).unwrap());
+    compare("grad_cam", cam::grad_cam(&*view, rectifiers[number("cam")], unit, &image).unwrap());
     let path = IntegrationPath { steps: number("steps"), most: 0, tolerance: 0.01 };
     let zero = Volume::filled(shape, 0.0);
     let share = golden["base"].as_f64().unwrap() as f32;
     let base = Volume::new(shape, image.values.iter().map(|x| share * x).collect());
-    let found = integrated_gradients(&view, unit, &image, &base, path, &mut |_, _| {}).unwrap();
+    let found = integrated_gradients(&*view, unit, &image, &base, path, &mut |_, _| {}).unwrap();
     compare("integrated", found.map);
     // With as many steps as it takes, the map adds up to the difference.
     let path = IntegrationPath { steps: 16, ..IntegrationPath::default() };
-    let found = integrated_gradients(&view, unit, &image, &zero, path, &mut |_, _| {}).unwrap();
+    let found = integrated_gradients(&*view, unit, &image, &zero, path, &mut |_, _| {}).unwrap();
     assert!(found.gap() < 0.01, "{name}: the sum is off by {} after {} steps", found.gap(), found.steps);
 }
 

@@ -5,7 +5,7 @@ use convnet::explain::invert::{Invert, invert};
 use convnet::explain::maximise::{Maximise, maximise};
 use convnet::explain::neighbours::Index;
 use convnet::explain::saliency::gradient;
-use convnet::explain::{Inspectable, NetworkView, Unit, Volume, layer};
+use convnet::explain::{NetworkView, Unit, Volume, layer};
 use convnet::prelude::*;
 use convnet::train::{Config, Prediction, Trainer};
 use convnet_models::{LeNet5, Model};
@@ -33,14 +33,14 @@ fn a_trained_network_shows_what_it_has_learned() {
     // An image made for a class is of that class, to the network.
     for class in 0..10 {
         let unit = Unit::class(graph, class).unwrap();
-        let made = maximise(&view, unit, &normalisation, Maximise::default(), &mut quiet).unwrap();
+        let made = maximise(&*view, unit, &normalisation, Maximise::default(), &mut quiet).unwrap();
         let logits = view.values(&[(0, &made.image.values)], &[graph.output()]).unwrap().remove(0);
         let probability = Prediction::from_logits(&logits).probabilities[class];
         assert!(probability > 0.99 && made.values[1] > made.values[0], "class {class}: {probability}");
     }
     let unit = Unit::class(graph, 3).unwrap();
     let made = |seed| {
-        maximise(&view, unit, &normalisation, Maximise { steps: 8, seed, ..Maximise::default() }, &mut quiet).unwrap()
+        maximise(&*view, unit, &normalisation, Maximise { steps: 8, seed, ..Maximise::default() }, &mut quiet).unwrap()
     };
     assert!(made(5) == made(5) && made(5) != made(6));
 
@@ -56,7 +56,7 @@ fn a_trained_network_shows_what_it_has_learned() {
         let batch = batch.unwrap();
         for ((pixels, label), index) in batch.pixels.chunks_exact(784).zip(&batch.labels).zip(&batch.indices) {
             let image = Volume::new([1, 28, 28], pixels.to_vec());
-            let map = gradient(&view, Unit::class(graph, *label).unwrap(), &image).unwrap();
+            let map = gradient(&*view, Unit::class(graph, *label).unwrap(), &image).unwrap();
             for (x, byte) in map.values.iter().zip(test.bytes(*index)) {
                 let on = usize::from(*byte > 0);
                 mass[on][0] += f64::from(x.abs());
@@ -71,11 +71,11 @@ fn a_trained_network_shows_what_it_has_learned() {
     // The first convolution keeps the image.
     let image = first.unwrap();
     let conv1 = layer(graph, "conv1").unwrap();
-    let found = invert(&view, conv1, &image, &normalisation, Invert::default(), &mut quiet).unwrap();
+    let found = invert(&*view, conv1, &image, &normalisation, Invert::default(), &mut quiet).unwrap();
     assert!(found.correlation > 0.95, "conv1: {}", found.correlation);
 
     // What the network takes to be alike is of one class more often than what has similar pixels.
-    let rate = |node: usize| Index::new(&view, node, &loader, &mut quiet).unwrap().agreement(5, 500);
+    let rate = |node: usize| Index::new(&*view, node, &loader, &mut quiet).unwrap().agreement(5, 500);
     let (features, pixels) = (rate(layer(graph, "10").unwrap()), rate(0));
 
     assert!(features > pixels + 0.05, "{features} {pixels}");

@@ -78,9 +78,10 @@ fn a_batch_normalisation_of_one_value_is_refused_or_learns_nothing() {
     run(&mut net, 65, 64, true).unwrap();
     run(&mut net, 66, 64, false).unwrap();
     let mut learner = convnet::train::NetworkLearner::new(&mut net, dev.clone());
-    let error = overfit(&mut learner, &data(65), &config(1, false), 3, 0.01).unwrap_err();
+    let error = overfit(&mut *learner, &data(65), &config(1, false), 3, 0.01).unwrap_err();
     assert!(matches!(error, TrainError::OneValue { images: 1, of: None, .. }), "{error}");
     // By hand, there is nobody to refuse it.
+    drop(learner);
     let before = (net.norm.running_mean.array(), net.norm.running_var.array());
     let x: Tensor<Rank4<1, 1, 8, 8>, f32, Cpu> = dev.sample_normal();
     let _ = net.forward_mut(x.leaky_trace());

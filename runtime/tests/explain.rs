@@ -75,10 +75,10 @@ fn gradients_are_finite_differences() {
     let (view, graph, image) = (NetworkView::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 2));
     let around = layer(graph, "around").unwrap_or_else(|_| last_map(graph).unwrap());
     for unit in [Unit::class(graph, 3).unwrap(), Unit::new(graph, around, 2, Place::At([1, 4])).unwrap()] {
-        let map = gradient(&view, unit, &image).unwrap();
+        let map = gradient(&*view, unit, &image).unwrap();
         let largest = map.values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let near = |pixel: &usize| {
-            let found = slope(&view, unit, &image, *pixel, 4e-4);
+            let found = slope(&*view, unit, &image, *pixel, 4e-4);
             (found - f64::from(map.values[*pixel])).abs() < 0.02 * f64::from(largest)
         };
         // A rectifier or a pool may change its mind within the step, but seldom does.
@@ -102,9 +102,9 @@ fn walking_back_layer_by_layer_is_the_gradient_where_no_signal_is_negative() {
     let (view, graph) = (NetworkView::new(&net, &dev), Mixed::graph());
     let image = Volume::new([2, 12, 12], noise([2, 12, 12], 4).values.iter().map(|x| x.abs()).collect());
     let unit = Unit::class(graph, 1).unwrap();
-    let expected = gradient(&view, unit, &image).unwrap();
+    let expected = gradient(&*view, unit, &image).unwrap();
     for rule in [Rule::Guided, Rule::Deconvnet] {
-        let found = reconstruct(&view, unit, &image, rule).unwrap();
+        let found = reconstruct(&*view, unit, &image, rule).unwrap();
         let apart = found.zip(&expected, |a, b| (a - b).abs()).range()[1];
         assert!(apart < 1e-4 * expected.range()[1], "{rule:?}: {apart}");
     }
@@ -116,13 +116,13 @@ fn smoothing_and_adding_up_follow_their_definitions() {
     let net = dev.build_module::<Mixed, f32>();
     let (view, graph, image) = (NetworkView::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 6));
     let unit = Unit::class(graph, 0).unwrap();
-    let still = smooth_grad(&view, unit, &image, SmoothGrad { samples: 3, noise: 0.0, seed: 1 }, &mut quiet).unwrap();
-    assert!(still.zip(&gradient(&view, unit, &image).unwrap(), |a, b| (a - b).abs()).range()[1] < 1e-6);
+    let still = smooth_grad(&*view, unit, &image, SmoothGrad { samples: 3, noise: 0.0, seed: 1 }, &mut quiet).unwrap();
+    assert!(still.zip(&gradient(&*view, unit, &image).unwrap(), |a, b| (a - b).abs()).range()[1] < 1e-6);
     let drawn =
-        |seed| smooth_grad(&view, unit, &image, SmoothGrad { seed, ..SmoothGrad::default() }, &mut quiet).unwrap();
+        |seed| smooth_grad(&*view, unit, &image, SmoothGrad { seed, ..SmoothGrad::default() }, &mut quiet).unwrap();
     assert!(drawn(1) == drawn(1) && drawn(1) != drawn(2));
     let zero = Volume::filled([2, 12, 12], 0.0);
-    let found = integrated_gradients(&view, unit, &image, &zero, IntegrationPath::default(), &mut quiet).unwrap();
+    let found = integrated_gradients(&*view, unit, &image, &zero, IntegrationPath::default(), &mut quiet).unwrap();
     assert!(found.gap() < 0.01, "{} after {} steps", found.gap(), found.steps);
     assert!((found.map.sum() - found.difference).abs() < 0.01 * found.difference.abs());
 }
@@ -135,7 +135,7 @@ fn occlusion_is_what_hiding_by_hand_gives() {
     let unit = Unit::class(graph, 2).unwrap();
     let options = Occlusion { patch: 5, stride: 3, cover: vec![0.5, -0.5] };
     let mut told = Vec::new();
-    let map = occlusion(&view, unit, &image, &options, &mut |done, total| told.push((done, total))).unwrap();
+    let map = occlusion(&*view, unit, &image, &options, &mut |done, total| told.push((done, total))).unwrap();
     let value = |image: &Volume| view.values(&[(0, &image.values)], &[graph.output()]).unwrap()[0][2];
     // Squares begin at 0, 3, 6 and, moved in, at 7.
     let mut falls = vec![Vec::new(); 144];
@@ -162,7 +162,7 @@ fn receptive_fields_are_where_gradients_are() {
         for at in [[0, 0], [height / 2, width / 2], [height - 1, width - 1], [height / 3, width - 1]] {
             let field = theoretical(graph, node, at);
             let unit = Unit::new(graph, node, 0, Place::At(at)).unwrap();
-            let map = gradient(&view, unit, &image).unwrap();
+            let map = gradient(&*view, unit, &image).unwrap();
             let touched: Vec<[usize; 2]> =
                 (0..40 * 36).filter(|i| map.values[*i] != 0.0).map(|i| [i / 36, i % 36]).collect();
             let range = |d: usize| {
@@ -173,7 +173,7 @@ fn receptive_fields_are_where_gradients_are() {
             assert_eq!([field.rows, field.columns], [range(0), range(1)], "`{name}` at {at:?}");
         }
     }
-    let found = effective(&view, 1, 0, [3, 3], &[image], &mut quiet).unwrap();
+    let found = effective(&*view, 1, 0, [3, 3], &[image], &mut quiet).unwrap();
     // No more than if all pixels of the window counted alike: four standard deviations of 5 and of 3.
     assert!(found.size[0] < 5.66 && found.size[1] < 3.27, "{:?}", found.size);
 }
@@ -219,7 +219,7 @@ fn channels_are_told_by_what_they_see() {
     };
     let concepts = [concept("bright", 1.0), concept("dark", 0.0)];
     let act = layer(Eyes::graph(), "act").unwrap();
-    let scores = dissect(&view, act, &concepts, &mut quiet).unwrap();
+    let scores = dissect(&*view, act, &concepts, &mut quiet).unwrap();
     let best = detectors(&scores, 1).unwrap();
     assert_eq!((best[0][0].channel, best[1][0].channel), (0, 1));
     assert!(best.iter().all(|best| best[0].auc == 1.0 && best[0].iou.unwrap() > 0.2), "{best:?}");
@@ -232,7 +232,7 @@ fn channels_are_told_by_what_they_see() {
     others.rotate_left(7);
     let unit = Unit::class(Eyes::graph(), 0).unwrap();
     let test =
-        |concept: &[Volume]| tcav(&view, act, unit, [concept, &others, &bright], Tcav::default(), &mut quiet).unwrap();
+        |concept: &[Volume]| tcav(&*view, act, unit, [concept, &others, &bright], Tcav::default(), &mut quiet).unwrap();
     let (on, away) = (test(&bright), test(&dark));
     assert!(on.score() == 1.0 && on.p < 1e-3 && on.accuracy > 0.95, "{on:?}");
     assert!(away.score() < 0.5 && away.accuracy > 0.95, "{away:?}");
@@ -245,14 +245,14 @@ fn cams_show_where_the_channels_of_a_class_are_bright() {
     let (view, (image, _)) = (NetworkView::new(&net, &dev), square([2, 3], 3.0, 1));
     let act = layer(Eyes::graph(), "act").unwrap();
     let unit = Unit::class(Eyes::graph(), 0).unwrap();
-    let map = cam::grad_cam(&view, act, unit, &image).unwrap();
+    let map = cam::grad_cam(&*view, act, unit, &image).unwrap();
     // The class is the mean of the first channel, so its weight is 1/64 everywhere.
     let expected = image.values.iter().map(|x| (x / 64.0).max(0.0));
     // The mean over places of a gradient of 1/64 at each.
     assert!(map.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
-    assert!(matches!(cam::grad_cam(&view, 4, unit, &image), Err(ExplainError::Method { .. })));
+    assert!(matches!(cam::grad_cam(&*view, 4, unit, &image), Err(ExplainError::Method { .. })));
     assert!(matches!(
-        cam::grad_cam(&view, act, Unit::new(Eyes::graph(), 1, 0, Place::Strongest).unwrap(), &image),
+        cam::grad_cam(&*view, act, Unit::new(Eyes::graph(), 1, 0, Place::Strongest).unwrap(), &image),
         Err(ExplainError::Method { .. })
     ));
 }
@@ -266,7 +266,7 @@ fn what_comes_after_global_pooling_does_not_see_a_shift() {
     let mut image = Volume::filled([1, 8, 8], 0.0);
     image.values[3 * 8 + 2] = 1.0;
     let nodes = pooling(Eyes::graph());
-    let found = invariance(&view, &nodes, &[image], &plain(), Change::Shift, &[0.0, 1.0, 3.0], &mut quiet).unwrap();
+    let found = invariance(&*view, &nodes, &[image], &plain(), Change::Shift, &[0.0, 1.0, 3.0], &mut quiet).unwrap();
     assert_eq!(
         found.iter().map(|response| &*Eyes::graph().nodes[response.node].name).collect::<Vec<_>>(),
         ["act", "2"]
@@ -299,7 +299,7 @@ fn pooling_over_turned_filters_does_not_see_a_turn() {
     let view = NetworkView::new(&net, &dev);
     let nodes = pooling(Turned::graph());
     let turns = [0.0, 90.0, 180.0, 270.0];
-    let found = invariance(&view, &nodes, &[image], &plain(), Change::Turn, &turns, &mut quiet).unwrap();
+    let found = invariance(&*view, &nodes, &[image], &plain(), Change::Turn, &turns, &mut quiet).unwrap();
     let of = |name: &str| {
         let node = layer(Turned::graph(), name).unwrap();
         found.iter().find(|response| response.node == node).unwrap().changes.clone()
@@ -323,18 +323,18 @@ fn datasets_are_searched_as_by_hand() {
     let dev = Cpu::default();
     let net = eyes(&dev);
     let (view, loader) = (NetworkView::new(&net, &dev), squares());
-    let sparsity = responses::sparsity(&view, &loader, &mut quiet).unwrap();
+    let sparsity = responses::sparsity(&*view, &loader, &mut quiet).unwrap();
     // Of brightness seven eighths are zero, of darkness one eighth.
     assert!((sparsity[0].zeros - 0.5).abs() < 1e-12 && sparsity[0].dead == 0.0, "{sparsity:?}");
-    let index = Index::new(&view, 0, &loader, &mut quiet).unwrap();
+    let index = Index::new(&*view, 0, &loader, &mut quiet).unwrap();
     let mut query = Volume::filled([1, 8, 8], 0.0);
     query.values[24..32].fill(1.0);
-    let near = index.nearest(&features_of(&view, 0, &query).unwrap(), 3, None);
+    let near = index.nearest(&features_of(&*view, 0, &query).unwrap(), 3, None);
     assert_eq!((near[0].index, near[0].distance, near[0].label), (3, 0.0, 0));
     assert!((near[1].distance - 4.0).abs() < 1e-6 && near.len() == 3);
     // All rows are equally far apart, so the first ones are taken: of class 0 those of image 0 are, of class 1 none.
     assert!((index.agreement(3, 8) - 0.5).abs() < 1e-12, "{}", index.agreement(3, 8));
-    let drivers = responses::strongest_inputs(&view, 1, &loader, 2, &mut quiet).unwrap();
+    let drivers = responses::strongest_inputs(&*view, 1, &loader, 2, &mut quiet).unwrap();
     assert_eq!(drivers.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
     assert_eq!((drivers[0][0].value, drivers[0][0].patch.values.as_slice()), (1.0, &[1.0][..]));
 }
@@ -354,18 +354,18 @@ fn mistakes_are_told_in_words() {
     let error = text(Unit::class(graph, 7).unwrap_err());
     assert!(error.contains("channel 7 of `fc`"), "{error}");
     let unit = Unit::class(graph, 0).unwrap();
-    let error = text(gradient(&view, unit, &Volume::filled([1, 7, 8], 0.0)).unwrap_err());
+    let error = text(gradient(&*view, unit, &Volume::filled([1, 7, 8], 0.0)).unwrap_err());
     assert!(error.contains("[1, 8, 8]") && error.contains("[1, 7, 8]"), "{error}");
     let image = Volume::filled([1, 8, 8], 0.3);
-    let error = text(reconstruct(&view, unit, &image, Rule::Deconvnet).unwrap_err());
+    let error = text(reconstruct(&*view, unit, &image, Rule::Deconvnet).unwrap_err());
     assert!(error.contains("max-pools") && error.contains("guided"), "{error}");
-    let error = text(responses::filters(&view, layer(graph, "fc").unwrap()).unwrap_err());
+    let error = text(responses::filters(&*view, layer(graph, "fc").unwrap()).unwrap_err());
     assert!(error.contains("`fc` is a linear") && error.contains("try eyes"), "{error}");
     let broken = Volume::filled([1, 8, 8], f32::NAN);
-    assert!(text(gradient(&view, unit, &broken).unwrap_err()).contains("no finite numbers"));
+    assert!(text(gradient(&*view, unit, &broken).unwrap_err()).contains("no finite numbers"));
     let large = Occlusion { patch: 9, stride: 1, cover: vec![0.0] };
-    assert!(text(occlusion(&view, unit, &image, &large, &mut quiet).unwrap_err()).contains("fit into the image"));
-    let none = dissect(&view, 1, &[], &mut quiet).unwrap_err();
+    assert!(text(occlusion(&*view, unit, &image, &large, &mut quiet).unwrap_err()).contains("fit into the image"));
+    let none = dissect(&*view, 1, &[], &mut quiet).unwrap_err();
     assert!(text(none).contains("at least two concepts"));
 }
 
@@ -378,7 +378,7 @@ fn typed_methods_are_those_without_types() {
     let (taps, view) = (Eyes::taps(), NetworkView::new(&net, &dev));
     let unit = Unit::class(Eyes::graph(), 1).unwrap();
     let map: Tensor<Rank3<1, 8, 8>, f32, Cpu> = net.gradient(taps.fc, 1, Place::Everywhere, &image).unwrap();
-    assert_eq!(map.as_vec(), gradient(&view, unit, &volume).unwrap().values);
+    assert_eq!(map.as_vec(), gradient(&*view, unit, &volume).unwrap().values);
     let values: Tensor<Rank3<2, 8, 8>, f32, Cpu> = net.activation(taps.eyes, &image).unwrap();
     assert_eq!(values.as_vec(), net.forward_to(taps.eyes, image.reshape::<Rank4<1, 1, 8, 8>>()).as_vec());
     let heat: Tensor<Rank3<1, 8, 8>, f32, Cpu> = {

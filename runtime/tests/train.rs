@@ -310,10 +310,10 @@ fn probes_leave_the_network_as_it_was() {
     let before = bits(&net);
     let mut learner = convnet::train::NetworkLearner::new(&mut net, Cpu::default());
     let plain = Config { batch: 8, optimizer: OptimizerKind::Adam, lr: 0.01, momentum: 0.0, ..Config::default() };
-    let (probes, steepest) = find_lr(&mut learner, &split(), &plain, 60).unwrap();
+    let (probes, steepest) = find_lr(&mut *learner, &split(), &plain, 60).unwrap();
     let steepest = steepest.unwrap();
     assert!(probes.len() > 20 && (1e-3..5.0).contains(&steepest), "{steepest}: {probes:?}");
-    let steps = overfit(&mut learner, &split(), &plain, 500, 0.05).unwrap();
+    let steps = overfit(&mut *learner, &split(), &plain, 500, 0.05).unwrap();
     assert!(steps.last().unwrap().loss < 0.05, "{:?}", steps.last());
     drop(learner);
     assert!(bits(&net) == before);

@@ -72,9 +72,9 @@ fn a_step_copies_no_parameter() {
     let mut learner = NetworkLearner::new(&mut net, dev);
     learner.begin(rules()).unwrap();
     // What a pass keeps for the next one is made now; and the matrix, which is shared, becomes the network's own.
-    let first = peak(&mut learner);
+    let first = peak(&mut *learner);
     assert!(first > matrix, "a copy is not seen: {first} bytes");
-    let second = peak(&mut learner);
+    let second = peak(&mut *learner);
     assert!(second < matrix / 2, "{second} bytes, and the matrix has {matrix}");
     drop(kept);
 }

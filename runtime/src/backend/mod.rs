@@ -3,6 +3,10 @@
 //! [`crate::net`] asks, [`crate::device`] answers: with the engine for `f32` on the CPU, with `portable` everywhere else.
 
 mod kept;
+mod located;
+
+#[doc(hidden)]
+pub use located::{Located, Placed, Which};
 
 use crate::graph::{Graph, Subgraph};
 use convnet_engine::Cache;
@@ -176,7 +180,7 @@ impl<E: Real, D: Device<E>> Outcome<E, D> {
 }
 
 /// A device that can run a network.
-pub trait Backend<E: Real>: Device<E> {
+pub trait Backend<E: Real>: Device<E> + Located {
     /// Does the job, on the tape if there is one.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 const CLASSES: &str = "classes";
 
-/// The classes that a trained network tells apart.
+/// The classes that a trained network distinguishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classes {
     names: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Matching {
 
 /// The classes of a dataset are not those of a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}; the network tells apart: {}; the data has: {}", some(network), some(data))]
+#[error("{problem}; the network distinguishes: {}; the data has: {}", some(network), some(data))]
 pub struct ClassesDiffer {
     /// What is wrong.
     pub problem: String,

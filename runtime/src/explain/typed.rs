@@ -173,7 +173,7 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         layer: A,
         image: &Image<Self, D>,
     ) -> Result<Tensor<A::Features, f32, D>, ExplainError> {
-        let values = responses::activation(&view(self, image), layer.tap().node(), &volume(image))?;
+        let values = responses::activation(&*view(self, image), layer.tap().node(), &volume(image))?;
         tensor(values, image)
     }
 
@@ -191,7 +191,7 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
     ) -> Result<(Image<Self, D>, [f32; 2]), ExplainError> {
         let unit = unit(self, of, channel, Place::Everywhere)?;
         let view = NetworkView::new(self, device);
-        let Maximised { image, values } = maximise::maximise(&view, unit, normalisation, options, &mut |_, _| {})?;
+        let Maximised { image, values } = maximise::maximise(&*view, unit, normalisation, options, &mut |_, _| {})?;
         let made = device.try_tensor_from_vec(image.values, Self::Input::single());
         Ok((made.map_err(|error| ExplainError::Device(format!("{error:?}")))?, values))
     }
@@ -208,7 +208,7 @@ pub trait Explain<D: Backend<f32>>: Network<f32, D> {
         options: Invert,
     ) -> Result<(Image<Self, D>, f64), ExplainError> {
         let (view, node) = (view(self, image), layer.tap().node());
-        let found = invert::invert(&view, node, &volume(image), normalisation, options, &mut |_, _| {})?;
+        let found = invert::invert(&*view, node, &volume(image), normalisation, options, &mut |_, _| {})?;
         let Inverted { image: made, error, .. } = found;
         Ok((tensor(made, image)?, error))
     }
@@ -225,10 +225,10 @@ fn asked<N: Network<f32, D>, D: Backend<f32>, A: At, F: Features>(
     image: &Image<N, D>,
     method: impl FnOnce(&dyn Inspectable, Unit, &Volume) -> Result<Volume, ExplainError>,
 ) -> Result<Tensor<F, f32, D>, ExplainError> {
-    tensor(method(&view(net, image), unit(net, of, channel, place)?, &volume(image))?, image)
+    tensor(method(&*view(net, image), unit(net, of, channel, place)?, &volume(image))?, image)
 }
 
-fn view<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, image: &Image<N, D>) -> NetworkView<'a, D> {
+fn view<'a, N: Network<f32, D>, D: Backend<f32>>(net: &'a N, image: &Image<N, D>) -> NetworkView<'a> {
     NetworkView::new(net, image.device())
 }
 

@@ -2,10 +2,12 @@
 //! this folder).
 
 use super::ExplainError;
-use crate::backend::{Backend, Map};
+use crate::backend::{Backend, Map, Placed, Which};
 use crate::graph::{Graph, Subgraph};
 use crate::net::{AnyNetwork, evaluate, params};
 use dfdx::prelude::*;
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 /// A node and its values for some images, `[N, C, H, W]`.
 pub type Given<'a> = (usize, &'a [f32]);
@@ -50,17 +52,52 @@ pub trait Inspectable {
 }
 
 /// A network on its device, to be looked into.
-pub struct NetworkView<'a, D: Backend<f32>> {
+pub struct NetworkView<'a>(Box<dyn Inspectable + 'a>);
+
+/// A network that is lent to a view, and its device.
+struct Lent<'a>(PhantomData<&'a ()>);
+
+impl<'a> Placed for Lent<'a> {
+    type On<D: Backend<f32>> = (&'a dyn AnyNetwork<f32, D>, D);
+}
+
+impl<'a> NetworkView<'a> {
+    /// On `net`.
+    pub fn new<D: Backend<f32>>(net: &'a dyn AnyNetwork<f32, D>, device: &D) -> Self {
+        NetworkView(match D::which::<Lent<'a>>((net, device.clone())) {
+            Which::Cpu((net, device)) => on_cpu(net, device),
+            #[cfg(feature = "cuda")]
+            Which::Cuda((net, device)) => on_cuda(net, device),
+        })
+    }
+}
+
+#[inline(never)]
+fn on_cpu<'a>(net: &'a dyn AnyNetwork<f32, Cpu>, device: Cpu) -> Box<dyn Inspectable + 'a> {
+    Box::new(Bound { net, device })
+}
+
+#[cfg(feature = "cuda")]
+#[inline(never)]
+fn on_cuda<'a>(net: &'a dyn AnyNetwork<f32, Cuda>, device: Cuda) -> Box<dyn Inspectable + 'a> {
+    Box::new(Bound { net, device })
+}
+
+impl<'a> Deref for NetworkView<'a> {
+    type Target = dyn Inspectable + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+/// A network bound to a device that is known by its type.
+struct Bound<'a, D: Backend<f32>> {
     net: &'a dyn AnyNetwork<f32, D>,
     device: D,
 }
 
-impl<'a, D: Backend<f32>> NetworkView<'a, D> {
-    /// On `net`.
-    pub fn new(net: &'a dyn AnyNetwork<f32, D>, device: &D) -> Self {
-        NetworkView { net, device: device.clone() }
-    }
-
+impl<D: Backend<f32>> Bound<'_, D> {
     fn tensors(&self, given: &[Given<'_>]) -> Result<(Vec<usize>, Vec<Map<f32, D>>), ExplainError> {
         let tensor = |(node, values): &Given<'_>| {
             let [c, h, w] = self.graph().nodes[*node].shape.chw();
@@ -71,7 +108,7 @@ impl<'a, D: Backend<f32>> NetworkView<'a, D> {
     }
 }
 
-impl<D: Backend<f32>> Inspectable for NetworkView<'_, D> {
+impl<D: Backend<f32>> Inspectable for Bound<'_, D> {
     fn graph(&self) -> &Graph {
         self.net.graph()
     }

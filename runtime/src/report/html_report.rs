@@ -66,7 +66,7 @@ impl HtmlReport {
             let [label, prediction] = [label, prediction].map(|class| escape(&classes[*class]));
             let _ = write!(
                 list,
-                "<li><img src=\"{image}\" alt=\"test image {index}: {label}\">is <b>{label}</b> ({:.2} %)<br>said <b>{prediction}</b> \
+                "<li><img src=\"{image}\" alt=\"test image {index}: {label}\">is <b>{label}</b> ({:.2} %)<br>predicted <b>{prediction}</b> \
                  ({:.1} %)<br><span class=\"quiet\">no. {index}</span></li>",
                 right * 100.0,
                 wrong * 100.0
@@ -228,7 +228,7 @@ fn confused(evaluation: &Evaluation, classes: &[String]) -> String {
     let mut pairs: Vec<_> = pairs.filter(|(n, i, j)| *n > 0 && i != j).collect();
     pairs.sort_by_key(|(n, i, j)| (std::cmp::Reverse(*n), *i, *j));
     let mut table = String::from(
-        "<table><tr><th scope=\"col\">is</th><th scope=\"col\">said</th><th scope=\"col\">times</th></tr>",
+        "<table><tr><th scope=\"col\">class</th><th scope=\"col\">predicted</th><th scope=\"col\">times</th></tr>",
     );
     for (n, i, j) in pairs.into_iter().take(40) {
         let _ = write!(
@@ -238,7 +238,10 @@ fn confused(evaluation: &Evaluation, classes: &[String]) -> String {
             escape(&classes[j])
         );
     }
-    format!("<section><h2>Most confused</h2>{}</section>", scrolled("Most confused", &(table + "</table>")))
+    format!(
+        "<section><h2>Most confused classes</h2>{}</section>",
+        scrolled("Most confused classes", &(table + "</table>"))
+    )
 }
 
 fn scores(evaluation: &Evaluation, classes: &[String]) -> String {

@@ -6,7 +6,7 @@
 use super::hyperparameters::Hyperparameters;
 use super::variance::has_variance;
 use super::{TrainError, loss};
-use crate::backend::{Backend, Map};
+use crate::backend::{Backend, Map, Placed, Which};
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Subgraph};
 use crate::net::{AnyNetwork, evaluate, forward, forward_seeded, gradients, params};
@@ -14,6 +14,8 @@ use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, RestoreE
 use crate::weights;
 use crate::weights::StateDict;
 use dfdx::prelude::*;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 
 /// What a pass has shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +107,57 @@ pub enum StateError {
 }
 
 /// A network on its device, at work.
-pub struct NetworkLearner<'a, D: Backend<f32>> {
+pub struct NetworkLearner<'a>(Box<dyn Learner + 'a>);
+
+/// A network that is lent to a learner, and its device.
+struct Lent<'a>(PhantomData<&'a ()>);
+
+impl<'a> Placed for Lent<'a> {
+    type On<D: Backend<f32>> = (&'a mut dyn AnyNetwork<f32, D>, D);
+}
+
+impl<'a> NetworkLearner<'a> {
+    /// `net` on its device.
+    pub fn new<D: Backend<f32>>(net: &'a mut dyn AnyNetwork<f32, D>, device: D) -> Self {
+        NetworkLearner(match D::which::<Lent<'a>>((net, device)) {
+            Which::Cpu((net, device)) => on_cpu(net, device),
+            #[cfg(feature = "cuda")]
+            Which::Cuda((net, device)) => on_cuda(net, device),
+        })
+    }
+
+    pub(super) fn into_inner(self) -> Box<dyn Learner + 'a> {
+        self.0
+    }
+}
+
+#[inline(never)]
+fn on_cpu<'a>(net: &'a mut dyn AnyNetwork<f32, Cpu>, device: Cpu) -> Box<dyn Learner + 'a> {
+    Box::new(Bound::new(net, device))
+}
+
+#[cfg(feature = "cuda")]
+#[inline(never)]
+fn on_cuda<'a>(net: &'a mut dyn AnyNetwork<f32, Cuda>, device: Cuda) -> Box<dyn Learner + 'a> {
+    Box::new(Bound::new(net, device))
+}
+
+impl<'a> Deref for NetworkLearner<'a> {
+    type Target = dyn Learner + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl DerefMut for NetworkLearner<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut *self.0
+    }
+}
+
+/// A network bound to a device that is known by its type.
+struct Bound<'a, D: Backend<f32>> {
     net: &'a mut dyn AnyNetwork<f32, D>,
     device: D,
     gradients: Option<Gradients<f32, D>>,
@@ -118,10 +170,9 @@ struct Learning {
     rules: Hyperparameters,
 }
 
-impl<'a, D: Backend<f32>> NetworkLearner<'a, D> {
-    /// `net` on its device.
-    pub fn new(net: &'a mut dyn AnyNetwork<f32, D>, device: D) -> Self {
-        NetworkLearner { net, device, gradients: None, learning: None }
+impl<'a, D: Backend<f32>> Bound<'a, D> {
+    fn new(net: &'a mut dyn AnyNetwork<f32, D>, device: D) -> Self {
+        Bound { net, device, gradients: None, learning: None }
     }
 
     fn batch(&self, pixels: Vec<f32>) -> Result<(Map<f32, D>, usize), TrainError> {
@@ -133,7 +184,7 @@ impl<'a, D: Backend<f32>> NetworkLearner<'a, D> {
 
 const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
 
-impl<D: Backend<f32>> Learner for NetworkLearner<'_, D> {
+impl<D: Backend<f32>> Learner for Bound<'_, D> {
     fn graph(&self) -> &Graph {
         self.net.graph()
     }

@@ -209,7 +209,7 @@ pub fn evaluate<D: Backend<f32>>(
 ) -> Result<Evaluation, TrainError> {
     feed::fits(net.graph(), data.as_ref(), "test")?;
     let learner = NetworkLearner::new(net, device.clone());
-    let evaluation = feed::evaluate(&learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)?;
+    let evaluation = feed::evaluate(&*learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)?;
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 

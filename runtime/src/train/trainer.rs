@@ -60,14 +60,17 @@ pub struct Trainer<'a> {
 impl<'a> Trainer<'a> {
     /// For `net`, with default options.
     pub fn new<D: Backend<f32>>(net: &'a mut dyn AnyNetwork<f32, D>, device: &D) -> Self {
-        Self::of(NetworkLearner::new(net, device.clone()))
+        Self::boxed(NetworkLearner::new(net, device.clone()).into_inner())
     }
 
     /// For anything that learns.
     pub fn of(learner: impl Learner + 'a) -> Self {
+        Self::boxed(Box::new(learner))
+    }
+
+    fn boxed(learner: Box<dyn Learner + 'a>) -> Self {
         let (config, stop) = (Config::default(), Arc::default());
         let (folder, record, about, callbacks) = (None, toml::Table::new(), Metadata::new(), Vec::new());
-        let learner = Box::new(learner);
         Trainer { learner, config, folder, record, about, resume: false, stop, callbacks, ranks: &Alone }
     }
 

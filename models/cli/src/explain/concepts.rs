@@ -1,4 +1,4 @@
-//! What a network tells apart: neighbours in the space of a layer, channels that stand for concepts, concepts that a class
+//! What a network distinguishes: neighbours in the space of a layer, channels that stand for concepts, concepts that a class
 //! leans on.
 
 use super::context::Context;

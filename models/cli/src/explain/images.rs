@@ -55,7 +55,7 @@ pub fn dataset(
     match takes_digits(graph) && !named {
         true if trained.classes.names().iter().cloned().ne(digits()) => {
             let classes = trained.classes.names().join(", ");
-            say(&format!("note: the network tells apart {classes}, not digits; name a dataset of these by --data"))?;
+            say(&format!("note: the network distinguishes {classes}, not digits; name a dataset of these by --data"))?;
             Ok(None)
         }
         digits => (named || digits).then(|| trained.test(&arguments.source, arguments.labelling)).transpose(),

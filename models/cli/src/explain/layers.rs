@@ -42,7 +42,7 @@ pub fn filters(context: &Context<'_>) -> FindingResult {
     let mut finding = Finding::new(
         "filters",
         "Filters",
-        "The weights of a convolution as images. Only those of a first layer, which work on pixels, can be read; deeper ones are told by the \
+        "The weights of a convolution as images. Only those of a first layer, which work on pixels, can be read; deeper ones are shown by the \
          images that drive them most, a row for each channel, cut to what the neuron sees.",
     );
     let [channels, height, width] = all.first().map_or([0; 3], |filter| filter.shape);

@@ -189,7 +189,7 @@ impl Task for Explain {
             true => Trained::load(entry, &mut net, weights, loading, arguments.preparing)?,
             false => trained_briefly(entry, &mut net, &device, default, arguments.preparing)?,
         };
-        explain(&arguments, &NetworkView::new(&net, &device), trained)
+        explain(&arguments, &*NetworkView::new(&net, &device), trained)
     }
 }
 

@@ -183,7 +183,7 @@ impl Task for Train<'_> {
         }
         let Some(place) = place else {
             let ask = if arguments.find_lr { probes::find_lr } else { probes::overfit };
-            return ask(name, &mut NetworkLearner::new(&mut net, device), data, config, arguments.json);
+            return ask(name, &mut *NetworkLearner::new(&mut net, device), data, config, arguments.json);
         };
         let trainer = self.trainer(name, Trainer::new(&mut net, &device), &place)?;
         let summary = trainer.train(data)?;
@@ -377,7 +377,7 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
     let cell = |text: String| format!("{text:>width$} ");
     // More columns than these have room nowhere.
     if classes.len() <= 20 {
-        text += "\nconfusion matrix (rows: what it is, columns: what the network says)\n";
+        text += "\nconfusion matrix (rows: the class, columns: the prediction)\n";
         text += &cell(String::new());
         text.extend(classes.iter().map(|class| cell(short(class))));
         text += "  found\n";
