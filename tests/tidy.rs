@@ -138,10 +138,12 @@ fn unsafe_code_is_in_the_kernels_and_says_why_it_is_safe() {
 }
 
 /// Where cargo features are named: devices, ways to communicate, and the digits that a program may carry.
-const FEATURES: [&str; 5] = [
+const FEATURES: [&str; 6] = [
     "runtime/src/device/",
     "runtime/src/distributed/",
     "runtime/src/data/mnist.rs",
+    // Which devices there are.
+    "runtime/src/backend/located.rs",
     "runtime/src/language.rs",
     "macros/language/src/lib.rs",
 ];

@@ -77,9 +77,10 @@ impl fmt::Display for Summary<'_> {
 fn row(node: &Node, batch: usize) -> [String; 8] {
     let pair = |[h, w]: [usize; 2]| if h == w { h.to_string() } else { format!("{h}x{w}") };
     let count = |n: u64| if n == 0 { String::new() } else { grouped(n) };
-    let [field, jump] = match node.op {
-        Op::Input => [String::new(), String::new()],
-        _ => [pair(node.receptive_field), pair(node.jump)],
+    let [field, jump] = if matches!(node.op, Op::Input) {
+        [String::new(), String::new()]
+    } else {
+        [pair(node.receptive_field), pair(node.jump)]
     };
     [
         node.name.to_string(),

@@ -14,6 +14,10 @@ use dfdx::prelude::Cuda;
 pub trait Placed {
     /// It on a device.
     type On<D: Backend<f32>>;
+    /// What is made of it, whatever the device.
+    type Made;
+    /// Makes it.
+    fn make<D: Backend<f32>>(on: Self::On<D>) -> Self::Made;
 }
 
 /// Something on the device that it is on.
@@ -23,6 +27,17 @@ pub enum Which<P: Placed> {
     /// On an NVIDIA GPU.
     #[cfg(feature = "cuda")]
     Cuda(P::On<Cuda>),
+}
+
+impl<P: Placed> Which<P> {
+    /// [`Placed::make`]; called by a function that is not generic, it is compiled with that one.
+    pub fn made(self) -> P::Made {
+        match self {
+            Which::Cpu(on) => P::make(on),
+            #[cfg(feature = "cuda")]
+            Which::Cuda(on) => P::make(on),
+        }
+    }
 }
 
 /// A device that knows which one it is.

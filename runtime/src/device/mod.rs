@@ -1,4 +1,4 @@
-//! Which device a program runs on, chosen when it runs. Only this folder names a cargo feature.
+//! Which device a program runs on, chosen when it runs. Only this folder and `backend::located` name the feature of a device.
 
 mod choose;
 #[doc(hidden)]

@@ -59,28 +59,24 @@ struct Lent<'a>(PhantomData<&'a ()>);
 
 impl<'a> Placed for Lent<'a> {
     type On<D: Backend<f32>> = (&'a dyn AnyNetwork<f32, D>, D);
+    type Made = Box<dyn Inspectable + 'a>;
+
+    fn make<D: Backend<f32>>((net, device): Self::On<D>) -> Self::Made {
+        Box::new(Bound { net, device })
+    }
 }
 
 impl<'a> NetworkView<'a> {
     /// On `net`.
     pub fn new<D: Backend<f32>>(net: &'a dyn AnyNetwork<f32, D>, device: &D) -> Self {
-        NetworkView(match D::which::<Lent<'a>>((net, device.clone())) {
-            Which::Cpu((net, device)) => on_cpu(net, device),
-            #[cfg(feature = "cuda")]
-            Which::Cuda((net, device)) => on_cuda(net, device),
-        })
+        NetworkView(boxed(D::which((net, device.clone()))))
     }
 }
 
+/// Not generic, so it is compiled here.
 #[inline(never)]
-fn on_cpu<'a>(net: &'a dyn AnyNetwork<f32, Cpu>, device: Cpu) -> Box<dyn Inspectable + 'a> {
-    Box::new(Bound { net, device })
-}
-
-#[cfg(feature = "cuda")]
-#[inline(never)]
-fn on_cuda<'a>(net: &'a dyn AnyNetwork<f32, Cuda>, device: Cuda) -> Box<dyn Inspectable + 'a> {
-    Box::new(Bound { net, device })
+fn boxed<'a>(lent: Which<Lent<'a>>) -> Box<dyn Inspectable + 'a> {
+    lent.made()
 }
 
 impl<'a> Deref for NetworkView<'a> {

@@ -114,16 +114,17 @@ struct Lent<'a>(PhantomData<&'a ()>);
 
 impl<'a> Placed for Lent<'a> {
     type On<D: Backend<f32>> = (&'a mut dyn AnyNetwork<f32, D>, D);
+    type Made = Box<dyn Learner + 'a>;
+
+    fn make<D: Backend<f32>>((net, device): Self::On<D>) -> Self::Made {
+        Box::new(Bound::new(net, device))
+    }
 }
 
 impl<'a> NetworkLearner<'a> {
     /// `net` on its device.
     pub fn new<D: Backend<f32>>(net: &'a mut dyn AnyNetwork<f32, D>, device: D) -> Self {
-        NetworkLearner(match D::which::<Lent<'a>>((net, device)) {
-            Which::Cpu((net, device)) => on_cpu(net, device),
-            #[cfg(feature = "cuda")]
-            Which::Cuda((net, device)) => on_cuda(net, device),
-        })
+        NetworkLearner(boxed(D::which((net, device))))
     }
 
     pub(super) fn into_inner(self) -> Box<dyn Learner + 'a> {
@@ -131,15 +132,10 @@ impl<'a> NetworkLearner<'a> {
     }
 }
 
+/// Not generic, so it is compiled here.
 #[inline(never)]
-fn on_cpu<'a>(net: &'a mut dyn AnyNetwork<f32, Cpu>, device: Cpu) -> Box<dyn Learner + 'a> {
-    Box::new(Bound::new(net, device))
-}
-
-#[cfg(feature = "cuda")]
-#[inline(never)]
-fn on_cuda<'a>(net: &'a mut dyn AnyNetwork<f32, Cuda>, device: Cuda) -> Box<dyn Learner + 'a> {
-    Box::new(Bound::new(net, device))
+fn boxed<'a>(lent: Which<Lent<'a>>) -> Box<dyn Learner + 'a> {
+    lent.made()
 }
 
 impl<'a> Deref for NetworkLearner<'a> {
