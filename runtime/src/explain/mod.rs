@@ -5,7 +5,7 @@
 //! numbers: a [`Volume`] or a small struct. [`Explain`] is the same with the types of dfdx and the taps of `cnn!`. How numbers
 //! become colours and pages is no business of this module; see [`crate::report`].
 //!
-//! Networks are looked at in evaluation mode, through [`Inspectable`], which is all that is compiled for each network. The methods
+//! Networks are looked at in evaluation mode, through [`Inspectable`], which is all that knows devices. The methods
 //! that change the backward pass ([`backprop`]) walk back one layer at a time, each of them differentiated by the same
 //! executor as the whole; a second set of layers for explanations, as other tools have, would have to be kept right twice.
 
