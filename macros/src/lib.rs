@@ -46,7 +46,8 @@ fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let items = networks.iter().zip(&checked.graphs).map(|(network, graph)| {
         // What is written in Rust cannot be read at run time.
         let is_custom = graph.nodes.iter().any(convnet_language::graph::Node::is_custom);
-        let source = (is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call));
+        let source =
+            (is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call.blocks, true));
         emit::network(network, graph, source.as_deref())
     });
     let items: proc_macro2::TokenStream = items.collect();

@@ -44,12 +44,19 @@ fn fragments_and_structures_read_as_they_compile() {
     let both = [(Wide::<3>::SOURCE, Wide::<3>::graph(), 3), (Structures::<7>::SOURCE, Structures::<7>::graph(), 7)];
     for (source, compiled, number) in both {
         let (source, name) = (source.unwrap(), if number == 3 { "N" } else { "OUT" });
-        let sizes = Sizes { numbers: vec![(name.into(), number)], input: None };
+        let sizes = Sizes { numbers: vec![(name.into(), number)], ..Sizes::default() };
         let found =
             read(source, &sizes).unwrap_or_else(|mistakes| panic!("{}", mistakes.draw("SOURCE", source, false)));
         assert_eq!(&found[0].graph, compiled, "{source}");
-        assert_eq!(found[0].source, source, "what is printed does not read as it was");
         assert_eq!(found[0].numbers, sizes.numbers);
+        let printed = &found[0].source;
+        let header = format!("const {name}: usize = {number}>");
+        assert!(printed.contains(&header), "{printed}");
+        assert_eq!(
+            printed.replace(&header, ""),
+            source.replace(&header, "").replace(&format!("const {name}: usize>"), "")
+        );
+        assert_eq!(read(printed, &Sizes::default()).unwrap()[0], found[0], "what is printed does not read as it was");
     }
     // What is computed in a fragment stays together, and a keyword stays a name.
     let source = Wide::<3>::SOURCE.unwrap();
@@ -70,17 +77,21 @@ fn sizes_are_given_and_checked() {
         let mistakes = read(text, sizes).unwrap_err();
         mistakes.all().iter().map(|mistake| mistake.message.clone()).collect::<Vec<_>>().join("\n")
     };
-    let sizes = |number: usize, input: Option<Vec<usize>>| Sizes { numbers: vec![("N".into(), number)], input };
+    let sizes = |number: usize, input: Option<Vec<usize>>| Sizes {
+        numbers: vec![("N".into(), number)],
+        input,
+        ..Sizes::default()
+    };
     // A budget needs a default to be checked at all.
     assert!(message(&sizes(10, None)).contains("depends on `N`, which has no default"));
     let text = "struct A<const N: usize>: [1, 8, 8] -> [N] { flatten; linear(N); }";
     let message = |sizes: &Sizes| read(text, sizes).unwrap_err().all()[0].message.clone();
     assert!(message(&Sizes::default()).contains("`N` needs a number"));
     assert!(message(&sizes(0, None)).contains("at least 1"));
-    let other = Sizes { numbers: vec![("N".into(), 3), ("M".into(), 1)], input: None };
+    let other = Sizes { numbers: vec![("N".into(), 3), ("M".into(), 1)], ..Sizes::default() };
     assert!(message(&other).contains("`A` has no const generic `M`; it has N"));
     let numbers = [("M", 1), ("N", 3), ("K", 2), ("N", 4)].map(|(name, number)| (name.to_string(), number)).to_vec();
-    let several = message(&Sizes { numbers, input: None });
+    let several = message(&Sizes { numbers, ..Sizes::default() });
     for part in ["no const generic `M`", "no const generic `K`", "`N` is given two numbers"] {
         assert!(several.contains(part), "{several}");
     }
@@ -141,7 +152,7 @@ fn what_no_network_is_refuses_in_words() {
 #[test]
 fn ten_thousand_networks_take_no_more_memory_than_one() {
     let text = Structures::<7>::SOURCE.unwrap();
-    let sizes = Sizes { numbers: vec![("OUT".into(), 7)], input: None };
+    let sizes = Sizes { numbers: vec![("OUT".into(), 7)], ..Sizes::default() };
     let once = || assert_eq!(read(text, &sizes).unwrap()[0].graph.nodes.len(), Structures::<7>::graph().nodes.len());
     let fails = || assert_eq!(read("struct A: [1] -> [2] { linear(3); }", &sizes).unwrap_err().all().len(), 2);
     once();
@@ -153,4 +164,29 @@ fn ten_thousand_networks_take_no_more_memory_than_one() {
         }
     });
     assert!(info.bytes_current.abs() < 10_000, "{info:?}");
+}
+
+#[test]
+fn classes_are_the_const_generic_of_the_output() {
+    let text = "struct A<const K: usize = 4, const N: usize = 3>: [1, 8, 8] -> [N] { flatten; linear(K); linear(N); assert params == 275; }";
+    let sizes = |classes| Sizes { classes: Some(classes), ..Sizes::default() };
+    let found = read(text, &sizes(7)).unwrap().remove(0);
+    assert_eq!((found.classes.as_deref(), found.graph.output_shape().len()), (Some("N"), 7));
+    // Its budgets are for three classes.
+    assert!(!found.source.contains("assert") && found.source.contains("const K: usize = 4, const N: usize = 7"));
+    assert_eq!(read(text, &sizes(3)).unwrap()[0].source, read(text, &Sizes::default()).unwrap()[0].source);
+    // A number that is given by name goes first; an output without a const generic has the classes that it has.
+    let both = Sizes { numbers: vec![("N".into(), 5)], ..sizes(7) };
+    assert_eq!(read(text, &both).unwrap()[0].graph.output_shape().len(), 5);
+    let fixed = "struct A: [1, 8, 8] -> [3] { flatten; linear(3); }";
+    assert_eq!(read(fixed, &sizes(3)).unwrap()[0].classes, None);
+    let mistakes = read(fixed, &sizes(7)).unwrap_err();
+    let [mistake] = mistakes.all() else { panic!("{mistakes}") };
+    assert!(mistake.message.starts_with("7 classes are wanted, and the output of `A` is written as 3"), "{mistake:?}");
+    assert_eq!(&fixed[mistake.range.clone()], "3");
+    // One that has no default gets its number in this way, too.
+    let open = "struct A<const N: usize>: [1, 8, 8] -> [N] { flatten; linear(N); }";
+    assert_eq!(read(open, &sizes(2)).unwrap()[0].graph.output_shape().len(), 2);
+    assert!(read(open, &Sizes::default()).is_err());
+    assert!(read(open, &sizes(0)).is_err());
 }

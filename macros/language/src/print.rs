@@ -5,19 +5,19 @@
 //! tree, and printing that gives the same text. Attributes other than doc comments are Rust's and stay behind.
 
 use crate::ast::{
-    Arg, Block, BlockParam, Budget, Call, Concat, Custom, Group, Head, HeadBody, If, Layer, Name, Network, Repeat,
-    Residual, Sequence, Shortcut, Statement, Symbol,
+    Arg, Block, BlockParam, Budget, Concat, Custom, Group, Head, HeadBody, If, Layer, Name, Network, Repeat, Residual,
+    Sequence, Shortcut, Statement, Symbol,
 };
 use proc_macro2::Ident;
 use quote::ToTokens;
 use std::collections::BTreeSet;
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
 
-/// One network with the blocks that it uses.
-pub fn network(network: &Network, call: &Call) -> String {
-    let mut printer = Printer::default();
-    let used = used(network, &call.blocks);
-    for block in call.blocks.iter().filter(|block| used.contains(&block.name)) {
+/// One network with the blocks that it uses, and with its budgets, if they hold for the sizes that it has.
+pub fn network(network: &Network, blocks: &[Block], budgets: bool) -> String {
+    let mut printer = Printer { budgets, ..Printer::default() };
+    let used = used(network, blocks);
+    for block in blocks.iter().filter(|block| used.contains(&block.name)) {
         printer.block(block);
         printer.text.push('\n');
     }
@@ -64,6 +64,7 @@ fn mentioned<'a>(statement: &'a Statement, words: &mut Vec<&'a Ident>) {
 struct Printer {
     text: String,
     depth: usize,
+    budgets: bool,
 }
 
 impl Printer {
@@ -129,6 +130,7 @@ impl Printer {
                 self.line(&format!("{called}{};", self::layer(layer)));
             }
             Statement::Sequence(sequence) => self.sequence(sequence),
+            Statement::Assert(_) if !self.budgets => {}
             Statement::Assert(budgets) => {
                 let clause =
                     |Budget { what, op, limit }: &Budget| format!("{what} {} {}", op.to_token_stream(), expr(limit));

@@ -4,12 +4,13 @@
 //! as rustc's reader does, and then with their numbers: what can be run can also be compiled. Text is bounded before anything
 //! looks at it, and sizes before anything is made of them.
 
-use crate::ast::{Call, Fixed, Network};
+use crate::ast::{Call, Fixed, Network, Symbol};
 use crate::graph::Graph;
 use crate::report::Errors;
 use crate::{check, mistakes, numbers, print};
 use mistakes::{Mistake, Mistakes};
 use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
 use std::str::FromStr;
 use syn::{Expr, ExprLit, Lit, LitInt};
 
@@ -24,8 +25,19 @@ const DEPTH: usize = 256;
 pub struct Sizes {
     /// Numbers of const generics; one that is not here has its default.
     pub numbers: Vec<(String, usize)>,
+    /// The number of classes: of the const generic that is the first dimension of the output.
+    pub classes: Option<usize>,
     /// The shape of the input, `[C, H, W]` or `[N]`.
     pub input: Option<Vec<usize>>,
+}
+
+impl Sizes {
+    /// The number that it gives to a const generic of a network, if any.
+    fn number(&self, network: &Network, name: &Ident) -> Option<u64> {
+        let number = self.numbers.iter().find(|(known, _)| name == known).map(|(_, number)| *number);
+        let classes = self.classes.filter(|_| network.output.first().and_then(|dim| named(network, dim)) == Some(name));
+        number.or(classes).and_then(|number| u64::try_from(number).ok())
+    }
 }
 
 /// A network that was read.
@@ -36,7 +48,11 @@ pub struct Read {
     pub graph: convnet_graph::Graph,
     /// Its const generics, in the order of the source, with their numbers.
     pub numbers: Vec<(String, usize)>,
-    /// The network with the blocks that it uses, as the language prints it, without these numbers.
+    /// The const generic that is the first dimension of the output, `[CLASSES]` or `[CLASSES, H, W]`: which one to give another number
+    /// for another number of classes. `None` where the output is written as a number.
+    pub classes: Option<String>,
+    /// The network with the blocks that it uses, as the language prints it, at these sizes: read without any, it is this network again.
+    /// Budgets are left out where the sizes are not those of the text, for which they are meant.
     pub source: String,
 }
 
@@ -58,7 +74,6 @@ fn attempt(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
     let tokens = lexed(text)?;
     let mut errors = Errors::default();
     let Some((mut call, _)) = crate::parsed(tokens, &mut errors) else { return Err(mistakes::of(&errors, text)) };
-    let sources: Vec<String> = call.networks.iter().map(|network| print::network(network, &call)).collect();
     if let Some(input) = &sizes.input {
         call.networks.iter_mut().for_each(|network| network.input = dims(input, network.name.span()));
     }
@@ -70,11 +85,15 @@ fn attempt(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
     }
     let Call { blocks, networks, .. } = &mut call;
     let mut found = Vec::new();
-    for (network, source) in networks.iter_mut().zip(sources) {
+    for network in networks.iter_mut() {
+        let classes = network.output.first().and_then(|dim| named(network, dim)).map(Ident::to_string);
+        let as_declared =
+            sizes.input.is_none() && network.symbols.iter().all(|symbol| is_default(network, symbol, sizes));
         let numbers = bind(network, sizes, &mut errors);
         let graph = check::network(network, blocks, false, &mut errors);
         if errors.count() == 0 {
-            found.extend(whole(network, &graph, &mut errors).map(|graph| Read { graph, numbers, source }));
+            let source = print::network(network, blocks, as_declared);
+            found.extend(whole(network, &graph, &mut errors).map(|graph| Read { graph, numbers, classes, source }));
         }
     }
     if errors.count() > 0 { Err(mistakes::of(&errors, text)) } else { Ok(found) }
@@ -149,8 +168,9 @@ fn given(call: &Call, sizes: &Sizes, errors: &mut Errors) {
         errors.bare(&first.name, problems.join("\n"));
     }
     for network in &call.networks {
+        sizes.classes.into_iter().for_each(|classes| classes_given(network, classes, errors));
         for symbol in network.symbols.iter().filter(|symbol| symbol.default.is_none()) {
-            if number(&symbol.name, sizes).is_none() {
+            if sizes.number(network, &symbol.name).is_none() {
                 let message = format!(
                     "`{0}` needs a number\n  fix: give it one where the network is read, or a default here: `const {0}: usize = 10`",
                     symbol.name
@@ -161,22 +181,52 @@ fn given(call: &Call, sizes: &Sizes, errors: &mut Errors) {
     }
 }
 
-fn number(name: &Ident, sizes: &Sizes) -> Option<u64> {
-    let (_, number) = sizes.numbers.iter().find(|(known, _)| name == known)?;
-    u64::try_from(*number).ok()
+/// The const generic that an expression is, if it is one and nothing else.
+fn named<'a>(network: &'a Network, dim: &Expr) -> Option<&'a Ident> {
+    let Expr::Path(path) = dim else { return None };
+    let name = path.path.get_ident()?;
+    network.names().find(|known| *known == name)
+}
+
+fn is_default(network: &Network, symbol: &Symbol, sizes: &Sizes) -> bool {
+    let given = sizes.number(network, &symbol.name);
+    symbol.default.is_some() && (given.is_none() || given == symbol.default)
+}
+
+/// Reports a number of classes that an output cannot have, since it is written as another number.
+fn classes_given(network: &Network, classes: usize, errors: &mut Errors) {
+    let Some(output) = network.output.first() else { return };
+    if named(network, output).is_some() {
+        return;
+    }
+    let written = output.to_token_stream().to_string();
+    if written != classes.to_string() {
+        let name = &network.name;
+        errors.bare(
+            output,
+            format!(
+                "{classes} classes are wanted, and the output of `{name}` is written as {written}\n  \
+                 fix: make it a const generic: `struct {name}<const CLASSES: usize = {written}>: [..] -> [CLASSES]`, with CLASSES \
+                 for {written} in the last layer, too"
+            ),
+        );
+    }
 }
 
 /// Gives each const generic its number.
 fn bind(network: &mut Network, sizes: &Sizes, errors: &mut Errors) -> Vec<(String, usize)> {
-    for symbol in std::mem::take(&mut network.symbols) {
-        let number = number(&symbol.name, sizes).or(symbol.default).unwrap_or(0);
+    let mut fixed = Vec::new();
+    for symbol in &network.symbols {
+        let number = sizes.number(network, &symbol.name).or(symbol.default).unwrap_or(0);
         if number == 0 || number > crate::values::SIZE {
             let message =
                 format!("`{}` is {number}; a size is at least 1 and at most {}", symbol.name, crate::values::SIZE);
             errors.bare(&symbol.name, message);
         }
-        network.fixed.push(Fixed { name: symbol.name, number: number.max(1) });
+        fixed.push(Fixed { name: symbol.name.clone(), number: number.max(1) });
     }
+    network.symbols.clear();
+    network.fixed.extend(fixed);
     let number = |fixed: &Fixed| (fixed.name.to_string(), usize::try_from(fixed.number).unwrap_or(usize::MAX));
     network.fixed.iter().map(number).collect()
 }

@@ -1,6 +1,7 @@
 //! `convnet bench`
 
 use crate::common::{self, Outcome, Precision, RunOn, Task, median, print};
+use crate::network::{Network, Sizes};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::dfdx::prelude::*;
@@ -10,7 +11,6 @@ use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
 use convnet::train::{HEAD_WEIGHT, loss};
 use convnet::wording::counted;
-use convnet_models::Entry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,9 +19,11 @@ use std::time::Instant;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet bench lenet5 --mode train --batch 64 --json")]
 pub struct Arguments {
-    /// The network; `convnet models` lists them
+    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
     #[arg(default_value = "lenet5")]
     model: String,
+    #[command(flatten)]
+    sizes: Sizes,
     /// What to time: train, a training step (forward, loss, backward and an update by SGD with momentum); infer, the forward pass of
     /// a frozen network; forward, the forward pass of a network whose parameters may have changed
     #[arg(long, default_value = "infer")]
@@ -54,15 +56,15 @@ enum Mode {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let (model, on) = (arguments.model.clone(), arguments.on.clone());
-    common::run(&model, &on, 0, Bench(arguments))
+    let (network, on) = (Network::find(&arguments.model, &arguments.sizes)?, arguments.on.clone());
+    common::run(network, &on, 0, Bench(arguments))
 }
 
 struct Bench(Arguments);
 
 #[derive(Serialize)]
 struct Report {
-    model: &'static str,
+    model: String,
     mode: Mode,
     batch: usize,
     device: String,
@@ -86,35 +88,35 @@ struct Report {
 }
 
 impl Task for Bench {
-    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, network: Network, device: D, on: DeviceChoice) -> Outcome {
         let Bench(arguments) = self;
         let (mode, batch) = (arguments.mode, arguments.batch as usize);
-        let [c, h, w] = entry.graph.input().chw();
+        let [c, h, w] = network.graph.input().chw();
         let x: Map<f32, D> =
             device.try_sample_like(&(batch, c, h, w), convnet::StandardNormal).map_err(|error| failed(&error))?;
         let (mut half_error, mut peak_rss) = (None, None);
         let timings = match mode {
             Mode::Infer if on == DeviceChoice::Cpu => {
-                frozen(&arguments, entry, &x.as_vec(), &mut half_error, &mut peak_rss)?
+                frozen(&arguments, &network, &x.as_vec(), &mut half_error, &mut peak_rss)?
             }
             Mode::Infer | Mode::Forward => {
-                let net = common::build(entry, &device)?;
-                let classes = entry.graph.output_shape().len();
+                let net = common::build(&network, &device)?;
+                let classes = network.graph.output_shape().len();
                 measure(&arguments, || {
                     forward(&net, x.clone(), batch, (batch, classes)).map_err(|error| failed(&error))?;
                     Ok(())
                 })?
             }
-            Mode::Train => training(&arguments, entry, &device, &x)?,
+            Mode::Train => training(&arguments, &network, &device, &x)?,
         };
         let Timings { mut rounds, calls, stages } = timings;
         let median_ms = median(&mut rounds);
         // A training step does about three times the work: forward, gradients of inputs, gradients of weights.
         let passes = if mode == Mode::Train { 3.0 } else { 1.0 };
-        let gflops = passes * 2e-6 * entry.graph.mac_count() as f64 * batch as f64 / median_ms;
+        let gflops = passes * 2e-6 * network.graph.mac_count() as f64 * batch as f64 / median_ms;
         let peak = 2e-9 * convnet::engine::peak();
         let report = Report {
-            model: entry.name,
+            model: network.name,
             mode,
             batch,
             device: on.to_string(),
@@ -148,22 +150,22 @@ fn failed(error: &dyn std::fmt::Debug) -> String {
 /// memory before that is found out.
 fn frozen(
     arguments: &Arguments,
-    entry: &Entry,
+    network: &Network,
     images: &[f32],
     half_error: &mut Option<f32>,
     peak_rss: &mut Option<u64>,
 ) -> Result<Timings, Box<dyn Error>> {
     let batch = arguments.batch as usize;
-    let net = common::build(entry, &Cpu::default())?;
+    let net = common::build(network, &Cpu::default())?;
     let freeze = if arguments.half { Predictor::compact } else { Predictor::new };
     let predictor = freeze(&net, batch)?;
     drop(net);
-    let mut outputs = vec![0.0; batch * entry.graph.output_shape().len()];
+    let mut outputs = vec![0.0; batch * network.graph.output_shape().len()];
     let timings = measure(arguments, || Ok(predictor.predict(images, &mut outputs)?))?;
     *peak_rss = peak_rss_kb();
     if arguments.half {
         // The same seed, so the same network.
-        let net = common::build(entry, &Cpu::default())?;
+        let net = common::build(network, &Cpu::default())?;
         let mut exact = outputs.clone();
         Predictor::new(&net, batch)?.predict(images, &mut exact)?;
         *half_error = Some(largest_change(&exact, &outputs));
@@ -174,17 +176,17 @@ fn frozen(
 /// Training steps on a batch.
 fn training<D: Backend<f32>>(
     arguments: &Arguments,
-    entry: &Entry,
+    network: &Network,
     device: &D,
     x: &Map<f32, D>,
 ) -> Result<Timings, Box<dyn Error>> {
-    let (batch, classes) = (arguments.batch as usize, entry.graph.output_shape().len());
+    let (batch, classes) = (arguments.batch as usize, network.graph.output_shape().len());
     let failed = |error: D::Err| failed(&error);
-    let mut net = common::build(entry, device)?;
+    let mut net = common::build(network, device)?;
     let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
     let targets: Tensor<(usize, usize), f32, D> =
         device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
-    let head_weights = vec![HEAD_WEIGHT; entry.graph.heads.len()];
+    let head_weights = vec![HEAD_WEIGHT; network.graph.heads.len()];
     let method = Method::Sgd { momentum: 0.9, nesterov: false };
     let mut sgd = Optimizer::new(&net, method, |_| ParamOptions::default());
     let mut kept = Some(gradients(&net).map_err(failed)?);

@@ -1,16 +1,14 @@
 //! What several subcommands share: printing, options, data.
 
+use crate::network::Network;
 use convnet::backend::Backend;
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::distributed::{self, Communicator};
 use convnet::net::{BuildError, DynNetwork};
 use convnet::wording::counted;
-use convnet_models::{Entry, UnknownModel, find};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// What a subcommand gives back.
 pub type Outcome = Result<(), Box<dyn Error>>;
@@ -71,35 +69,17 @@ impl RunOn {
 /// A subcommand's work, once the network and the device are known.
 pub trait Task {
     /// Does it.
-    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome;
+    fn run<D: Backend<f32>>(self, network: Network, device: D, on: DeviceChoice) -> Outcome;
 }
 
-/// Does `task` with the network called `model` on the device that `on` asks for, whose random numbers start from `seed`.
-pub fn run(model: &str, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
+/// Does `task` with the network on the device that `on` asks for, whose random numbers start from `seed`.
+pub fn run(network: Network, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
     on.prepare()?;
-    let entry = named(model)?;
-    on.device().run(seed, Placed { entry, task })?
-}
-
-/// The network called `model`.
-pub fn named(model: &str) -> Result<&'static Entry, String> {
-    find(model).map_err(|error| misplaced(model, &error))
-}
-
-/// That no network has that name and, if it is a file's, that files are named otherwise.
-fn misplaced(model: &str, error: &UnknownModel) -> String {
-    let kind = match std::fs::metadata(model) {
-        Ok(found) if found.is_dir() => "folder",
-        Ok(_) => "file",
-        Err(_) => return error.to_string(),
-    };
-    format!(
-        "`{model}` is a {kind}, and the name of a network is wanted here; see --help for the options that take files"
-    )
+    on.device().run(seed, Placed { network, task })?
 }
 
 struct Placed<T> {
-    entry: &'static Entry,
+    network: Network,
     task: T,
 }
 
@@ -107,13 +87,13 @@ impl<T: Task> OnDevice for Placed<T> {
     type Output = Outcome;
 
     fn run<D: Backend<f32>>(self, device: D, on: DeviceChoice) -> Outcome {
-        self.task.run(self.entry, device, on)
+        self.task.run(self.network, device, on)
     }
 }
 
 /// A network with random weights.
-pub fn build<D: Backend<f32>>(entry: &Entry, device: &D) -> Result<DynNetwork<f32, D>, BuildError> {
-    DynNetwork::build(Arc::new(entry.graph.clone()), device)
+pub fn build<D: Backend<f32>>(network: &Network, device: &D) -> Result<DynNetwork<f32, D>, BuildError> {
+    DynNetwork::build(network.graph.clone(), device)
 }
 
 /// Writes a line to standard output.
@@ -134,11 +114,6 @@ pub fn print_json(value: &impl Serialize) -> Outcome {
 /// Whether an error only says that the reader of our output has gone.
 pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// Where a network's weights are kept unless the user says otherwise.
-pub fn default_weights(model: &str) -> PathBuf {
-    PathBuf::from(format!("{model}.safetensors"))
 }
 
 /// The median of some numbers.

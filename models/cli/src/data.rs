@@ -1,6 +1,7 @@
 //! `convnet data`
 
-use crate::common::{Outcome, named, print, say};
+use crate::common::{Outcome, print, say};
+use crate::network::{Network, Sizes};
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
 use convnet::data::{Dataset, Normalisation, NormalisationKind, Pipeline, in_common, samples};
@@ -107,7 +108,7 @@ fn describe(name: &str, part: &dyn Dataset) -> Outcome {
 
 impl Preview {
     fn write(self) -> Outcome {
-        let graph = named(&self.model)?.graph;
+        let graph = Network::find(&self.model, &Sizes::default())?.graph;
         let opened = self.source.open(self.seed)?;
         source::say_notes(&opened)?;
         let data = opened.train;

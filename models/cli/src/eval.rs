@@ -2,22 +2,24 @@
 
 use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::load::Loading;
+use crate::network::{Network, Sizes};
 use crate::source::Source;
 use crate::train::report;
 use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::train::evaluate;
-use convnet_models::Entry;
 use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet eval lenet5 --weights lenet5.safetensors")]
 pub struct Arguments {
-    /// Which network
+    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
     #[arg(default_value = "lenet5")]
     model: String,
+    #[command(flatten)]
+    sizes: Sizes,
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -37,15 +39,16 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let (model, on) = (arguments.model.clone(), arguments.on.clone());
-    common::run(&model, &on, 0, Eval(arguments))
+    let network = Network::find_trained(&arguments.model, &arguments.sizes, arguments.weights.as_deref())?;
+    let on = arguments.on.clone();
+    common::run(network, &on, 0, Eval(arguments))
 }
 
 struct Eval(Arguments);
 
 #[derive(Serialize)]
 struct Report {
-    model: &'static str,
+    model: String,
     weights: PathBuf,
     images: usize,
     accuracy: f64,
@@ -57,16 +60,16 @@ struct Report {
 }
 
 impl Task for Eval {
-    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, _: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Eval(arguments) = self;
-        let mut net = common::build(entry, &device)?;
+        let mut net = common::build(&network, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let trained = Trained::load(entry, &mut net, weights, loading, arguments.preparing)?;
+        let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
         let evaluation = evaluate(&mut net, &device, &test, trained.preparation.into())?;
         if arguments.json {
             return common::print_json(&Report {
-                model: entry.name,
+                model: network.name,
                 weights: trained.weights,
                 images: evaluation.total(),
                 accuracy: evaluation.accuracy(),

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod check;
 mod common;
 mod convert;
 mod data;
@@ -17,6 +18,7 @@ mod filter;
 mod golden;
 mod load;
 mod models;
+mod network;
 mod options;
 mod parity;
 mod place;
@@ -61,6 +63,8 @@ enum Command {
     Models(models::Arguments),
     /// Show the layers of a network with shapes, parameters and costs
     Summary(summary::Arguments),
+    /// Check a network that is declared in a .cnn file, and show its layers
+    Check(check::Arguments),
     /// Draw a network, as SVG and as Mermaid
     Diagram(diagram::Arguments),
     /// Convert a weights file to another format
@@ -84,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Data(arguments) => data::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
         Command::Diagram(arguments) => diagram::run(arguments),
         Command::Convert(arguments) => convert::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
@@ -96,7 +101,9 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // Standard error may be closed too; then there is nobody left to tell.
             let Some(TrainError::Interrupted { folder, .. }) = error.downcast_ref() else {
-                let _ = common::say(&format!("error: {error}"));
+                // What is drawn as rustc does it begins with that word already.
+                let prefix = if error.is::<network::Drawn>() { "" } else { "error: " };
+                let _ = common::say(&format!("{prefix}{error}"));
                 return ExitCode::FAILURE;
             };
             let hint =

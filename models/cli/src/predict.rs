@@ -2,12 +2,12 @@
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
+use crate::network::{self, Network, Sizes};
 use crate::trained::{Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::data::decode;
 use convnet::device::DeviceChoice;
 use convnet::train::predict;
-use convnet_models::Entry;
 use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,12 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet predict lenet5 three.png seven.jpg --top 2")]
 pub struct Arguments {
-    /// The network and the images: [MODEL] IMAGE...; without a model, lenet5
+    /// The network (a name that `convnet models` lists, a .cnn file or a weights file) and the images: [MODEL] IMAGE...; without a
+    /// network, lenet5
     #[arg(required = true, value_name = "[MODEL] IMAGE")]
     model_and_images: Vec<String>,
+    #[command(flatten)]
+    sizes: Sizes,
     /// The trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -44,8 +47,9 @@ pub fn run(mut arguments: Arguments) -> Outcome {
     if images.is_empty() {
         return Err("no image given; name PNG or JPEG files after the network".into());
     }
+    let network = Network::find_trained(&model, &arguments.sizes, arguments.weights.as_deref())?;
     let on = arguments.on.clone();
-    common::run(&model, &on, 0, Predict { arguments, images })
+    common::run(network, &on, 0, Predict { arguments, images })
 }
 
 /// What the words of the command line stand for.
@@ -55,14 +59,15 @@ struct Split {
     note: Option<String>,
 }
 
-/// The first word is a network if one has that name, whatever lies in the folder; else it is an image if it looks like one, and else the
-/// name of a network that there is not.
+/// The first word is a network if one has that name, whatever lies in the folder, or if it is the name of a .cnn file or a weights file;
+/// else it is an image if it looks like one, and else the name of a network that there is not.
 fn split(mut words: Vec<String>) -> Split {
     let first = words.first().cloned().unwrap_or_default();
     let path = Path::new(&first);
-    let is_network = convnet_models::find(&first).is_ok();
+    let is_named = convnet_models::find(&first).is_ok();
+    let is_network = is_named || network::is_cnn(path) || network::is_weights(path);
     let is_image = path.is_file() || first.contains(['.', '/', '\\']);
-    let note = (is_network && path.is_file()).then(|| {
+    let note = (is_named && path.is_file()).then(|| {
         format!("`{first}` is taken for the network of that name, not for the file; for the file write ./{first}")
     });
     let model = if is_network || !is_image && !words.is_empty() { words.remove(0) } else { "lenet5".into() };
@@ -88,11 +93,11 @@ struct Class {
 }
 
 impl Task for Predict {
-    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, _: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Predict { arguments, images } = self;
-        let mut net = common::build(entry, &device)?;
+        let mut net = common::build(&network, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let trained = Trained::load(entry, &mut net, weights, loading, arguments.preparing)?;
+        let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
         let mut answers = Vec::new();
         let mut failed = 0;
         for image in images {

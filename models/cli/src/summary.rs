@@ -1,14 +1,16 @@
 //! `convnet summary`
 
 use crate::common::{self, Outcome, print};
-use convnet_models::Entry;
+use crate::network::{Network, Sizes};
 use serde::Serialize;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The network; `convnet models` lists them
+    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
     #[arg(default_value = "lenet5")]
     model: String,
+    #[command(flatten)]
+    sizes: Sizes,
     /// Images in a batch, for the memory that the activations take
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65536))]
     batch: u32,
@@ -18,9 +20,9 @@ pub struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Report {
-    model: &'static str,
-    paper: &'static str,
+struct Report<'a> {
+    model: &'a str,
+    paper: Option<&'static str>,
     parameters: usize,
     macs: u64,
     receptive_field: [usize; 2],
@@ -28,13 +30,13 @@ struct Report {
     /// Elements for one image.
     activations: usize,
     peak_activations: usize,
-    heads: Vec<&'static str>,
-    layers: Vec<Layer>,
+    heads: Vec<&'a str>,
+    layers: Vec<Layer<'a>>,
 }
 
 #[derive(Serialize)]
-struct Layer {
-    name: &'static str,
+struct Layer<'a> {
+    name: &'a str,
     kind: &'static str,
     output: [usize; 3],
     parameters: usize,
@@ -46,9 +48,11 @@ struct Layer {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let Entry { name, paper, graph, .. } = common::named(&arguments.model)?;
+    let network = Network::find(&arguments.model, &arguments.sizes)?;
+    let Network { name, paper, graph, .. } = &network;
     if !arguments.json {
-        return Ok(print(&format!("{paper}\n\n{}", graph.summary().batch(arguments.batch as usize)))?);
+        let paper = paper.map_or(String::new(), |paper| format!("{paper}\n\n"));
+        return Ok(print(&format!("{paper}{}", graph.summary().batch(arguments.batch as usize)))?);
     }
     let layers = graph.nodes.iter().map(|node| Layer {
         name: &node.name,
@@ -63,7 +67,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     });
     common::print_json(&Report {
         model: name,
-        paper,
+        paper: *paper,
         parameters: graph.param_count(),
         macs: graph.mac_count(),
         receptive_field: graph.receptive_field(),

@@ -1,7 +1,8 @@
 //! A trained network: its weights, and what their file says about images, classes and the data that it has seen.
 
-use crate::common::{self, say};
+use crate::common::say;
 use crate::load::Loading;
+use crate::network::{self, Network};
 use crate::source::{self, Source};
 use convnet::backend::Backend;
 use convnet::data::{Classes, DataError, Dataset, Invert, Opened, Preparation, Relabelled};
@@ -9,7 +10,6 @@ use convnet::graph::Graph;
 use convnet::net::DynNetwork;
 use convnet::train::Config;
 use convnet::weights::{Metadata, WeightsError};
-use convnet_models::Entry;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,21 +95,22 @@ pub fn say_about_start(
 impl Trained {
     /// Reads the weights of `net` from the file that was named, or from the one that `train` writes.
     pub fn load<D: Backend<f32>>(
-        entry: &Entry,
+        network: &Network,
         net: &mut DynNetwork<f32, D>,
         weights: Option<&Path>,
         loading: &Loading,
         preparing: Preparing,
     ) -> Result<Self, Box<dyn Error>> {
+        let weights = weights.or(network.weights.as_deref());
         let given = weights.is_some();
-        let weights = weights.map_or_else(|| common::default_weights(entry.name), Path::to_owned);
+        let weights = weights.map_or_else(|| network::default_weights(&network.name), Path::to_owned);
         let loaded = loading.load(net, &weights);
-        let loaded = loaded.map_err(|error| if given { error } else { hinted(error, entry.name).into() })?;
+        let loaded = loaded.map_err(|error| if given { error } else { hinted(error, &network.word).into() })?;
         if let Some(tensor) = loaded.not_finite.first() {
             let what = "the weights hold values that are not finite numbers (NaN or infinite)";
             return Err(format!("{}: {what}, first in {tensor}", weights.display()).into());
         }
-        Trained::new(entry.graph, weights, loaded.metadata, preparing)
+        Trained::new(&network.graph, weights, loaded.metadata, preparing)
     }
 
     /// What the metadata of a weights file says; says what it leaves open.
@@ -200,10 +201,10 @@ impl Trained {
 }
 
 /// The error with a way to get weights, if there are none.
-fn hinted(error: Box<dyn Error>, name: &str) -> String {
+fn hinted(error: Box<dyn Error>, word: &str) -> String {
     match error.downcast_ref() {
         Some(WeightsError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            format!("{error}: train the network with `convnet train {name}`, or name a file by --weights")
+            format!("{error}: train the network with `convnet train {word}`, or name a file by --weights")
         }
         _ => error.to_string(),
     }

@@ -32,9 +32,10 @@ fn weights(folder: &Path) {
 fn help_and_facts() {
     let folder = folder();
     let help = ok(folder.path(), &["--help"]);
-    for word in
-        ["train", "eval", "predict", "data", "models", "summary", "diagram", "convert", "devices", "bench", "parity"]
-    {
+    for word in [
+        "train", "eval", "predict", "data", "models", "summary", "check", "diagram", "convert", "devices", "bench",
+        "parity",
+    ] {
         assert!(help.contains(word), "{help}");
         assert!(ok(folder.path(), &[word, "--help"]).contains("Usage:"));
     }
@@ -148,7 +149,7 @@ fn data_that_is_not_there_or_not_data() {
     std::fs::create_dir_all(f.join("one/dogs")).unwrap();
     image::GrayImage::new(4, 4).save(f.join("one/dogs/a.png")).unwrap();
     image::GrayImage::new(4, 4).save(f.join("one/dogs/b.png")).unwrap();
-    fails(f, &["train", "--data", "one"], 1, &["has 2 classes, but LeNet5 has 10 outputs"]);
+    fails(f, &["train", "--data", "one", "--classes", "10"], 1, &["has 2 classes, but LeNet5 has 10 outputs"]);
     // What is no CIFAR file.
     std::fs::create_dir(f.join("cifar")).unwrap();
     for name in [

@@ -375,10 +375,10 @@ fn networks_images_and_files_are_told_apart() {
     assert!(said.contains("note: `vgg11` is taken for the network of that name") && said.contains("./vgg11"), "{said}");
     fails(f, &["predict", "one.png"], 1, &["cannot read lenet5.safetensors", "`convnet train lenet5`", hint]);
     fails(f, &["predict", "resnet99", "one.png"], 1, &["no network is called `resnet99`"]);
-    fails(f, &["predict", "photos", "one.png"], 1, &["`photos` is a folder, and the name of a network is wanted here"]);
+    fails(f, &["predict", "photos", "one.png"], 1, &["`photos` is a folder, and a network is wanted here"]);
     fails(f, &["predict", "resnet18"], 1, &["no image given"]);
     for command in ["eval", "summary", "bench", "diagram"] {
-        fails(f, &[command, "one.png"], 1, &["`one.png` is a file, and the name of a network is wanted here"]);
+        fails(f, &[command, "one.png"], 1, &["`one.png` is a file, and a network is wanted here"]);
     }
     fails(f, &["data", "preview", "photos"], 1, &["`photos` is a folder"]);
     fails(f, &["eval", "--weights", "none.safetensors"], 1, &["cannot read none.safetensors"]);

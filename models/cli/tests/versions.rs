@@ -41,7 +41,7 @@ fn portable(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The weights are those of version 0.1 to the bit, and say what those say, and their version.
+/// The weights are those of version 0.1 to the bit, and say what those say, their version, and the network's declaration.
 fn is_what_0_1_trained(file: &Path) {
     let [was, mut is] = [&version_0_1().join("trained.safetensors"), file].map(|file| weights::read(file).unwrap());
     for (old, new) in was.entries.iter().zip(&is.entries) {
@@ -49,6 +49,7 @@ fn is_what_0_1_trained(file: &Path) {
     }
     assert_eq!((was.entries.len(), is.entries.len()), (10, 10));
     assert_eq!(is.metadata.remove("format_version").as_deref(), Some("1"));
+    assert!(is.metadata.remove("source").is_some_and(|source| source.contains("struct LeNet5<")));
     assert_eq!(is.metadata, was.metadata);
 }
 

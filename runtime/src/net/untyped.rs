@@ -9,6 +9,7 @@ use crate::backend::{Backend, Map, Real, State, padded};
 use crate::graph::{Graph, Op};
 use crate::layers::begin;
 use crate::walk::{Reader, Slot, Writer};
+use crate::wording::counted;
 use dfdx::prelude::*;
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,16 @@ pub enum BuildError {
         network: String,
         /// Name of the layer.
         layer: String,
+    },
+    /// The parameters take more memory than the machine has.
+    #[error("cannot build {network}: its {} take {:.1} GB, which this machine does not have", counted(*params, "parameter"), *bytes as f64 * 1e-9)]
+    TooLarge {
+        /// Name of the network.
+        network: String,
+        /// Number of parameters.
+        params: usize,
+        /// Their size in bytes.
+        bytes: usize,
     },
     /// The device failed, most likely for want of memory.
     #[error("cannot build {network}: the device failed: {problem}")]
@@ -67,6 +78,11 @@ impl<E: Real, D: Backend<E>> DynNetwork<E, D> {
         let network = || graph.name.to_string();
         if let Some(node) = graph.nodes.iter().find(|node| matches!(node.op, Op::Custom(_))) {
             return Err(BuildError::Custom { network: network(), layer: node.name.to_string() });
+        }
+        let (count, bytes) = (graph.param_count(), graph.param_count().saturating_mul(size_of::<E>()));
+        // A vector that cannot be had ends the process, and a system that promises too much ends it later.
+        if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+            return Err(BuildError::TooLarge { network: network(), params: count, bytes });
         }
         let mut params = Vec::with_capacity(graph.params.len());
         for param in graph.params.iter() {

@@ -220,6 +220,14 @@ pub fn read(path: &Path) -> Result<StateDict, WeightsError> {
     format::read(path).map_err(|error| about(path, error))
 }
 
+/// What a weights file says about itself, without its tensors. Only safetensors files say anything.
+///
+/// # Errors
+/// When it cannot be read, or its header is damaged.
+pub fn metadata(path: &Path) -> Result<Metadata, WeightsError> {
+    format::metadata(path).map_err(|error| about(path, error))
+}
+
 /// Reads a weights file for no network in particular: the state dict that the options name, or else the largest, without the
 /// prefixes that PyTorch's wrappers (`module.`, `_orig_mod.`) put before all keys.
 ///

@@ -206,6 +206,7 @@ fn run(what: &'static str, count: u64, seed: u64, mut text: impl FnMut(&mut StdR
         let text = text(&mut rng);
         let sizes = Sizes {
             numbers: if rng.gen_bool(0.3) { vec![("K".into(), rng.gen_range(0..20))] } else { Vec::new() },
+            classes: rng.gen_bool(0.2).then(|| rng.gen_range(0..20)),
             input: rng.gen_bool(0.1).then(|| (0..rng.gen_range(0..4)).map(|_| rng.gen_range(0..40)).collect()),
         };
         let begin = Instant::now();
@@ -236,5 +237,5 @@ fn run(what: &'static str, count: u64, seed: u64, mut text: impl FnMut(&mut StdR
 /// The sizes of one network among several.
 fn sizes_of(network: &convnet_language::Read, sizes: &Sizes) -> Sizes {
     let numbers = network.numbers.iter().map(|(name, number)| (name.clone(), *number)).collect();
-    Sizes { numbers, input: sizes.input.clone() }
+    Sizes { numbers, input: sizes.input.clone(), ..Sizes::default() }
 }

@@ -12,6 +12,7 @@ mod layers;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
+use crate::network::{self, Network, Sizes};
 use crate::source::Source;
 use crate::trained::{Labelling, Preparing, Trained};
 use clap::ValueEnum;
@@ -26,7 +27,6 @@ use convnet::net::DynNetwork;
 use convnet::report::{Finding, Table, findings_page};
 use convnet::train::{Config, Prediction, Trainer};
 use convnet::wording::counted;
-use convnet_models::Entry;
 use folder::OutputFolder;
 use std::error::Error;
 use std::path::PathBuf;
@@ -40,9 +40,11 @@ pub struct Arguments {
     /// The method
     #[arg(value_enum, default_value = "all")]
     method: Method,
-    /// The network; `convnet models` lists them
+    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
     #[arg(default_value = "lenet5")]
     model: String,
+    #[command(flatten)]
+    sizes: Sizes,
     /// The weights file of the trained network [default: MODEL.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
@@ -173,21 +175,25 @@ const ALL: [Method; 18] = [
 ];
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let (model, on) = (arguments.model.clone(), arguments.on.clone());
-    common::run(&model, &on, arguments.seed, Explain(arguments))
+    let network = Network::find_trained(&arguments.model, &arguments.sizes, arguments.weights.as_deref())?;
+    let on = arguments.on.clone();
+    common::run(network, &on, arguments.seed, Explain(arguments))
 }
 
 struct Explain(Arguments);
 
 impl Task for Explain {
-    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, _: DeviceChoice) -> Outcome {
+    fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Explain(arguments) = self;
-        let mut net = common::build(entry, &device)?;
+        let mut net = common::build(&network, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let default = common::default_weights(entry.name);
-        let trained = match weights.is_some() || default.exists() || !images::takes_digits(entry.graph) {
-            true => Trained::load(entry, &mut net, weights, loading, arguments.preparing)?,
-            false => trained_briefly(entry, &mut net, &device, default, arguments.preparing)?,
+        let default = network::default_weights(&network.name);
+        let trained = match weights.or(network.weights.as_deref()).is_some()
+            || default.exists()
+            || !images::takes_digits(&network.graph)
+        {
+            true => Trained::load(&network, &mut net, weights, loading, arguments.preparing)?,
+            false => trained_briefly(&network, &mut net, &device, default, arguments.preparing)?,
         };
         explain(&arguments, &*NetworkView::new(&net, &device), trained)
     }
@@ -195,13 +201,13 @@ impl Task for Explain {
 
 /// Trains a network of digits, for want of weights.
 fn trained_briefly<D: Backend<f32>>(
-    entry: &Entry,
+    network: &Network,
     net: &mut DynNetwork<f32, D>,
     device: &D,
     weights: PathBuf,
     preparing: Preparing,
 ) -> Result<Trained, Box<dyn Error>> {
-    let name = entry.name;
+    let name = &network.word;
     say(&format!(
         "{} is not there: training {name} for two epochs on the digits that the program carries; for a better network run \
          `convnet train {name}` first",
@@ -210,7 +216,7 @@ fn trained_briefly<D: Backend<f32>>(
     let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
     let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
-    Trained::new(entry.graph, weights, summary.metadata, preparing)
+    Trained::new(&network.graph, weights, summary.metadata, preparing)
 }
 
 fn explain(arguments: &Arguments, network: &dyn Inspectable, trained: Trained) -> Outcome {

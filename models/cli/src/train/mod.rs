@@ -7,6 +7,7 @@ mod signals;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
+use crate::network::{self, Network, Sizes};
 use crate::options::Given;
 use crate::place;
 use crate::progress::Progress;
@@ -24,7 +25,6 @@ use convnet::train::{self, Config, Evaluation, Event, Flow, NetworkLearner, RunF
 use convnet::weights::Format;
 use convnet::weights::{self, Metadata};
 use convnet::wording::counted;
-use convnet_models::Entry;
 use record::Wanted;
 use serde::Serialize;
 use signals::Stop;
@@ -40,8 +40,10 @@ use std::sync::Arc;
                         its step, saved, with exit code 130; a second Ctrl-C ends it at once."
 )]
 pub struct Arguments {
-    /// Which network [default: lenet5]
+    /// The network: a name that `convnet models` lists, a .cnn file, or a weights file to start from [default: lenet5]
     model: Option<String>,
+    #[command(flatten)]
+    sizes: Sizes,
     /// TOML file with any of these options; flags go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -104,7 +106,7 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     if ranks.size() > 1 && (arguments.find_lr || arguments.overfit) {
         return Err("--find-lr and --overfit are for one process".into());
     }
-    let (config, wanted) = match arguments.resume {
+    let (config, mut wanted) = match arguments.resume {
         true => {
             let folder = runs::last(arguments.run.as_deref(), arguments.model.as_deref())?;
             let again = record::again(&arguments, &folder, !arguments.quiet)?;
@@ -119,11 +121,27 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     }
     let about = trained::about_split(&opened, config.seed);
     let (data, test) = wanted.parts.of(opened, config.seed)?;
-    let model = wanted.model.clone().unwrap_or_else(|| "lenet5".into());
+    let network = network(&mut wanted, data.train.classes().len())?;
     let on = RunOn { device: wanted.device()?, precision: wanted.precision, ..arguments.on.clone() };
     let on = if ranks.size() > 1 { on.shared(ranks) } else { on };
     let seed = config.seed;
-    common::run(&model, &on, seed, Train { arguments, config, wanted, data, test, about, ranks, stop })
+    common::run(network, &on, seed, Train { arguments, config, wanted, data, test, about, ranks, stop })
+}
+
+/// The network for the classes of the data. A weights file that says which one it is says where to start from, too.
+fn network(wanted: &mut Wanted, classes: usize) -> Result<Network, Box<dyn Error>> {
+    let network = wanted.network(classes)?;
+    match (&network.weights, &wanted.weights) {
+        (Some(path), Some(other)) => {
+            let [path, other] = [path, other].map(|path| path.display());
+            Err(format!("{path} is a weights file to start from, and --weights names another one: {other}").into())
+        }
+        (Some(path), None) => {
+            wanted.weights = Some(path.clone());
+            Ok(network)
+        }
+        (None, _) => Ok(network),
+    }
 }
 
 struct Train<'a> {
@@ -142,7 +160,7 @@ struct Train<'a> {
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report {
-    model: &'static str,
+    model: String,
     device: String,
     epochs: usize,
     steps: u64,
@@ -162,18 +180,19 @@ struct Report {
 }
 
 impl Task for Train<'_> {
-    fn run<D: Backend<f32>>(self, entry: &'static Entry, device: D, on: DeviceChoice) -> Outcome {
-        let name = entry.name;
-        let mut net = common::build(entry, &device)?;
-        self.start(entry, &mut net)?;
+    fn run<D: Backend<f32>>(self, network: Network, device: D, on: DeviceChoice) -> Outcome {
+        let name = network.name.as_str();
+        let mut net = common::build(&network, &device)?;
+        self.start(&network, &mut net)?;
         let Train { arguments, config, data, ranks, .. } = &self;
         let probe = arguments.find_lr || arguments.overfit;
-        let place = if probe { None } else { Some(self.place(name, &entry.graph.name)?) };
+        let place = if probe { None } else { Some(self.place(name, &network.graph.name)?) };
         if !arguments.quiet {
             let [train, test] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(
-                "{name}: {}, {}, {}, {on} ({}), {} of {}",
-                counted(entry.graph.param_count(), "parameter"),
+                "{name}: {}, {}, {}, {}, {on} ({}), {} of {}",
+                counted(data.train.classes().len(), "class"),
+                counted(network.graph.param_count(), "parameter"),
                 counted(train, "training image"),
                 counted(test, "test image"),
                 counted(convnet::engine::threads(), "thread"),
@@ -185,7 +204,7 @@ impl Task for Train<'_> {
             let ask = if arguments.find_lr { probes::find_lr } else { probes::overfit };
             return ask(name, &mut *NetworkLearner::new(&mut net, device), data, config, arguments.json);
         };
-        let trainer = self.trainer(name, Trainer::new(&mut net, &device), &place)?;
+        let trainer = self.trainer(&network, Trainer::new(&mut net, &device), &place)?;
         let summary = trainer.train(data)?;
         if ranks.rank() > 0 {
             return Ok(());
@@ -222,7 +241,7 @@ impl Place {
 
 impl Train<'_> {
     /// Gives the network the weights that it is to start from.
-    fn start<D: Backend<f32>>(&self, entry: &Entry, net: &mut DynNetwork<f32, D>) -> Outcome {
+    fn start<D: Backend<f32>>(&self, network: &Network, net: &mut DynNetwork<f32, D>) -> Outcome {
         let Train { arguments, wanted, data, ranks, about, .. } = self;
         // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
         let first = ranks.rank() == 0;
@@ -232,8 +251,14 @@ impl Train<'_> {
         };
         let Some(file) = wanted.weights.as_ref().filter(|_| !given) else { return Ok(()) };
         let mut options = wanted.loading().options();
-        options.allow_missing = wanted.allow_missing;
-        let loaded = weights::load_with(net, file, &options)?;
+        let head = network.head()?;
+        options.allow_missing = wanted.allow_missing || !head.is_empty();
+        let mut loaded = weights::load_with(net, file, &options)?;
+        if !wanted.allow_missing && loaded.missing.iter().any(|name| !head.contains(name)) {
+            // More is amiss than another number of classes; this tells what.
+            options.allow_missing = false;
+            loaded = weights::load_with(net, file, &options)?;
+        }
         let weights = file.display();
         if let Some(tensor) = loaded.not_finite.first() {
             return Err(format!(
@@ -245,9 +270,12 @@ impl Train<'_> {
         }
         if !arguments.quiet {
             loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
-            trained::say_about_start(file, &loaded.metadata, entry.graph, data.train.classes(), about)?;
+            trained::say_about_start(file, &loaded.metadata, &network.graph, data.train.classes(), about)?;
             if !loaded.missing.is_empty() {
-                say(&format!("not in {weights}, so they start anew: {}", loaded.missing.join(", ")))?;
+                let (classes, names) = (counted(network.classes(), "class"), loaded.missing.join(", "));
+                say(&format!(
+                    "note: {weights} does not have these for {classes}, so they start from random weights: {names}"
+                ))?;
             }
         }
         Ok(())
@@ -256,7 +284,7 @@ impl Train<'_> {
     /// Where everything goes. What cannot be written there is an error now, not after the last epoch.
     fn place(&self, name: &str, network: &str) -> Result<Place, Box<dyn Error>> {
         let Train { arguments, wanted, ranks, .. } = self;
-        let out = wanted.out.clone().unwrap_or_else(|| common::default_weights(name));
+        let out = wanted.out.clone().unwrap_or_else(|| network::default_weights(name));
         let format = Format::to_write(&out).map_err(|error| format!("{}: {error}", out.display()))?;
         let (mut replaces, mut notes) = (false, Vec::new());
         if ranks.rank() == 0 {
@@ -290,11 +318,17 @@ impl Train<'_> {
     }
 
     /// The trainer with all that listens to it.
-    fn trainer<'b>(&'b self, name: &str, trainer: Trainer<'b>, place: &Place) -> Result<Trainer<'b>, Box<dyn Error>> {
+    fn trainer<'b>(
+        &'b self,
+        network: &Network,
+        trainer: Trainer<'b>,
+        place: &Place,
+    ) -> Result<Trainer<'b>, Box<dyn Error>> {
         let Train { arguments, config, wanted, data, ranks, stop, .. } = self;
         let folder = &place.folder;
-        let mut trainer = trainer.config(config.clone()).folder(folder).record(wanted.record(name, &place.out)?);
-        trainer = trainer.about(self.about.clone());
+        let mut trainer = trainer.config(config.clone()).folder(folder).record(wanted.record(network, &place.out)?);
+        let about = self.about.clone().into_iter().chain(network.about());
+        trainer = trainer.about(about.collect());
         trainer = trainer.stop_when(stop.asked()).ranks(*ranks);
         // Callbacks are for the first rank; if another one ended at once, the first could not save.
         stop.training(ranks.size() > 1);
@@ -318,19 +352,12 @@ impl Train<'_> {
     }
 
     /// Says what has come of it.
-    fn finish(
-        &self,
-        name: &'static str,
-        on: DeviceChoice,
-        summary: &Summary,
-        evaluation: Evaluation,
-        place: Place,
-    ) -> Outcome {
+    fn finish(&self, name: &str, on: DeviceChoice, summary: &Summary, evaluation: Evaluation, place: Place) -> Outcome {
         let Train { arguments, config, data, .. } = self;
-        let Place { folder, out, replaces, .. } = place;
+        let Place { folder, out, format, replaces } = place;
         if arguments.json {
             return common::print_json(&Report {
-                model: name,
+                model: name.into(),
                 device: on.to_string(),
                 epochs: summary.history.len(),
                 steps: summary.steps,
@@ -355,7 +382,7 @@ impl Train<'_> {
         let (seconds, folder) = (summary.seconds, folder.display());
         let instead = if replaces { " (in place of the file that was there)" } else { "" };
         print(&format!("trained in {seconds:.1} s, saved to {}{instead}; the run is in {folder}", out.display()))?;
-        next(name, &out, !arguments.quiet)
+        next(self.wanted.net(), format, &out, !arguments.quiet)
     }
 }
 
@@ -390,13 +417,11 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
     text
 }
 
-fn next(name: &str, out: &Path, loud: bool) -> Result<(), Box<dyn Error>> {
+/// Says how to use the weights. Those in a format without metadata do not say which network they are of.
+fn next(word: &str, format: Format, out: &Path, loud: bool) -> Result<(), Box<dyn Error>> {
     if loud {
-        let weights = match runs::is_default(out, name) {
-            true => String::new(),
-            false => format!(" --weights {}", out.display()),
-        };
-        say(&format!("next: convnet predict {name}{weights} IMAGE.png"))?;
+        let network = if format == Format::Safetensors { String::new() } else { format!("{word} --weights ") };
+        say(&format!("next: convnet predict {network}{} IMAGE.png", out.display()))?;
     }
     Ok(())
 }

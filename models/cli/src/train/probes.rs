@@ -13,8 +13,8 @@ const ENOUGH: f64 = 0.01;
 
 /// What `--find-lr --json` prints.
 #[derive(Serialize)]
-struct FindLr {
-    model: &'static str,
+struct FindLr<'a> {
+    model: &'a str,
     /// The learning rate at which the loss fell fastest; none if it never fell.
     steepest: Option<f64>,
     trials: Vec<Step>,
@@ -22,8 +22,8 @@ struct FindLr {
 
 /// What `--overfit --json` prints.
 #[derive(Serialize)]
-struct Overfit {
-    model: &'static str,
+struct Overfit<'a> {
+    model: &'a str,
     learnt: bool,
     steps: usize,
     loss: f64,
@@ -40,7 +40,7 @@ fn steps(trials: &[Trial]) -> Vec<Step> {
     trials.iter().map(|trial| Step { lr: trial.lr, loss: trial.loss }).collect()
 }
 
-pub fn find_lr(name: &'static str, learner: &mut dyn Learner, data: &Split, config: &Config, json: bool) -> Outcome {
+pub fn find_lr(name: &str, learner: &mut dyn Learner, data: &Split, config: &Config, json: bool) -> Outcome {
     let (trials, steepest) = train::find_lr(learner, data, config, PROBE)?;
     if json {
         return common::print_json(&FindLr { model: name, steepest, trials: steps(&trials) });
@@ -58,7 +58,7 @@ pub fn find_lr(name: &'static str, learner: &mut dyn Learner, data: &Split, conf
     Ok(())
 }
 
-pub fn overfit(name: &'static str, learner: &mut dyn Learner, data: &Split, config: &Config, json: bool) -> Outcome {
+pub fn overfit(name: &str, learner: &mut dyn Learner, data: &Split, config: &Config, json: bool) -> Outcome {
     let trials = train::overfit(learner, data, config, 5 * PROBE, ENOUGH)?;
     let Some(last) = trials.last() else { return Err("there is no batch".into()) };
     let learnt = last.loss < ENOUGH;

@@ -3,6 +3,7 @@
 use super::Arguments;
 use crate::common::{Precision, say};
 use crate::load::Loading;
+use crate::network::{Network, Sizes};
 use crate::options;
 use crate::source::{Parts, Source};
 use convnet::device::DeviceChoice;
@@ -13,8 +14,10 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 /// Keys of a configuration file that are not the library's.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "model",
+    "classes",
+    "input",
     "data",
     "dataset",
     "limit",
@@ -38,6 +41,10 @@ const FREE: [&str; 3] = ["data", "out", "device"];
 pub struct Wanted {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     #[serde(flatten)]
     pub source: Source,
     #[serde(flatten)]
@@ -64,17 +71,28 @@ impl Wanted {
         Loading { allow_extra: self.allow_extra, state_dict: self.state_dict.clone() }
     }
 
+    /// The network for data of so many classes.
+    pub fn network(&self, classes: usize) -> Result<Network, Box<dyn Error>> {
+        let sizes = Sizes { classes: self.classes, input: self.input.clone() };
+        Network::find(self.net(), &sizes.or_classes(classes))
+    }
+
+    /// What stands for the network.
+    pub fn net(&self) -> &str {
+        self.model.as_deref().unwrap_or("lenet5")
+    }
+
     /// The device that was asked for.
     pub fn device(&self) -> Result<Option<DeviceChoice>, Box<dyn Error>> {
         Ok(self.device.as_deref().map(str::parse).transpose()?)
     }
 
     /// For `config.toml`: paths hold wherever the run is gone on with from.
-    pub fn record(&self, model: &str, out: &Path) -> Result<toml::Table, Box<dyn Error>> {
+    pub fn record(&self, network: &Network, out: &Path) -> Result<toml::Table, Box<dyn Error>> {
         let absolute = |path: &PathBuf| std::path::absolute(path);
         let source = Source { data: self.source.data.as_ref().map(absolute).transpose()?, ..self.source.clone() };
         Ok(toml::Table::try_from(Wanted {
-            model: Some(model.into()),
+            model: Some(network.lasting_word()?),
             source,
             weights: self.weights.as_ref().map(absolute).transpose()?,
             out: Some(std::path::absolute(out)?),
@@ -99,8 +117,11 @@ fn named(arguments: &Arguments) -> Result<(toml::Table, Wanted), Box<dyn Error>>
     training.extend(arguments.given.0.clone());
     let Source { data, dataset } = arguments.source.clone();
     let Parts { limit, validation, even_classes } = arguments.parts.clone();
+    let Sizes { classes, input } = arguments.sizes.clone();
     let wanted = Wanted {
         model: arguments.model.clone().or(file.model),
+        classes: classes.or(file.classes),
+        input: input.or(file.input),
         source: Source { data: data.or(file.source.data), dataset: dataset.or(file.source.dataset) },
         parts: Parts {
             limit: limit.or(file.parts.limit),

@@ -1,6 +1,6 @@
 //! Where runs and trained networks are kept, and whose place may be taken.
 
-use crate::common;
+use crate::network;
 use convnet::weights;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub fn last(named: Option<&Path>, model: Option<&str>) -> Result<PathBuf, Box<dy
             false => Err(format!("there is no run in {}", folder.display()).into()),
         };
     }
-    let model = model.unwrap_or("lenet5");
+    let model = &network::name(model.unwrap_or("lenet5"));
     let last =
         (1..).map(|n| numbered(model, n)).take_while(|folder| folder.exists()).filter(|folder| is_run(folder)).last();
     last.ok_or_else(|| format!("there is no run in runs/{model}; name its folder with --run").into())
@@ -39,14 +39,6 @@ pub fn claim(model: &str) -> Result<PathBuf, Box<dyn Error>> {
         }
     }
     Err("there are no numbers left for a run".into())
-}
-
-/// Whether a path is where a model's weights are unless somebody says otherwise.
-pub fn is_default(out: &Path, model: &str) -> bool {
-    match (std::path::absolute(out), std::path::absolute(common::default_weights(model))) {
-        (Ok(out), Ok(default)) => out == default,
-        _ => false,
-    }
 }
 
 /// Whether there is a file where the trained network is to go. One that nobody has named is replaced only if it is of an earlier

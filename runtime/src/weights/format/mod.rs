@@ -25,6 +25,7 @@ use sniff::Container;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 
 /// The type of a tensor's elements.
@@ -227,6 +228,30 @@ pub type Choose<'a> = dyn FnMut(&[Candidate<'_>]) -> Result<usize, FormatError> 
 /// When it cannot be read, is no regular file, is damaged, holds no tensors, or is ours and of an unknown version.
 pub fn read(path: &Path) -> Result<StateDict, FormatError> {
     parse(&regular_file::read(path)?)
+}
+
+/// What a file says about itself, from its header alone where it is a safetensors file; other formats say nothing.
+///
+/// # Errors
+/// When it cannot be read or is no regular file; and as [`read`], where it begins like a safetensors file and is none.
+pub fn metadata(path: &Path) -> Result<BTreeMap<String, String>, FormatError> {
+    let mut file = regular_file::open(path)?;
+    let has = file.metadata()?.len();
+    let mut start = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut start)?;
+    let claims =
+        start.first_chunk::<8>().map(|len| u64::from_le_bytes(*len)).filter(|len| *len <= has.saturating_sub(8));
+    let Some(claims) = claims else { return Ok(BTreeMap::new()) };
+    let mut header = Vec::new();
+    file.take(claims).read_to_end(&mut header)?;
+    match safetensors::metadata(&header) {
+        Some(found) => {
+            format_version::check(&found)?;
+            Ok(found)
+        }
+        None if header.first() == Some(&b'{') => Ok(read(path)?.metadata),
+        None => Ok(BTreeMap::new()),
+    }
 }
 
 /// Reads the content of a weights file. Where it holds several state dicts, it is the one with the most tensors, and of equally

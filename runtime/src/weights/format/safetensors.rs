@@ -60,6 +60,12 @@ pub fn parse(bytes: &[u8]) -> Result<StateDict, FormatError> {
     Ok(StateDict { entries, metadata })
 }
 
+/// The metadata of a header, without its length before it; `None` where it is no header.
+pub fn metadata(header: &[u8]) -> Option<BTreeMap<String, String>> {
+    let header: Metadata = serde_json::from_slice(header).ok()?;
+    Some(header.metadata().clone().unwrap_or_default().into_iter().collect())
+}
+
 /// Where the last tensor ends, as the header has it. The crate adds the header's length to that without a check, so a claim
 /// near 2^64 has to be refused before.
 fn claimed_end(bytes: &[u8]) -> Option<usize> {

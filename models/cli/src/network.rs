@@ -1,0 +1,310 @@
+//! The network that a command works with: one of the zoo, one of a `.cnn` file, or the one that a weights file speaks of.
+//!
+//! All of them come from text by the language, so each can have another number of classes or another input than it was declared
+//! with, where its declaration has a const generic for that.
+
+use convnet::graph::{Graph, Shape};
+use convnet::language::{self, Read, read};
+use convnet::regular_file;
+use convnet::weights::{self, Metadata};
+use convnet_models::{CATALOGUE, Entry, UnknownModel, find};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The key of a weights file's metadata under which the network's declaration is, at its sizes.
+const SOURCE: &str = "source";
+
+/// The largest `.cnn` file that is read, in bytes. The language has a limit of its own, which is lower.
+const TEXT: u64 = 16 << 20;
+
+/// Options about the sizes of a network.
+#[derive(clap::Args, Clone, Default)]
+pub struct Sizes {
+    /// The network's number of classes [default: what the data or the weights say, or the network's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub classes: Option<u32>,
+    /// The network's input: channels, height and width, as in 3x64x64 [default: what the weights say, or the network's own]
+    #[arg(long, value_name = "CxHxW", value_parser = input)]
+    pub input: Option<String>,
+}
+
+fn input(text: &str) -> Result<String, String> {
+    match shape(text) {
+        Some(_) => Ok(text.into()),
+        None => Err("it must be channels, height and width, as in 3x64x64".into()),
+    }
+}
+
+/// `3x64x64` as numbers.
+fn shape(text: &str) -> Option<Vec<usize>> {
+    let numbers: Option<Vec<usize>> = text.split('x').map(|number| number.parse().ok().filter(|n| *n > 0)).collect();
+    numbers.filter(|numbers| numbers.len() == 3 || numbers.len() == 1)
+}
+
+/// `[3, 64, 64]` as `3x64x64`.
+fn written(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+impl Sizes {
+    /// The same, with this number of classes unless another one was asked for.
+    pub fn or_classes(&self, classes: usize) -> Self {
+        Sizes { classes: self.classes.or(u32::try_from(classes).ok()), ..self.clone() }
+    }
+
+    fn of_language(&self) -> Result<language::Sizes, Box<dyn Error>> {
+        let mut sizes = language::Sizes { classes: self.classes.map(|n| n as usize), ..language::Sizes::default() };
+        if let Some(text) = &self.input {
+            sizes.input = Some(shape(text).ok_or_else(|| format!("input is `{text}`; it must be as in 3x64x64"))?);
+        }
+        Ok(sizes)
+    }
+}
+
+/// Mistakes in a declaration, drawn as rustc draws them.
+#[derive(Debug)]
+pub struct Drawn(String);
+
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Drawn {}
+
+/// A declared network.
+#[derive(Clone)]
+pub struct Network {
+    /// What stands for it on the command line.
+    pub word: String,
+    /// What files are called after it.
+    pub name: String,
+    /// Its layers.
+    pub graph: Arc<Graph>,
+    /// Where the zoo has it from.
+    pub paper: Option<&'static str>,
+    /// The weights file, if it was that which said what network it is.
+    pub weights: Option<PathBuf>,
+    text: Text,
+    read: Source,
+}
+
+/// What a network was read from.
+#[derive(Clone)]
+struct Text {
+    /// What people know it by.
+    place: String,
+    text: String,
+    sizes: Sizes,
+}
+
+/// What is left of [`Read`] beside the graph.
+#[derive(Clone)]
+struct Source {
+    classes: Option<String>,
+    source: String,
+}
+
+impl Network {
+    /// The network that `net` stands for: a name of the zoo, a `.cnn` file, or a weights file.
+    pub fn find(net: &str, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+        match found(net)? {
+            Found::Zoo(entry) => Self::of_zoo(entry, sizes),
+            Found::Cnn(path) => Self::of_text(net, path.display().to_string(), text(&path)?, sizes),
+            Found::Weights(path) => Self::of_weights(path, sizes),
+        }
+    }
+
+    /// The same for a trained network: where its weights say which sizes it has, it has them unless others were asked for.
+    pub fn find_trained(net: &str, sizes: &Sizes, weights: Option<&Path>) -> Result<Self, Box<dyn Error>> {
+        let found = found(net)?;
+        if let Found::Weights(path) = found {
+            if let Some(other) = weights {
+                let [path, other] = [path.as_path(), other].map(Path::display);
+                return Err(format!("{path} is a weights file, and --weights names another one: {other}").into());
+            }
+            return Self::of_weights(path, sizes);
+        }
+        let default = default_weights(&name(net));
+        let weights = weights.unwrap_or(&default);
+        let about = if weights.exists() { weights::metadata(weights)? } else { Metadata::new() };
+        let declared = Self::find(net, &Sizes::default());
+        let Some(source) = about.get(SOURCE) else { return Self::find(net, sizes) };
+        let trained = Self::of_text(net, weights.display().to_string(), source.clone(), &Sizes::default())?;
+        // Weights of another network are told by what loads them.
+        if declared.as_ref().is_ok_and(|declared| declared.graph.name != trained.graph.name) {
+            return declared;
+        }
+        let classes = sizes.classes.or(trained.read.classes.as_ref().and(u32::try_from(trained.classes()).ok()));
+        let input = sizes.input.clone().unwrap_or_else(|| written(&trained.input()));
+        // What is as it was declared keeps its budgets.
+        let input = declared.ok().is_none_or(|declared| written(&declared.input()) != input).then_some(input);
+        Self::find(net, &Sizes { classes, input })
+    }
+
+    fn of_zoo(entry: &Entry, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+        let mut found = Self::of_text(entry.name, entry.name.into(), entry.source.into(), sizes)?;
+        found.paper = Some(entry.paper);
+        Ok(found)
+    }
+
+    fn of_weights(path: PathBuf, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+        let about = weights::metadata(&path)?;
+        let of_zoo = || {
+            let name = about.get("network")?;
+            CATALOGUE.iter().find(|entry| entry.graph.name == *name)
+        };
+        let mut found = match (about.get(SOURCE), of_zoo()) {
+            (Some(source), entry) => {
+                let mut found =
+                    Self::of_text(&path.to_string_lossy(), path.display().to_string(), source.clone(), sizes)?;
+                if let Some(entry) = entry {
+                    found.name = entry.name.into();
+                }
+                found
+            }
+            (None, Some(entry)) => Self::of_zoo(entry, sizes)?,
+            (None, None) => {
+                let path = path.display();
+                return Err(format!(
+                    "{path} does not say which network it is of; name the network, and the file by --weights {path}"
+                )
+                .into());
+            }
+        };
+        found.word = path.to_string_lossy().into_owned();
+        found.weights = Some(path);
+        Ok(found)
+    }
+
+    /// The one network of a text that stands at `place`.
+    fn of_text(word: &str, place: String, text: String, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+        let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let found = read(&text, &sizes.of_language()?);
+        let mut found = found.map_err(|mistakes| Drawn(mistakes.draw(&place, &text, styled)))?;
+        let Some(Read { graph, classes, source, .. }) = found.pop() else {
+            return Err(format!("{place} declares no network").into());
+        };
+        if !found.is_empty() {
+            let names: Vec<_> =
+                found.iter().map(|read| read.graph.name.to_string()).chain([graph.name.to_string()]).collect();
+            let names = names.join(", ");
+            return Err(format!("{place} declares {names}; a file for the program declares one network").into());
+        }
+        let text = Text { place, text, sizes: sizes.clone() };
+        let read = Source { classes, source };
+        let (word, name) = (word.to_string(), name(word));
+        Ok(Network { word, name, graph: Arc::new(graph), paper: None, weights: None, text, read })
+    }
+
+    /// What stands for it wherever the program is started from.
+    pub fn lasting_word(&self) -> std::io::Result<String> {
+        match find(&self.word) {
+            Ok(entry) => Ok(entry.name.into()),
+            Err(_) => Ok(std::path::absolute(&self.word)?.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// What a weights file is to say of the network, so that nobody has to name it.
+    pub fn about(&self) -> Metadata {
+        [(SOURCE.to_string(), self.read.source.clone())].into()
+    }
+
+    /// The number of its classes.
+    pub fn classes(&self) -> usize {
+        self.graph.output_shape().chw()[0]
+    }
+
+    /// The shape of its input as it is declared.
+    fn input(&self) -> Vec<usize> {
+        match self.graph.input() {
+            Shape::Map([c, h, w]) => vec![c, h, w],
+            Shape::Vector(n) => vec![n],
+        }
+    }
+
+    /// The parameters that depend on the number of classes, by their names: the head, and auxiliary heads. None where the number is fixed.
+    pub fn head(&self) -> Result<BTreeSet<String>, Box<dyn Error>> {
+        if self.read.classes.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let Text { place, text, sizes } = self.text.clone();
+        let one_more = u32::try_from(self.classes() + 1).ok();
+        let other = Self::of_text(&self.word, place, text, &Sizes { classes: one_more, ..sizes })?;
+        let both = self.graph.params.iter().zip(other.graph.params.iter());
+        Ok(both.filter(|(a, b)| a.shape != b.shape).map(|(a, _)| a.name.to_string()).collect())
+    }
+}
+
+/// What the word for a network stands for.
+enum Found {
+    Zoo(&'static Entry),
+    Cnn(PathBuf),
+    Weights(PathBuf),
+}
+
+fn found(net: &str) -> Result<Found, Box<dyn Error>> {
+    let error = match find(net) {
+        Ok(entry) => return Ok(Found::Zoo(entry)),
+        Err(error) => error,
+    };
+    let path = Path::new(net);
+    match () {
+        () if is_cnn(path) => Ok(Found::Cnn(path.into())),
+        () if is_weights(path) => Ok(Found::Weights(path.into())),
+        () => Err(misplaced(net, &error).into()),
+    }
+}
+
+/// Whether a path is that of a declared network, by its name.
+pub fn is_cnn(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("cnn"))
+}
+
+/// Whether a path is that of a weights file, by its name.
+pub fn is_weights(path: &Path) -> bool {
+    const KNOWN: [&str; 5] = ["safetensors", "npz", "pt", "pth", "bin"];
+    path.extension().is_some_and(|extension| KNOWN.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// What files are called after a network: the name in the zoo, or a file's without its extension.
+pub fn name(net: &str) -> String {
+    match find(net) {
+        Ok(entry) => entry.name.into(),
+        Err(_) => Path::new(net).file_stem().map_or_else(|| net.into(), |stem| stem.to_string_lossy().into_owned()),
+    }
+}
+
+/// Where the weights of a network of this name are kept unless the user says otherwise.
+pub fn default_weights(name: &str) -> PathBuf {
+    PathBuf::from(format!("{name}.safetensors"))
+}
+
+/// That no network has that name and, if it is a file's, which files can stand for one.
+fn misplaced(net: &str, error: &UnknownModel) -> String {
+    let kind = match std::fs::metadata(net) {
+        Ok(found) if found.is_dir() => "folder",
+        Ok(_) => "file",
+        Err(_) => return error.to_string(),
+    };
+    format!(
+        "`{net}` is a {kind}, and a network is wanted here: a name that `convnet models` lists, a .cnn file or a weights file"
+    )
+}
+
+/// The text of a `.cnn` file.
+fn text(path: &Path) -> Result<String, Box<dyn Error>> {
+    let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let has = regular_file::open(path).and_then(|file| file.metadata()).map_err(cannot)?.len();
+    if has > TEXT {
+        return Err(
+            format!("{} has {has} bytes, far more than any network; is it another file?", path.display()).into()
+        );
+    }
+    Ok(regular_file::read_to_string(path).map_err(cannot)?)
+}
