@@ -24,12 +24,13 @@ mod parity;
 mod place;
 mod predict;
 mod progress;
+mod shell;
 mod source;
 mod summary;
 mod train;
 mod trained;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use convnet::train::TrainError;
 use std::process::ExitCode;
 
@@ -38,7 +39,9 @@ use std::process::ExitCode;
 #[command(
     name = "convnet",
     version,
-    after_help = "Start with `convnet train`: it trains LeNet-5 on the MNIST digits it carries."
+    after_help = "Start with `convnet train`: it trains LeNet-5 on the MNIST digits it carries.\n\nExit codes: 0, all went well; 1, an \
+                  error, which is told on standard error; 2, an option that there is not, or a value that it cannot have; 130, a training run \
+                  was interrupted, and is saved."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -73,6 +76,10 @@ enum Command {
     Devices(devices::Arguments),
     /// Measure how fast a network runs
     Bench(bench::Arguments),
+    /// Print a script that completes commands and options in a shell
+    Completions(shell::Completions),
+    /// Print a page of the manual, for man
+    Man(shell::Man),
     /// Compare a network with golden values computed by PyTorch
     Parity(parity::Arguments),
 }
@@ -93,6 +100,8 @@ pub fn run() -> ExitCode {
         Command::Convert(arguments) => convert::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
+        Command::Man(arguments) => shell::man(&arguments, Arguments::command()),
         Command::Parity(arguments) => parity::run(arguments),
     };
     match outcome {

@@ -5,18 +5,23 @@ use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
 use crate::trained::{Preparing, Trained};
 use convnet::backend::Backend;
-use convnet::data::decode;
+use convnet::data::{decode, images_below};
 use convnet::device::DeviceChoice;
 use convnet::train::predict;
 use serde::Serialize;
 use std::error::Error;
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  convnet predict lenet5 three.png seven.jpg --top 2")]
+#[command(
+    after_help = "Examples:\n  convnet predict lenet5 three.png seven.jpg --top 2\n  convnet predict mine.safetensors photos --csv\n  \
+                  find . -name '*.jpg' | convnet predict mine.safetensors -"
+)]
 pub struct Arguments {
     /// The network (a name that `convnet models` lists, a .cnn file or a weights file) and the images: [MODEL] IMAGE...; without a
-    /// network, lenet5
+    /// network, lenet5. An image may also be a folder, for all images in it and below it, or -, for the paths on the lines of
+    /// standard input
     #[arg(required = true, value_name = "[MODEL] IMAGE")]
     model_and_images: Vec<String>,
     #[command(flatten)]
@@ -34,6 +39,9 @@ pub struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Print the result as CSV: image, rank, class, probability
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
     #[command(flatten)]
     on: RunOn,
 }
@@ -47,9 +55,10 @@ pub fn run(mut arguments: Arguments) -> Outcome {
     if images.is_empty() {
         return Err("no image given; name PNG or JPEG files after the network".into());
     }
+    let (images, failed) = listed(images)?;
     let network = Network::find_trained(&model, &arguments.sizes, arguments.weights.as_deref())?;
     let on = arguments.on.clone();
-    common::run(network, &on, 0, Predict { arguments, images })
+    common::run(network, &on, 0, Predict { arguments, images, failed })
 }
 
 /// What the words of the command line stand for.
@@ -66,7 +75,7 @@ fn split(mut words: Vec<String>) -> Split {
     let path = Path::new(&first);
     let is_named = convnet_models::find(&first).is_ok();
     let is_network = is_named || network::is_cnn(path) || network::is_weights(path);
-    let is_image = path.is_file() || first.contains(['.', '/', '\\']);
+    let is_image = first == "-" || path.is_file() || first.contains(['.', '/', '\\']);
     let note = (is_named && path.is_file()).then(|| {
         format!("`{first}` is taken for the network of that name, not for the file; for the file write ./{first}")
     });
@@ -74,9 +83,39 @@ fn split(mut words: Vec<String>) -> Split {
     Split { model, images: words.into_iter().map(PathBuf::from).collect(), note }
 }
 
+/// The images that words stand for: files, what is in folders, and what standard input lists; and how many folders hold none.
+fn listed(words: Vec<PathBuf>) -> Result<(Vec<PathBuf>, usize), Box<dyn Error>> {
+    let (mut images, mut failed) = (Vec::new(), 0);
+    for word in words {
+        if word == Path::new("-") {
+            let before = images.len();
+            for line in io::stdin().lock().lines() {
+                let line = line.map_err(|error| format!("cannot read the list on standard input: {error}"))?;
+                images.extend(Some(PathBuf::from(line)).filter(|path| !path.as_os_str().is_empty()));
+            }
+            if images.len() == before {
+                return Err("standard input lists no image; it must have a path on each line".into());
+            }
+        } else if word.is_dir() {
+            let (found, notes) = images_below(&word)?;
+            notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
+            if found.is_empty() {
+                failed += 1;
+                say(&format!("error: {} holds no image that can be read", word.display()))?;
+            }
+            images.extend(found);
+        } else {
+            images.push(word);
+        }
+    }
+    Ok((images, failed))
+}
+
 struct Predict {
     arguments: Arguments,
     images: Vec<PathBuf>,
+    /// Folders without images.
+    failed: usize,
 }
 
 #[derive(Serialize)]
@@ -94,12 +133,11 @@ struct Class {
 
 impl Task for Predict {
     fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
-        let Predict { arguments, images } = self;
+        let Predict { arguments, images, mut failed } = self;
         let mut net = common::build(&network, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
         let mut answers = Vec::new();
-        let mut failed = 0;
         for image in images {
             match read(&image, &trained) {
                 Ok((pixels, inverted)) => {
@@ -120,10 +158,10 @@ impl Task for Predict {
                 }
             }
         }
-        if arguments.json {
-            common::print_json(&answers)?;
-        } else {
-            answers.iter().try_for_each(|answer| print(&text(answer)))?;
+        match () {
+            () if arguments.json => common::print_json(&answers)?,
+            () if arguments.csv => print_csv(&answers)?,
+            () => answers.iter().try_for_each(|answer| print(&text(answer)))?,
         }
         match failed {
             0 => Ok(()),
@@ -131,6 +169,22 @@ impl Task for Predict {
             n => Err(format!("there is no answer for {n} of the images").into()),
         }
     }
+}
+
+fn print_csv(answers: &[Answer]) -> Outcome {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["image", "rank", "class", "probability"])?;
+    for Answer { image, classes, .. } in answers {
+        for (rank, Class { class, probability }) in classes.iter().enumerate() {
+            table.write_record([
+                &image.to_string_lossy(),
+                (rank + 1).to_string().as_str(),
+                class,
+                &probability.to_string(),
+            ])?;
+        }
+    }
+    Ok(io::stdout().lock().write_all(&table.into_inner()?)?)
 }
 
 fn text(answer: &Answer) -> String {

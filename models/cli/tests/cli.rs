@@ -29,6 +29,20 @@ fn weights(folder: &Path) {
 }
 
 #[test]
+fn shells_and_man_know_every_command() {
+    let folder = folder();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = ok(folder.path(), &["completions", shell]);
+        assert!(["train", "predict", "early-stop", "weights"].iter().all(|word| script.contains(word)), "{script}");
+    }
+    let page = ok(folder.path(), &["man"]);
+    assert!(page.contains(".TH convnet 1") && page.contains("train") && page.contains("Exit codes"), "{page}");
+    let page = ok(folder.path(), &["man", "train"]);
+    assert!(page.contains("convnet\\-train") && page.contains("early"), "{page}");
+    fails(folder.path(), &["man", "trian"], 1, &["no command is called `trian`; did you mean `train`?"]);
+}
+
+#[test]
 fn help_and_facts() {
     let folder = folder();
     let help = ok(folder.path(), &["--help"]);

@@ -6,7 +6,9 @@ mod common;
 use common::{convnet, fails, ok};
 use convnet::weights::{self, StateDict};
 use image::{GrayImage, Luma};
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 const CLASSES: [&str; 5] = ["circle", "cross", "line", "ring", "square"];
 
@@ -56,6 +58,15 @@ fn said(at: &Path, arguments: &[&str]) -> String {
     said
 }
 
+/// What `predict` says about the images that a list names.
+fn predict_listed(at: &Path, list: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convnet"));
+    command.args(["predict", "own.safetensors", "-"]).current_dir(at).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut running = command.spawn().unwrap();
+    running.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+    String::from_utf8(running.wait_with_output().unwrap().stdout).unwrap()
+}
+
 fn dict(at: &Path, name: &str) -> StateDict {
     weights::read(&at.join(name)).unwrap()
 }
@@ -87,6 +98,14 @@ fn classes_follow_the_data() {
         let answer = ok(f, &[&["eval"], network, &["--data", "shapes"]].concat());
         assert!(answer.contains("test accuracy"), "{answer}");
     }
+    // A folder, or a list on standard input; as a table for other programs.
+    let table = ok(f, &["predict", "own.safetensors", "shapes/ring", "--csv", "--top", "2"]);
+    assert!(table.starts_with("image,rank,class,probability\nshapes/ring/00.png,1,"), "{table}");
+    assert_eq!(table.lines().count(), 1 + 12 * 2, "{table}");
+    let listed = predict_listed(f, "shapes/ring/00.png\n\nshapes/line/01.png\n");
+    assert!(listed.starts_with("shapes/ring/00.png: ") && listed.contains("\nshapes/line/01.png: "), "{listed}");
+    std::fs::create_dir(f.join("empty")).unwrap();
+    fails(f, &["predict", "own.safetensors", "empty"], 1, &["empty holds no image that can be read"]);
     let summary = ok(f, &["summary", "own.safetensors"]);
     assert!(summary.contains("LeNet5: 61,281 parameters"), "{summary}");
     ok(f, &["explain", "activations", "own.safetensors", "--image", &image, "--layer", "conv1", "--out", "explained"]);

@@ -1,7 +1,8 @@
 //! What a folder holds, sorted by name and told apart without opening anything.
 
 use super::DataError;
-use std::collections::BTreeMap;
+use crate::wording::counted;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Endings of images that are read, in small letters.
@@ -45,6 +46,33 @@ pub(super) fn list(folder: &Path) -> Result<Listing, DataError> {
         listing.add(entry.path());
     }
     Ok(listing)
+}
+
+/// The images in a folder and in all folders below it, sorted by their paths, and what was left out, in sentences.
+///
+/// # Errors
+/// When a folder cannot be read.
+#[doc(hidden)]
+pub fn images_below(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), DataError> {
+    let (mut images, mut notes) = (Vec::new(), Vec::new());
+    let (mut open, mut seen) = (vec![folder.to_owned()], HashSet::new());
+    while let Some(folder) = open.pop() {
+        // A link may lead to a folder that it is in.
+        let real = folder.canonicalize().map_err(|source| DataError::Io { path: folder.clone(), source })?;
+        if !seen.insert(real) {
+            continue;
+        }
+        let listing = list(&folder)?;
+        images.extend(listing.images);
+        open.extend(listing.folders);
+        notes.extend(listing.special.iter().map(|special| format!("left out {special}")));
+        for (ending, count) in listing.unread {
+            let files = counted(count, "file");
+            notes.push(format!("{}: left out {files} with the ending .{ending}, which is not read", folder.display()));
+        }
+    }
+    images.sort();
+    Ok((images, notes))
 }
 
 impl Listing {

@@ -44,6 +44,8 @@ pub use kind::DatasetKind;
 pub use labels::{Classes, ClassesDiffer};
 #[doc(hidden)]
 pub use labels::{Matching, Relabelled};
+#[doc(hidden)]
+pub use listing::images_below;
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
 pub(crate) use normalisation::Statistics;
 pub use normalisation::{Normalisation, NormalisationKind};
