@@ -2,10 +2,10 @@
 
 use crate::common::{self, Outcome, print, say};
 use crate::load::Loading;
+use crate::network::{Network, Sizes};
 use crate::place;
 use convnet::weights::{self, Fitted, LoadOptions};
 use convnet::wording::counted;
-use convnet_models::find;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,9 +19,11 @@ pub struct Arguments {
     from: PathBuf,
     /// The file to write; its name ends in .safetensors or .npz
     to: PathBuf,
-    /// Refuse a file whose tensors are not exactly those of this network
+    /// Refuse a file whose tensors are not exactly those of this network: a name that `convnet models` lists, or a .cnn file
     #[arg(long)]
     model: Option<String>,
+    #[command(flatten)]
+    sizes: Sizes,
     #[command(flatten)]
     loading: Loading,
     /// Print the result as JSON
@@ -40,12 +42,15 @@ struct Report {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let Arguments { from, to, model, loading, json } = arguments;
+    let Arguments { from, to, model, sizes, loading, json } = arguments;
     let format = place::weights_format(&to)?;
     place::check(&to)?;
     let options = loading.options();
     let Fitted { dict, notes, .. } = match model {
-        Some(model) => exactly(&model, &from, &options)?,
+        Some(model) => exactly(&Network::find_trained(&model, &sizes, Some(&from))?, &from, &options)?,
+        None if sizes.classes.is_some() || sizes.input.is_some() => {
+            return Err("--classes and --input mean nothing without --model: tensors are converted as they are".into());
+        }
         None if loading.allow_extra => {
             return Err("--allow-extra means nothing without --model: all tensors of the file are converted".into());
         }
@@ -72,9 +77,9 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 /// Leaves what belongs to a network, in its order, with every bit that it has.
-fn exactly(model: &str, from: &Path, options: &LoadOptions) -> Result<Fitted, Box<dyn Error>> {
-    let graph = find(model)?.graph;
-    let mut fitted = weights::fitted(graph, from, options)?;
-    fitted.dict.metadata.insert("network".into(), graph.name.to_string());
+fn exactly(network: &Network, from: &Path, options: &LoadOptions) -> Result<Fitted, Box<dyn Error>> {
+    let mut fitted = weights::fitted(&network.graph, from, options)?;
+    fitted.dict.metadata.insert("network".into(), network.graph.name.to_string());
+    fitted.dict.metadata.extend(network.about());
     Ok(fitted)
 }

@@ -109,6 +109,12 @@ fn classes_follow_the_data() {
     let summary = ok(f, &["summary", "own.safetensors"]);
     assert!(summary.contains("LeNet5: 61,281 parameters"), "{summary}");
     ok(f, &["explain", "activations", "own.safetensors", "--image", &image, "--layer", "conv1", "--out", "explained"]);
+    // What is converted for a network has the sizes that the weights say, and still says what it is of.
+    for network in ["lenet5", "own.cnn"] {
+        ok(f, &["convert", "own.safetensors", "again.safetensors", "--model", network]);
+        assert_eq!(dict(f, "again.safetensors").entries, own.entries);
+        assert!(ok(f, &["summary", "again.safetensors"]).contains("LeNet5: 61,281 parameters"));
+    }
     // A run of a file goes on wherever it is gone on with from.
     std::fs::create_dir(f.join("elsewhere")).unwrap();
     let again = said(&f.join("elsewhere"), &["train", "--resume", "--run", "../runs/own"]);
