@@ -84,29 +84,34 @@ fn main() -> Result<(), Box<dyn Error>> {
             bare.step(&dev, batch?)?;
             time(1, start.elapsed().as_secs_f64());
         }
-        let folder = tempfile::tempdir()?;
-        let config =
-            Config { epochs: 1, batch: BATCH, lr: 0.01, normalisation: NormalisationKind::Mnist, ..Config::default() };
-        let mut last = None;
-        // From one step's end to the next one's: all that the loop does, and all callbacks.
-        Trainer::new(&mut learning, &dev)
-            .config(config)
-            .folder(folder.path())
-            .callback(JsonLines::new(folder.path().join("log.jsonl")))
-            .callback(TensorBoard::new(folder.path()))
-            .callback(|event: Event<'_>, _: &Run<'_>| {
-                if let Event::Step(step) = event {
-                    let now = Instant::now();
-                    if let Some(last) = last.replace(now) {
-                        time(2, now.duration_since(last).as_secs_f64());
-                    }
-                    time(3, step.waited);
-                }
-                Ok(Flow::Continue)
-            })
-            .train(&data)?;
+        trained(&mut learning, &dev, &data, &mut time)?;
     }
     report(times);
+    Ok(())
+}
+
+/// Trains for one epoch. From one step's end to the next one's: all that the loop does, and all callbacks.
+fn trained(net: &mut Net, dev: &Cpu, data: &Split, time: &mut dyn FnMut(usize, f64)) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let config =
+        Config { epochs: 1, batch: BATCH, lr: 0.01, normalisation: NormalisationKind::Mnist, ..Config::default() };
+    let mut last = None;
+    Trainer::new(net, dev)
+        .config(config)
+        .folder(folder.path())
+        .callback(JsonLines::new(folder.path().join("log.jsonl")))
+        .callback(TensorBoard::new(folder.path()))
+        .callback(|event: Event<'_>, _: &Run<'_>| {
+            if let Event::Step(step) = event {
+                let now = Instant::now();
+                if let Some(last) = last.replace(now) {
+                    time(2, now.duration_since(last).as_secs_f64());
+                }
+                time(3, step.waited);
+            }
+            Ok(Flow::Continue)
+        })
+        .train(data)?;
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! What a trained LeNet-5 shows of itself: properties that hold only if the methods tell the truth.
 
-use convnet::data::{Loader, LoaderOptions, NormalisationKind, Sampling, Split, mnist};
+use convnet::data::{Images, Loader, LoaderOptions, NormalisationKind, Sampling, Split, mnist};
 use convnet::explain::invert::{Invert, invert};
 use convnet::explain::maximise::{Maximise, maximise};
 use convnet::explain::neighbours::Index;
 use convnet::explain::saliency::gradient;
-use convnet::explain::{NetworkView, Unit, Volume, layer};
+use convnet::explain::{Inspectable, NetworkView, Unit, Volume, layer};
+use convnet::graph::Graph;
 use convnet::prelude::*;
 use convnet::train::{Config, Prediction, Trainer};
 use convnet_models::{LeNet5, Model};
@@ -16,6 +17,26 @@ type Net = <LeNet5 as Model>::On<Cpu>;
 const DIGITS: usize = 1000;
 
 fn quiet(_: usize, _: usize) {}
+
+/// The mean saliency of a pixel beside the strokes and on them; and the first image.
+fn saliency(view: &dyn Inspectable, graph: &Graph, loader: &Loader, digits: &Images) -> ([f64; 2], Volume) {
+    let mut mass = [[0.0_f64; 2]; 2];
+    let mut first = None;
+    for batch in loader.epoch(0, 0) {
+        let batch = batch.unwrap();
+        for ((pixels, label), index) in batch.pixels.chunks_exact(784).zip(&batch.labels).zip(&batch.indices) {
+            let image = Volume::new([1, 28, 28], pixels.to_vec());
+            let map = gradient(view, Unit::class(graph, *label).unwrap(), &image).unwrap();
+            for (x, byte) in map.values.iter().zip(digits.bytes(*index)) {
+                let on = usize::from(*byte > 0);
+                mass[on][0] += f64::from(x.abs());
+                mass[on][1] += 1.0;
+            }
+            first.get_or_insert(image);
+        }
+    }
+    (mass.map(|[sum, pixels]| sum / pixels), first.unwrap())
+}
 
 #[test]
 fn a_trained_network_shows_what_it_has_learned() {
@@ -50,26 +71,10 @@ fn a_trained_network_shows_what_it_has_learned() {
         summary.pipeline.clone(),
         LoaderOptions { batch: 100, sampling: Sampling::InOrder, ..LoaderOptions::default() },
     );
-    let mut mass = [[0.0_f64; 2]; 2];
-    let mut first = None;
-    for batch in loader.epoch(0, 0) {
-        let batch = batch.unwrap();
-        for ((pixels, label), index) in batch.pixels.chunks_exact(784).zip(&batch.labels).zip(&batch.indices) {
-            let image = Volume::new([1, 28, 28], pixels.to_vec());
-            let map = gradient(&*view, Unit::class(graph, *label).unwrap(), &image).unwrap();
-            for (x, byte) in map.values.iter().zip(test.bytes(*index)) {
-                let on = usize::from(*byte > 0);
-                mass[on][0] += f64::from(x.abs());
-                mass[on][1] += 1.0;
-            }
-            first.get_or_insert(image);
-        }
-    }
-    let [background, stroke] = mass.map(|[sum, pixels]| sum / pixels);
+    let ([background, stroke], image) = saliency(&*view, graph, &loader, &test);
     assert!(stroke > 2.0 * background, "saliency of a pixel: {stroke} on the stroke, {background} beside it");
 
     // The first convolution keeps the image.
-    let image = first.unwrap();
     let conv1 = layer(graph, "conv1").unwrap();
     let found = invert(&*view, conv1, &image, &normalisation, Invert::default(), &mut quiet).unwrap();
     assert!(found.correlation > 0.95, "conv1: {}", found.correlation);

@@ -164,8 +164,14 @@ fn data_that_is_not_there_or_not_data() {
     image::GrayImage::new(4, 4).save(f.join("one/dogs/a.png")).unwrap();
     image::GrayImage::new(4, 4).save(f.join("one/dogs/b.png")).unwrap();
     fails(f, &["train", "--data", "one", "--classes", "10"], 1, &["has 2 classes, but LeNet5 has 10 outputs"]);
-    // What is no CIFAR file.
-    std::fs::create_dir(f.join("cifar")).unwrap();
+}
+
+#[test]
+fn files_that_are_not_of_the_dataset_that_they_are_named_after() {
+    let folder = folder();
+    let f = folder.path();
+    std::fs::create_dir_all(f.join("cifar")).unwrap();
+    std::fs::create_dir_all(f.join("empty")).unwrap();
     for name in [
         "data_batch_1.bin",
         "data_batch_2.bin",

@@ -51,6 +51,13 @@ fn confusion(at: &Path, model: &str, data: &str, more: &[&str]) -> Value {
     confusion.into()
 }
 
+/// Trains LeNet-5 until it knows the bars of a folder.
+fn learn(folder: &Path, data: &str, out: &str) {
+    let how = "--epochs 25 --batch 8 --lr 0.002 --optimizer adam --quiet";
+    let words: Vec<_> = ["train", "--data", data, "--out", out].into_iter().chain(how.split(' ')).collect();
+    ok(folder, &words);
+}
+
 #[test]
 fn predict_sees_what_eval_sees() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,49 +68,14 @@ fn predict_sees_what_eval_sees() {
             bar(class, i + images, [20, 240]).save(path).unwrap();
         });
     }
-    ok(
-        f,
-        &[
-            "train",
-            "lenet5",
-            "--data",
-            "ink",
-            "--epochs",
-            "25",
-            "--batch",
-            "8",
-            "--quiet",
-            "--lr",
-            "0.002",
-            "--optimizer",
-            "adam",
-        ],
-    );
+    learn(f, "ink", "lenet5.safetensors");
     let evaluation = json(&ok(f, &["eval", "--data", "ink", "--json"]));
     assert!(evaluation["accuracy"].as_f64().unwrap() > 0.9, "{evaluation}");
     assert_eq!(evaluation["inverted"], 0);
     assert_eq!(confusion(f, "lenet5", "ink/test", &[]), evaluation["confusion"]);
     // Bright on dark where all in training were bright on dark: paper is turned around, by whoever looks at it, and that is said.
     classes(&f.join("chalk"), 12, |class, i, path| bar(class, i, [230, 10]).save(path).unwrap());
-    ok(
-        f,
-        &[
-            "train",
-            "--data",
-            "chalk",
-            "--epochs",
-            "25",
-            "--batch",
-            "8",
-            "--quiet",
-            "--lr",
-            "0.002",
-            "--optimizer",
-            "adam",
-            "--out",
-            "chalk.safetensors",
-        ],
-    );
+    learn(f, "chalk", "chalk.safetensors");
     let evaluate = |more: &[&str]| {
         json(&ok(f, &[&["eval", "--weights", "chalk.safetensors", "--data", "ink", "--json"], more].concat()))
     };
@@ -208,6 +180,35 @@ fn what_was_trained_on_is_not_judged_by() {
     assert!(note.contains("has 201 images, and there were 200") && note.contains("may have been trained on"), "{note}");
 }
 
+/// What `eval` prints of the bars, and what it notes.
+fn evaluate(folder: &Path, more: &[&str]) -> (Value, String) {
+    let output = convnet(folder, &[&["eval", "--data", "bars", "--json"], more].concat());
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{note}");
+    (json(&String::from_utf8(output.stdout).unwrap()), note)
+}
+
+/// Gives a class of the bars another name.
+fn rename(folder: &Path, from: &str, to: &str) {
+    for part in ["train", "test"] {
+        let part = folder.join("bars").join(part);
+        std::fs::rename(part.join(from), part.join(to)).unwrap();
+    }
+}
+
+/// Swaps the classes of a file of weights around, and the outputs with them.
+fn turn(from: &Path, to: &Path) {
+    let mut dict = weights::read(from).unwrap();
+    let mut names: Vec<String> = serde_json::from_str(&dict.metadata["classes"]).unwrap();
+    names.rotate_left(3);
+    dict.metadata.insert("classes".into(), serde_json::to_string(&names).unwrap());
+    for entry in dict.entries.iter_mut().filter(|entry| entry.name.starts_with("fc3.")) {
+        let row = entry.bytes.len() / 10;
+        entry.bytes.rotate_left(3 * row);
+    }
+    weights::write(&dict, to, Format::Safetensors).unwrap();
+}
+
 #[test]
 fn classes_are_matched_by_their_names() {
     let folder = tempfile::tempdir().unwrap();
@@ -216,54 +217,19 @@ fn classes_are_matched_by_their_names() {
         classes(&f.join("bars").join(part), images, |class, i, path| bar(class, i, [20, 240]).save(path).unwrap());
     }
     // Written as Linux does, and read as from a Mac.
-    let rename = |from: &str, to: &str| {
-        for part in ["train", "test"] {
-            std::fs::rename(f.join("bars").join(part).join(from), f.join("bars").join(part).join(to)).unwrap();
-        }
-    };
-    rename("ant", "\u{e1}nt");
-    ok(
-        f,
-        &[
-            "train",
-            "--data",
-            "bars",
-            "--epochs",
-            "25",
-            "--batch",
-            "8",
-            "--quiet",
-            "--lr",
-            "0.002",
-            "--optimizer",
-            "adam",
-        ],
-    );
-    let evaluate = |more: &[&str]| {
-        let output = convnet(f, &[&["eval", "--data", "bars", "--json"], more].concat());
-        let note = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{note}");
-        (json(&String::from_utf8(output.stdout).unwrap()), note)
-    };
-    let (before, note) = evaluate(&[]);
+    rename(f, "ant", "\u{e1}nt");
+    learn(f, "bars", "lenet5.safetensors");
+    let (before, note) = evaluate(f, &[]);
     assert!(before["accuracy"].as_f64().unwrap() > 0.9 && note.is_empty(), "{before} {note}");
-    rename("\u{e1}nt", "a\u{301}nt");
-    assert_eq!(evaluate(&[]).0["accuracy"], before["accuracy"]);
+    rename(f, "\u{e1}nt", "a\u{301}nt");
+    assert_eq!(evaluate(f, &[]).0["accuracy"], before["accuracy"]);
     // A file that has the classes in another order; its last layer goes with them.
-    let mut dict = weights::read(&f.join("lenet5.safetensors")).unwrap();
-    let mut names: Vec<String> = serde_json::from_str(&dict.metadata["classes"]).unwrap();
-    names.rotate_left(3);
-    dict.metadata.insert("classes".into(), serde_json::to_string(&names).unwrap());
-    for entry in dict.entries.iter_mut().filter(|entry| entry.name.starts_with("fc3.")) {
-        let row = entry.bytes.len() / 10;
-        entry.bytes.rotate_left(3 * row);
-    }
-    weights::write(&dict, &f.join("turned.safetensors"), Format::Safetensors).unwrap();
-    let (turned, note) = evaluate(&["--weights", "turned.safetensors"]);
+    turn(&f.join("lenet5.safetensors"), &f.join("turned.safetensors"));
+    let (turned, note) = evaluate(f, &["--weights", "turned.safetensors"]);
     assert_eq!(turned["accuracy"], before["accuracy"]);
     assert!(note.contains("in another order; they are matched by name"), "{note}");
     // A class that the network does not know, and the way past that.
-    rename("bee", "wasp");
+    rename(f, "bee", "wasp");
     for command in [&["eval"][..], &["explain", "neighbours"]] {
         let expected = [
             "lenet5.safetensors: ",
@@ -274,7 +240,7 @@ fn classes_are_matched_by_their_names() {
         ];
         fails(f, &[command, &["--data", "bars"]].concat(), 1, &expected);
     }
-    let (forced, note) = evaluate(&["--classes-by-order"]);
+    let (forced, note) = evaluate(f, &["--classes-by-order"]);
     // In the order of their names `wasp` is the last.
     assert!(forced["accuracy"].as_f64().unwrap() < 0.3 && note.contains("cat is dog"), "{forced} {note}");
     let again =
@@ -287,7 +253,7 @@ fn classes_are_matched_by_their_names() {
             std::fs::remove_dir_all(f.join("bars").join(part).join(name)).unwrap();
         }
     }
-    let (some, note) = evaluate(&[]);
+    let (some, note) = evaluate(f, &[]);
     assert!(note.contains("8 of the network's 10 classes; they are matched by name"), "{note}");
     assert!(some["accuracy"].as_f64().unwrap() > 0.85 && some["images"] == 24, "{some}");
     // Other classes than digits are not held against the digits that the program carries.

@@ -52,12 +52,7 @@ proptest! {
             winograd.activation = has_bias.then_some(Activation::Relu);
             let mut arena: Vec<f32> = (0..packed + pack.packed_len(lanes)).map(|_| rng.gen_range(-1.0..1.0)).collect();
             let weights: Vec<f32> = (0..ins * outs * 9).map(|_| rng.gen_range(-1.0..1.0)).collect();
-            // The halo of an input holds zeros.
-            for row in 0..input.rows(batch) {
-                let at = input.row_at(row);
-                arena[at - lanes..at].fill(0.0);
-                arena[at + width * lanes..at + (width + 2) * lanes].fill(0.0);
-            }
+            empty_halo(&mut arena, &input, batch);
             let before = arena.clone();
             let steps = vec![Step::WinogradPack(pack), Step::Barrier, Step::Winograd(winograd.clone())];
             let program = Program::new(steps, isa, arena.len());
@@ -68,10 +63,7 @@ proptest! {
                 for (c, ky, kx) in (0..ins).flat_map(|c| (0..9).map(move |k| (c, k / 3, k % 3))) {
                     let (row, col) = ((y + ky) as isize - pads.0, (x + kx) as isize - pads.1);
                     if (0..height as isize).contains(&row) && (0..width as isize).contains(&col) {
-                        let weight = match backward {
-                            true => weights[(c * outs + o) * 9 + 8 - ky * 3 - kx],
-                            false => weights[(o * ins + c) * 9 + ky * 3 + kx],
-                        };
+                        let weight = weight(&weights, [ins, outs], backward, [c, o, ky * 3 + kx]);
                         want += f64::from(weight) * at(&input, n, c, row as usize, col as usize);
                     }
                 }
@@ -84,6 +76,24 @@ proptest! {
                 prop_assert!((found - want).abs() < 2e-4, "{found} for {want} at {n} {o} {y} {x}, {isa:?}");
             }
         }
+    }
+}
+
+/// The weight of a channel that goes in for one that comes out, at one of the nine taps.
+fn weight(weights: &[f32], [ins, outs]: [usize; 2], backward: bool, [c, o, tap]: [usize; 3]) -> f32 {
+    match backward {
+        true => weights[(c * outs + o) * 9 + 8 - tap],
+        false => weights[(o * ins + c) * 9 + tap],
+    }
+}
+
+/// The halo of an input holds zeros.
+fn empty_halo(arena: &mut [f32], input: &Layout, batch: usize) {
+    let (lanes, width) = (input.block, input.chw[2]);
+    for row in 0..input.rows(batch) {
+        let at = input.row_at(row);
+        arena[at - lanes..at].fill(0.0);
+        arena[at + width * lanes..at + (width + 2) * lanes].fill(0.0);
     }
 }
 
