@@ -3,6 +3,7 @@
 use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::load::Loading;
 use crate::network::{Network, Sizes};
+use crate::progress::Bar;
 use crate::source::Source;
 use crate::train::report;
 use crate::trained::{Labelling, Preparing, Trained};
@@ -66,7 +67,9 @@ impl Task for Eval {
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
-        let evaluation = evaluate(&mut net, &device, &test, trained.preparation.into())?;
+        let bar = Bar::new("measuring on the test set");
+        let evaluation = evaluate(&mut net, &device, &bar.watch(&test), trained.preparation.into())?;
+        drop(bar);
         if arguments.json {
             return common::print_json(&Report {
                 model: network.name,
