@@ -9,7 +9,7 @@ use crate::train::report;
 use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
-use convnet::train::evaluate;
+use convnet::train::evaluate_watched;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -68,7 +68,8 @@ impl Task for Eval {
         let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
         let bar = Bar::new("measuring on the test set");
-        let evaluation = evaluate(&mut net, &device, &bar.watch(&test), trained.preparation.into())?;
+        let mut progress = |done, all| bar.at(done, all);
+        let evaluation = evaluate_watched(&mut net, &device, &test, trained.preparation.into(), &mut progress)?;
         drop(bar);
         if arguments.json {
             return common::print_json(&Report {

@@ -2,7 +2,8 @@
 //!
 //! The line appears after a second and goes with the work. A thread draws it, so that it lives on while a step takes long, and
 //! telling it where the work is costs next to nothing. Where standard error is no terminal there is neither thread nor line.
-//! Images are counted where they are read: a dataset is wrapped in one that tells, and the library knows nothing of it.
+//! Where the library only reads images, a dataset that tells is wrapped around theirs; where it computes with them, images are
+//! read long before, and it has a callback.
 
 use crate::common::say;
 use console::Term;

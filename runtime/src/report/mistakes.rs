@@ -32,7 +32,7 @@ pub(super) fn mistakes(evaluation: &Evaluation, test: &dyn Dataset, classes: &[S
         let title = path.map_or_else(String::new, |path| format!(" title=\"{path}\""));
         let _ = write!(
             html,
-            "<li{title}>{image}is <b>{label}</b> ({:.2} %)<br>predicted <b>{prediction}</b> ({:.1} %)<br>\
+            "<li{title}>{image}is <b>{label}</b> ({:.2}\u{a0}%)<br>predicted <b>{prediction}</b> ({:.1}\u{a0}%)<br>\
              <span class=\"quiet\">{}</span></li>",
             right * 100.0,
             wrong * 100.0,
@@ -105,7 +105,7 @@ mod tests {
         let mistake = Mistake { index: 0, label: 0, prediction: 1, probabilities: [0.25, 0.75] };
         let evaluation = Evaluation { mistakes: vec![mistake], ..Evaluation::new(2) };
         let html = mistakes(&evaluation, &test, &classes, "After epoch 1");
-        assert!(html.contains("is <b>&lt;i&gt;</b> (25.00 %)") && html.contains("cannot be read"), "{html}");
+        assert!(html.contains("is <b>&lt;i&gt;</b> (25.00\u{a0}%)") && html.contains("cannot be read"), "{html}");
         assert!(mistakes(&Evaluation::new(2), &test, &classes, "").contains("None: "));
     }
 }

@@ -318,7 +318,7 @@ impl Session<'_> {
         self.learner.swap_average()?;
         let evaluation = match measured {
             Some(evaluation) => evaluation,
-            None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks)?,
+            None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks, &mut |_| {})?,
         };
         let skipped = self.train.skipped().len() + self.test.skipped().len();
         let summary = Summary {
@@ -463,7 +463,7 @@ impl Session<'_> {
     /// The end of an epoch: the network is measured and kept.
     fn measure(&mut self) -> Result<Evaluation, TrainError> {
         self.learner.swap_average()?;
-        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks);
+        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks, &mut |_| {});
         let weights = self.folder.is_some().then(|| self.learner.weights()).transpose()?;
         self.learner.swap_average()?;
         let evaluation = evaluation?;

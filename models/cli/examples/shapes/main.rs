@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p convnet-cli --example shapes -- shapes
-//! cargo run --release -- train simple_cnn --data shapes
+//! cargo run --release -- data info --data shapes
 //! ```
 
 mod draw;

@@ -316,12 +316,6 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
 }
 
 fn text(table: &Table) -> String {
-    let rows: Vec<&Vec<String>> = std::iter::once(&table.head).chain(&table.rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..table.head.len()).map(width).collect();
-    let line = |row: &&Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
-    };
-    format!("{}\n{}", table.caption, rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+    let rows: Vec<Vec<String>> = std::iter::once(&table.head).chain(&table.rows).cloned().collect();
+    format!("{}\n{}", table.caption, common::aligned(&rows))
 }

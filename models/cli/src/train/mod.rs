@@ -213,8 +213,8 @@ impl Task for Train<'_> {
         let evaluation = match &self.test {
             Some(test) => {
                 let bar = (!arguments.quiet).then(|| Bar::new("measuring on the test set"));
-                let test = bar.as_ref().map_or_else(|| test.clone(), |bar| bar.watch(test));
-                train::evaluate(&mut net, &device, &test, summary.pipeline.clone())?
+                let mut progress = |done, all| bar.iter().for_each(|bar| bar.at(done, all));
+                train::evaluate_watched(&mut net, &device, test, summary.pipeline.clone(), &mut progress)?
             }
             None => summary.evaluation.clone(),
         };
