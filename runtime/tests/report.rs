@@ -30,6 +30,9 @@ fn images(n: usize) -> Images {
     Images { shape: [1, 8, 8], pixels, labels: (0..n).map(|i| (i % 3) as u8).collect(), classes }
 }
 
+/// What makes a browser load a page anew.
+const RENEWS: &str = "http-equiv=\"refresh\"";
+
 /// Trains in `folder`, up to `stop_at`.
 fn run(folder: &Path, stop_at: Option<u64>) -> Result<(), TrainError> {
     let data = Split { train: images(60), test: images(40) }.shared();
@@ -41,11 +44,33 @@ fn run(folder: &Path, stop_at: Option<u64>) -> Result<(), TrainError> {
     let trainer = Trainer::new(&mut net, &Cpu::default()).config(config).folder(folder).resume().stop_when(stop);
     let trainer = trainer.callback(JsonLines::new(folder.join("log.jsonl")));
     let trainer = trainer.callback(TensorBoard::new(folder)).callback(HtmlReport::new(folder, test));
+    let page = folder.join("report.html");
     let trainer = trainer.callback(move |event: Event<'_>, run: &Run<'_>| {
+        if let Event::Epoch(epoch) = event {
+            let page = std::fs::read_to_string(&page).unwrap();
+            for part in [RENEWS, "The run goes on: ", " % done, about ", "Worst mistakes", "confusion"] {
+                assert!(page.to_lowercase().contains(&part.to_lowercase()), "epoch {}: no {part}", epoch.epoch);
+            }
+        }
         flag.store(matches!(event, Event::Step(_)) && Some(run.progress.step) == stop_at, Ordering::Relaxed);
         Ok(Flow::Continue)
     });
     trainer.train(&data).map(|_| ())
+}
+
+#[test]
+fn a_page_renews_itself_only_while_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = || std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(run(folder.path(), Some(13)).is_err());
+    let stopped = page();
+    assert!(stopped.contains("has stopped before its end") && stopped.contains("After epoch 1,"), "{stopped}");
+    run(folder.path(), None).unwrap();
+    let finished = page();
+    assert!(finished.contains("The run is finished") && finished.contains("At the end,"), "{finished}");
+    for page in [stopped, finished] {
+        assert!(!page.contains(RENEWS) && !page.contains("<script") && !page.contains("goes on"), "{page}");
+    }
 }
 
 fn steps(lines: &[Line]) -> Vec<u64> {

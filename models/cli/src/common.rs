@@ -106,6 +106,18 @@ pub fn say(text: &str) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{text}")
 }
 
+/// Rows of a table with columns that begin below each other.
+pub fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Writes a JSON document to standard output.
 pub fn print_json(value: &impl Serialize) -> Outcome {
     Ok(print(&serde_json::to_string_pretty(value)?)?)

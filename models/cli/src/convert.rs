@@ -4,6 +4,7 @@ use crate::common::{self, Outcome, print, say};
 use crate::load::Loading;
 use crate::network::{Network, Sizes};
 use crate::place;
+use crate::progress::Bar;
 use convnet::weights::{self, Fitted, LoadOptions};
 use convnet::wording::counted;
 use serde::Serialize;
@@ -46,6 +47,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let format = place::weights_format(&to)?;
     place::check(&to)?;
     let options = loading.options();
+    let bar = Bar::new(format!("reading {}", from.display()));
     let Fitted { dict, notes, .. } = match model {
         Some(model) => exactly(&Network::find_trained(&model, &sizes, Some(&from))?, &from, &options)?,
         None if sizes.classes.is_some() || sizes.input.is_some() => {
@@ -56,8 +58,11 @@ pub fn run(arguments: Arguments) -> Outcome {
         }
         None => weights::read_with(&from, &options)?,
     };
+    drop(bar);
     notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
+    let bar = Bar::new(format!("writing {}", to.display()));
     weights::write(&dict, &to, format)?;
+    drop(bar);
     let mut types = BTreeMap::new();
     dict.entries.iter().for_each(|entry| *types.entry(entry.dtype.to_string()).or_insert(0) += 1);
     let bytes = dict.entries.iter().map(|entry| entry.bytes.len()).sum();

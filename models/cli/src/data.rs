@@ -2,6 +2,7 @@
 
 use crate::common::{Outcome, print, say};
 use crate::network::{Network, Sizes};
+use crate::progress::Bar;
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
 use convnet::data::{Dataset, Normalisation, NormalisationKind, Pipeline, in_common, samples};
@@ -74,7 +75,9 @@ fn info(source: &Source) -> Outcome {
         describe(name, part.as_ref())?;
     }
     for (name, part) in &parts[1..] {
+        let bar = Bar::new(format!("looking for training images in the {name} set"));
         let common = in_common(opened.train.as_ref(), part.as_ref())?;
+        drop(bar);
         if let Some((in_part, in_train)) = common.first() {
             let [first, other] = [(part, in_part), (&&opened.train, in_train)].map(|(data, i)| match data.file(*i) {
                 Some(path) => path.display().to_string(),
@@ -115,8 +118,11 @@ impl Preview {
         let augment = self.augment.iter().flat_map(|text| crate::options::pieces(text));
         let augment = augment.map(|text| text.parse()).collect::<Result<Vec<Augment>, _>>()?;
         let shape = graph.input().chw();
+        let bar = Bar::new("looking at the training images");
+        let watched = bar.watch(&data);
         let pipeline =
-            Pipeline::training(shape, self.fit.parse()?, augment, NormalisationKind::Auto, data.as_ref(), true)?;
+            Pipeline::training(shape, self.fit.parse()?, augment, NormalisationKind::Auto, watched.as_ref(), true)?;
+        drop(bar);
         let step = (data.len() / usize::from(self.images)).max(1);
         let images: Vec<usize> = (0..data.len()).step_by(step).take(self.images.into()).collect();
         let samples = samples(data.as_ref(), &images, &pipeline, self.draws.into(), self.seed)?;

@@ -3,12 +3,13 @@
 use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::load::Loading;
 use crate::network::{Network, Sizes};
+use crate::progress::Bar;
 use crate::source::Source;
 use crate::train::report;
 use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
-use convnet::train::evaluate;
+use convnet::train::evaluate_watched;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -66,7 +67,10 @@ impl Task for Eval {
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
-        let evaluation = evaluate(&mut net, &device, &test, trained.preparation.into())?;
+        let bar = Bar::new("measuring on the test set");
+        let mut progress = |done, all| bar.at(done, all);
+        let evaluation = evaluate_watched(&mut net, &device, &test, trained.preparation.into(), &mut progress)?;
+        drop(bar);
         if arguments.json {
             return common::print_json(&Report {
                 model: network.name,

@@ -24,6 +24,7 @@ mod parity;
 mod place;
 mod predict;
 mod progress;
+mod runs;
 mod shell;
 mod source;
 mod summary;
@@ -52,6 +53,8 @@ struct Arguments {
 enum Command {
     /// Train a network and save it
     Train(train::Arguments),
+    /// List training runs, or compare some on one page
+    Runs(runs::Arguments),
     /// Measure a trained network on a test set
     Eval(eval::Arguments),
     /// Name the most probable classes of images
@@ -88,6 +91,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Train(arguments) => train::run(arguments),
+        Command::Runs(arguments) => runs::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Explain(arguments) => explain::run(*arguments),

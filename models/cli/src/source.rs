@@ -1,6 +1,7 @@
 //! Where images come from: what `train`, `eval` and `data` have in common.
 
 use crate::common::say;
+use crate::progress::Bar;
 use convnet::data::{Dataset, DatasetKind, Opened, Split, Subset, open};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -27,6 +28,7 @@ impl Source {
     /// Opens it; what is in one piece is split by `seed`.
     pub fn open(&self, seed: u64) -> Result<Opened, Box<dyn Error>> {
         let kind = self.dataset.as_deref().map_or(Ok(DatasetKind::Auto), str::parse)?;
+        let _bar = self.data.as_ref().map(|path| Bar::new(format!("looking through {}", path.display())));
         Ok(open(kind, self.data.as_deref(), seed)?)
     }
 }

@@ -70,11 +70,11 @@ pub struct Chart {
     pub title: String,
     /// The horizontal axis.
     pub x_name: String,
-    /// Names, and points `[x, y]`; six at most have colours of their own.
+    /// Names, and points `[x, y]`; six have colours of their own, and six more are dashed.
     pub curves: Vec<(String, Vec<[f64; 2]>)>,
 }
 
-const CLASSES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const CLASSES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "a dash", "b dash", "c dash", "d dash", "e dash", "f dash"];
 
 impl Finding {
     /// One without anything in it yet.

@@ -1,97 +1,145 @@
 //! `report.html`: one page with everything about a run, that needs nothing beside it: no script, no font, no image from
-//! elsewhere.
+//! elsewhere. While the run goes on the page renews itself, and what it shows of the images is of the last epochs.
 
 use super::chart::{Curve, chart};
+use super::live::{Made, Pace, RENEWED, State};
 use super::log::Line;
+use super::mistakes::mistakes;
 use super::style::{STYLE, escape, scrolled};
 use super::ticks::{Unit, short};
 use super::{ReportError, environment, failed};
 use crate::atomic_file;
-use crate::data::{Dataset, Image};
+use crate::data::Dataset;
 use crate::graph::wording::grouped;
-use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Mistake, Run};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Run};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-/// Writes the page of a run, after each epoch and at its end.
+/// Writes the page of a run: while it goes on, one that a browser keeps loading anew, and at its end.
 pub struct HtmlReport {
     path: PathBuf,
     log: PathBuf,
     test: Arc<dyn Dataset>,
     command: Vec<(String, String)>,
+    pace: Pace,
+    made: Made,
+    mistakes_made: Made,
+    /// The worst mistakes when they were last drawn.
+    mistakes: String,
+    /// The page that is left behind if the run ends now; none if it is there already.
+    left: Option<String>,
 }
 
 impl HtmlReport {
     /// To `report.html` in a folder, from its log; wrong predictions are shown with their images of `test`.
     pub fn new(folder: impl Into<PathBuf>, test: Arc<dyn Dataset>) -> Self {
         let folder = folder.into();
-        HtmlReport { path: folder.join("report.html"), log: folder.join("log.jsonl"), test, command: environment() }
+        HtmlReport {
+            path: folder.join("report.html"),
+            log: folder.join("log.jsonl"),
+            test,
+            command: environment(),
+            pace: Pace::new(0),
+            made: Made::default(),
+            mistakes_made: Made::default(),
+            mistakes: String::new(),
+            left: None,
+        }
     }
 
-    fn write(&self, run: &Run<'_>, evaluation: Option<&Evaluation>) -> Result<(), ReportError> {
+    /// Writes the page of a run that goes on.
+    fn go_on(&mut self, run: &Run<'_>) -> Result<(), ReportError> {
+        let mut made = self.made;
+        made.timed(|| {
+            let parts = self.parts(run, run.evaluation)?;
+            let all = run.steps * run.config.epochs as u64;
+            self.write(&page(run, self.pace.state(run.progress.step, all), &parts))?;
+            self.left = Some(page(run, State::Stopped, &parts));
+            Ok(())
+        })?;
+        self.made = made;
+        Ok(())
+    }
+
+    fn write(&self, page: &str) -> Result<(), ReportError> {
+        atomic_file::write(&self.path, page.as_bytes()).map_err(failed(&self.path))
+    }
+
+    /// All of the page below its head.
+    fn parts(&self, run: &Run<'_>, evaluation: Option<&Evaluation>) -> Result<String, ReportError> {
         let steps = Line::read(&self.log).map_err(failed(&self.log))?;
         let parts = [
-            head(run, evaluation),
+            facts(run, evaluation),
             curves(&run.progress.history, &steps),
+            self.mistakes.clone(),
             evaluation.map_or_else(String::new, |evaluation| {
-                matrix(evaluation, run.classes)
-                    + &scores(evaluation, run.classes)
-                    + &self.mistakes(evaluation, run.classes)
+                matrix(evaluation, run.classes) + &scores(evaluation, run.classes)
             }),
             details("Options", &options(run)),
             details("Where it ran", &self.command),
         ];
-        let title = format!("{} – a training run", escape(&run.graph.name));
-        let page = format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-             content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\
-             <body><main>{}</main></body></html>\n",
-            parts.concat()
-        );
-        atomic_file::write(&self.path, page.as_bytes()).map_err(failed(&self.path))
+        Ok(parts.concat())
     }
 
-    fn mistakes(&self, evaluation: &Evaluation, classes: &[String]) -> String {
-        if evaluation.mistakes.is_empty() {
-            return "<section><h2>Worst mistakes</h2><p>None: every test image was classified correctly.</p></section>"
-                .into();
-        }
-        let mut list = String::from("<section><h2>Worst mistakes</h2><ul class=\"images\">");
-        for Mistake { index, label, prediction, probabilities: [right, wrong] } in &evaluation.mistakes {
-            let Some(image) = self.test.image(*index).ok().and_then(|image| data_uri(&image)) else { continue };
-            let [label, prediction] = [label, prediction].map(|class| escape(&classes[*class]));
-            let _ = write!(
-                list,
-                "<li><img src=\"{image}\" alt=\"test image {index}: {label}\">is <b>{label}</b> ({:.2} %)<br>predicted <b>{prediction}</b> \
-                 ({:.1} %)<br><span class=\"quiet\">no. {index}</span></li>",
-                right * 100.0,
-                wrong * 100.0
-            );
-        }
-        list + "</ul></section>"
+    fn draw_mistakes(&mut self, evaluation: &Evaluation, run: &Run<'_>, when: &str) {
+        let (test, classes) = (self.test.as_ref(), run.classes);
+        self.mistakes = self.mistakes_made.timed(|| mistakes(evaluation, test, classes, when));
     }
 }
 
 impl Callback for HtmlReport {
     fn on(&mut self, event: Event<'_>, run: &Run<'_>) -> Result<Flow, CallbackError> {
         match event {
-            Event::Epoch(_) => self.write(run, None)?,
-            Event::End(summary) => self.write(run, Some(&summary.evaluation))?,
+            Event::Start => {
+                self.pace = Pace::new(run.progress.step);
+                self.go_on(run)?;
+            }
+            Event::Step(_) if self.made.is_due(Duration::from_secs(RENEWED)) => self.go_on(run)?,
+            Event::Epoch(epoch) => {
+                if let Some(evaluation) = run.evaluation.filter(|_| self.mistakes_made.is_due(Duration::ZERO)) {
+                    self.draw_mistakes(evaluation, run, &format!("After epoch {}", epoch.epoch));
+                }
+                self.go_on(run)?;
+            }
+            Event::End(summary) => {
+                self.draw_mistakes(&summary.evaluation, run, "At the end");
+                let parts = self.parts(run, Some(&summary.evaluation))?;
+                self.write(&page(run, State::Finished, &parts))?;
+                self.left = None;
+            }
             _ => {}
         }
         Ok(Flow::Continue)
     }
 }
 
+impl Drop for HtmlReport {
+    /// A page that nobody writes any more does not say that the run goes on.
+    fn drop(&mut self) {
+        if let Some(page) = self.left.take() {
+            // The run has ended, with an error of its own as a rule; a page that stays as it was is none beside that.
+            let _ = self.write(&page);
+        }
+    }
+}
+
+fn page(run: &Run<'_>, state: State, parts: &str) -> String {
+    let name = escape(&run.graph.name);
+    let (head, sentence) = (state.head(), state.sentence(SystemTime::now()));
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>{name} – a training run</title>{head}<style>{STYLE}</style></head>\
+         <body><main><h1>{name}</h1><p class=\"quiet\">{sentence}</p>{parts}</main></body></html>\n"
+    )
+}
+
 fn percent(x: f64) -> String {
     format!("{:.2} %", x * 100.0)
 }
 
-fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
+fn facts(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
     let last = run.progress.history.last();
     let accuracy = evaluation.map(Evaluation::accuracy).or(last.map(|epoch| epoch.test_accuracy));
     let best = run.progress.history.iter().max_by(|a, b| a.test_accuracy.total_cmp(&b.test_accuracy));
@@ -112,7 +160,7 @@ fn head(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
         .iter()
         .map(|(name, value)| format!("<div><b>{value}</b><span class=\"quiet\">{name}</span></div>"))
         .collect();
-    format!("<h1>{}</h1><div class=\"facts\">{}</div>", escape(&run.graph.name), facts.concat())
+    format!("<div class=\"facts\">{}</div>", facts.concat())
 }
 
 fn curves(history: &[Epoch], lines: &[Line]) -> String {
@@ -204,11 +252,15 @@ fn matrix(evaluation: &Evaluation, classes: &[String]) -> String {
         let _ = write!(table, "<tr><th scope=\"row\">{}</th>", escape(class));
         for (j, n) in row.iter().enumerate() {
             let share = *n as f64 / total;
+            // Most classes are never taken for each other, and an empty cell takes little room.
+            if *n == 0 {
+                table += "<td></td>";
+                continue;
+            }
             // Right answers in one colour; wrong ones in another, and stronger, since they are few.
             let (colour, strength) =
                 if i == j { ("heat", 0.55 * share) } else { ("wrong", (4.0 * share).sqrt().min(1.0) * 0.7) };
-            let text = if *n == 0 { String::new() } else { n.to_string() };
-            let _ = write!(table, "<td style=\"background:rgba(var(--{colour}),{strength:.2})\">{text}</td>");
+            let _ = write!(table, "<td style=\"background:rgba(var(--{colour}),{strength:.2})\">{n}</td>");
         }
         table += "</tr>";
     }
@@ -275,18 +327,4 @@ fn details(title: &str, pairs: &[(String, String)]) -> String {
     };
     let rows: Vec<String> = pairs.iter().map(row).collect();
     format!("<section><details><summary>{title}</summary><table>{}</table></details></section>", rows.concat())
-}
-
-/// An image as an address that holds all of it.
-fn data_uri(image: &Image<'_>) -> Option<String> {
-    let [channels, height, width] = image.shape;
-    let planes: Vec<&[u8]> = image.pixels.chunks_exact(height * width).collect();
-    let kind = if channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
-    let mixed: Vec<u8> = match planes[..] {
-        [r, g, b] => r.iter().zip(g).zip(b).flat_map(|((r, g), b)| [*r, *g, *b]).collect(),
-        _ => planes.first()?.to_vec(),
-    };
-    let mut png = Vec::new();
-    PngEncoder::new(&mut png).write_image(&mixed, width as u32, height as u32, kind).ok()?;
-    Some(format!("data:image/png;base64,{}", STANDARD.encode(png)))
 }

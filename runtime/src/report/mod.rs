@@ -6,7 +6,9 @@ mod environment;
 mod events;
 mod finding;
 mod html_report;
+mod live;
 mod log;
+mod mistakes;
 #[doc(hidden)]
 pub mod paint;
 mod style;

@@ -21,8 +21,9 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .x{position:relative;height:16px;margin-top:5px}.x span{position:absolute;transform:translateX(-50%);white-space:nowrap}.name{text-align:center}
 polyline{fill:none;stroke-width:2;vector-effect:non-scaling-stroke;stroke-linejoin:round}polyline.a{stroke:var(--a)}polyline.b{stroke:var(--b)}polyline.c{stroke:var(--c)}polyline.d{stroke:var(--d)}polyline.e{stroke:var(--e)}polyline.f{stroke:var(--f)}
 circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--c)}circle.d{fill:var(--d)}circle.e{fill:var(--e)}circle.f{fill:var(--f)}
-.legend{margin:.4em 0 0;font-size:.9rem}.legend span{margin-right:18px}.legend i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin-right:6px}
-i.a{background:var(--a)}i.b{background:var(--b)}i.c{background:var(--c)}i.d{background:var(--d)}i.e{background:var(--e)}i.f{background:var(--f)}
+.legend{margin:.4em 0 0;font-size:.9rem}.legend span{display:inline-block;max-width:100%;margin-right:18px}.legend i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin-right:6px}
+i.a{color:var(--a)}i.b{color:var(--b)}i.c{color:var(--c)}i.d{color:var(--d)}i.e{color:var(--e)}i.f{color:var(--f)}
+.legend i{background:currentcolor}.legend i.dash{background:none;height:0;border-top:3px dashed}polyline.dash{stroke-dasharray:7 4}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 th,td{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{font-weight:600}
 th[scope=row],td.text{text-align:left}td.text{white-space:normal;overflow-wrap:anywhere}
@@ -37,7 +38,7 @@ h3{font-size:1rem;margin:1em 0 .4em}nav ul{display:flex;flex-wrap:wrap;gap:4px 1
 figure{margin:0;display:table;max-width:100%}figure img{max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px;display:block}
 figcaption{display:table-caption;caption-side:bottom;font-size:.85rem;color:var(--quiet);line-height:1.35;margin-top:4px;overflow-wrap:anywhere}
 .bar{display:flex;align-items:center;gap:5px;font-size:12px;white-space:nowrap;margin-bottom:2px}.bar i{flex:1;height:8px;min-width:24px;border-radius:2px}
-#findings{columns:2 500px;column-gap:16px;margin-top:16px}#findings section{margin:0 0 16px;break-inside:avoid}
+#findings{columns:2 500px;column-gap:16px;margin-top:16px}#findings section{margin:0 0 16px;break-inside:avoid}#results{column-span:all}
 #findings th:first-child{text-align:left}
 @media print{body{background:#fff}section{break-inside:avoid}}
 ";

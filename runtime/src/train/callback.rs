@@ -5,7 +5,7 @@
 use super::checkpoint::Progress;
 use super::config::Config;
 use super::learner::Learner;
-use super::metrics::Epoch;
+use super::metrics::{Epoch, Evaluation};
 use super::summary::Summary;
 use crate::graph::Graph;
 use std::path::Path;
@@ -72,6 +72,8 @@ pub struct Run<'a> {
     pub resumed: bool,
     /// Its folder, if it has one.
     pub folder: Option<&'a Path>,
+    /// How the network did on the images to evaluate on when it was last measured in this session.
+    pub evaluation: Option<&'a Evaluation>,
     /// The network itself.
     pub learner: &'a dyn Learner,
 }

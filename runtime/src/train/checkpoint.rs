@@ -166,6 +166,21 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     })
 }
 
+/// How far the run of a checkpoint is, and what it is about, from the head of the file: its tensors are not read, and so its digest
+/// is not checked.
+///
+/// # Errors
+/// When it cannot be read, is no checkpoint, or is of an unknown version.
+pub fn progress(path: &Path) -> Result<(Progress, Identity), CheckpointError> {
+    let damaged = |problem: String| CheckpointError::Damaged { path: path.to_owned(), problem };
+    let about = weights::metadata(path).map_err(|error| damaged(error.to_string()))?;
+    format_version::check(&about).map_err(|source| CheckpointError::Version { path: path.to_owned(), source })?;
+    let part = |key: &str| about.get(key).ok_or_else(|| damaged(format!("no checkpoint of a run: no {key}")));
+    let other = |error: serde_json::Error| damaged(format!("written by another version: {error}"));
+    let progress = serde_json::from_str(part(KEYS[0])?).map_err(other)?;
+    Ok((progress, serde_json::from_str(part(KEYS[2])?).map_err(other)?))
+}
+
 /// What the bytes of a file hold.
 pub(super) fn decode(bytes: &[u8]) -> Result<Checkpoint, Problem> {
     let dict = weights::parse(bytes).map_err(|error| match error {

@@ -88,11 +88,13 @@ pub(super) fn judging(
     Loader::new(data.clone(), pipeline, LoaderOptions { batch, sampling, on_bad, workers, rank, ..others })
 }
 
-/// Loss, accuracy, confusion and mistakes on all that the loaders of all ranks have. Each rank gets the same.
+/// Loss, accuracy, confusion and mistakes on all that the loaders of all ranks have. Each rank gets the same. `progress` hears of
+/// images that are done.
 pub(super) fn evaluate(
     learner: &dyn Learner,
     loader: &Loader,
     ranks: &dyn Communicator,
+    progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, TrainError> {
     let mut evaluation = Evaluation::new(learner.graph().output_shape().len());
     for batch in loader.epoch(0, 0) {
@@ -100,6 +102,7 @@ pub(super) fn evaluate(
         let logits = if labels.is_empty() { Vec::new() } else { learner.logits(pixels)? };
         for (logits, labels, indices) in gathered(ranks, logits, labels, indices) {
             evaluation.add(&logits, &labels, &indices);
+            progress(labels.len());
         }
     }
     evaluation.inverted = ranks.total(&[loader.inverted().len() as f64])[0] as usize;

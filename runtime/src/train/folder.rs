@@ -9,10 +9,11 @@
 //! log.jsonl, events.out.tfevents.*, report.html     what callbacks write
 //! ```
 
-use super::checkpoint::{self, Checkpoint, CheckpointError};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Identity, Progress};
 use super::config::Config;
 use crate::atomic_file;
 use crate::format_version;
+use crate::regular_file;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -66,6 +67,34 @@ impl RunFolder {
         let probe = checkpoints.join("probe");
         atomic_file::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(write)?;
         Ok(RunFolder { path: path.to_owned() })
+    }
+
+    /// The folder as it is, for who only looks: nothing is made in it.
+    pub fn at(path: &Path) -> Self {
+        RunFolder { path: path.to_owned() }
+    }
+
+    /// Whether a process is at work in it. Where the file system has no locks it cannot be known, and the answer is no.
+    pub fn is_busy(&self) -> bool {
+        // The lock is free again when the file is closed, at once.
+        let lock = regular_file::open(&self.file("lock")).map(|file| file.try_lock_shared());
+        matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+    }
+
+    /// How far the run is, and what it is about, by its newest checkpoint that says so; none where there are no checkpoints. Only the
+    /// heads of files are read.
+    ///
+    /// # Errors
+    /// When there are checkpoints and none says so: the error of the newest.
+    pub fn progress(&self) -> Result<Option<(Progress, Identity)>, CheckpointError> {
+        let mut first = None;
+        for (_, path) in self.checkpoints()?.into_iter().rev() {
+            match checkpoint::progress(&path) {
+                Ok(found) => return Ok(Some(found)),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(None), Err)
     }
 
     /// Keeps other processes from working in the folder, and tidies up what a crash has left in it.

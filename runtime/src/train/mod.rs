@@ -207,9 +207,29 @@ pub fn evaluate<D: Backend<f32>>(
     data: &Arc<dyn Dataset>,
     pipeline: Pipeline,
 ) -> Result<Evaluation, TrainError> {
+    evaluate_watched(net, device, data, pipeline, &mut |_, _| {})
+}
+
+/// As [`evaluate`]; `progress` hears how many images are done, and of how many.
+///
+/// # Errors
+/// As [`evaluate`].
+#[doc(hidden)]
+pub fn evaluate_watched<D: Backend<f32>>(
+    net: &mut dyn AnyNetwork<f32, D>,
+    device: &D,
+    data: &Arc<dyn Dataset>,
+    pipeline: Pipeline,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Evaluation, TrainError> {
     feed::fits(net.graph(), data.as_ref(), "test")?;
     let learner = NetworkLearner::new(net, device.clone());
-    let evaluation = feed::evaluate(&*learner, &feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]), &Alone)?;
+    let loader = feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]);
+    let mut done = 0;
+    let evaluation = feed::evaluate(&*learner, &loader, &Alone, &mut |images| {
+        done += images;
+        progress(done, data.len());
+    })?;
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 

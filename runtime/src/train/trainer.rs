@@ -200,6 +200,7 @@ impl<'a> Trainer<'a> {
             test: loaders.test,
             steps,
             progress: Progress { epoch: 1, ..Progress::default() },
+            evaluation: None,
             resumed: false,
             since: Instant::now(),
             before: 0.0,
@@ -244,6 +245,8 @@ struct Session<'a> {
     /// Steps in an epoch.
     steps: u64,
     progress: Progress,
+    /// The last one of this session.
+    evaluation: Option<Evaluation>,
     resumed: bool,
     since: Instant,
     /// Seconds of earlier sessions.
@@ -315,7 +318,7 @@ impl Session<'_> {
         self.learner.swap_average()?;
         let evaluation = match measured {
             Some(evaluation) => evaluation,
-            None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks)?,
+            None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks, &mut |_| {})?,
         };
         let skipped = self.train.skipped().len() + self.test.skipped().len();
         let summary = Summary {
@@ -460,7 +463,7 @@ impl Session<'_> {
     /// The end of an epoch: the network is measured and kept.
     fn measure(&mut self) -> Result<Evaluation, TrainError> {
         self.learner.swap_average()?;
-        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks);
+        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks, &mut |_| {});
         let weights = self.folder.is_some().then(|| self.learner.weights()).transpose()?;
         self.learner.swap_average()?;
         let evaluation = evaluation?;
@@ -493,6 +496,7 @@ impl Session<'_> {
             }
         }
         self.progress.history.push(done.clone());
+        self.evaluation = Some(evaluation.clone());
         let over = self.tell(Event::Epoch(&done))? == Flow::Stop;
         self.progress.over = self.ranks.total(&[f64::from(u8::from(over))])[0] > 0.0;
         let Progress { epoch, batch, seen, correct, loss, .. } = &mut self.progress;
@@ -539,6 +543,7 @@ impl Session<'_> {
             progress: &self.progress,
             resumed: self.resumed,
             folder: self.folder.as_ref().map(|kept| kept.folder.path()),
+            evaluation: self.evaluation.as_ref(),
             learner: self.learner.as_ref(),
         };
         let mut flow = Flow::Continue;

@@ -55,7 +55,12 @@ pub fn gradients(context: &Context<'_>, method: Method) -> FindingResult {
              difference between both answers.",
         ),
     };
-    for shown in &context.images {
+    let images = match method {
+        Method::Gradient | Method::GradientInput => context.each(&finding.method),
+        // Each image has a bar of its own.
+        _ => Box::new(context.images.iter()),
+    };
+    for shown in images {
         let (unit, what) = context.unit(shown)?;
         let (network, image) = (context.network, &shown.image);
         let map = match method {
@@ -103,7 +108,7 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> FindingResult {
              images; they tell more about the image than about the class.",
         ),
     };
-    for shown in &context.images {
+    for shown in context.each(&finding.method) {
         let (unit, what) = context.neuron(shown, context.last_map()?)?;
         let name = &shown.name;
         finding.first(name, context.says(shown), paint::legible(&context.photo(shown)));
@@ -136,7 +141,7 @@ pub fn grad_cam(context: &Context<'_>) -> FindingResult {
          each. Coarse, since it has the layer's resolution: each of its values is drawn where it is centred, and what lies between is interpolated.",
     );
     let grid = Grid::new(context.graph(), node);
-    for shown in &context.images {
+    for shown in context.each("grad-cam") {
         let class = context.asked_class()?.unwrap_or(shown.said.0);
         let unit = convnet::explain::Unit::class(context.graph(), class)?;
         let map = cam::grad_cam(context.network, node, unit, &shown.image)?;

@@ -25,7 +25,7 @@ pub fn neighbours(context: &Context<'_>) -> FindingResult {
     let node = context.layer_or(graph.nodes[graph.output()].inputs[0])?;
     let name = &context.name(node);
     let by_layer = context.watched("features", |progress| Index::new(context.network, node, &loader, progress))?;
-    let by_pixel = Index::new(context.network, 0, &loader, &mut |_, _| {})?;
+    let by_pixel = context.watched("pixels", |progress| Index::new(context.network, 0, &loader, progress))?;
     let mut finding = Finding::new(
         "neighbours",
         "Nearest neighbours",

@@ -1,15 +1,14 @@
 //! What all methods share: the network, the images to look at, the choice of layers and units, a progress bar.
 
 use super::Arguments;
+use crate::progress::Bar;
 use convnet::data::{Dataset, Loader, LoaderOptions, Preparation, Sampling, Subset, classes};
 use convnet::explain::{ExplainError, Inspectable, Place, Unit, Volume, last_map, layer, strongest};
 use convnet::graph::{Graph, Shape};
 use convnet::report::paint;
 use image::RgbImage;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// An image to look at.
 pub struct Shown {
@@ -31,9 +30,6 @@ pub struct Context<'a> {
     /// A test set with the network's classes, where there is one.
     pub data: Option<Arc<dyn Dataset>>,
 }
-
-/// How long something takes before it shows a bar.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Context<'_> {
     pub fn graph(&self) -> &Graph {
@@ -143,11 +139,12 @@ impl Context<'_> {
     /// Images of the test set with their classes, as many as were asked for or `most`.
     pub fn many(&self, most: usize) -> Result<Vec<(Volume, usize)>, Box<dyn Error>> {
         let shape = self.graph().input().chw();
-        let mut many = Vec::new();
+        let (mut many, bar) = (Vec::new(), Bar::new("reading images"));
         for batch in self.loader()?.epoch(0, 0) {
             let batch = batch?;
             let images = batch.pixels.chunks_exact(shape.iter().product());
             many.extend(images.zip(&batch.labels).map(|(x, label)| (Volume { shape, values: x.to_vec() }, *label)));
+            bar.at(many.len(), most.min(self.arguments.limit as usize));
             if many.len() >= most {
                 break;
             }
@@ -158,17 +155,16 @@ impl Context<'_> {
 
     /// Calls `work` with something to tell its progress to; a bar is shown once it has taken a second.
     pub fn watched<T>(&self, what: &str, work: impl FnOnce(&mut dyn FnMut(usize, usize)) -> T) -> T {
-        let (bar, start) = (ProgressBar::new(0), Instant::now());
-        let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {pos}/{len}  {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        bar.set_prefix(what.to_string());
-        let outcome = work(&mut |done, total| {
-            if start.elapsed() > PATIENCE {
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
-            }
-        });
-        bar.finish_and_clear();
-        outcome
+        let bar = Bar::new(what);
+        work(&mut |done, total| bar.at(done, total))
+    }
+
+    /// The images to look at, with a bar for methods that ask the network once or twice for each.
+    pub fn each(&self, what: &str) -> Box<dyn Iterator<Item = &Shown> + '_> {
+        let (bar, all) = (Bar::new(what), self.images.len());
+        Box::new(self.images.iter().enumerate().map(move |(i, shown)| {
+            bar.at(i, all);
+            shown
+        }))
     }
 }

@@ -3,6 +3,7 @@
 use super::context::{Context, Shown};
 use super::{Arguments, softmax};
 use crate::common::say;
+use crate::progress::Bar;
 use crate::trained::Trained;
 use convnet::data::{Dataset, decode};
 use convnet::explain::{Inspectable, Volume};
@@ -19,7 +20,9 @@ const SHOWN: usize = 3;
 pub fn choose(context: &mut Context<'_>) -> Result<Vec<String>, Box<dyn Error>> {
     let arguments = context.arguments;
     let mut notes = Vec::new();
-    for path in &arguments.image {
+    let bar = Bar::new("reading images");
+    for (i, path) in arguments.image.iter().enumerate() {
+        bar.at(i, arguments.image.len());
         let (image, note) = read(path, context, arguments.strict)?;
         notes.extend(note);
         let stem = path.file_stem().map_or("image".into(), |name| name.to_string_lossy().into_owned());

@@ -91,7 +91,7 @@ pub fn activations(context: &Context<'_>) -> FindingResult {
         "What a layer gives for an image: a map for each channel, or a bar of colour for each number of a vector. Red is positive, blue \
          negative.",
     );
-    for shown in &context.images {
+    for shown in context.each("activations") {
         let values = responses::activation(context.network, node, &shown.image)?;
         let [channels, height, width] = values.shape;
         finding.first(&shown.name, context.says(shown), paint::legible(&context.photo(shown)));

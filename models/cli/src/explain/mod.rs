@@ -13,6 +13,7 @@ mod layers;
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
+use crate::progress::Bar;
 use crate::source::Source;
 use crate::trained::{Labelling, Preparing, Trained};
 use clap::ValueEnum;
@@ -25,7 +26,7 @@ use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Inspectable, NetworkView};
 use convnet::net::DynNetwork;
 use convnet::report::{Finding, Table, findings_page};
-use convnet::train::{Config, Prediction, Trainer};
+use convnet::train::{self, Config, Event, Flow, Prediction, Trainer};
 use convnet::wording::counted;
 use folder::OutputFolder;
 use std::error::Error;
@@ -214,7 +215,13 @@ fn trained_briefly<D: Backend<f32>>(
         weights.display()
     ))?;
     let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
-    let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
+    let bar = Bar::new("training");
+    let trainer = Trainer::new(net, device).config(config).callback(|_: Event<'_>, run: &train::Run<'_>| {
+        bar.at(run.progress.step as usize, run.steps as usize * run.config.epochs);
+        Ok(Flow::Continue)
+    });
+    let summary = trainer.train(&convnet::data::mnist::bundled()?.shared())?;
+    drop(bar);
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
     Trained::new(&network.graph, weights, summary.metadata, preparing)
 }
@@ -309,12 +316,6 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
 }
 
 fn text(table: &Table) -> String {
-    let rows: Vec<&Vec<String>> = std::iter::once(&table.head).chain(&table.rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..table.head.len()).map(width).collect();
-    let line = |row: &&Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
-    };
-    format!("{}\n{}", table.caption, rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+    let rows: Vec<Vec<String>> = std::iter::once(&table.head).chain(&table.rows).cloned().collect();
+    format!("{}\n{}", table.caption, common::aligned(&rows))
 }

@@ -10,7 +10,7 @@ use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
 use crate::options::Given;
 use crate::place;
-use crate::progress::Progress;
+use crate::progress::{Bar, Progress};
 use crate::source::{self, Parts, Source};
 use crate::trained;
 use convnet::atomic_file;
@@ -204,14 +204,18 @@ impl Task for Train<'_> {
             let ask = if arguments.find_lr { probes::find_lr } else { probes::overfit };
             return ask(name, &mut *NetworkLearner::new(&mut net, device), data, config, arguments.json);
         };
-        let trainer = self.trainer(&network, Trainer::new(&mut net, &device), &place)?;
-        let summary = trainer.train(data)?;
+        let (trainer, data) = self.trainer(&network, Trainer::new(&mut net, &device), &place)?;
+        let summary = trainer.train(&data)?;
         if ranks.rank() > 0 {
             return Ok(());
         }
         place.keep()?;
         let evaluation = match &self.test {
-            Some(test) => train::evaluate(&mut net, &device, test, summary.pipeline.clone())?,
+            Some(test) => {
+                let bar = (!arguments.quiet).then(|| Bar::new("measuring on the test set"));
+                let mut progress = |done, all| bar.iter().for_each(|bar| bar.at(done, all));
+                train::evaluate_watched(&mut net, &device, test, summary.pipeline.clone(), &mut progress)?
+            }
             None => summary.evaluation.clone(),
         };
         self.finish(name, on, &summary, evaluation, place)
@@ -317,13 +321,13 @@ impl Train<'_> {
         Ok(Place { folder, out, format, replaces })
     }
 
-    /// The trainer with all that listens to it.
+    /// The trainer with all that listens to it, and what it is to train on.
     fn trainer<'b>(
         &'b self,
         network: &Network,
         trainer: Trainer<'b>,
         place: &Place,
-    ) -> Result<Trainer<'b>, Box<dyn Error>> {
+    ) -> Result<(Trainer<'b>, Split), Box<dyn Error>> {
         let Train { arguments, config, wanted, data, ranks, stop, .. } = self;
         let folder = &place.folder;
         let mut trainer = trainer.config(config.clone()).folder(folder).record(wanted.record(network, &place.out)?);
@@ -345,10 +349,13 @@ impl Train<'_> {
         if arguments.resume {
             trainer = trainer.resume();
         }
+        let mut data = data.clone();
         if !arguments.quiet {
-            trainer = trainer.callback(Progress::new());
+            let (progress, train) = Progress::new(&data.train);
+            data.train = train;
+            trainer = trainer.callback(progress);
         }
-        Ok(trainer)
+        Ok((trainer, data))
     }
 
     /// Says what has come of it.
