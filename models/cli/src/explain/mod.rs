@@ -216,7 +216,7 @@ fn trained_briefly<D: Backend<f32>>(
     let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
     let summary = Trainer::new(net, device).config(config).train(&convnet::data::mnist::bundled()?.shared())?;
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
-    Trained::new(&network.graph, weights, summary.metadata, preparing)
+    Trained::new(network, weights, summary.metadata, preparing)
 }
 
 fn explain(arguments: &Arguments, network: &dyn Inspectable, trained: Trained) -> Outcome {
