@@ -10,6 +10,7 @@ pub mod googlenet;
 pub mod lenet;
 pub mod mobilenet;
 pub mod nin;
+pub mod pretrained;
 pub mod resnet;
 pub mod squeezenet;
 pub mod vgg;
@@ -20,6 +21,7 @@ pub use googlenet::{GoogLeNet, GoogLeNet2014};
 pub use lenet::{LeNet5, LeNet1998};
 pub use mobilenet::MobileNetV2;
 pub use nin::Nin;
+pub use pretrained::Pretrained;
 pub use resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
 pub use resnet::{ResNet20, ResNet20B, ResNet32, ResNet44, ResNet56, ResNet110};
 pub use squeezenet::SqueezeNet;
@@ -42,6 +44,8 @@ pub struct Entry {
     pub graph: &'static Graph,
     /// What `cnn!` was given, which can be read with other sizes.
     pub source: &'static str,
+    /// What torchvision's weights of it want, if torchvision has it.
+    pub pretrained: Option<Pretrained>,
 }
 
 /// Generic code that wants a network.
@@ -58,11 +62,13 @@ pub trait Model: Network<f32, Cpu> {
     type On<D: Backend<f32>>: Network<f32, D> + BuildOnDevice<D, f32, Built = Self::On<D>>;
 }
 
-/// The zoo: names, networks (with their classes, where those are a const generic), papers.
+/// The zoo: names, networks (with their classes, where those are a const generic), papers, and what torchvision's weights want.
 macro_rules! zoo {
-    ($($name:literal: $network:ident $([$classes:literal])?, $paper:literal;)*) => {
+    ($($name:literal: $network:ident $([$classes:literal])?, $paper:literal $(, $pretrained:ident)?;)*) => {
         /// All networks, by name.
-        pub const CATALOGUE: &[Entry] = &[$(entry::<$network>($name, $paper)),*];
+        pub const CATALOGUE: &[Entry] = &[$(Entry {
+            pretrained: [$(Some(pretrained::$pretrained),)? None][0], ..entry::<$network>($name, $paper)
+        }),*];
 
         $(impl Model for $network {
             type On<D: Backend<f32>> = $network<$($classes,)? f32, D>;
@@ -80,23 +86,23 @@ macro_rules! zoo {
 zoo! {
     "lenet5": LeNet5, "LeCun et al., 1998, with ReLU and max pooling, on 28x28 grey-scale digits";
     "lenet1998": LeNet1998, "LeCun et al., 1998, as it was, on 32x32 grey-scale digits";
-    "alexnet": AlexNet[1000], "Krizhevsky, 2014: one tower, as in torchvision";
+    "alexnet": AlexNet[1000], "Krizhevsky, 2014: one tower, as in torchvision", TORCHVISION;
     "alexnet2012": AlexNet2012[1000], "Krizhevsky et al., 2012: two towers";
-    "vgg11": Vgg11[1000], "Simonyan and Zisserman, 2014, 11 layers";
-    "vgg11_bn": Vgg11Bn[1000], "the same with batch normalisation";
-    "vgg13": Vgg13[1000], "Simonyan and Zisserman, 2014, 13 layers";
-    "vgg13_bn": Vgg13Bn[1000], "the same with batch normalisation";
-    "vgg16": Vgg16[1000], "Simonyan and Zisserman, 2014, 16 layers";
-    "vgg16_bn": Vgg16Bn[1000], "the same with batch normalisation";
-    "vgg19": Vgg19[1000], "Simonyan and Zisserman, 2014, 19 layers";
-    "vgg19_bn": Vgg19Bn[1000], "the same with batch normalisation";
-    "googlenet": GoogLeNet[1000], "Szegedy et al., 2014, with batch normalisation, as in torchvision";
+    "vgg11": Vgg11[1000], "Simonyan and Zisserman, 2014, 11 layers", TORCHVISION;
+    "vgg11_bn": Vgg11Bn[1000], "the same with batch normalisation", TORCHVISION;
+    "vgg13": Vgg13[1000], "Simonyan and Zisserman, 2014, 13 layers", TORCHVISION;
+    "vgg13_bn": Vgg13Bn[1000], "the same with batch normalisation", TORCHVISION;
+    "vgg16": Vgg16[1000], "Simonyan and Zisserman, 2014, 16 layers", TORCHVISION;
+    "vgg16_bn": Vgg16Bn[1000], "the same with batch normalisation", TORCHVISION;
+    "vgg19": Vgg19[1000], "Simonyan and Zisserman, 2014, 19 layers", TORCHVISION;
+    "vgg19_bn": Vgg19Bn[1000], "the same with batch normalisation", TORCHVISION;
+    "googlenet": GoogLeNet[1000], "Szegedy et al., 2014, with batch normalisation, as in torchvision", TORCHVISION_GOOGLENET;
     "googlenet2014": GoogLeNet2014[1000], "Szegedy et al., 2014, as in the paper";
-    "resnet18": ResNet18[1000], "He et al., 2015, 18 layers";
-    "resnet34": ResNet34[1000], "He et al., 2015, 34 layers";
-    "resnet50": ResNet50[1000], "He et al., 2015, 50 layers";
-    "resnet101": ResNet101[1000], "He et al., 2015, 101 layers";
-    "resnet152": ResNet152[1000], "He et al., 2015, 152 layers";
+    "resnet18": ResNet18[1000], "He et al., 2015, 18 layers", TORCHVISION;
+    "resnet34": ResNet34[1000], "He et al., 2015, 34 layers", TORCHVISION;
+    "resnet50": ResNet50[1000], "He et al., 2015, 50 layers", TORCHVISION;
+    "resnet101": ResNet101[1000], "He et al., 2015, 101 layers", TORCHVISION;
+    "resnet152": ResNet152[1000], "He et al., 2015, 152 layers", TORCHVISION;
     "resnet20": ResNet20[10], "He et al., 2015, 20 layers, on 32x32 images";
     "resnet32": ResNet32[10], "He et al., 2015, 32 layers, on 32x32 images";
     "resnet44": ResNet44[10], "He et al., 2015, 44 layers, on 32x32 images";
@@ -104,14 +110,14 @@ zoo! {
     "resnet110": ResNet110[10], "He et al., 2015, 110 layers, on 32x32 images";
     "resnet20_cifar": ResNet20B[10], "He et al., 2015, 20 layers, on 32x32 images, with projections for shortcuts";
     "nin": Nin[10], "Lin et al., 2013: Network in Network, on 32x32 images";
-    "squeezenet1_1": SqueezeNet[1000], "Iandola et al., 2016: SqueezeNet 1.1";
-    "mobilenet_v2": MobileNetV2[1000], "Sandler et al., 2018: MobileNetV2";
-    "densenet121": DenseNet121[1000], "Huang et al., 2016: DenseNet-121";
+    "squeezenet1_1": SqueezeNet[1000], "Iandola et al., 2016: SqueezeNet 1.1", TORCHVISION;
+    "mobilenet_v2": MobileNetV2[1000], "Sandler et al., 2018: MobileNetV2", TORCHVISION;
+    "densenet121": DenseNet121[1000], "Huang et al., 2016: DenseNet-121", TORCHVISION;
 }
 
 const fn entry<N: Network<f32, Cpu>>(name: &'static str, paper: &'static str) -> Entry {
     let Some(source) = N::SOURCE else { panic!("a network of the zoo has no custom modules") };
-    Entry { name, paper, graph: N::GRAPH, source }
+    Entry { name, paper, graph: N::GRAPH, source, pretrained: None }
 }
 
 /// A name as it is compared.

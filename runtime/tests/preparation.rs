@@ -158,6 +158,84 @@ fn an_image_unlike_those_of_training_becomes_like_them() {
     assert_eq!((mask.shape, mask.pixels[32 + 1], mask.pixels[2 * 32 + 2]), ([1, 32, 32], 0, 255));
 }
 
+/// What torchvision makes of an image, as `golden/preparation.py` has written it down.
+#[derive(serde::Deserialize)]
+struct Golden {
+    file: String,
+    image: [usize; 3],
+    resize: usize,
+    crop: usize,
+    stride: usize,
+    sample: Vec<f32>,
+}
+
+impl Golden {
+    /// The image, by the formula of the script.
+    fn image(&self) -> Image<'static> {
+        let [channels, height, width] = self.image;
+        let mut pixels = Vec::new();
+        for (c, y) in (0..channels).flat_map(|c| (0..height).map(move |y| (c, y))) {
+            let pixel = |x| x * 3 + y * 5 + c * 40 + (x * x + 3 * y * y + 7 * x * y * (c + 1)) / 16;
+            pixels.extend((0..width).map(|x| (pixel(x) % 256) as u8));
+        }
+        Image { shape: self.image, pixels: pixels.into() }
+    }
+}
+
+#[test]
+fn images_are_prepared_as_torchvision_does() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let cases = std::fs::read_to_string(folder.join("preparation.json")).unwrap();
+    let cases: Vec<Golden> = serde_json::from_str(&cases).unwrap();
+    assert_eq!(cases.len(), 16);
+    for golden in &cases {
+        let Golden { file, resize, crop, stride, sample, .. } = golden;
+        let normalisation = Normalisation::named("imagenet", 3).unwrap();
+        let plain = Preparation::plain([3, *crop, *crop], Fit::Crop, normalisation.clone());
+        let preparation = Preparation { resize: Some(*resize), ..plain };
+        let found = preparation.pixels(&golden.image()).unwrap();
+        let step = found.len() / 12;
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+        assert!(found.iter().step_by(step).zip(sample).all(close), "{file}");
+        let levels = image::open(folder.join("preparation").join(file)).unwrap().to_rgb8();
+        for (x, y, pixel) in levels.enumerate_pixels() {
+            for c in 0..3 {
+                let at = (c * crop + y as usize * stride) * crop + x as usize * stride;
+                let level = (found[at] * normalisation.std[c] + normalisation.mean[c]) * 255.0;
+                // Bit for bit: a level that is allowed would hide a wrong order of the two passes.
+                assert!((level - f32::from(pixel.0[c])).abs() < 0.01, "{file}: {level} for {} at {x}, {y}", pixel.0[c]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_cut_out_of_a_resized_image_is_kept_in_weights() {
+    let normalisation = Normalisation { mean: vec![0.5; 3], std: vec![0.25; 3] };
+    let plain = Preparation::plain([3, 8, 8], Fit::Crop, normalisation);
+    let preparation = Preparation { resize: Some(9), ..plain.clone() };
+    let mut kept = Metadata::new();
+    preparation.to_metadata(&mut kept);
+    assert_eq!(Preparation::of(&kept, small()).unwrap(), Some(preparation.clone()));
+    kept.remove("fit");
+    assert_eq!(Preparation::of(&kept, small()).unwrap(), Some(preparation.clone()));
+    assert_eq!(plain.clone().resized_to(9).unwrap(), preparation);
+    let error = plain.resized_to(7).unwrap_err().to_string();
+    assert_eq!(error, "resize: 7; it must be a whole number of pixels from 8 to 64");
+    // Sizes of an image that nobody would have drawn, or that a program sets to nonsense.
+    for shape in [[1, 1, 5000], [3, 5000, 1], [1, 1, 1]] {
+        for resize in [0, 1, 9, usize::MAX] {
+            let odd = Preparation { resize: Some(resize), ..preparation.clone() };
+            let found = odd.pixels(&Image { shape, pixels: vec![255; shape.iter().product()].into() }).unwrap();
+            assert!(found.len() == 192 && found.iter().all(|x| (-2.0..=2.0).contains(x)), "{shape:?} {resize}");
+        }
+    }
+    assert!(preparation.pixels(&Image { shape: [3, 0, 4], pixels: vec![].into() }).is_err());
+    // A mask takes the place of its image.
+    let mask = preparation.placed(Image { shape: [1, 9, 9], pixels: (0..81).collect() }).unwrap();
+    assert_eq!((mask.shape, &mask.pixels[..9]), ([1, 8, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 9][..]));
+}
+
 fn about(pairs: &[(&str, &str)]) -> Metadata {
     pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
@@ -173,6 +251,7 @@ fn metadata_without_a_meaning_is_an_error_that_names_its_key() {
         ("ground", &["bright"]),
         ("size", &["[9,8]", "[0,4]", "8", "[1000000000000,1]", "[4]"]),
         ("input", &["[3,8,9]", "8", "[1,8,8]"]),
+        ("resize", &["", "0", "7", "-9", "9.5", "65", "99999999999999999999", "nine"]),
     ] {
         for value in values {
             let mut about = about(&valid);
@@ -181,6 +260,10 @@ fn metadata_without_a_meaning_is_an_error_that_names_its_key() {
             assert!(error.contains(&format!("{key} = `{value}`")) && error.contains("expected"), "{error}");
         }
     }
+    // What is cut out of a resized image is not put on black as well.
+    let both = about(&[valid[0], valid[1], ("fit", "pad"), ("resize", "9")]);
+    let error = Preparation::of(&both, small()).unwrap_err().to_string();
+    assert!(error.contains("resize = `9`") && error.contains("fit is `pad`"), "{error}");
     // One of two is none.
     let error = Preparation::of(&about(&[("mean", "0.1")]), small()).unwrap_err().to_string();
     assert!(error.contains("std"), "{error}");

@@ -241,6 +241,11 @@ impl Network {
     }
 }
 
+/// Whether a weights file says what network it is of, at its sizes.
+pub fn says_source(about: &Metadata) -> bool {
+    about.contains_key(SOURCE)
+}
+
 /// What the word for a network stands for.
 enum Found {
     Zoo(&'static Entry),

@@ -5,11 +5,12 @@ use crate::load::Loading;
 use crate::network::{self, Network};
 use crate::source::{self, Source};
 use convnet::backend::Backend;
-use convnet::data::{Classes, DataError, Dataset, Invert, Opened, Preparation, Relabelled};
+use convnet::data::{Classes, DataError, Dataset, Invert, Normalisation, Opened, Preparation, Relabelled};
 use convnet::graph::Graph;
 use convnet::net::DynNetwork;
 use convnet::train::Config;
 use convnet::weights::{Metadata, WeightsError};
+use convnet_models::{Entry, find, pretrained};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,10 @@ pub struct Preparing {
     /// MNIST's digits are; yes: all images; no: none
     #[arg(long, default_value = "auto", value_name = "WHEN")]
     invert: When,
+    /// Resize the shorter side of each image to this before the middle is cut out, as 232 for torchvision's second weights of ResNet-50
+    /// (IMAGENET1K_V2) [default: what the weights say, or 256 for 224x224 where they are torchvision's]
+    #[arg(long, value_name = "PIXELS")]
+    resize: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -110,31 +115,52 @@ impl Trained {
             let what = "the weights hold values that are not finite numbers (NaN or infinite)";
             return Err(format!("{}: {what}, first in {tensor}", weights.display()).into());
         }
-        Trained::new(&network.graph, weights, loaded.metadata, preparing)
+        Trained::new(network, weights, loaded.metadata, preparing)
     }
 
     /// What the metadata of a weights file says; says what it leaves open.
-    pub fn new(graph: &Graph, weights: PathBuf, about: Metadata, preparing: Preparing) -> Result<Self, Box<dyn Error>> {
+    pub fn new(
+        network: &Network,
+        weights: PathBuf,
+        about: Metadata,
+        preparing: Preparing,
+    ) -> Result<Self, Box<dyn Error>> {
+        let graph = &*network.graph;
         let of_file = |error: DataError| format!("{}: {error}", weights.display());
-        let stored = Preparation::of(&about, graph).map_err(of_file)?;
-        if stored.is_none() {
-            let assumption = Preparation::assumption(graph);
-            say(&format!("note: {} does not say how its images were prepared; {assumption}", weights.display()))?;
+        say_sizes(network, &weights, &about)?;
+        let given = Preparation::of(&about, graph).map_err(of_file)?;
+        let named = Classes::of(&about, graph).map_err(of_file)?;
+        let (stored, classes) = presumed(network, given.clone(), named.clone());
+        let known = stored.is_some();
+        let mut preparation = stored.unwrap_or_else(|| Preparation::assumed(graph));
+        if let Some(resize) = preparing.resize {
+            preparation = preparation.resized_to(resize).map_err(|error| format!("--{error}"))?;
         }
-        let unsaid = stored.is_some() && !Preparation::says_ground(&about);
+        let (mut open, mut taken) = (Vec::new(), Vec::new());
+        if given.is_none() {
+            open.push("how its images were prepared");
+            taken.push(if known { words(&preparation) } else { Preparation::assumption(graph).into() });
+        }
+        if classes != named {
+            open.push("what its classes are called");
+            taken.push("ImageNet's names are used".into());
+        }
+        if !open.is_empty() {
+            let [open, taken] = [open.join(" nor "), taken.join(", and ")];
+            say(&format!("note: {} does not say {open}; {taken}", weights.display()))?;
+        }
+        let unsaid = given.is_some() && !Preparation::says_ground(&about);
         if unsaid && graph.input().chw()[0] == 1 && preparing.invert == When::Auto {
             let weights = weights.display();
             say(&format!(
                 "note: {weights} does not say whether its images had a dark ground; none is inverted (--invert yes inverts all)"
             ))?;
         }
-        let mut preparation = stored.unwrap_or_else(|| Preparation::assumed(graph));
         match preparing.invert {
             When::Auto => {}
             When::Yes => preparation.invert = Invert::Always,
             When::No => preparation.invert = Invert::Never,
         }
-        let classes = Classes::of(&about, graph).map_err(of_file)?;
         Ok(Trained { weights, preparation, classes, about })
     }
 
@@ -197,6 +223,49 @@ impl Trained {
             None => return Ok(data),
         }
         Ok(Arc::new(Relabelled::new(data, &self.classes, &matching)))
+    }
+}
+
+/// How images are prepared and what classes are called, as a weights file says; where it does not, for a network of the zoo as torchvision's
+/// weights of it want.
+fn presumed(network: &Network, given: Option<Preparation>, named: Classes) -> (Option<Preparation>, Classes) {
+    match zoo(network).and_then(|entry| entry.pretrained) {
+        Some(pretrained) => (
+            given.or_else(|| pretrained.preparation(&network.graph)),
+            named.or_assumed(pretrained::classes(&network.graph)),
+        ),
+        None => (given, named),
+    }
+}
+
+/// The zoo's entry of a network, unless it is one of that name in a file of somebody's.
+fn zoo(network: &Network) -> Option<&'static Entry> {
+    let named = find(&network.name).ok()?;
+    (named.graph.name == network.graph.name && !network::is_cnn(Path::new(&network.word))).then_some(named)
+}
+
+/// What torchvision does to images, after what a file does not say.
+fn words(Preparation { shape: [_, height, width], resize, normalisation, .. }: &Preparation) -> String {
+    let Normalisation { mean, std } = normalisation;
+    let [mean, std] = [mean, std].map(|list| list.iter().map(f32::to_string).collect::<Vec<_>>().join(", "));
+    format!(
+        "ImageNet's preparation as torchvision does it is used: the shorter side resized to {}, the middle of {height}x{width}, mean \
+         {mean}, deviation {std}",
+        resize.unwrap_or_default()
+    )
+}
+
+/// Says which sizes the weights have given to a network of the zoo, where they are not its own.
+fn say_sizes(network: &Network, weights: &Path, about: &Metadata) -> std::io::Result<()> {
+    let sizes = |graph: &Graph| (graph.input().chw(), graph.output_shape().len());
+    let (input, classes) = sizes(&network.graph);
+    match zoo(network) {
+        Some(entry) if network::says_source(about) && sizes(entry.graph) != (input, classes) => {
+            let [c, h, w] = input;
+            let weights = weights.display();
+            say(&format!("note: {weights} is of {} for {classes} classes, with an input of {c}x{h}x{w}", entry.name))
+        }
+        _ => Ok(()),
     }
 }
 

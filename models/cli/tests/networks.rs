@@ -103,7 +103,12 @@ fn classes_follow_the_data() {
     assert!(table.starts_with("image,rank,class,probability\nshapes/ring/00.png,1,"), "{table}");
     assert_eq!(table.lines().count(), 1 + 12 * 2, "{table}");
     let listed = predict_listed(f, "shapes/ring/00.png\n\nshapes/line/01.png\n");
-    assert!(listed.starts_with("shapes/ring/00.png: ") && listed.contains("\nshapes/line/01.png: "), "{listed}");
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("image               class 1"), "{listed}");
+    assert!(lines[1].starts_with("shapes/ring/00.png  ") && lines[2].starts_with("shapes/line/01.png  "), "{listed}");
+    // In columns.
+    let percents = |line: &str| line.match_indices(" %").map(|(at, _)| at).collect::<Vec<_>>();
+    assert!(percents(lines[1]).len() == 3 && percents(lines[1]) == percents(lines[2]), "{listed}");
     std::fs::create_dir(f.join("empty")).unwrap();
     fails(f, &["predict", "own.safetensors", "empty"], 1, &["empty holds no image that can be read"]);
     let summary = ok(f, &["summary", "own.safetensors"]);

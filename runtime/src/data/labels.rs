@@ -5,12 +5,17 @@
 
 use super::classes::same;
 use super::{DataError, Dataset, Image};
+use crate::format_version;
 use crate::graph::Graph;
 use crate::weights::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 
 const CLASSES: &str = "classes";
+
+/// The key of what the network's outputs mean, and the one meaning that there is so far. Files of version 0.1 do not say it.
+const TASK: &str = "task";
+const ONE_OF_CLASSES: &str = "classes";
 
 /// The classes that a trained network distinguishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +59,13 @@ impl Classes {
     /// What a weights file says in its metadata about the classes of `graph`'s network; without a word, they are called by their numbers.
     ///
     /// # Errors
-    /// When there are not as many names as the network has outputs.
+    /// When there are not as many names as the network has outputs, or the outputs are no classes.
     pub fn of(about: &Metadata, graph: &Graph) -> Result<Self, DataError> {
+        let task = about.get(TASK).filter(|task| format_version::is_ours(about) && *task != ONE_OF_CLASSES);
+        if let Some(task) = task {
+            let expected = format!("`{ONE_OF_CLASSES}`, the one task that this program knows");
+            return Err(DataError::Metadata { key: TASK, found: task.clone(), expected });
+        }
         let outputs = graph.output_shape().len();
         let Some(text) = about.get(CLASSES) else {
             return Ok(Classes { names: (0..outputs).map(|class| class.to_string()).collect(), given: false });
@@ -82,6 +92,16 @@ impl Classes {
         Classes { names: names.to_vec(), given: true }
     }
 
+    /// Names that are likely where a weights file gives none, in the order of the outputs: a dataset's classes are still taken in their
+    /// order where their names are others.
+    #[doc(hidden)]
+    pub fn or_assumed(self, names: Option<Vec<String>>) -> Self {
+        match names {
+            Some(names) if !self.given && names.len() == self.names.len() => Classes { names, given: false },
+            _ => self,
+        }
+    }
+
     /// Their names, in the order of the network's outputs.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -90,6 +110,7 @@ impl Classes {
     /// Puts their names into the metadata of a weights file, for [`Classes::of`] to read.
     pub fn to_metadata(&self, about: &mut Metadata) {
         about.insert(CLASSES.into(), serde_json::Value::from(self.names.clone()).to_string());
+        about.insert(TASK.into(), ONE_OF_CLASSES.into());
     }
 
     /// Whether the names say anything: numbers in their order do not.

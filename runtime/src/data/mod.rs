@@ -32,6 +32,7 @@ mod open;
 mod phrase;
 mod pipeline;
 mod preparation;
+mod resample;
 mod sheet;
 mod subset;
 mod survey;

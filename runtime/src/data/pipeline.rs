@@ -2,7 +2,8 @@
 
 use super::augment::float_image::{Components, FloatImage, part, place};
 use super::augment::{Augment, Word};
-use super::fit::{Fit, coloured, cropped, fitted, resized, scaled};
+use super::fit::{Fit, coloured, cropped, scaled};
+use super::resample::{resampled, resized};
 use super::survey::Survey;
 use super::{DataError, Dataset, Image, Normalisation, NormalisationKind, Preparation, Statistics};
 use rand::Rng;
@@ -102,8 +103,7 @@ impl Pipeline {
 
     /// The part of the image that is used: a random one, where an augmentation says so.
     fn chosen_part<'a>(&self, image: Image<'a>, rng: &mut ChaCha8Rng) -> Result<Image<'a>, DataError> {
-        let Preparation { shape, fit, .. } = self.preparation;
-        let [_, height, width] = shape;
+        let [_, height, width] = self.preparation.shape;
         let chooses = |augment: &&Augment| {
             augment.word == Word::ResizedCrop || augment.word == Word::Crop && augment.numbers[1] > 0.0
         };
@@ -117,11 +117,11 @@ impl Pipeline {
             Some(Augment { numbers: [_, from, ..], .. }) if h * w > 0 => {
                 let least = (*from as usize).max(height).max(width);
                 let scale = least as f64 / h.min(w) as f64;
-                let large = scaled(&image, scale, [least, least]);
-                let at = [rng.gen_range(0..=large.shape[1] - height), rng.gen_range(0..=large.shape[2] - width)];
-                Ok(cropped(&large, at, [height, width]))
+                let size = scaled([h, w], scale, [least, least]);
+                let at = [rng.gen_range(0..=size[0] - height), rng.gen_range(0..=size[1] - width)];
+                Ok(resampled(&image, size, at, [height, width]))
             }
-            _ => fitted(image, shape, fit),
+            _ => self.preparation.framed(image),
         }
     }
 }

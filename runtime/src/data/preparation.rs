@@ -4,13 +4,14 @@
 //! explanations all go this way, so that they see the same numbers for the same file. What it does to images unlike those of training
 //! (grey instead of colour, inverted, brought to their size first) does nothing to images like those.
 
-use super::fit::{Fit, coloured, fitted};
+use super::fit::{Fit, centred, coloured, fitted};
 use super::survey::{Survey, border};
 use super::{DataError, Image, Normalisation, decode};
 use crate::format_version;
 use crate::graph::Graph;
 use crate::weights::Metadata;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// When dark and bright change places.
@@ -55,6 +56,9 @@ pub struct Preparation {
     pub size: Option<[usize; 2]>,
     /// How images of another size get that size, and then the network's.
     pub fit: Fit,
+    /// With [`Fit::Crop`], to how many pixels the shorter side is resized before the middle is cut out, as torchvision does for ImageNet's
+    /// networks (256 for 224x224). Nothing: so that the middle reaches from edge to edge.
+    pub resize: Option<usize>,
     /// What is done last.
     pub normalisation: Normalisation,
 }
@@ -67,11 +71,15 @@ const FIT: &str = "fit";
 const COLOURS: &str = "colours";
 const GROUND: &str = "ground";
 const SIZE: &str = "size";
+const RESIZE: &str = "resize";
+
+/// How many times the input's shorter side the shorter side of an image may be resized to.
+const MOST_RESIZED: usize = 8;
 
 impl Preparation {
     /// Fits and normalises.
     pub fn plain(shape: [usize; 3], fit: Fit, normalisation: Normalisation) -> Self {
-        Preparation { shape, grey: false, invert: Invert::Never, size: None, fit, normalisation }
+        Preparation { shape, grey: false, invert: Invert::Never, size: None, fit, resize: None, normalisation }
     }
 
     /// For images like those of a training set.
@@ -97,7 +105,7 @@ impl Preparation {
         let says = |keys: &[&str]| keys.iter().any(|key| about.contains_key(*key));
         // What others call `size` or `input` is about something else.
         let ours = format_version::is_ours(about);
-        let described = says(&[MEAN, STD]) || ours && says(&[INPUT, FIT, COLOURS, GROUND, SIZE]);
+        let described = says(&[MEAN, STD]) || ours && says(&[INPUT, FIT, COLOURS, GROUND, SIZE, RESIZE]);
         if !described {
             return Ok(None);
         }
@@ -107,11 +115,12 @@ impl Preparation {
         }
         let normalisation =
             Normalisation { mean: said.numbers(MEAN, f32::NEG_INFINITY)?, std: said.numbers(STD, 0.0)? };
-        let fit = said.text(FIT).map_or(Ok(Fit::Auto), str::parse);
+        let unsaid = if about.contains_key(RESIZE) { Fit::Crop } else { Fit::Auto };
+        let fit = said.text(FIT).map_or(Ok(unsaid), str::parse);
         let fit = fit.map_err(|_| said.wrong(FIT, "auto, pad, resize or crop".into()))?;
         let (grey, dark) = (said.is(COLOURS, "grey")?, said.is(GROUND, "dark")?);
         let invert = if dark { Invert::Bright } else { Invert::Never };
-        Ok(Some(Preparation { shape, grey, invert, size: said.size()?, fit, normalisation }))
+        Ok(Some(Preparation { shape, grey, invert, size: said.size()?, fit, resize: said.resize(fit)?, normalisation }))
     }
 
     /// Whether a weights file says on what ground training images were; those of version 0.1 do not.
@@ -159,6 +168,26 @@ impl Preparation {
         if let Some(size) = self.size {
             put(SIZE, format!("{size:?}"));
         }
+        if let (Fit::Crop, Some(resize)) = (self.fit, self.resize) {
+            put(RESIZE, resize.to_string());
+        }
+    }
+
+    /// The same, with the shorter side of an image resized to so many pixels before the middle is cut out.
+    ///
+    /// # Errors
+    /// When the middle would not fill the network's input, or would be a small part of the image.
+    #[doc(hidden)]
+    pub fn resized_to(self, resize: usize) -> Result<Self, DataError> {
+        let sides = resizes(self.shape);
+        if sides.contains(&resize) {
+            return Ok(Preparation { fit: Fit::Crop, resize: Some(resize), ..self });
+        }
+        Err(DataError::Option {
+            what: "resize".into(),
+            found: resize.to_string(),
+            expected: format!("it must be {}", within(&sides)),
+        })
     }
 
     /// The image as the network takes it: `[C, H, W]`, normalised.
@@ -195,7 +224,7 @@ impl Preparation {
     /// Puts the image behind `to`; says whether it was inverted.
     pub(super) fn extend(&self, image: Image<'_>, to: &mut Vec<f32>) -> Result<bool, DataError> {
         let (image, inverted) = self.likened(image)?;
-        let image = fitted(image, self.shape, self.fit)?;
+        let image = self.framed(image)?;
         self.normalisation.extend(&image.pixels, to);
         Ok(inverted)
     }
@@ -216,8 +245,16 @@ impl Preparation {
     /// When it has no pixels.
     pub fn placed<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
         let [_, height, width] = self.shape;
-        let channels = image.shape[0];
-        fitted(self.sized(image)?, [channels, height, width], self.fit)
+        let shape = [image.shape[0], height, width];
+        Preparation { shape, ..self.clone() }.framed(self.sized(image)?)
+    }
+
+    /// The image in the network's channels, height and width.
+    pub(super) fn framed<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
+        match (self.fit, self.resize) {
+            (Fit::Crop, Some(short)) => centred(image, short, self.shape),
+            (fit, _) => fitted(image, self.shape, fit),
+        }
     }
 
     fn sized<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
@@ -275,6 +312,16 @@ impl Said<'_> {
         }
     }
 
+    fn resize(&self, fit: Fit) -> Result<Option<usize>, DataError> {
+        let Some(text) = self.text(RESIZE) else { return Ok(None) };
+        if fit != Fit::Crop {
+            return Err(self.wrong(RESIZE, format!("nothing, as {FIT} is `{fit}` and not `{}`", Fit::Crop)));
+        }
+        let sides = resizes(self.shape);
+        let found = text.parse().ok().filter(|side| sides.contains(side));
+        found.map(Some).ok_or_else(|| self.wrong(RESIZE, within(&sides)))
+    }
+
     fn size(&self) -> Result<Option<[usize; 2]>, DataError> {
         let Some(text) = self.text(SIZE) else { return Ok(None) };
         let [_, height, width] = self.shape;
@@ -283,6 +330,16 @@ impl Said<'_> {
         let wrong = || self.wrong(SIZE, format!("a height and a width within {height}x{width}"));
         size.filter(fits).map(Some).ok_or_else(wrong)
     }
+}
+
+/// What the shorter side of an image may be resized to: what fills the input `[C, H, W]`, up to a multiple of it.
+fn resizes([_, height, width]: [usize; 3]) -> RangeInclusive<usize> {
+    let shorter = height.min(width);
+    shorter..=shorter.saturating_mul(MOST_RESIZED)
+}
+
+fn within(sides: &RangeInclusive<usize>) -> String {
+    format!("a whole number of pixels from {} to {}", sides.start(), sides.end())
 }
 
 /// Whether the border of an image is bright.

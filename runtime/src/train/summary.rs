@@ -1,8 +1,10 @@
 //! What is left of a run when it is over.
 
+use super::config::Config;
 use super::metrics::{Epoch, Evaluation};
 use crate::data::Pipeline;
 use crate::weights::Metadata;
+use serde_json::json;
 
 /// What a run has led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,25 @@ pub struct Summary {
     /// How images are to be brought to the network from now on.
     pub pipeline: Pipeline,
     /// What a weights file of the network should say about itself, for [`weights::save`](crate::weights::save): how images are prepared, the names of the
-    /// classes, the seed.
+    /// classes, how it was trained.
     pub metadata: Metadata,
+}
+
+/// How a network was trained, as JSON for the metadata of its weights: what somebody who wants to do it again, or better, asks first.
+pub(super) fn training(config: &Config, done: Option<&Epoch>) -> String {
+    let Config { optimizer, lr, schedule, weight_decay, epochs, batch, accumulate, augment, seed, .. } = config;
+    let augment: Vec<String> = augment.iter().map(ToString::to_string).collect();
+    json!({
+        "optimizer": optimizer.to_string(),
+        "lr": lr,
+        "schedule": schedule.to_string(),
+        "weight_decay": weight_decay,
+        "batch": batch * accumulate,
+        "epochs": epochs,
+        "augment": augment,
+        "seed": seed,
+        "epoch": done.map(|done| done.epoch),
+        "test_accuracy": done.map(|done| done.test_accuracy),
+    })
+    .to_string()
 }

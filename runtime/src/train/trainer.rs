@@ -12,7 +12,7 @@ use super::hyperparameters::Hyperparameters;
 use super::learner::{Learner, NetworkLearner};
 use super::metrics::{Epoch, Evaluation, count_correct};
 use super::schedule::LearningRateCurve;
-use super::summary::Summary;
+use super::summary::{Summary, training};
 use super::variance::have_variance;
 use super::{TrainError, feed};
 use crate::backend::Backend;
@@ -511,6 +511,7 @@ impl Session<'_> {
         format_version::mark(&mut about);
         about.insert("network".into(), self.identity.network.clone());
         about.insert("seed".into(), self.config.seed.to_string());
+        about.insert("training".into(), training(&self.config, done));
         if let Some(done) = done {
             about.insert("epoch".into(), done.epoch.to_string());
             about.insert("test_accuracy".into(), done.test_accuracy.to_string());

@@ -223,7 +223,7 @@ fn trained_briefly<D: Backend<f32>>(
     let summary = trainer.train(&convnet::data::mnist::bundled()?.shared())?;
     drop(bar);
     say(&format!("test accuracy {:.2} %", summary.evaluation.accuracy() * 100.0))?;
-    Trained::new(&network.graph, weights, summary.metadata, preparing)
+    Trained::new(network, weights, summary.metadata, preparing)
 }
 
 fn explain(arguments: &Arguments, network: &dyn Inspectable, trained: Trained) -> Outcome {
