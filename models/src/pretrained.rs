@@ -24,7 +24,7 @@ pub(crate) const TORCHVISION: Pretrained = Pretrained { mean: [0.485, 0.456, 0.4
 /// torchvision's GoogLeNet does, whose weights came from elsewhere.
 pub(crate) const TORCHVISION_GOOGLENET: Pretrained = Pretrained { mean: [0.5; 3], std: [0.5; 3] };
 
-/// Of the preset: what the shorter side of an image is resized to, and the side of the middle that is cut out.
+/// The preset resizes the shorter side of an image to the first number, and cuts a square of the second one out of the middle.
 const SIDES: [usize; 2] = [256, 224];
 
 impl Pretrained {

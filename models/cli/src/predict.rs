@@ -3,6 +3,7 @@
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
+use crate::progress::Bar;
 use crate::trained::{Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::data::{decode, images_below};
@@ -139,16 +140,20 @@ impl Task for Predict {
         let mut net = common::build(&network, &device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
-        let mut answers = Vec::new();
-        for images in images.chunks(batch(&network.graph)) {
-            let (answered, missing) = answered(&mut net, &device, images, &trained, arguments.top)?;
+        let (mut answers, bar) = (Vec::new(), Bar::new("looking at the images"));
+        let mut done = 0;
+        for part in images.chunks(batch(&network.graph)) {
+            let (answered, missing) = answered(&mut net, &device, part, &trained, arguments.top, &bar)?;
             answers.extend(answered);
             failed += missing;
+            done += part.len();
+            bar.at(done, images.len());
         }
+        drop(bar);
         match () {
             () if arguments.json => common::print_json(&answers)?,
             () if arguments.csv => print_csv(&answers)?,
-            () if answers.len() > 1 => table(&answers).iter().try_for_each(|line| print(line))?,
+            () if answers.len() > 1 => print(&table(&answers))?,
             () => answers.iter().try_for_each(|answer| print(&text(answer)))?,
         }
         match failed {
@@ -173,6 +178,7 @@ fn answered<D: Backend<f32>>(
     images: &[PathBuf],
     trained: &Trained,
     top: u16,
+    bar: &Bar,
 ) -> Result<(Vec<Answer>, usize), Box<dyn Error>> {
     let (mut pixels, mut readable) = (Vec::new(), Vec::new());
     for image in images {
@@ -181,7 +187,7 @@ fn answered<D: Backend<f32>>(
                 pixels.extend(of_image);
                 readable.push((image, inverted));
             }
-            Err(error) => say(&format!("error: {error}"))?,
+            Err(error) => bar.say(&format!("error: {error}"))?,
         }
     }
     let predictions = if readable.is_empty() { Vec::new() } else { predict(net, device, &pixels)? };
@@ -193,7 +199,7 @@ fn answered<D: Backend<f32>>(
         };
         let classes: Vec<Class> = prediction.top(top.into()).into_iter().map(named).collect();
         match classes.is_empty() {
-            true => say(&format!("error: {}: the network gives values that are not numbers", image.display()))?,
+            true => bar.say(&format!("error: {}: the network gives values that are not numbers", image.display()))?,
             false => answers.push(Answer { image: image.clone(), inverted, classes }),
         }
     }
@@ -218,7 +224,7 @@ fn print_csv(answers: &[Answer]) -> Outcome {
 }
 
 /// A line for each answer below one that says what is in it, aligned.
-fn table(answers: &[Answer]) -> Vec<String> {
+fn table(answers: &[Answer]) -> String {
     let mut rows = vec![vec![String::from("image")]];
     let most = answers.iter().map(|answer| answer.classes.len()).max().unwrap_or(0);
     (1..=most).for_each(|rank| rows[0].extend([format!("class {rank}"), String::new()]));
@@ -230,17 +236,13 @@ fn table(answers: &[Answer]) -> Vec<String> {
         row.extend(inverted.then(|| "[inverted]".into()));
         rows.push(row);
     }
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..=2 * most + 1).map(|column| width(column).unwrap_or(0)).collect();
-    let padded = |(cell, width): (&String, &usize)| format!("{cell:<width$}");
-    let line = |row: &Vec<String>| row.iter().zip(&widths).map(padded).collect::<Vec<_>>().join("  ");
-    rows.iter().map(|row| line(row).trim_end().to_string()).collect()
+    common::aligned(&rows)
 }
 
 fn text(answer: &Answer) -> String {
     let classes = answer.classes.iter().map(|class| format!("{} ({:.1} %)", class.class, class.probability * 100.0));
     let note = if answer.inverted { "  [inverted]" } else { "" };
-    format!("{}: {}{note}", answer.image.display(), classes.collect::<Vec<_>>().join(", "))
+    common::printable(&format!("{}: {}{note}", answer.image.display(), classes.collect::<Vec<_>>().join(", ")))
 }
 
 /// The image as the network takes it, and whether dark and bright have changed places in it.

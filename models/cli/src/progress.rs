@@ -13,9 +13,9 @@ use convnet::wording::clock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub struct Bar {
 struct Place {
     done: AtomicUsize,
     whole: AtomicUsize,
+    /// Once it is there.
+    line: Mutex<Option<ProgressBar>>,
 }
 
 impl Bar {
@@ -55,6 +57,7 @@ impl Bar {
                 return;
             }
             let line = plain_line(target);
+            drawn.keep(line.clone());
             loop {
                 let width = usize::from(Term::stderr().size().1).saturating_sub(1);
                 line.set_message(drawn.line(&what, start.elapsed(), width));
@@ -71,6 +74,16 @@ impl Bar {
     /// Says that so much of the whole is done. What comes late from another thread takes nothing back.
     pub fn at(&self, done: usize, whole: usize) {
         self.place.at(done, whole);
+    }
+
+    /// Writes a line to standard error, above the bar.
+    pub fn say(&self, text: &str) -> std::io::Result<()> {
+        // A thread that has panicked with the lock held has left a line, or none.
+        let line = self.place.line.lock().unwrap_or_else(PoisonError::into_inner);
+        match line.as_ref() {
+            Some(line) => line.suspend(|| say(text)),
+            None => say(text),
+        }
     }
 
     /// The same dataset, whose images tell the bar when they are read: how far it is in the dataset, whether all images are read in
@@ -91,6 +104,10 @@ impl Drop for Bar {
 }
 
 impl Place {
+    fn keep(&self, line: ProgressBar) {
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+
     fn at(&self, done: usize, whole: usize) {
         self.whole.store(whole, Ordering::Relaxed);
         self.done.fetch_max(done, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 //!
 //! Networks that were trained in PyTorch have seen images that torchvision resized by Pillow, so this is its arithmetic
 //! (`Resample.c`): weights of 22 bits behind the point, and bytes after rows and after columns. Its order, which rounding makes visible, is
-//! that of Pillow 13; older ones always take rows first, which differs for tall images only. The filter of the crate `image`
+//! that of Pillow 13.0 (`ImagingResampleInner`); versions without this choice always take rows first, which differs for tall images only. The filter of the crate `image`
 //! differs by a level here and there. Of the result a window is computed and no more, since of an image of one row the whole of it can
 //! be a million pixels wide.
 
@@ -35,7 +35,7 @@ pub(super) fn resampled(
 ) -> Image<'static> {
     let [channels, h, w] = image.shape;
     let (rows, columns) = (taps(h, size[0], top..top + height), taps(w, size[1], left..left + width));
-    // Whether columns are shortened before rows, as found by trying sizes: where that takes away more than twice as many lines.
+    // Columns are shortened before rows where the height loses more than twice what the width does: Pillow's rule, which saves it work.
     let columns_first = h > size[0] && h - size[0] > 2 * w.saturating_sub(size[1]);
     let mut pixels = Vec::with_capacity(channels * height * width);
     for plane in image.pixels.chunks_exact(h * w) {

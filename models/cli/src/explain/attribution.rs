@@ -29,8 +29,9 @@ fn both(finding: &mut Finding, context: &Context<'_>, shown: &Shown, map: &Volum
     finding.scale(Scale::strength(&flat));
 }
 
-pub fn gradients(context: &Context<'_>, method: Method) -> FindingResult {
-    let mut finding = match method {
+/// What there is to say of a method that goes by gradients.
+fn introduced(method: Method) -> Finding {
+    match method {
         Method::Gradient => Finding::new(
             "gradient",
             "Gradient",
@@ -54,7 +55,11 @@ pub fn gradients(context: &Context<'_>, method: Method) -> FindingResult {
             "What each pixel adds to the answer on the way from a black image to this one (Sundararajan et al., 2017). The shares add up to the \
              difference between both answers.",
         ),
-    };
+    }
+}
+
+pub fn gradients(context: &Context<'_>, method: Method) -> FindingResult {
+    let mut finding = introduced(method);
     let images = match method {
         Method::Gradient | Method::GradientInput => context.each(&finding.method),
         // Each image has a bar of its own.

@@ -188,8 +188,6 @@ fn table(runs: &[Record], differing: &[String]) -> Vec<Vec<String>> {
             row.push(said.collect::<Vec<_>>().join(" "));
         }
     }
-    // A name from a file must not move the cursor.
-    rows.iter_mut().flatten().for_each(|cell| *cell = cell.replace(char::is_control, "\u{fffd}"));
     rows
 }
 
