@@ -120,8 +120,8 @@ const fn entry<N: Network<f32, Cpu>>(name: &'static str, paper: &'static str) ->
     Entry { name, paper, graph: N::GRAPH, source, pretrained: None }
 }
 
-/// A name as it is compared.
-fn plain(name: &str) -> String {
+/// A name as it is compared: case, `-` and `_` do not matter.
+pub fn plain(name: &str) -> String {
     name.to_lowercase().replace(['-', '_'], "")
 }
 

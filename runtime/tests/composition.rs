@@ -118,7 +118,14 @@ fn heads_are_there_in_training_only() {
         let part = Subgraph::whole(Headed::graph(), true);
         let pass = convnet::net::Pass { training: true, dropout: None, input_grad: false };
         let x = x.reshape_like(&(2, 2, 8, 8));
-        let job = Job { graph: Headed::graph(), part: &part, params: params(&net).unwrap(), inputs: vec![x], pass };
+        let job = Job {
+            graph: Headed::graph(),
+            part: &part,
+            params: params(&net).unwrap(),
+            inputs: vec![x],
+            pass,
+            fixed: &[],
+        };
         let outcome = convnet::engine::run(job, &convnet::engine::Cache::default(), Some(tape)).unwrap();
         let mut outputs = convnet::net::Outputs::new(outcome.taped::<OwnedTape<_, _>>());
         let main: Tensor<(usize, usize), _, _, _> = outputs.next((2, 3)).unwrap();

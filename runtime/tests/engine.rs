@@ -3,284 +3,20 @@
 //! The two share no code but the graph, and `portable` is itself checked by finite differences and against PyTorch.
 
 mod common;
+#[path = "common/random_graph.rs"]
+mod random_graph;
 
-use common::{chain, conv, differentiate, extent, network, pool, portable, random, table};
+use common::{chain, conv, differentiate, pool, portable, random};
 use convnet::dfdx::prelude::*;
 use convnet::engine;
-use convnet::graph::{
-    Activation, Affine, AvgDivisor, Connections, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, PoolKind, Resample,
-    Shape as NodeShape, Subgraph,
-};
+use convnet::graph::{Activation, Graph, Op, PoolKind, Shape as NodeShape, Subgraph};
 use convnet::net::{Job, Map, Pass};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-
-/// A random operation that fits `shape`, with the shape that it gives.
-fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) -> (Op, NodeShape) {
-    let same = |op| (op, shape);
-    let activations = [
-        Activation::Relu,
-        Activation::Relu6,
-        Activation::LeakyRelu(0.1),
-        Activation::LeakyRelu(-0.2),
-        Activation::Elu(0.7),
-        Activation::Selu,
-        Activation::Gelu,
-        Activation::Silu,
-        Activation::Mish,
-        Activation::HardSwish,
-        Activation::Sigmoid,
-        Activation::Tanh,
-        Activation::ScaledTanh,
-        Activation::Softplus,
-    ];
-    // Rectifiers more often than the rest: they are fused in several ways.
-    let which = if rng.gen_bool(0.4) { 0 } else { rng.gen_range(0..activations.len()) };
-    // These are drawn apart, so that the networks of a random seed stay what they were before there were such layers.
-    let swapped = rng.clone().gen_bool(0.3);
-    let activation = match activations[which] {
-        Activation::Sigmoid | Activation::Tanh if swapped => Op::Activation(Activation::HardSigmoid),
-        other => Op::Activation(other),
-    };
-    let per_channel = rng.gen_bool(0.5);
-    let by_channel = [
-        Op::BatchNorm { eps: 1e-5, momentum: 0.1 },
-        if swapped { Op::ChannelScale } else { Op::Prelu { per_channel } },
-        Op::Softmax,
-        Op::LogSoftmax,
-        Op::Dropout { p: 0.3, channels: rng.gen_bool(0.5) },
-    ];
-    let NodeShape::Map([c, h, w]) = shape else {
-        return match rng.gen_range(0..5) {
-            4 => same(Op::GroupNorm { groups: Groups::One, eps: 1e-2, affine: Affine::Channel }),
-            0 | 1 => (Op::Linear { bias: rng.gen_bool(0.7) }, NodeShape::Vector(rng.gen_range(1..40))),
-            2 => same(activation),
-            _ => same(by_channel[rng.gen_range(0..by_channel.len())]),
-        };
-    };
-    let kinds =
-        [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
-    match rng.gen_range(0..16) {
-        12 => transposed(rng, [c, h, w]),
-        13 => pixels(rng, [c, h, w]),
-        14 => {
-            let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
-            let groups = groups[rng.gen_range(0..groups.len())];
-            let affine = [Affine::None, Affine::Channel, Affine::Element][rng.gen_range(0..3)];
-            same(Op::GroupNorm {
-                groups: if groups == c { Groups::Each } else { Groups::Count(groups) },
-                eps: 1e-2,
-                affine,
-            })
-        }
-        15 => same(Op::Identity),
-        0..=3 => convolution(rng, [c, h, w], tables),
-        4 | 5 => same(activation),
-        6 => same(by_channel[rng.gen_range(0..by_channel.len())]),
-        7 => same(Op::Lrn { size: rng.gen_range(1..6), alpha: 0.5, beta: 0.75, k: 1.5 }),
-        8 => {
-            let kernel = [rng.gen_range(1..=h.min(4)), rng.gen_range(1..=w.min(4))];
-            let stride = [rng.gen_range(1..4), rng.gen_range(1..4)];
-            let pad = [rng.gen_range(0..=kernel[0] / 2), rng.gen_range(0..=kernel[1] / 2)];
-            let ceil = rng.gen_bool(0.4);
-            let out = |i: usize, input: usize| {
-                let floor = extent(input, kernel[i], stride[i], 1, 2 * pad[i]);
-                let free = input + 2 * pad[i] - kernel[i];
-                let more = ceil && !free.is_multiple_of(stride[i]) && floor * stride[i] < input + pad[i];
-                floor + usize::from(more)
-            };
-            let kind = kinds[rng.gen_range(0..kinds.len())];
-            (Op::Pool(pool(kind, kernel, stride, pad)), NodeShape::Map([c, out(0, h), out(1, w)]))
-        }
-        9 => (Op::AdaptiveAvgPool, NodeShape::Map([c, rng.gen_range(1..=h + 1), rng.gen_range(1..=w + 1)])),
-        10 if h > 1 && w > 1 => (Op::Subsample { size: 2 }, NodeShape::Map([c, h / 2, w / 2])),
-        10 => (Op::GlobalPool(kinds[rng.gen_range(0..3)]), NodeShape::Vector(c)),
-        _ => {
-            let sizes: Vec<usize> = (1..=c).filter(|size| c % size == 0).collect();
-            let size = sizes[rng.gen_range(0..sizes.len())];
-            (Op::ChannelPool { kind: kinds[rng.gen_range(0..3)], size }, NodeShape::Map([c / size, h, w]))
-        }
-    }
-}
-
-fn transposed(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
-    let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
-    let groups = groups[rng.gen_range(0..groups.len())];
-    let mut pair = |most: usize| -> [usize; 2] { [rng.gen_range(1..=most), rng.gen_range(1..=most)] };
-    let (kernel, stride, dilation, pads) = (pair(4), pair(3), pair(2), pair(3));
-    let out = groups * rng.gen_range(1..6);
-    let extent = |i: usize, input: usize, pad: usize, more: usize| {
-        let reach = (input - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 + more;
-        reach.checked_sub(2 * pad).filter(|n| *n > 0)
-    };
-    let (mut sizes, mut pad) = ([0; 2], [0; 2]);
-    for (i, input) in [h, w].into_iter().enumerate() {
-        let more = rng.gen_range(0..stride[i].max(dilation[i]));
-        pad[i] = pads[i] - 1;
-        sizes[i] = extent(i, input, pad[i], more).unwrap_or_else(|| {
-            pad[i] = 0;
-            extent(i, input, 0, more).unwrap()
-        });
-    }
-    let pad = Pad { top: pad[0], bottom: pad[0], left: pad[1], right: pad[1] };
-    let numbers =
-        ConvTranspose { kernel, stride, pad, dilation, groups: Groups::Count(groups), bias: rng.gen_bool(0.7) };
-    (Op::ConvTranspose(numbers), NodeShape::Map([out, sizes[0], sizes[1]]))
-}
-
-/// A layer that moves pixels.
-fn pixels(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
-    match rng.gen_range(0..6) {
-        4 => {
-            let before = rng.gen_range(0..9);
-            (Op::ChannelPad { before }, NodeShape::Map([c + before + rng.gen_range(0..9), h, w]))
-        }
-        0 => {
-            let how = if rng.gen_bool(0.5) { Resample::Nearest } else { Resample::Bilinear };
-            (Op::Resample(how), NodeShape::Map([c, h * rng.gen_range(1..4), w * rng.gen_range(1..4)]))
-        }
-        1 => {
-            let fill = [Fill::Constant(0.0), Fill::Constant(0.7), Fill::Reflect, Fill::Replicate][rng.gen_range(0..4)];
-            let mut side = |size: usize| rng.gen_range(0..size.min(4));
-            let pad = Pad { top: side(h), bottom: side(h), left: side(w), right: side(w) };
-            let shape = NodeShape::Map([c, h + pad.top + pad.bottom, w + pad.left + pad.right]);
-            (Op::Resample(Resample::Pad { pad, fill }), shape)
-        }
-        2 => {
-            let (top, left) = (rng.gen_range(0..h), rng.gen_range(0..w));
-            let shape = NodeShape::Map([c, rng.gen_range(1..=h - top), rng.gen_range(1..=w - left)]);
-            (Op::Resample(Resample::Crop { top, left }), shape)
-        }
-        3 => {
-            let groups: Vec<usize> = (1..=c).filter(|groups| c.is_multiple_of(*groups)).collect();
-            (Op::ChannelShuffle { groups: groups[rng.gen_range(0..groups.len())] }, NodeShape::Map([c, h, w]))
-        }
-        _ => {
-            let factor = if c.is_multiple_of(4) { 2 } else { 1 };
-            (Op::PixelShuffle { factor }, NodeShape::Map([c / (factor * factor), h * factor, w * factor]))
-        }
-    }
-}
-
-fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3], tables: &mut Vec<Connections>) -> (Op, NodeShape) {
-    let dilation = [rng.gen_range(1..3), rng.gen_range(1..3)];
-    let pads: [usize; 4] = std::array::from_fn(|_| rng.gen_range(0..3));
-    let pad = Pad { top: pads[0], bottom: pads[1], left: pads[2], right: pads[3] };
-    let (tall, wide) = (h + pad.top + pad.bottom, w + pad.left + pad.right);
-    // Sometimes the whole map, as a linear layer is.
-    let whole = rng.gen_bool(0.15);
-    let dilation = if whole { [1, 1] } else { dilation };
-    let largest = |i: usize, input: usize| (input - 1) / dilation[i] + 1;
-    let kernel = match whole {
-        true => [tall, wide],
-        false => [rng.gen_range(1..=largest(0, tall).min(5)), rng.gen_range(1..=largest(1, wide).min(5))],
-    };
-    let stride = [rng.gen_range(1..4), rng.gen_range(1..4)];
-    let mut out = rng.gen_range(1..40);
-    let mut numbers = Conv { stride, pad, dilation, bias: rng.gen_bool(0.7), ..conv(kernel) };
-    match rng.gen_range(0..4) {
-        0 => {
-            let groups: Vec<usize> = (1..=c).filter(|groups| c % groups == 0).collect();
-            let count = groups[rng.gen_range(0..groups.len())];
-            numbers.groups = Groups::Count(count);
-            out = count * rng.gen_range(1..6);
-            // Depthwise, which has kernels of its own.
-            if rng.gen_bool(0.5) {
-                (numbers.groups, out) = (Groups::Each, c);
-            }
-        }
-        1 => {
-            let rows = (0..out).map(|_| {
-                let mut row: Vec<usize> = (0..c).filter(|_| rng.gen_bool(0.4)).collect();
-                if row.is_empty() {
-                    row.push(rng.gen_range(0..c));
-                }
-                row
-            });
-            tables.push(table(rows.collect()));
-            numbers.connections = Some(tables.len() - 1);
-        }
-        _ => {}
-    }
-    let out_h = extent(h, kernel[0], stride[0], dilation[0], pad.top + pad.bottom);
-    let out_w = extent(w, kernel[1], stride[1], dilation[1], pad.left + pad.right);
-    (Op::Conv(numbers), NodeShape::Map([out, out_h, out_w]))
-}
-
-type Nodes = Vec<(Op, NodeShape, Vec<usize>)>;
-
-fn random_graph(rng: &mut StdRng) -> Graph {
-    let mut shape = match rng.gen_bool(0.9) {
-        true => NodeShape::Map([rng.gen_range(1..20), rng.gen_range(1..10), rng.gen_range(1..10)]),
-        false => NodeShape::Vector(rng.gen_range(1..40)),
-    };
-    let input = shape;
-    let (mut nodes, mut tables): (Nodes, _) = (Vec::new(), Vec::new());
-    for _ in 0..rng.gen_range(1..6) {
-        if let (NodeShape::Map([c, ..]), true) = (shape, rng.gen_bool(0.08)) {
-            // Squeeze and excitation, whose factors come from the map itself.
-            let (at, one) = (nodes.len(), NodeShape::Map([c, 1, 1]));
-            nodes.push((Op::AdaptiveAvgPool, one, vec![at]));
-            nodes.push((Op::Conv(conv([1, 1])), one, vec![at + 1]));
-            nodes.push((Op::Scale, shape, vec![at, at + 2]));
-            continue;
-        }
-        if rng.gen_bool(0.25) {
-            shape = merge(rng, shape, &mut nodes);
-            continue;
-        }
-        let (op, next) = match shape {
-            NodeShape::Map(_) if rng.gen_bool(0.1) => (Op::Flatten, NodeShape::Vector(shape.len())),
-            _ => operation(rng, shape, &mut tables),
-        };
-        nodes.push((op, next, vec![nodes.len()]));
-        shape = next;
-    }
-    network(input, &nodes, tables)
-}
-
-/// Two or three branches from the current value that are added or joined; one of them may be the value itself.
-fn merge(rng: &mut StdRng, shape: NodeShape, nodes: &mut Nodes) -> NodeShape {
-    let start = nodes.len();
-    let adds = rng.gen_bool(0.5);
-    let mut ends = Vec::new();
-    let mut channels = 0;
-    for branch in 0..rng.gen_range(2..4) {
-        if adds && branch == 2 {
-            break;
-        }
-        let mut at = start;
-        let mut out = shape;
-        for _ in 0..rng.gen_range(0..3) {
-            let (op, next) = match (out, rng.gen_bool(0.5)) {
-                (NodeShape::Map([c, h, w]), true) => {
-                    let wide = if adds { c } else { rng.gen_range(1..12) };
-                    let pad = Pad { top: 1, bottom: 1, left: 1, right: 1 };
-                    (Op::Conv(Conv { pad, ..conv([3, 3]) }), NodeShape::Map([wide, h, w]))
-                }
-                (NodeShape::Vector(n), true) => {
-                    let wide = if adds { n } else { rng.gen_range(1..12) };
-                    (Op::Linear { bias: true }, NodeShape::Vector(wide))
-                }
-                _ if rng.gen_bool(0.4) => (Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, out),
-                _ => (Op::Activation(if rng.gen_bool(0.6) { Activation::Relu } else { Activation::Gelu }), out),
-            };
-            nodes.push((op, next, vec![at]));
-            (at, out) = (nodes.len(), next);
-        }
-        channels += out.chw()[0];
-        ends.push(at);
-    }
-    let out = match (adds, shape) {
-        (true, _) => shape,
-        (false, NodeShape::Map([_, h, w])) => NodeShape::Map([channels, h, w]),
-        (false, NodeShape::Vector(_)) => NodeShape::Vector(channels),
-    };
-    nodes.push((if adds { Op::Add } else { Op::Concat }, out, ends));
-    out
-}
+use random_graph::random_graph;
 
 fn by_engine(graph: &Graph, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>, pass: Pass) -> common::Result {
     by_kernels(engine::Isa::detect(), graph, params, x, pass)
@@ -375,10 +111,10 @@ fn networks_in_pieces() {
         let cache = engine::Cache::default();
         let run = |part: &Subgraph, inputs: Vec<Map<f32, Cpu>>| {
             let tape = x.clone().traced(Gradients::leaky()).split_tape().1;
-            let job = Job { graph, part, params: params.clone(), inputs: inputs.clone(), pass };
+            let job = Job { graph, part, params: params.clone(), inputs: inputs.clone(), pass, fixed: &[] };
             let outcome = engine::run(job, &cache, Some(tape)).unwrap().taped::<OwnedTape<_, _>>();
             let wide = double(&inputs);
-            let job = Job { graph, part, params: double(&params), inputs: wide.clone(), pass };
+            let job = Job { graph, part, params: double(&params), inputs: wide.clone(), pass, fixed: &[] };
             let want = convnet::portable::run(job, None, Some(OwnedTape::default())).unwrap();
             let want = want.taped::<OwnedTape<f64, Cpu>>();
             for (found, want) in outcome.outputs.iter().zip(&want.outputs) {
@@ -480,6 +216,77 @@ fn any_number_of_threads_gives_the_same_bits() {
     engine::set_threads(0).unwrap();
 }
 
+/// In a batch of the same size an image has the same values whatever the other images are, and wherever it stands.
+#[test]
+fn the_values_of_an_image_do_not_depend_on_the_others_in_its_batch() {
+    let mut rng = StdRng::seed_from_u64(23);
+    for seed in 0..200 {
+        let graph = &random_graph(&mut rng);
+        let batch = rng.gen_range(2..40);
+        let (params, x) = random::<f32>(graph, batch, seed);
+        let (part, len, outputs) = (Subgraph::whole(graph, false), graph.input().len(), graph.output_shape().len());
+        let pixels = x.as_vec();
+        let mut order: Vec<usize> = (0..batch).collect();
+        order.shuffle(&mut rng);
+        // Those in the second half are others.
+        let mut moved: Vec<f32> = order.iter().flat_map(|i| &pixels[i * len..(i + 1) * len]).copied().collect();
+        moved[batch.div_ceil(2) * len..].iter_mut().for_each(|pixel| *pixel = 3.0 - *pixel);
+        let moved = x.device().tensor_from_vec(moved, *x.shape());
+        for isa in engine::Isa::available() {
+            let cache = engine::Cache::default();
+            let run = |images: &Map<f32, Cpu>| {
+                let (params, inputs) = (params.clone(), vec![images.clone()]);
+                let job = Job { graph, part: &part, params, inputs, pass: Pass::EVAL, fixed: &[] };
+                engine::run_with(isa, job, &cache, None).unwrap().outputs[0].as_vec()
+            };
+            let (before, after) = (run(&x), run(&moved));
+            for (place, image) in order[..batch.div_ceil(2)].iter().enumerate() {
+                let [a, b] = [(&before, *image), (&after, place)].map(|(all, i)| &all[i * outputs..(i + 1) * outputs]);
+                assert!(a == b, "{isa:?}: image {image} at {place} of {batch}\n{:#?}", graph.nodes);
+            }
+        }
+    }
+}
+
+/// What learns beside and behind nodes that do not learns the same by the engine as by `portable`, whose normalisations take running
+/// statistics there, too.
+#[test]
+fn fixed_nodes_do_not_learn() {
+    let mut rng = StdRng::seed_from_u64(17);
+    for seed in 0..300 {
+        let graph = &random_graph(&mut rng);
+        let (params, x) = random::<f32>(graph, rng.gen_range(2..9), seed);
+        let learns = |id: &usize| graph.nodes[*id].params > 0;
+        let front = rng.gen_range(0..=graph.nodes.len());
+        let share = *[0.0, 0.5].choose(&mut rng).unwrap();
+        let fixed: Vec<usize> =
+            (0..graph.nodes.len()).filter(learns).filter(|id| *id < front || rng.gen_bool(share)).collect();
+        let pass = Pass { training: true, dropout: Some(seed), input_grad: rng.gen_bool(0.5) };
+        let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
+        let want = differentiate(graph, &wide, &wide_x, pass, |job, tape| {
+            convnet::portable::run(Job { fixed: &fixed, ..job }, None, tape)
+        });
+        let trained: Vec<usize> = (0..graph.params.len()).filter(|i| graph.params[*i].trainable).collect();
+        let is_fixed = |param: usize| fixed.iter().any(|id| graph.nodes[*id].param_ids().contains(&param));
+        let among = want.d_params.iter().flatten().fold(0.0_f64, |max, x| max.max(x.abs()));
+        for isa in engine::Isa::available() {
+            let cache = engine::Cache::default();
+            let run = |job: Job<'_, f32, Cpu>, tape| engine::run_with(isa, Job { fixed: &fixed, ..job }, &cache, tape);
+            let found = differentiate(graph, &params, &x, pass, run);
+            let context = || format!("{:#?}\n{pass:?}, {isa:?}, fixed: {fixed:?}", graph.nodes);
+            assert!(error(&found.output, &want.output) < 2e-2, "output\n{}", context());
+            for (i, (found, want)) in trained.iter().zip(found.d_params.iter().zip(&want.d_params)) {
+                assert!(is_fixed(*i) || error_among(found, want, among) < 2e-2, "parameter {i}\n{}", context());
+            }
+            let none = || found.d_input.iter().all(|d| *d == 0.0);
+            let off = if pass.input_grad { error_among(&found.d_input, &want.d_input, among) } else { 0.0 };
+            assert!(off < 2e-2 && (pass.input_grad || none()), "input\n{}", context());
+            assert_eq!(found.running.len(), want.running.len(), "{}", context());
+            assert!(found.running.iter().all(|(i, _)| !is_fixed(*i)), "{}", context());
+        }
+    }
+}
+
 /// The rectifier's backward pass is done by the max pool behind it, in each form of the pool, unless another layer needs
 /// what the pool would skip.
 #[test]
@@ -531,7 +338,7 @@ fn an_empty_batch_gives_an_empty_output() {
     let (params, x) = random::<f32>(graph, 0, 1);
     let pass = Pass { training: false, dropout: None, input_grad: false };
     let part = Subgraph::whole(graph, false);
-    let job = Job { graph, part: &part, params, inputs: vec![x], pass };
+    let job = Job { graph, part: &part, params, inputs: vec![x], pass, fixed: &[] };
     let outcome = engine::run(job, &engine::Cache::default(), None).unwrap();
     assert_eq!(*outcome.outputs[0].shape(), (0, 16, 1, 1));
 }

@@ -15,7 +15,7 @@ const BATCH: usize = 2;
 
 fn loss(graph: &Graph, params: &[Map<f64, Cpu>], x: &Map<f64, Cpu>, pass: Pass) -> f64 {
     let (part, inputs) = (Subgraph::whole(graph, false), vec![x.clone()]);
-    let job = Job { graph, part: &part, params: params.to_vec(), inputs, pass };
+    let job = Job { graph, part: &part, params: params.to_vec(), inputs, pass, fixed: &[] };
     let outcome = convnet::portable::run(job, None, None).unwrap();
     let values = numbers(&outcome.outputs[0].as_vec());
     let weights: Vec<f64> = loss_weights(values.len());

@@ -152,7 +152,7 @@ fn frozen_layers_keep_their_values_and_statistics() {
     let mut net = network();
     let before = named_tensors(&net).unwrap();
     let config = Config { epochs: 1, freeze: vec!["conv".into(), "norm.*".into()], ..config() };
-    Trainer::new(&mut net, &Cpu::default()).config(Config { ema: None, ..config }).train(&split()).unwrap();
+    Trainer::new(&mut net, &Cpu::default()).config(config).train(&split()).unwrap();
     for (before, after) in before.iter().zip(named_tensors(&net).unwrap()) {
         assert_eq!(before.values == after.values, !before.name.starts_with("fc"), "{}", before.name);
     }

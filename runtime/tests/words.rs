@@ -92,7 +92,7 @@ fn every_word_is_seen_and_drawn() {
         let dev = Cpu::default();
         let (given, tape) = x.clone().traced(Gradients::leaky()).split_tape();
         let part = convnet::graph::Subgraph::whole(&graph, false);
-        let job = Job { graph: &graph, part: &part, params, inputs: vec![given], pass: Pass::EVAL };
+        let job = Job { graph: &graph, part: &part, params, inputs: vec![given], pass: Pass::EVAL, fixed: &[] };
         let found = convnet::portable::run(job, None, Some(tape)).unwrap().taped::<OwnedTape<_, _>>();
         let output = found.outputs[0].clone().put_tape(found.tape);
         let [channels, h, w] = graph.nodes[graph.output()].shape.chw();

@@ -1,7 +1,7 @@
 //! `convnet bench`
 
 use crate::common::{self, Outcome, Precision, RunOn, Task, median, print};
-use crate::network::{Network, Sizes};
+use crate::network::{self, Network, Sizes};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::dfdx::prelude::*;
@@ -19,8 +19,8 @@ use std::time::Instant;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet bench lenet5 --mode train --batch 64 --json")]
 pub struct Arguments {
-    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
-    #[arg(default_value = "lenet5")]
+    /// The network: a name that `models` lists, a .cnn file or a weights file
+    #[arg(default_value_t = network::usual())]
     model: String,
     #[command(flatten)]
     sizes: Sizes,
@@ -100,10 +100,10 @@ impl Task for Bench {
                 frozen(&arguments, &network, &x.as_vec(), &mut half_error, &mut peak_rss)?
             }
             Mode::Infer | Mode::Forward => {
-                let net = common::build(&network, &device)?;
+                let net = network.build(&device)?;
                 let classes = network.graph.output_shape().len();
                 measure(&arguments, || {
-                    forward(&net, x.clone(), batch, (batch, classes)).map_err(|error| failed(&error))?;
+                    forward(&*net, x.clone(), batch, (batch, classes)).map_err(|error| failed(&error))?;
                     Ok(())
                 })?
             }
@@ -156,18 +156,18 @@ fn frozen(
     peak_rss: &mut Option<u64>,
 ) -> Result<Timings, Box<dyn Error>> {
     let batch = arguments.batch as usize;
-    let net = common::build(network, &Cpu::default())?;
+    let net = network.build(&Cpu::default())?;
     let freeze = if arguments.half { Predictor::compact } else { Predictor::new };
-    let predictor = freeze(&net, batch)?;
+    let predictor = freeze(&*net, batch)?;
     drop(net);
     let mut outputs = vec![0.0; batch * network.graph.output_shape().len()];
     let timings = measure(arguments, || Ok(predictor.predict(images, &mut outputs)?))?;
     *peak_rss = peak_rss_kb();
     if arguments.half {
         // The same seed, so the same network.
-        let net = common::build(network, &Cpu::default())?;
+        let net = network.build(&Cpu::default())?;
         let mut exact = outputs.clone();
-        Predictor::new(&net, batch)?.predict(images, &mut exact)?;
+        Predictor::new(&*net, batch)?.predict(images, &mut exact)?;
         *half_error = Some(largest_change(&exact, &outputs));
     }
     Ok(timings)
@@ -182,20 +182,20 @@ fn training<D: Backend<f32>>(
 ) -> Result<Timings, Box<dyn Error>> {
     let (batch, classes) = (arguments.batch as usize, network.graph.output_shape().len());
     let failed = |error: D::Err| failed(&error);
-    let mut net = common::build(network, device)?;
+    let mut net = network.build(device)?;
     let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();
     let targets: Tensor<(usize, usize), f32, D> =
         device.try_tensor_from_vec(targets, (batch, classes)).map_err(failed)?;
     let head_weights = vec![HEAD_WEIGHT; network.graph.heads.len()];
     let method = Method::Sgd { momentum: 0.9, nesterov: false };
-    let mut sgd = Optimizer::new(&net, method, |_| ParamOptions::default());
-    let mut kept = Some(gradients(&net).map_err(failed)?);
+    let mut sgd = Optimizer::new(&*net, method, |_| ParamOptions::default());
+    let mut kept = Some(gradients(&*net).map_err(failed)?);
     measure(arguments, || {
         let traced = x.clone().traced(kept.take().unwrap_or_else(Gradients::leaky));
-        let outputs = forward_mut(&mut net, traced, batch).map_err(failed)?;
+        let outputs = forward_mut(&mut *net, traced, batch).map_err(failed)?;
         let (_, loss) = loss(outputs, targets.clone(), &head_weights).map_err(failed)?;
         let mut new = loss.try_backward().map_err(failed)?;
-        sgd.step(&mut net, &mut new, &Step::new(0.01))?;
+        sgd.step(&mut *net, &mut new, &Step::new(0.01))?;
         kept = Some(new);
         Ok(())
     })

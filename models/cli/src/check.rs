@@ -2,6 +2,7 @@
 
 use crate::common::{self, Outcome, print, say};
 use crate::network::{Drawn, Network, Sizes, is_cnn};
+use crate::own;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +24,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub fn run(arguments: Arguments) -> Outcome {
     if !is_cnn(&arguments.file) {
         let file = arguments.file.display();
-        return Err(format!("{file} is no .cnn file by its name; `convnet summary` shows networks of all kinds").into());
+        return Err(format!(
+            "{file} is no .cnn file by its name; `{} summary` shows networks of all kinds",
+            own::program()
+        )
+        .into());
     }
     if !arguments.watch {
         return check(&arguments);

@@ -4,7 +4,6 @@ use crate::network::Network;
 use convnet::backend::Backend;
 use convnet::device::{DeviceChoice, OnDevice};
 use convnet::distributed::{self, Communicator};
-use convnet::net::{BuildError, DynNetwork};
 use convnet::wording::counted;
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -89,11 +88,6 @@ impl<T: Task> OnDevice for Placed<T> {
     fn run<D: Backend<f32>>(self, device: D, on: DeviceChoice) -> Outcome {
         self.task.run(self.network, device, on)
     }
-}
-
-/// A network with random weights.
-pub fn build<D: Backend<f32>>(network: &Network, device: &D) -> Result<DynNetwork<f32, D>, BuildError> {
-    DynNetwork::build(network.graph.clone(), device)
 }
 
 /// Writes a line to standard output.

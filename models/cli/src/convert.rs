@@ -20,7 +20,7 @@ pub struct Arguments {
     from: PathBuf,
     /// The file to write; its name ends in .safetensors or .npz
     to: PathBuf,
-    /// Refuse a file whose tensors are not exactly those of this network: a name that `convnet models` lists, or a .cnn file
+    /// Refuse a file whose tensors are not exactly those of this network: a name that `models` lists, or a .cnn file
     #[arg(long)]
     model: Option<String>,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `convnet data`
 
 use crate::common::{Outcome, print, say};
-use crate::network::{Network, Sizes};
+use crate::network::{self, Network, Sizes};
 use crate::progress::Bar;
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
@@ -34,7 +34,7 @@ enum Command {
 #[derive(clap::Args)]
 struct Preview {
     /// The network whose input size and channels the images get
-    #[arg(default_value = "lenet5")]
+    #[arg(default_value_t = network::usual())]
     model: String,
     #[command(flatten)]
     source: Source,

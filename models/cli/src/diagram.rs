@@ -1,7 +1,7 @@
 //! `convnet diagram`
 
 use crate::common::{Outcome, print};
-use crate::network::{Network, Sizes};
+use crate::network::{self, Network, Sizes};
 use convnet::atomic_file;
 use convnet::diagram;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet diagram resnet152 --out images")]
 pub struct Arguments {
-    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
-    #[arg(default_value = "lenet5")]
+    /// The network: a name that `models` lists, a .cnn file or a weights file
+    #[arg(default_value_t = network::usual())]
     model: String,
     #[command(flatten)]
     sizes: Sizes,

@@ -2,7 +2,7 @@
 
 use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::load::Loading;
-use crate::network::{Network, Sizes};
+use crate::network::{self, Network, Sizes};
 use crate::progress::Bar;
 use crate::source::Source;
 use crate::train::report;
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  convnet eval lenet5 --weights lenet5.safetensors")]
 pub struct Arguments {
-    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
-    #[arg(default_value = "lenet5")]
+    /// The network: a name that `models` lists, a .cnn file or a weights file
+    #[arg(default_value_t = network::usual())]
     model: String,
     #[command(flatten)]
     sizes: Sizes,
@@ -63,13 +63,13 @@ struct Report {
 impl Task for Eval {
     fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Eval(arguments) = self;
-        let mut net = common::build(&network, &device)?;
+        let mut net = network.build(&device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
+        let trained = Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?;
         let test = trained.test(&arguments.source, arguments.labelling)?;
         let bar = Bar::new("measuring on the test set");
         let mut progress = |done, all| bar.at(done, all);
-        let evaluation = evaluate_watched(&mut net, &device, &test, trained.preparation.into(), &mut progress)?;
+        let evaluation = evaluate_watched(&mut *net, &device, &test, trained.preparation.into(), &mut progress)?;
         drop(bar);
         if arguments.json {
             return common::print_json(&Report {

@@ -1,4 +1,21 @@
-//! The program `convnet`: train, evaluate and run the networks of the zoo.
+//! The program `convnet`: train, evaluate and run networks.
+//!
+//! A crate that declares networks of its own has the whole program for them by two lines of `main`; `convnet new` writes such a
+//! crate:
+//!
+//! ```no_run
+//! use convnet::prelude::*;
+//!
+//! cnn! {
+//!     struct Small<const CLASSES: usize = 5>: [3, 64, 64] -> [CLASSES] {
+//!         conv(16, kernel = 3, pad = 1); relu; max_pool(2); flatten; linear(CLASSES);
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     convnet_cli::run(&[convnet_cli::declared::<Small>()])
+//! }
+//! ```
 //!
 //! One file a subcommand. What a program would read goes to standard output (one JSON document with `--json`), everything
 //! else to standard error; an error is one message there and exit code 1, a wrong option exit code 2. A training run that was
@@ -19,7 +36,9 @@ mod golden;
 mod load;
 mod models;
 mod network;
+mod new;
 mod options;
+mod own;
 mod parity;
 mod place;
 mod predict;
@@ -31,7 +50,9 @@ mod summary;
 mod train;
 mod trained;
 
-use clap::{CommandFactory, Parser, Subcommand};
+pub use own::{Declared, declared};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use convnet::train::TrainError;
 use std::process::ExitCode;
 
@@ -40,7 +61,7 @@ use std::process::ExitCode;
 #[command(
     name = "convnet",
     version,
-    after_help = "Start with `convnet train`: it trains LeNet-5 on the MNIST digits it carries.\n\nExit codes: 0, all went well; 1, an \
+    after_help = "Exit codes: 0, all went well; 1, an \
                   error, which is told on standard error; 2, an option that there is not, or a value that it cannot have; 130, a training run \
                   was interrupted, and is saved."
 )]
@@ -65,7 +86,9 @@ enum Command {
     Filter(filter::Arguments),
     /// Count the images of a dataset, or show what augmentation makes of them
     Data(data::Arguments),
-    /// List the networks of the zoo
+    /// Begin a program of your own: write a crate that declares a network and has all these commands for it
+    New(new::Arguments),
+    /// List the networks that the program knows by name
     Models(models::Arguments),
     /// Show the layers of a network with shapes, parameters and costs
     Summary(summary::Arguments),
@@ -87,9 +110,29 @@ enum Command {
     Parity(parity::Arguments),
 }
 
-/// Runs the program with the arguments that it was started with.
-pub fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+/// The program's commands and options, under the program's own name wherever they name it.
+fn command() -> clap::Command {
+    let program = own::program();
+    let help = |command: &clap::Command| command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let start = match own::all() {
+        [] => format!("Start with `{program} train`: it trains LeNet-5 on the MNIST digits it carries."),
+        [first, ..] => format!("Start with `{program} train --data FOLDER`: it trains {}.", first.graph.name),
+    };
+    let command = Arguments::command();
+    let whole = format!("{start}\n\n{}", help(&command));
+    let renamed = |inner: clap::Command| match help(&inner).replace("convnet", &program) {
+        help if help.is_empty() => inner,
+        help => inner.after_help(help),
+    };
+    command.name(program.clone()).after_help(whole).mut_subcommands(renamed)
+}
+
+/// Runs the program with the arguments that it was started with. Beside the networks of the zoo it knows those of `own`, of which
+/// the first is meant where no network is named.
+pub fn run(own: &[Declared]) -> ExitCode {
+    own::set(own);
+    let chosen = Arguments::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match chosen.command {
         Command::Train(arguments) => train::run(arguments),
         Command::Runs(arguments) => runs::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
@@ -97,6 +140,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(*arguments),
         Command::Filter(arguments) => filter::run(arguments),
         Command::Data(arguments) => data::run(arguments),
+        Command::New(arguments) => new::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),
         Command::Check(arguments) => check::run(arguments),
@@ -104,8 +148,8 @@ pub fn run() -> ExitCode {
         Command::Convert(arguments) => convert::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
-        Command::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
-        Command::Man(arguments) => shell::man(&arguments, Arguments::command()),
+        Command::Completions(arguments) => shell::completions(&arguments, command()),
+        Command::Man(arguments) => shell::man(&arguments, command()),
         Command::Parity(arguments) => parity::run(arguments),
     };
     match outcome {
@@ -119,8 +163,9 @@ pub fn run() -> ExitCode {
                 let _ = common::say(&format!("{prefix}{error}"));
                 return ExitCode::FAILURE;
             };
-            let hint =
-                folder.as_ref().map(|run| format!("; go on with `convnet train --resume --run {}`", run.display()));
+            let hint = folder
+                .as_ref()
+                .map(|run| format!("; go on with `{} train --resume --run {}`", own::program(), run.display()));
             let _ = common::say(&format!("{error}{}", hint.unwrap_or_default()));
             ExitCode::from(130)
         }

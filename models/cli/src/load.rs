@@ -2,7 +2,7 @@
 
 use crate::common::say;
 use convnet::backend::Backend;
-use convnet::net::DynNetwork;
+use convnet::net::AnyNetwork;
 use convnet::weights::{self, LoadOptions, Loaded};
 use std::error::Error;
 use std::path::Path;
@@ -28,7 +28,11 @@ impl Loading {
     }
 
     /// Reads weights into the network and says on standard error what was decided.
-    pub fn load<D: Backend<f32>>(&self, net: &mut DynNetwork<f32, D>, path: &Path) -> Result<Loaded, Box<dyn Error>> {
+    pub fn load<D: Backend<f32>>(
+        &self,
+        net: &mut dyn AnyNetwork<f32, D>,
+        path: &Path,
+    ) -> Result<Loaded, Box<dyn Error>> {
         let loaded = weights::load_with(net, path, &self.options())?;
         loaded.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
         Ok(loaded)

@@ -2,5 +2,5 @@
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
-    convnet_cli::run()
+    convnet_cli::run(&[])
 }

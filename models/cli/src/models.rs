@@ -1,6 +1,8 @@
 //! `convnet models`
 
 use crate::common::{self, Outcome, print};
+use crate::own;
+use convnet::graph::Graph;
 use convnet_models::CATALOGUE;
 use serde::Serialize;
 
@@ -13,7 +15,7 @@ pub struct Arguments {
 
 #[derive(Serialize)]
 struct Row {
-    name: &'static str,
+    name: String,
     paper: &'static str,
     input: [usize; 3],
     classes: usize,
@@ -21,16 +23,16 @@ struct Row {
 }
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let rows: Vec<Row> = CATALOGUE
-        .iter()
-        .map(|entry| Row {
-            name: entry.name,
-            paper: entry.paper,
-            input: entry.graph.input().chw(),
-            classes: entry.graph.output_shape().len(),
-            parameters: entry.graph.param_count(),
-        })
-        .collect();
+    let row = |name: String, paper, graph: &Graph| Row {
+        name,
+        paper,
+        input: graph.input().chw(),
+        classes: graph.output_shape().len(),
+        parameters: graph.param_count(),
+    };
+    let own = own::all().iter().map(|own| row(own.name(), "a network of this program", own.graph));
+    let zoo = CATALOGUE.iter().map(|entry| row(entry.name.into(), entry.paper, entry.graph));
+    let rows: Vec<Row> = own.chain(zoo).collect();
     if arguments.json {
         return common::print_json(&rows);
     }

@@ -1,13 +1,17 @@
-//! The network that a command works with: one of the zoo, one of a `.cnn` file, or the one that a weights file speaks of.
+//! The network that a command works with: one of the program's own crate, one of the zoo, one of a `.cnn` file, or the one that a
+//! weights file speaks of.
 //!
 //! All of them come from text by the language, so each can have another number of classes or another input than it was declared
-//! with, where its declaration has a const generic for that.
+//! with, where its declaration has a const generic for that. Those with `custom` modules, which are Rust, are what their types are.
 
+use crate::own::{self, Declared, program};
+use convnet::backend::Backend;
 use convnet::graph::{Graph, Shape};
 use convnet::language::{self, Read, read};
+use convnet::net::{AnyNetwork, BuildError, DynNetwork};
 use convnet::regular_file;
 use convnet::weights::{self, Metadata};
-use convnet_models::{CATALOGUE, Entry, UnknownModel, find};
+use convnet_models::{CATALOGUE, Entry, find};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
@@ -90,30 +94,29 @@ pub struct Network {
     pub paper: Option<&'static str>,
     /// The weights file, if it was that which said what network it is.
     pub weights: Option<PathBuf>,
-    text: Text,
-    read: Source,
+    /// None where it has `custom` modules.
+    declaration: Option<Declaration>,
+    own: Option<Declared>,
 }
 
-/// What a network was read from.
+/// What a network was read from, and so what it can be read from with other sizes.
 #[derive(Clone)]
-struct Text {
+struct Declaration {
     /// What people know it by.
     place: String,
     text: String,
     sizes: Sizes,
-}
-
-/// What is left of [`Read`] beside the graph.
-#[derive(Clone)]
-struct Source {
+    /// The const generic that is the number of classes.
     classes: Option<String>,
+    /// The declaration at these sizes, without any other network.
     source: String,
 }
 
 impl Network {
-    /// The network that `net` stands for: a name of the zoo, a `.cnn` file, or a weights file.
+    /// The network that `net` stands for: a name, a `.cnn` file, or a weights file.
     pub fn find(net: &str, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
         match found(net)? {
+            Found::Own(own) => Self::of_own(own, sizes),
             Found::Zoo(entry) => Self::of_zoo(entry, sizes),
             Found::Cnn(path) => Self::of_text(net, path.display().to_string(), text(&path)?, sizes),
             Found::Weights(path) => Self::of_weights(path, sizes),
@@ -140,11 +143,44 @@ impl Network {
         if declared.as_ref().is_ok_and(|declared| declared.graph.name != trained.graph.name) {
             return declared;
         }
-        let classes = sizes.classes.or(trained.read.classes.as_ref().and(u32::try_from(trained.classes()).ok()));
+        let free = trained.declaration.as_ref().is_some_and(|declaration| declaration.classes.is_some());
+        let classes = sizes.classes.or(u32::try_from(trained.classes()).ok().filter(|_| free));
         let input = sizes.input.clone().unwrap_or_else(|| written(&trained.input()));
         // What is as it was declared keeps its budgets.
         let input = declared.ok().is_none_or(|declared| written(&declared.input()) != input).then_some(input);
         Self::find(net, &Sizes { classes, input })
+    }
+
+    fn of_own(own: &Declared, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+        let (word, name) = (own.graph.name.to_string(), own.name());
+        let Some(source) = own.source else {
+            let graph = Arc::new(own.graph.clone());
+            let own = Some(*own);
+            let found = Network { word, name, graph, paper: None, weights: None, declaration: None, own };
+            return found.checked(sizes);
+        };
+        let mut found = Self::of_text(&word, format!("`cnn!` of {word}"), source.into(), sizes)?;
+        found.name = name;
+        Ok(found)
+    }
+
+    /// A network that has no other sizes, unless others were asked for.
+    fn checked(self, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+        let fixed = |what: &str, is: String, wanted: String| {
+            let word = &self.word;
+            format!(
+                "{word} has {is} {what}, not {wanted}; it has custom modules, which are Rust, so its sizes can only be changed in its \
+                     declaration"
+            )
+        };
+        let (input, wanted) = (written(&self.input()), sizes.input.clone());
+        match (sizes.classes, wanted) {
+            (Some(n), _) if n as usize != self.classes() => {
+                Err(fixed("outputs", self.classes().to_string(), n.to_string()).into())
+            }
+            (_, Some(wanted)) if wanted != input => Err(fixed("as its input", input, wanted).into()),
+            _ => Ok(self),
+        }
     }
 
     fn of_zoo(entry: &Entry, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
@@ -155,21 +191,23 @@ impl Network {
 
     fn of_weights(path: PathBuf, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
         let about = weights::metadata(&path)?;
-        let of_zoo = || {
-            let name = about.get("network")?;
-            CATALOGUE.iter().find(|entry| entry.graph.name == *name)
-        };
-        let mut found = match (about.get(SOURCE), of_zoo()) {
-            (Some(source), entry) => {
+        let name = about.get("network").map_or("", String::as_str);
+        let known = own::all().iter().find(|own| own.graph.name == name).map(Found::Own);
+        let known = known.or_else(|| CATALOGUE.iter().find(|entry| entry.graph.name == name).map(Found::Zoo));
+        let mut found = match (about.get(SOURCE), known) {
+            (Some(source), known) => {
                 let mut found =
                     Self::of_text(&path.to_string_lossy(), path.display().to_string(), source.clone(), sizes)?;
-                if let Some(entry) = entry {
-                    found.name = entry.name.into();
+                match known {
+                    Some(Found::Own(own)) => found.name = own.name(),
+                    Some(Found::Zoo(entry)) => found.name = entry.name.into(),
+                    Some(Found::Cnn(_) | Found::Weights(_)) | None => {}
                 }
                 found
             }
-            (None, Some(entry)) => Self::of_zoo(entry, sizes)?,
-            (None, None) => {
+            (None, Some(Found::Own(own))) => Self::of_own(own, sizes)?,
+            (None, Some(Found::Zoo(entry))) => Self::of_zoo(entry, sizes)?,
+            (None, Some(Found::Cnn(_) | Found::Weights(_)) | None) => {
                 let path = path.display();
                 return Err(format!(
                     "{path} does not say which network it is of; name the network, and the file by --weights {path}"
@@ -183,7 +221,7 @@ impl Network {
     }
 
     /// The one network of a text that stands at `place`.
-    fn of_text(word: &str, place: String, text: String, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
+    pub fn of_text(word: &str, place: String, text: String, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
         let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let found = read(&text, &sizes.of_language()?);
         let mut found = found.map_err(|mistakes| Drawn(mistakes.draw(&place, &text, styled)))?;
@@ -196,23 +234,38 @@ impl Network {
             let names = names.join(", ");
             return Err(format!("{place} declares {names}; a file for the program declares one network").into());
         }
-        let text = Text { place, text, sizes: sizes.clone() };
-        let read = Source { classes, source };
+        let declaration = Some(Declaration { place, text, sizes: sizes.clone(), classes, source });
+        // What is the same network as a type of the program runs as that type, wherever it was read.
+        let own = own::all().iter().find(|own| *own.graph == graph).copied();
         let (word, name) = (word.to_string(), name(word));
-        Ok(Network { word, name, graph: Arc::new(graph), paper: None, weights: None, text, read })
+        Ok(Network { word, name, graph: Arc::new(graph), paper: None, weights: None, declaration, own })
+    }
+
+    /// It with random weights: as its type, if the program was built with it and the device is the type's.
+    pub fn build<D: Backend<f32>>(&self, device: &D) -> Result<Box<dyn AnyNetwork<f32, D>>, BuildError> {
+        let typed = self.own.map(|own| own.build(device)).transpose()?.flatten();
+        match typed {
+            Some(typed) => Ok(typed),
+            None => Ok(Box::new(DynNetwork::build(self.graph.clone(), device)?)),
+        }
     }
 
     /// What stands for it wherever the program is started from.
     pub fn lasting_word(&self) -> std::io::Result<String> {
-        match find(&self.word) {
-            Ok(entry) => Ok(entry.name.into()),
-            Err(_) => Ok(std::path::absolute(&self.word)?.to_string_lossy().into_owned()),
+        match is_named(&self.word) {
+            true => Ok(self.name.clone()),
+            false => Ok(std::path::absolute(&self.word)?.to_string_lossy().into_owned()),
         }
     }
 
     /// What a weights file is to say of the network, so that nobody has to name it.
     pub fn about(&self) -> Metadata {
-        [(SOURCE.to_string(), self.read.source.clone())].into()
+        self.source().map(|source| (SOURCE.to_string(), source.to_string())).into_iter().collect()
+    }
+
+    /// Its declaration at its sizes; none with `custom` modules.
+    pub fn source(&self) -> Option<&str> {
+        self.declaration.as_ref().map(|declaration| declaration.source.as_str())
     }
 
     /// The number of its classes.
@@ -230,10 +283,9 @@ impl Network {
 
     /// The parameters that depend on the number of classes, by their names: the head, and auxiliary heads. None where the number is fixed.
     pub fn head(&self) -> Result<BTreeSet<String>, Box<dyn Error>> {
-        if self.read.classes.is_none() {
+        let Some(Declaration { place, text, sizes, classes: Some(_), .. }) = self.declaration.clone() else {
             return Ok(BTreeSet::new());
-        }
-        let Text { place, text, sizes } = self.text.clone();
+        };
         let one_more = u32::try_from(self.classes() + 1).ok();
         let other = Self::of_text(&self.word, place, text, &Sizes { classes: one_more, ..sizes })?;
         let both = self.graph.params.iter().zip(other.graph.params.iter());
@@ -248,22 +300,31 @@ pub fn says_source(about: &Metadata) -> bool {
 
 /// What the word for a network stands for.
 enum Found {
+    Own(&'static Declared),
     Zoo(&'static Entry),
     Cnn(PathBuf),
     Weights(PathBuf),
 }
 
 fn found(net: &str) -> Result<Found, Box<dyn Error>> {
-    let error = match find(net) {
-        Ok(entry) => return Ok(Found::Zoo(entry)),
-        Err(error) => error,
-    };
     let path = Path::new(net);
-    match () {
-        () if is_cnn(path) => Ok(Found::Cnn(path.into())),
-        () if is_weights(path) => Ok(Found::Weights(path.into())),
-        () => Err(misplaced(net, &error).into()),
+    match (own::find(net), find(net)) {
+        (Some(own), _) => Ok(Found::Own(own)),
+        (None, Ok(entry)) => Ok(Found::Zoo(entry)),
+        (None, Err(_)) if is_cnn(path) => Ok(Found::Cnn(path.into())),
+        (None, Err(_)) if is_weights(path) => Ok(Found::Weights(path.into())),
+        (None, Err(error)) => Err(misplaced(net, &error.to_string()).into()),
     }
+}
+
+/// Whether a network of the program or of the zoo has this name.
+pub fn is_named(net: &str) -> bool {
+    own::find(net).is_some() || find(net).is_ok()
+}
+
+/// The network of a command that names none: the program's own, or LeNet-5.
+pub fn usual() -> String {
+    own::all().first().map_or_else(|| "lenet5".into(), Declared::name)
 }
 
 /// Whether a path is that of a declared network, by its name.
@@ -277,11 +338,14 @@ pub fn is_weights(path: &Path) -> bool {
     path.extension().is_some_and(|extension| KNOWN.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
-/// What files are called after a network: the name in the zoo, or a file's without its extension.
+/// What files are called after a network: its name, or a file's without its extension.
 pub fn name(net: &str) -> String {
-    match find(net) {
-        Ok(entry) => entry.name.into(),
-        Err(_) => Path::new(net).file_stem().map_or_else(|| net.into(), |stem| stem.to_string_lossy().into_owned()),
+    match (own::find(net), find(net)) {
+        (Some(own), _) => own.name(),
+        (None, Ok(entry)) => entry.name.into(),
+        (None, Err(_)) => {
+            Path::new(net).file_stem().map_or_else(|| net.into(), |stem| stem.to_string_lossy().into_owned())
+        }
     }
 }
 
@@ -290,15 +354,20 @@ pub fn default_weights(name: &str) -> PathBuf {
     PathBuf::from(format!("{name}.safetensors"))
 }
 
-/// That no network has that name and, if it is a file's, which files can stand for one.
-fn misplaced(net: &str, error: &UnknownModel) -> String {
+/// That no network has that name, which is `unknown` to the zoo, and, if it is a file's, which files can stand for one.
+fn misplaced(net: &str, unknown: &str) -> String {
     let kind = match std::fs::metadata(net) {
         Ok(found) if found.is_dir() => "folder",
         Ok(_) => "file",
-        Err(_) => return error.to_string(),
+        Err(_) => {
+            let own: Vec<String> = own::all().iter().map(Declared::name).collect();
+            let own = if own.is_empty() { String::new() } else { format!("; this program has: {}", own.join(", ")) };
+            return format!("{unknown}{own}");
+        }
     };
     format!(
-        "`{net}` is a {kind}, and a network is wanted here: a name that `convnet models` lists, a .cnn file or a weights file"
+        "`{net}` is a {kind}, and a network is wanted here: a name that `{} models` lists, a .cnn file or a weights file",
+        program()
     )
 }
 

@@ -232,7 +232,7 @@ where
     let pass = Pass { training, dropout: None, input_grad: true };
     let (x, tape) = x.traced(Gradients::leaky()).split_tape();
     let part = Subgraph::whole(graph, training);
-    let job = Job { graph, part: &part, params: parameters.clone(), inputs: vec![x.clone()], pass };
+    let job = Job { graph, part: &part, params: parameters.clone(), inputs: vec![x.clone()], pass, fixed: &[] };
     let outcome = executor(job, tape)?.taped::<OwnedTape<E, Cpu>>();
     let running = outcome.running.clone();
     let heads = vec![HEAD_WEIGHT; part.outputs.len() - 1];

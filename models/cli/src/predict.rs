@@ -9,7 +9,7 @@ use convnet::backend::Backend;
 use convnet::data::{decode, images_below};
 use convnet::device::DeviceChoice;
 use convnet::graph::Graph;
-use convnet::net::DynNetwork;
+use convnet::net::AnyNetwork;
 use convnet::train::predict;
 use serde::Serialize;
 use std::error::Error;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
                   find . -name '*.jpg' | convnet predict mine.safetensors -"
 )]
 pub struct Arguments {
-    /// The network (a name that `convnet models` lists, a .cnn file or a weights file) and the images: [MODEL] IMAGE...; without a
+    /// The network (a name that `models` lists, a .cnn file or a weights file) and the images: [MODEL] IMAGE...; without a
     /// network, lenet5. An image may also be a folder, for all images in it and below it, or -, for the paths on the lines of
     /// standard input
     #[arg(required = true, value_name = "[MODEL] IMAGE")]
@@ -76,13 +76,13 @@ struct Split {
 fn split(mut words: Vec<String>) -> Split {
     let first = words.first().cloned().unwrap_or_default();
     let path = Path::new(&first);
-    let is_named = convnet_models::find(&first).is_ok();
+    let is_named = network::is_named(&first);
     let is_network = is_named || network::is_cnn(path) || network::is_weights(path);
     let is_image = first == "-" || path.is_file() || first.contains(['.', '/', '\\']);
     let note = (is_named && path.is_file()).then(|| {
         format!("`{first}` is taken for the network of that name, not for the file; for the file write ./{first}")
     });
-    let model = if is_network || !is_image && !words.is_empty() { words.remove(0) } else { "lenet5".into() };
+    let model = if is_network || !is_image && !words.is_empty() { words.remove(0) } else { network::usual() };
     Split { model, images: words.into_iter().map(PathBuf::from).collect(), note }
 }
 
@@ -137,13 +137,13 @@ struct Class {
 impl Task for Predict {
     fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Predict { arguments, images, mut failed } = self;
-        let mut net = common::build(&network, &device)?;
+        let mut net = network.build(&device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
-        let trained = Trained::load(&network, &mut net, weights, loading, arguments.preparing)?;
+        let trained = Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?;
         let (mut answers, bar) = (Vec::new(), Bar::new("looking at the images"));
         let mut done = 0;
         for part in images.chunks(batch(&network.graph)) {
-            let (answered, missing) = answered(&mut net, &device, part, &trained, arguments.top, &bar)?;
+            let (answered, missing) = answered(&mut *net, &device, part, &trained, arguments.top, &bar)?;
             answers.extend(answered);
             failed += missing;
             done += part.len();
@@ -173,7 +173,7 @@ fn batch(graph: &Graph) -> usize {
 
 /// What the network says about some images, and how many of them have no answer, which is said.
 fn answered<D: Backend<f32>>(
-    net: &mut DynNetwork<f32, D>,
+    net: &mut dyn AnyNetwork<f32, D>,
     device: &D,
     images: &[PathBuf],
     trained: &Trained,

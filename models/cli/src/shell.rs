@@ -1,6 +1,7 @@
 //! `convnet completions` and `convnet man`, made from the definitions of the options themselves.
 
 use crate::common::Outcome;
+use crate::own;
 use clap::Command;
 use convnet::wording::did_you_mean;
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ pub struct Completions {
 /// Writes the script to standard output.
 pub fn completions(arguments: &Completions, mut program: Command) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut program, "convnet", &mut script);
+    clap_complete::generate(arguments.shell, &mut program, own::program(), &mut script);
     Ok(io::stdout().lock().write_all(&script)?)
 }
 
@@ -44,7 +45,8 @@ pub fn man(arguments: &Man, mut program: Command) -> Outcome {
 
 fn subcommand(program: &Command, name: &str) -> Result<Command, String> {
     let found = program.find_subcommand(name).cloned();
-    let found = found.map(|command| command.name(format!("convnet-{name}")).version(env!("CARGO_PKG_VERSION")));
+    let found =
+        found.map(|command| command.name(format!("{}-{name}", own::program())).version(env!("CARGO_PKG_VERSION")));
     found.ok_or_else(|| {
         let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
         format!("no command is called `{name}`{}; there are: {}", did_you_mean(name, &names), names.join(", "))

@@ -1,13 +1,13 @@
 //! `convnet summary`
 
 use crate::common::{self, Outcome, print};
-use crate::network::{Network, Sizes};
+use crate::network::{self, Network, Sizes};
 use serde::Serialize;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
-    #[arg(default_value = "lenet5")]
+    /// The network: a name that `models` lists, a .cnn file or a weights file
+    #[arg(default_value_t = network::usual())]
     model: String,
     #[command(flatten)]
     sizes: Sizes,

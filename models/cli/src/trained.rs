@@ -3,11 +3,12 @@
 use crate::common::say;
 use crate::load::Loading;
 use crate::network::{self, Network};
+use crate::own::program;
 use crate::source::{self, Source};
 use convnet::backend::Backend;
 use convnet::data::{Classes, DataError, Dataset, Invert, Normalisation, Opened, Preparation, Relabelled};
 use convnet::graph::Graph;
-use convnet::net::DynNetwork;
+use convnet::net::AnyNetwork;
 use convnet::train::Config;
 use convnet::weights::{Metadata, WeightsError};
 use convnet_models::{Entry, find, pretrained};
@@ -101,7 +102,7 @@ impl Trained {
     /// Reads the weights of `net` from the file that was named, or from the one that `train` writes.
     pub fn load<D: Backend<f32>>(
         network: &Network,
-        net: &mut DynNetwork<f32, D>,
+        net: &mut dyn AnyNetwork<f32, D>,
         weights: Option<&Path>,
         loading: &Loading,
         preparing: Preparing,
@@ -273,7 +274,7 @@ fn say_sizes(network: &Network, weights: &Path, about: &Metadata) -> std::io::Re
 fn hinted(error: Box<dyn Error>, word: &str) -> String {
     match error.downcast_ref() {
         Some(WeightsError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            format!("{error}: train the network with `convnet train {word}`, or name a file by --weights")
+            format!("{error}: train the network with `{} train {word}`, or name a file by --weights", program())
         }
         _ => error.to_string(),
     }

@@ -41,7 +41,8 @@ fn portable(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The weights are those of version 0.1 to the bit, and say what those say, their version, and the network's declaration.
+/// The weights are those of version 0.1 to the bit, and say what those say, their version, their task, the network's
+/// declaration and how they were trained.
 fn is_what_0_1_trained(file: &Path) {
     let [was, mut is] = [&version_0_1().join("trained.safetensors"), file].map(|file| weights::read(file).unwrap());
     for (old, new) in was.entries.iter().zip(&is.entries) {
@@ -50,6 +51,12 @@ fn is_what_0_1_trained(file: &Path) {
     assert_eq!((was.entries.len(), is.entries.len()), (10, 10));
     assert_eq!(is.metadata.remove("format_version").as_deref(), Some("1"));
     assert!(is.metadata.remove("source").is_some_and(|source| source.contains("struct LeNet5<")));
+    assert_eq!(is.metadata.remove("task").as_deref(), Some("classes"));
+    let training: serde_json::Value = serde_json::from_str(&is.metadata.remove("training").unwrap()).unwrap();
+    let of_that = |key: &str| was.metadata[key].parse::<serde_json::Value>().unwrap();
+    for key in ["epoch", "seed", "test_accuracy"] {
+        assert_eq!(training[key], of_that(key), "{training}");
+    }
     assert_eq!(is.metadata, was.metadata);
 }
 
@@ -93,6 +100,7 @@ fn a_config_of_0_1_starts_the_same_run() {
     let read = |file: &str| std::fs::read_to_string(f.join(file)).unwrap().parse::<toml::Table>().unwrap();
     let (mut was, mut is) = (read("run/config.toml"), read("again/config.toml"));
     assert_eq!(is.remove("format_version"), Some(1.into()));
+    assert_eq!(is.remove("lr_scale"), Some(toml::Value::Array(Vec::new())));
     assert!(was.remove("out").is_some() && is.remove("out").is_some());
     assert_eq!(is, was);
 }

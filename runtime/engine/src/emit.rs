@@ -47,7 +47,12 @@ pub fn plan(planned: &Planned<'_>, places: &Places) -> Plan {
         d_params: params(&planned.d_params),
         d_packed: planned.d_packed.clone(),
         d_inputs: d_inputs.map(|(region, id)| region.map(|region| span(region, len(id)))).collect(),
-        statistics: planned.order.iter().filter(|_| planned.key.training).filter_map(statistics).collect(),
+        statistics: planned
+            .order
+            .iter()
+            .filter(|id| planned.key.takes_statistics(**id))
+            .filter_map(statistics)
+            .collect(),
         key: planned.key.clone(),
     }
 }

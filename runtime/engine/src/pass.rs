@@ -53,7 +53,8 @@ struct Instance {
 const KEPT: usize = 4;
 
 impl Cache {
-    /// A pass over `batch` images through `part` of `graph`, which has to be the same graph in all calls.
+    /// A pass over `batch` images through `part` of `graph`, which has to be the same graph in all calls. Nodes that are `fixed` do
+    /// not learn: their parameters get no gradient, and normalisations among them take their running statistics in training, too.
     ///
     /// # Errors
     /// When memory runs out, there are no images, or the part holds a custom module or the network's input without that being
@@ -61,7 +62,14 @@ impl Cache {
     ///
     /// # Panics
     /// If this processor does not have `mode.isa`, or the graph is not one that the language would make.
-    pub fn pass(&self, graph: &Graph, part: &Subgraph, batch: usize, mode: Mode) -> Result<Pass, EngineError> {
+    pub fn pass(
+        &self,
+        graph: &Graph,
+        part: &Subgraph,
+        batch: usize,
+        mode: Mode,
+        fixed: &[usize],
+    ) -> Result<Pass, EngineError> {
         if batch == 0 {
             return Err(EngineError::NoImages);
         }
@@ -77,6 +85,7 @@ impl Cache {
             input_grad: backward && input_grad,
             half: false,
             isa,
+            fixed: fixed.to_vec(),
         };
         let instance = Some(self.take(graph, key)?);
         Ok(Pass { instance, cache: self.clone(), seed: dropout })

@@ -29,6 +29,15 @@ pub struct PlanKey {
     pub precision: Precision,
     /// Instruction set.
     pub isa: Isa,
+    /// Nodes that do not learn: their parameters get no gradient, and normalisations take running statistics in training, too.
+    pub fixed: Vec<usize>,
+}
+
+impl PlanKey {
+    /// Whether a normalisation takes the statistics of the batch.
+    pub fn takes_statistics(&self, id: usize) -> bool {
+        self.training && !self.fixed.contains(&id)
+    }
 }
 
 /// Two programs over one arena, and where the outside world's numbers lie in it.

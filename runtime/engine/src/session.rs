@@ -78,6 +78,7 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
             half: options.half,
             precision: options.precision,
             isa: options.isa,
+            fixed: Vec::new(),
         };
         let full = planner::plan(&graph, key)?;
         let mut arena = Arena::new(full.arena_len)?;

@@ -107,7 +107,7 @@ fn a_step_of_training_has_the_gradients_of_its_definition() {
         // The second pass takes the plan and the memory that the first one has left.
         for input_grad in [true, false, true] {
             let mode = Mode { training: true, backward: true, input_grad, isa, ..Mode::default() };
-            let mut pass = cache.pass(&graph, &Subgraph::whole(&graph, true), BATCH, mode).unwrap();
+            let mut pass = cache.pass(&graph, &Subgraph::whole(&graph, true), BATCH, mode, &[]).unwrap();
             pass.forward(&[&images], &slices);
             assert_close(pass.outputs().next().unwrap(), &expected, "output");
             let running = pass.running();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 fn error(graph: &Graph, part: &Subgraph, batch: usize) -> Option<EngineError> {
     let modes = [Mode::default(), Mode { training: true, backward: true, input_grad: true, ..Mode::default() }];
-    let errors = modes.map(|mode| Cache::default().pass(graph, part, batch, mode).err());
+    let errors = modes.map(|mode| Cache::default().pass(graph, part, batch, mode, &[]).err());
     assert_eq!(errors[0], errors[1]);
     errors[0].clone()
 }

@@ -1,6 +1,6 @@
 //! The table of a network: layers, shapes, parameters, MACs, receptive field.
 
-use crate::wording::{counted, grouped, noun};
+use crate::wording::{counted, grouped, memory, noun};
 use crate::{Graph, Node, Op};
 use std::fmt;
 
@@ -67,8 +67,8 @@ impl fmt::Display for Summary<'_> {
             f,
             "activations of {}: {} at most at once, {} if all are kept for a backward pass",
             counted(batch, "image"),
-            bytes(batch * graph.peak_activations),
-            bytes(batch * graph.activation_count())
+            memory(batch * graph.peak_activations),
+            memory(batch * graph.activation_count())
         )
     }
 }
@@ -88,19 +88,8 @@ fn row(node: &Node, batch: usize) -> [String; 8] {
         node.shape.to_string(),
         count(node.params as u64),
         count(node.macs),
-        bytes(batch * node.shape.len()),
+        memory(batch * node.shape.len()),
         field,
         jump,
     ]
-}
-
-/// The memory of this many numbers in single precision, in binary units.
-fn bytes(elements: usize) -> String {
-    let bytes = 4.0 * elements as f64;
-    match bytes {
-        b if b < 1024.0 => format!("{b} B"),
-        b if b < 1024.0 * 1024.0 => format!("{:.1} KiB", b / 1024.0),
-        b if b < 1024.0 * 1024.0 * 1024.0 => format!("{:.1} MiB", b / 1024.0 / 1024.0),
-        b => format!("{:.2} GiB", b / 1024.0 / 1024.0 / 1024.0),
-    }
 }

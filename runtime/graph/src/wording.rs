@@ -20,6 +20,17 @@ fn plural(noun: &str) -> String {
     }
 }
 
+/// The memory of this many numbers in single precision, in binary units.
+pub fn memory(elements: usize) -> String {
+    let bytes = 4.0 * elements as f64;
+    match bytes {
+        b if b < 1024.0 => format!("{b} B"),
+        b if b < 1024.0 * 1024.0 => format!("{:.1} KiB", b / 1024.0),
+        b if b < 1024.0 * 1024.0 * 1024.0 => format!("{:.1} MiB", b / 1024.0 / 1024.0),
+        b => format!("{:.2} GiB", b / 1024.0 / 1024.0 / 1024.0),
+    }
+}
+
 /// `61706` as `61,706`.
 pub fn grouped(n: impl Into<i128>) -> String {
     let n = n.into();

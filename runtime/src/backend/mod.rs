@@ -158,6 +158,9 @@ pub struct Job<'a, E: Dtype, D: Storage<E>> {
     pub inputs: Vec<Map<E, D>>,
     /// How.
     pub pass: Pass,
+    /// Nodes that do not learn: executors may leave out their gradients, and batch normalisations among them take running statistics in
+    /// training, too.
+    pub fixed: &'a [usize],
 }
 
 /// What an executor gives back.

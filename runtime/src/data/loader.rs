@@ -4,7 +4,7 @@
 //! takes them in turn: batches come in order, memory is bounded, and nothing depends on how fast anybody is. A single queue
 //! would need a place to put batches in order, and that place would need a bound of its own.
 
-use super::{Batch, DataError, Dataset, Pipeline, augment, name_of, word};
+use super::{Batch, DataError, Dataset, KnownValues, Pipeline, augment, name_of, word};
 use crate::wording::word_of;
 use convnet_engine::random::mix;
 use rand::seq::SliceRandom;
@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::hint::black_box;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +90,9 @@ impl Default for LoaderOptions {
     }
 }
 
+/// Images at once when nothing has to be kept for a backward pass.
+pub(crate) const EVALUATION_BATCH: usize = 250;
+
 /// Batches that a worker may be ahead, at least and at most.
 const AHEAD: [usize; 2] = [2, 8];
 /// Bytes of pixels that a worker may be ahead, if that is more than the fewest batches.
@@ -108,6 +112,8 @@ struct Inner {
     workers: usize,
     skipped: Mutex<BTreeMap<usize, String>>,
     inverted: Mutex<BTreeSet<usize>>,
+    /// What stands in place of pixels, if something does.
+    known: Option<KnownValues>,
 }
 
 impl Loader {
@@ -124,7 +130,35 @@ impl Loader {
             workers,
             skipped: Mutex::default(),
             inverted: Mutex::default(),
+            known: None,
         }))
+    }
+
+    /// A loader of the same images, each once and in their order, as many at once as where nothing has to be kept for a backward pass.
+    pub(crate) fn in_order(&self) -> Self {
+        let Inner { data, pipeline, options, .. } = &*self.0;
+        let options =
+            LoaderOptions { batch: EVALUATION_BATCH, sampling: Sampling::InOrder, drop_last: false, ..*options };
+        Loader::new(data.clone(), pipeline.clone(), options)
+    }
+
+    /// The same batches with values in place of pixels, which follow from what `reader` has read.
+    pub(crate) fn with_known(&self, values: KnownValues, reader: &Loader) -> Self {
+        let Inner { data, pipeline, options, .. } = &*self.0;
+        Loader(Arc::new(Inner {
+            data: data.clone(),
+            pipeline: pipeline.clone(),
+            options: *options,
+            workers: 0,
+            skipped: Mutex::new(reader.skipped()),
+            inverted: Mutex::new(reader.inverted()),
+            known: Some(values),
+        }))
+    }
+
+    /// How many images the dataset has.
+    pub(crate) fn images(&self) -> usize {
+        self.0.data.len()
     }
 
     /// What is done to images.
@@ -225,6 +259,30 @@ impl Inner {
         let part = |rank: usize| start + (end - start) * rank / ranks;
         let chosen = part(rank)..part(rank + 1);
         let classes = self.data.classes().len();
+        let mut batch = match &self.known {
+            Some(known) => self.of_known(known, &order[chosen]),
+            None => self.read(epoch, order, chosen)?,
+        };
+        batch.targets = vec![0.0; batch.labels.len() * classes];
+        batch.targets.chunks_exact_mut(classes).zip(&batch.labels).for_each(|(row, label)| row[*label] = 1.0);
+        let mut rng = generator(seed, MIX, epoch, number);
+        augment::mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.preparation.shape, &mut rng);
+        Ok(batch)
+    }
+
+    /// Images of a batch, with what is known of them in place of pixels; those of which nothing is known could not be read.
+    fn of_known(&self, known: &KnownValues, indices: &[usize]) -> Batch {
+        let mut batch = Batch::default();
+        for (index, values) in indices.iter().filter_map(|index| Some((*index, known.of(*index)?))) {
+            batch.pixels.extend_from_slice(values);
+            batch.labels.push(self.data.label(index));
+            batch.indices.push(index);
+        }
+        batch
+    }
+
+    /// Reads the images at these places of the order.
+    fn read(&self, epoch: usize, order: &[usize], chosen: Range<usize>) -> Result<Batch, DataError> {
         let len = self.pipeline.preparation.shape.iter().product::<usize>();
         let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };
         if self.data.in_memory() {
@@ -237,7 +295,7 @@ impl Inner {
         }
         for (place, index) in chosen.clone().zip(&order[chosen]) {
             // By its place in the epoch: an image that is drawn twice is another one each time.
-            let mut rng = generator(seed, IMAGE, epoch, place);
+            let mut rng = generator(self.options.seed, IMAGE, epoch, place);
             let start = batch.pixels.len();
             let load = || self.pipeline.extend(self.data.image(*index)?, &mut rng, &mut batch.pixels);
             let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
@@ -261,10 +319,6 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
-        batch.targets = vec![0.0; batch.labels.len() * classes];
-        batch.targets.chunks_exact_mut(classes).zip(&batch.labels).for_each(|(row, label)| row[*label] = 1.0);
-        let mut rng = generator(seed, MIX, epoch, number);
-        augment::mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.preparation.shape, &mut rng);
         Ok(batch)
     }
 }

@@ -22,6 +22,7 @@ mod folder;
 pub mod idx;
 mod intact;
 mod kind;
+mod known;
 mod labels;
 mod listing;
 mod loader;
@@ -42,11 +43,13 @@ pub use batch::Batch;
 pub use duplicates::in_common;
 pub use files::Files;
 pub use kind::DatasetKind;
+pub(crate) use known::KnownValues;
 pub use labels::{Classes, ClassesDiffer};
 #[doc(hidden)]
 pub use labels::{Matching, Relabelled};
 #[doc(hidden)]
 pub use listing::images_below;
+pub(crate) use loader::EVALUATION_BATCH;
 pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
 pub(crate) use normalisation::Statistics;
 pub use normalisation::{Normalisation, NormalisationKind};

@@ -117,11 +117,10 @@ where
     I: dfdx::shapes::Shape,
 {
     let seed = x.device().random_u64();
-    forward_seeded(net, x, batch, seed, &|_| true)
+    forward_seeded(net, x, batch, seed)
 }
 
-/// [`forward_mut`] with the seed of the dropout masks given, so that a step can be repeated, and with the running statistics
-/// updated only where `updates` says so, given their index in [`Graph::params`].
+/// [`forward_mut`] with the seed of the dropout masks given, so that a step can be repeated.
 ///
 /// # Errors
 /// When the device runs out of memory.
@@ -131,7 +130,6 @@ pub fn forward_seeded<E, D, T, I>(
     x: Tensor<I, E, D, T>,
     batch: usize,
     seed: u64,
-    updates: &dyn Fn(usize) -> bool,
 ) -> Result<Outputs<E, D, T>, D::Err>
 where
     E: Real,
@@ -142,7 +140,29 @@ where
     let (x, tape) = batched(net.graph(), x, batch)?.split_tape();
     let tape = tape.into_recording();
     let pass = Pass { training: true, dropout: Some(seed), input_grad: tape.as_ref().is_some_and(has_operations) };
-    let mut outcome = stages::train(net, vec![x], tape, pass)?;
+    let whole = Subgraph::whole(net.graph(), true);
+    let outcome = stages::train(net, &whole, vec![x], tape, pass, &[])?;
+    set_params(net, &outcome.running);
+    Ok(Outputs::new(outcome.taped()))
+}
+
+/// Computes any part of a network in training mode, with dropout masks by `seed`, for the gradients of its parameters alone. The nodes
+/// that are `fixed` do not learn: their parameters need no gradient, and batch normalisations among them take running statistics.
+/// The others' running statistics are updated where `updates` says so, given their index in [`Graph::params`].
+///
+/// # Errors
+/// When the device runs out of memory.
+pub(crate) fn train_part<E: Real, D: Backend<E>>(
+    net: &mut dyn AnyNetwork<E, D>,
+    part: &Subgraph,
+    inputs: Vec<Map<E, D>>,
+    tape: OwnedTape<E, D>,
+    seed: u64,
+    fixed: &[usize],
+    updates: &dyn Fn(usize) -> bool,
+) -> Result<Outputs<E, D, OwnedTape<E, D>>, D::Err> {
+    let pass = Pass { training: true, dropout: Some(seed), input_grad: false };
+    let mut outcome = stages::train(net, part, inputs, Some(tape), pass, fixed)?;
     outcome.running.retain(|(index, _)| updates(*index));
     set_params(net, &outcome.running);
     Ok(Outputs::new(outcome.taped()))

@@ -18,28 +18,30 @@ pub(super) fn evaluate<E: Real, D: Backend<E>>(
     inputs: Vec<Map<E, D>>,
     tape: Recording<E, D>,
 ) -> Result<Outcome<E, D>, D::Err> {
-    let (graph, params, pass) = (net.graph(), params(net)?, Pass::EVAL);
+    let (graph, params, pass, fixed) = (net.graph(), params(net)?, Pass::EVAL, &[][..]);
     if !has_custom(graph, part) {
-        return D::run(Job { graph, part, params, inputs, pass }, net.state(), tape);
+        return D::run(Job { graph, part, params, inputs, pass, fixed }, net.state(), tape);
     }
     let mut piece = |job: Job<'_, E, D>, tape| D::run(job, net.state(), tape);
     let mut custom = |index, x: Map<E, D>, tape: Recording<E, D>| match tape {
         None => Ok((net.custom(index, x)?, None)),
         Some(tape) => net.custom_traced(index, x.put_tape(tape)).map(split),
     };
-    in_stages(Job { graph, part, params, inputs, pass }, tape, &mut piece, &mut custom)
+    in_stages(Job { graph, part, params, inputs, pass, fixed }, tape, &mut piece, &mut custom)
 }
 
-/// Computes the output and the heads of a network in training mode.
+/// Computes `part` of a network in training mode; the nodes that are `fixed` do not learn.
 pub(super) fn train<E: Real, D: Backend<E>>(
     net: &mut dyn AnyNetwork<E, D>,
+    part: &Subgraph,
     inputs: Vec<Map<E, D>>,
     tape: Recording<E, D>,
     pass: Pass,
+    fixed: &[usize],
 ) -> Result<Outcome<E, D>, D::Err> {
-    let (params, part) = (params(net)?, Subgraph::whole(net.graph(), true));
-    if !has_custom(net.graph(), &part) {
-        return D::run(Job { graph: net.graph(), part: &part, params, inputs, pass }, net.state(), tape);
+    let params = params(net)?;
+    if !has_custom(net.graph(), part) {
+        return D::run(Job { graph: net.graph(), part, params, inputs, pass, fixed }, net.state(), tape);
     }
     // The custom modules are lent mutably meanwhile.
     let (graph, state) = (net.graph().clone(), net.state().share());
@@ -48,7 +50,7 @@ pub(super) fn train<E: Real, D: Backend<E>>(
         None => Ok((net.custom_mut(index, x)?, None)),
         Some(tape) => net.custom_mut_traced(index, x.put_tape(tape)).map(split),
     };
-    in_stages(Job { graph: &graph, part: &part, params, inputs, pass }, tape, &mut piece, &mut custom)
+    in_stages(Job { graph: &graph, part, params, inputs, pass, fixed }, tape, &mut piece, &mut custom)
 }
 
 fn split<E: Real, D: Backend<E>>(x: super::any::Traced<E, D>) -> (Map<E, D>, Recording<E, D>) {
@@ -68,7 +70,7 @@ fn in_stages<E: Real, D: Backend<E>>(
     run: &mut Piece<'_, E, D>,
     custom: &mut Run<'_, E, D>,
 ) -> Result<Outcome<E, D>, D::Err> {
-    let Job { graph, part, params, inputs, mut pass } = job;
+    let Job { graph, part, params, inputs, mut pass, fixed } = job;
     let covered = part.covered(graph);
     let stage = stages(graph, &covered);
     let mut known: BTreeMap<usize, Map<E, D>> = part.inputs.iter().copied().zip(inputs).collect();
@@ -78,7 +80,7 @@ fn in_stages<E: Real, D: Backend<E>>(
         let piece = piece(graph, part, &covered, |id| here(id) && !is_custom(graph, id));
         if !piece.outputs.is_empty() {
             let inputs = piece.inputs.iter().map(|id| known[id].clone()).collect();
-            let job = Job { graph, part: &piece, params: params.clone(), inputs, pass };
+            let job = Job { graph, part: &piece, params: params.clone(), inputs, pass, fixed };
             let found = run(job, outcome.tape.take())?;
             known.extend(piece.outputs.into_iter().zip(found.outputs));
             outcome.running.extend(found.running);

@@ -15,6 +15,8 @@ pub struct Ema {
     updates: u64,
     names: Vec<(String, Vec<usize>)>,
     values: Vec<Vec<f32>>,
+    /// Which of them are frozen: such a tensor is its own average, which rounding would move.
+    frozen: Vec<bool>,
 }
 
 impl Ema {
@@ -26,7 +28,14 @@ impl Ema {
     pub fn new<D: Backend<f32>>(net: &dyn AnyNetwork<f32, D>, decay: f64) -> Result<Self, OptimError> {
         let tensors = named_tensors(net).map_err(|error| OptimError::Device(format!("{error:?}")))?;
         let (names, values) = tensors.into_iter().map(|tensor| ((tensor.name, tensor.shape), tensor.values)).unzip();
-        Ok(Ema { decay, updates: 0, names, values })
+        let values: Vec<Vec<f32>> = values;
+        Ok(Ema { decay, updates: 0, names, frozen: vec![false; values.len()], values })
+    }
+
+    /// The same, of networks of which some parameters are frozen.
+    pub(crate) fn with_frozen(mut self, is_frozen: impl Fn(&str) -> bool) -> Self {
+        self.frozen = self.names.iter().map(|(name, _)| is_frozen(name)).collect();
+        self
     }
 
     /// Takes in the network as it is now.
@@ -36,8 +45,8 @@ impl Ema {
     pub fn update<D: Backend<f32>>(&mut self, net: &mut dyn AnyNetwork<f32, D>) -> Result<(), OptimError> {
         let n = self.updates as f64;
         let keep = self.decay.min((1.0 + n) / (10.0 + n)) as f32;
-        self.each(net, |param, average| {
-            for (average, x) in average.iter_mut().zip(param) {
+        self.each(net, |param, average, frozen| {
+            for (average, x) in average.iter_mut().zip(param).filter(|_| !frozen) {
                 *average = keep * *average + (1.0 - keep) * *x;
             }
         })?;
@@ -50,20 +59,20 @@ impl Ema {
     /// # Errors
     /// When `net` is not like the network that this was made for.
     pub fn swap<D: Backend<f32>>(&mut self, net: &mut dyn AnyNetwork<f32, D>) -> Result<(), OptimError> {
-        self.each(net, |param, average| param.swap_with_slice(average))
+        self.each(net, |param, average, _| param.swap_with_slice(average))
     }
 
     /// Calls `f` with the numbers of each tensor of the network and those that belong to it.
     fn each<D: Backend<f32>>(
         &mut self,
         net: &mut dyn AnyNetwork<f32, D>,
-        f: impl Fn(&mut [f32], &mut [f32]),
+        f: impl Fn(&mut [f32], &mut [f32], bool),
     ) -> Result<(), OptimError> {
         fits(net, self.names.iter().map(|(name, shape)| (&**name, &**shape)))?;
-        let mut values = self.values.iter_mut();
+        let mut values = self.values.iter_mut().zip(&self.frozen);
         net.tensors_mut(&mut |_, tensor| {
-            if let Some(values) = values.next() {
-                tensor.numbers(&mut |param| f(param, values));
+            if let Some((values, frozen)) = values.next() {
+                tensor.numbers(&mut |param| f(param, values, *frozen));
             }
         });
         Ok(())

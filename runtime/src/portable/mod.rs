@@ -49,7 +49,7 @@ pub fn on_tape<E: Real, D: Device<E>, T: NetTape<E, D>>(
     lists: Option<&Lists<D>>,
     mut tape: T,
 ) -> Result<Outcome<E, D>, D::Err> {
-    let Job { graph, part, params, inputs, pass } = job;
+    let Job { graph, part, params, inputs, pass, fixed } = job;
     // Values without their tape, and one tape that visits the operations in order: so a value may have many readers.
     let mut values: Vec<Option<Flat<E, D>>> = vec![None; graph.nodes.len()];
     for (id, x) in part.inputs.iter().zip(inputs) {
@@ -67,7 +67,8 @@ pub fn on_tape<E: Real, D: Device<E>, T: NetTape<E, D>>(
         let x = value(node.inputs[0]).put_tape(tape);
         let own = &params[node.param_ids()];
         let input = graph.nodes[node.inputs[0]].shape.chw();
-        let context = Context { graph, node, id, input, params: own, pass, lists };
+        let takes_statistics = pass.training && !fixed.contains(&id);
+        let context = Context { graph, node, id, input, params: own, pass, takes_statistics, lists };
         let others = node.inputs.get(1..).unwrap_or_default();
         let others = others.iter().map(|other| (value(*other), *other == node.inputs[0]));
         let y = context.apply(x, others.collect(), &mut running)?;
@@ -96,6 +97,8 @@ struct Context<'a, E: Dtype, D: Storage<E> + Storage<usize>> {
     input: [usize; 3],
     params: &'a [Map<E, D>],
     pass: Pass,
+    /// Whether a batch normalisation takes the statistics of the batch.
+    takes_statistics: bool,
     lists: Option<&'a Lists<D>>,
 }
 

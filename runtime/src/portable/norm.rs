@@ -16,7 +16,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     ) -> Result<Flat<E, D, T>, D::Err> {
         let x = self.channels(x)?;
         let shape = *x.shape();
-        let (centred, var) = if self.pass.training {
+        let (centred, var) = if self.takes_statistics {
             let mean = x.with_empty_tape().try_mean::<_, Axis<1>>()?;
             let batch_mean = mean.as_vec();
             let centred = x.try_sub(mean.try_broadcast_like::<_, Axis<1>>(&shape)?)?;

@@ -37,6 +37,13 @@ pub struct Progress {
     pub over: bool,
 }
 
+impl Progress {
+    /// The epoch of the last step, or the first one before that.
+    pub fn last_epoch(&self) -> usize {
+        if self.batch == 0 { self.epoch.saturating_sub(1).max(1) } else { self.epoch }
+    }
+}
+
 /// What a network was trained on, so that a run is not continued with something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

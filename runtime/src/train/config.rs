@@ -3,6 +3,7 @@
 use super::balance::Balance;
 use super::config_error::ConfigError;
 use super::options::OPTIONS;
+use super::pattern::scale;
 use super::schedule::{LearningRateCurve, Schedule};
 use super::text;
 use crate::data::augment::Augment;
@@ -75,6 +76,13 @@ pub struct Config {
     pub early_stop: Option<usize>,
     /// Parameters that keep their values: names of layers or parameters, in which `*` stands for anything. Default: [], none.
     pub freeze: Vec<String>,
+    /// Shares of the learning rate, as `pattern=share`, for layers or parameters: `features.*=0.1`; of several that fit the last one holds.
+    /// Default: [], all have the whole rate; shares from 0 on.
+    pub lr_scale: Vec<String>,
+    /// Epochs of the run in which only the head learns, at the whole learning rate and before the schedule begins; in the others everything
+    /// learns, more slowly towards the input (a hundredth of the rate there), where `lr_scale` does not say otherwise. Default: none, no
+    /// fine-tuning; from 1 to `epochs`.
+    pub fine_tune: Option<usize>,
     /// The random seed of weights, order, augmentation and dropout. Default: 1; any whole number from 0 on.
     pub seed: u64,
     /// What is done to training images at random, in order ([`crate::data::augment::Word`]): `crop(pad = 2)`, `mixup(0.2)`. Default: [],
@@ -133,6 +141,8 @@ impl Default for Config {
             ema: None,
             early_stop: None,
             freeze: Vec::new(),
+            lr_scale: Vec::new(),
+            fine_tune: None,
             seed: 1,
             augment: Vec::new(),
             fit: Fit::Auto,
@@ -184,8 +194,14 @@ impl Config {
         self.betas.iter().try_for_each(|beta| fraction("betas", *beta))?;
         from_zero("weight_decay", self.weight_decay)?;
         from_zero("warmup", self.warmup)?;
-        let end = self.epochs as f64;
-        need(self.warmup < end, "warmup", self.warmup.to_string(), "less than the number of epochs")?;
+        if let Some(head) = self.fine_tune {
+            let expected = format!("from 1 to the number of epochs, {}", self.epochs);
+            need((1..=self.epochs).contains(&head), "fine_tune", head.to_string(), &expected)?;
+        }
+        let end = self.epochs - self.fine_tune.unwrap_or(0);
+        let (fits, expected) = (self.warmup == 0.0 || self.warmup < end as f64, "less than the epochs of the schedule");
+        need(fits, "warmup", self.warmup.to_string(), &format!("{expected}, {end}"))?;
+        self.lr_scale.iter().try_for_each(|text| scale(text).map(|_| ()))?;
         self.head_weights.iter().try_for_each(|weight| from_zero("head_weights", *weight))?;
         self.class_weights.iter().try_for_each(|weight| from_zero("class_weights", *weight))?;
         let both = self.balance == Balance::Loss && !self.class_weights.is_empty();
@@ -249,12 +265,15 @@ impl Config {
     /// The schedule over a run of so many steps an epoch.
     pub(super) fn curve(&self, steps_per_epoch: u64) -> LearningRateCurve {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
-        let drop_after = self.step_every.unwrap_or((self.epochs as f64 - self.warmup) / 3.0);
+        let head = self.fine_tune.unwrap_or(0);
+        let epochs = (self.epochs - head.min(self.epochs)) as f64;
+        let drop_after = self.step_every.unwrap_or((epochs - self.warmup) / 3.0);
         LearningRateCurve {
             schedule: self.schedule,
             lr: self.lr,
             warmup: steps(self.warmup),
-            steps: steps(self.epochs as f64),
+            begins: steps(head as f64),
+            steps: steps(epochs),
             every: steps(drop_after).max(1),
             factor: self.factor,
         }

@@ -4,7 +4,7 @@ use super::balance::Balance;
 use super::config::Config;
 use super::metrics::Evaluation;
 use super::{Learner, TrainError};
-use crate::data::{Batch, DataError, Dataset, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
+use crate::data::{Batch, DataError, Dataset, EVALUATION_BATCH, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
 use crate::distributed::Communicator;
 use crate::graph::Graph;
 use convnet_engine::random::mix;
@@ -12,9 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
-
-/// Images at once when nothing has to be kept for a backward pass.
-const EVALUATION_BATCH: usize = 250;
 
 /// The loaders of a run.
 pub(super) struct Loaders {

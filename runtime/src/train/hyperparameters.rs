@@ -2,9 +2,10 @@
 
 use super::config::Config;
 use super::config_error::ConfigError;
+use super::fine_tune::{self, Phase};
+use super::pattern::{matches, scale, unmatched};
 use crate::graph::{Graph, Param};
 use crate::optim::{Method, OptimizerKind, ParamInfo, ParamOptions};
-use crate::wording::did_you_mean;
 
 /// How a network is to learn.
 #[derive(Debug, Clone)]
@@ -20,14 +21,19 @@ pub struct Hyperparameters {
 }
 
 impl Hyperparameters {
-    /// Those that the options ask for.
+    /// Those that the options ask for in the first epoch.
     ///
     /// # Errors
     /// When one has no meaning for this network.
     pub fn new(config: &Config, graph: &Graph) -> Result<Self, ConfigError> {
+        Self::of(config, graph, Phase::of(config, 1))
+    }
+
+    /// Those of a phase of the run.
+    pub(super) fn of(config: &Config, graph: &Graph, phase: Phase) -> Result<Self, ConfigError> {
         Ok(Hyperparameters {
             method: method(config),
-            params: param_options(config, graph)?,
+            params: param_options(config, graph, phase)?,
             ema: config.ema,
             head_weights: config.weights_of(graph.heads.len())?,
         })
@@ -46,73 +52,25 @@ fn method(config: &Config) -> Method {
 }
 
 /// What is done to each parameter and buffer of a network, in the order of [`Graph::params`].
-fn param_options(config: &Config, graph: &Graph) -> Result<Vec<ParamOptions>, ConfigError> {
-    for pattern in &config.freeze {
+fn param_options(config: &Config, graph: &Graph, phase: Phase) -> Result<Vec<ParamOptions>, ConfigError> {
+    let scales = config.lr_scale.iter().map(|text| scale(text)).collect::<Result<Vec<_>, _>>()?;
+    let freeze = config.freeze.iter().map(|pattern| ("freeze", pattern.as_str()));
+    for (option, pattern) in freeze.chain(scales.iter().map(|(pattern, _)| ("lr_scale", *pattern))) {
         if !graph.params.iter().any(|param| matches(pattern, &param.name)) {
-            return Err(unmatched(pattern, graph));
+            return Err(unmatched(option, pattern, graph));
         }
     }
-    let options = |param: &Param| {
+    let head = fine_tune::head(graph);
+    let rates = if config.fine_tune.is_some() { fine_tune::rates(graph) } else { vec![1.0; graph.params.len()] };
+    let options = |(index, param): (usize, &Param)| {
         let decays = config.decay_all || ParamInfo { name: &param.name, shape: &param.shape }.is_weight();
+        let scale = scales.iter().rev().find(|(pattern, _)| matches(pattern, &param.name)).map(|(_, scale)| *scale);
+        let frozen = config.freeze.iter().any(|pattern| matches(pattern, &param.name));
         ParamOptions {
-            lr_scale: 1.0,
+            lr_scale: scale.unwrap_or(rates[index]),
             weight_decay: if decays { config.weight_decay } else { 0.0 },
-            frozen: config.freeze.iter().any(|pattern| matches(pattern, &param.name)),
+            frozen: frozen || phase == Phase::Head && !head[index],
         }
     };
-    Ok(graph.params.iter().map(options).collect())
-}
-
-/// The error about a pattern that no parameter matches.
-fn unmatched(pattern: &str, graph: &Graph) -> ConfigError {
-    let names: Vec<&str> = graph.params.iter().map(|param| &*param.name).collect();
-    // A layer's name is a pattern as well.
-    let layers: Vec<&str> = names.iter().filter_map(|name| name.rsplit_once('.').map(|(layer, _)| layer)).collect();
-    let hint = did_you_mean(pattern, &[&layers[..], &names[..]].concat());
-    let some = names.iter().take(6).copied().collect::<Vec<_>>().join(", ");
-    let more = if names.len() > 6 { " ..." } else { "" };
-    let expected = format!("a pattern that a parameter of {} matches: {some}{more}{hint}", graph.name);
-    ConfigError::value("freeze", format!("`{pattern}`"), &expected)
-}
-
-/// Whether a name is as a pattern says, in which `*` stands for anything. The name of a layer stands for all its parameters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut last = None;
-    for part in parts {
-        last = Some(part);
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    match last {
-        None => rest.is_empty() || rest.starts_with('.'),
-        Some(part) => rest.is_empty() || part.is_empty() || name.ends_with(part),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_match_as_a_shell_would() {
-        for (pattern, name, expected) in [
-            ("conv1.weight", "conv1.weight", true),
-            ("conv1", "conv1.weight", true),
-            ("conv1", "conv10.weight", false),
-            ("features.*", "features.0.bias", true),
-            ("*.bias", "fc.bias", true),
-            ("*.bias", "fc.bias.weight", false),
-            ("layer*.conv*.weight", "layer1.0.conv2.weight", true),
-            ("layer*.conv*.weight", "layer1.0.bn2.weight", false),
-            ("*", "anything", true),
-            ("", "conv1.weight", false),
-        ] {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        }
-    }
+    Ok(graph.params.iter().enumerate().map(options).collect())
 }

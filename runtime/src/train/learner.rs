@@ -3,13 +3,14 @@
 //! [`Learner`] is the line between what knows devices and dfdx (this file) and what does not (everything else in this folder).
 //! Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
+use super::front::Front;
 use super::hyperparameters::Hyperparameters;
 use super::variance::has_variance;
 use super::{TrainError, loss};
 use crate::backend::{Backend, Map, Placed, Which};
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Subgraph};
-use crate::net::{AnyNetwork, evaluate, forward, forward_seeded, gradients, params};
+use crate::net::{AnyNetwork, evaluate, gradients, params, train_part};
 use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, RestoreError, Step, StepReport};
 use crate::weights;
 use crate::weights::StateDict;
@@ -36,6 +37,23 @@ pub trait Learner {
     /// # Errors
     /// When the device fails.
     fn begin(&mut self, rules: Hyperparameters) -> Result<(), TrainError>;
+
+    /// How many numbers of each image there are at the end of what is frozen in front of all that learns; none where nothing is.
+    fn front(&self) -> Option<usize> {
+        None
+    }
+
+    /// These numbers for images, `[N, front]`. They are the same each time, whatever else is in the batch.
+    ///
+    /// # Errors
+    /// When the device fails, or there is no front.
+    fn front_values(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+        let _ = pixels;
+        Err(TrainError::NotBegun)
+    }
+
+    /// From now on, until it begins anew, [`Learner::pass`] and [`Learner::logits`] get such numbers in place of pixels.
+    fn start_behind_front(&mut self) {}
 
     /// Adds the gradients of a batch's mean loss, times `scale`, to those that are there. `pixels` is `[N, C, H, W]`, `targets`
     /// `[N, classes]`; `seed` is that of the dropout masks.
@@ -164,6 +182,9 @@ struct Learning {
     optimizer: Optimizer,
     average: Option<Ema>,
     rules: Hyperparameters,
+    front: Front,
+    /// Whether passes get what is at the end of the front, in place of pixels.
+    behind: bool,
 }
 
 impl<'a, D: Backend<f32>> Bound<'a, D> {
@@ -176,7 +197,38 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         let images = pixels.len() / (c * h * w);
         Ok((self.device.try_tensor_from_vec(pixels, (images, c, h, w)).map_err(failed)?, images))
     }
+
+    /// What the part that learns reads, for pixels or, if it is to start behind the front, for what is there; and how many images it is.
+    fn inputs(&self, values: Vec<f32>) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
+        let Some(Learning { front, behind, .. }) = &self.learning else { return Err(TrainError::NotBegun) };
+        if *behind {
+            return self.at_ends(front, &values);
+        }
+        match front.exists() {
+            true => self.at_ends(front, &self.front_values(values)?),
+            false => self.batch(values).map(|(x, images)| (vec![x], images)),
+        }
+    }
+
+    /// Rows of numbers, one for each image, as the values of the nodes at the ends of the front.
+    fn at_ends(&self, front: &Front, rows: &[f32]) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
+        let graph = self.net.graph();
+        let len = front.len(graph);
+        let (images, mut start, mut inputs) = (rows.len() / len, 0, Vec::new());
+        for id in &front.ends {
+            let [c, h, w] = graph.nodes[*id].shape.chw();
+            let end = start + c * h * w;
+            let own: Vec<f32> = rows.chunks_exact(len).flat_map(|row| &row[start..end]).copied().collect();
+            inputs.push(self.device.try_tensor_from_vec(own, (images, c, h, w)).map_err(failed)?);
+            start = end;
+        }
+        Ok((inputs, images))
+    }
 }
+
+/// Images that the front is computed of at once. It is always as many, since the engine chooses its algorithms by the batch: so an image
+/// has the same values, to the bit, whatever it is together with.
+const FRONT_BATCH: usize = 32;
 
 const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
 
@@ -191,21 +243,57 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
         let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
         let optimizer = Optimizer::new(self.net, rules.method, options);
         let average = rules.ema.map(|decay| Ema::new(self.net, decay)).transpose().map_err(stopped)?;
+        let average =
+            average.map(|average| average.with_frozen(|name| known(name).is_some_and(|i| rules.params[i].frozen)));
         self.gradients = Some(gradients(self.net).map_err(failed)?);
-        self.learning = Some(Learning { optimizer, average, rules });
+        let front = Front::of(self.net.graph(), &rules.params);
+        self.learning = Some(Learning { optimizer, average, rules, front, behind: false });
         Ok(())
     }
 
+    fn front(&self) -> Option<usize> {
+        let front = self.learning.as_ref().map(|learning| &learning.front);
+        front.filter(|front| front.exists()).map(|front| front.len(self.net.graph()))
+    }
+
+    fn front_values(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+        let Some(Learning { front, .. }) = &self.learning else { return Err(TrainError::NotBegun) };
+        let numbers = self.net.graph().input().len();
+        let mut rows = Vec::new();
+        for some in pixels.chunks(FRONT_BATCH * numbers) {
+            let images = some.len() / numbers;
+            let mut batch = some.to_vec();
+            batch.resize(FRONT_BATCH * numbers, 0.0);
+            let (x, _) = self.batch(batch)?;
+            let ends = evaluate(&*self.net, &front.part(), vec![x], NoneTape).map_err(failed)?.outputs;
+            let ends: Vec<Vec<f32>> = ends.iter().map(|end| end.as_vec()).collect();
+            for image in 0..images {
+                for end in &ends {
+                    let len = end.len() / FRONT_BATCH;
+                    rows.extend_from_slice(&end[image * len..(image + 1) * len]);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn start_behind_front(&mut self) {
+        self.learning.iter_mut().for_each(|learning| learning.behind = true);
+    }
+
     fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
-        let (x, images) = self.batch(pixels)?;
-        has_variance(self.net.graph(), images)?;
+        let (mut inputs, images) = self.inputs(pixels)?;
+        let Learning { rules, front, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
+        has_variance(self.net.graph(), images, &front.fixed)?;
         let classes = self.net.graph().output_shape().len();
         let targets = self.device.try_tensor_from_vec(targets, (images, classes)).map_err(failed)?;
         let gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
-        let Learning { rules, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
+        let (first, tape) = inputs.remove(0).traced(gradients).split_tape();
+        inputs.insert(0, first);
         // A layer all of whose parameters are frozen keeps its running statistics, too.
         let updates = |index: usize| !rules.params[index].frozen;
-        let outputs = forward_seeded(self.net, x.traced(gradients), images, seed, &updates).map_err(failed)?;
+        let rest = front.rest(self.net.graph(), true);
+        let outputs = train_part(self.net, &rest, inputs, tape, seed, &front.fixed, &updates).map_err(failed)?;
         let (logits, loss) = loss(outputs, targets, &rules.head_weights).map_err(failed)?;
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
@@ -231,9 +319,18 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
     }
 
     fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
-        let (x, images) = self.batch(pixels)?;
-        let classes = self.net.graph().output_shape().len();
-        Ok(forward(&*self.net, x, images, (images, classes)).map_err(failed)?.as_vec())
+        let front = self.learning.as_ref().map(|learning| &learning.front).filter(|front| front.exists());
+        let outcome = match front {
+            Some(front) => {
+                let (inputs, _) = self.inputs(pixels)?;
+                evaluate(&*self.net, &front.rest(self.net.graph(), false), inputs, NoneTape)
+            }
+            None => {
+                let (x, _) = self.batch(pixels)?;
+                evaluate(&*self.net, &Subgraph::whole(self.net.graph(), false), vec![x], NoneTape)
+            }
+        };
+        Ok(outcome.map_err(failed)?.outputs.remove(0).as_vec())
     }
 
     fn swap_average(&mut self) -> Result<(), TrainError> {

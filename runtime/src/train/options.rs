@@ -3,6 +3,7 @@
 
 use super::balance::Balance;
 use super::config_error::ConfigError;
+use super::pattern::scale;
 use super::schedule::Schedule;
 use crate::data::augment::Augment;
 use crate::data::fit::Fit;
@@ -66,6 +67,9 @@ impl OptionInfo {
         let words = self.words();
         if !words.is_empty() && !words.contains(&word) {
             return Err(ConfigError::word(self.key, word, &words));
+        }
+        if self.key == "lr_scale" {
+            scale(word)?;
         }
         if self.key == "augment" {
             word.parse::<Augment>().map_err(|error| {
@@ -145,6 +149,16 @@ pub const OPTIONS: &[OptionInfo] = &[
         "Layers or parameters that keep their values; * stands for anything, as in features.* [default: none]",
     ),
     option(
+        "lr_scale",
+        ValueKind::Texts,
+        "Shares of the learning rate for layers or parameters, as in features.*=0.1; the last one that fits holds [default: none]",
+    ),
+    option(
+        "fine_tune",
+        ValueKind::Integer,
+        "Epochs in which the head alone learns, before the others, in which layers learn more slowly the nearer they are to the input [default: none]",
+    ),
+    option(
         "seed",
         ValueKind::Integer,
         "Random seed of weights, order, augmentation and dropout; the same seed gives the same network",
@@ -185,7 +199,7 @@ mod tests {
             clip_value: Some(1.0),
             ..Config::default()
         };
-        let all = Config { ema: Some(0.5), early_stop: Some(1), workers: Some(1), ..all };
+        let all = Config { ema: Some(0.5), early_stop: Some(1), fine_tune: Some(1), workers: Some(1), ..all };
         let value = serde_json::to_value(&all).unwrap();
         let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let mut listed: Vec<&str> = OPTIONS.iter().map(|option| option.key).collect();

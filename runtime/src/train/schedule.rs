@@ -59,9 +59,11 @@ pub struct LearningRateCurve {
     pub schedule: Schedule,
     /// The learning rate at its highest.
     pub lr: f64,
-    /// Steps over which it rises from nothing, before the schedule begins.
+    /// Steps before the schedule begins, at the whole learning rate.
+    pub begins: u64,
+    /// Steps over which it then rises from nothing.
     pub warmup: u64,
-    /// Steps of the run, those of the warm-up included.
+    /// Steps of the schedule, those of the warm-up included.
     pub steps: u64,
     /// Steps between two drops of [`Schedule::Step`].
     pub every: u64,
@@ -77,6 +79,10 @@ const END: f64 = 1e4;
 impl LearningRateCurve {
     /// The learning rate of step `step`, counted from 0, `drops` drops of a plateau behind it.
     pub fn lr(&self, step: u64, drops: u32) -> f64 {
+        if step < self.begins {
+            return self.lr;
+        }
+        let step = step - self.begins;
         if step < self.warmup {
             return self.lr * (step + 1) as f64 / self.warmup as f64;
         }
@@ -107,7 +113,7 @@ mod tests {
     use super::*;
 
     fn curve(schedule: Schedule) -> LearningRateCurve {
-        LearningRateCurve { schedule, lr: 0.1, warmup: 0, steps: 300, every: 100, factor: 0.1 }
+        LearningRateCurve { schedule, lr: 0.1, begins: 0, warmup: 0, steps: 300, every: 100, factor: 0.1 }
     }
 
     #[test]

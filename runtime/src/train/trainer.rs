@@ -7,16 +7,19 @@
 use super::callback::{Callback, EarlyStop, Event, Flow, Run, StepInfo, drops};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Identity, Progress};
 use super::config::Config;
+use super::fine_tune::Phase;
 use super::folder::{Lock, RunFolder};
+use super::front::Front;
 use super::hyperparameters::Hyperparameters;
 use super::learner::{Learner, NetworkLearner};
 use super::metrics::{Epoch, Evaluation, count_correct};
+use super::phases::Phases;
 use super::schedule::LearningRateCurve;
 use super::summary::{Summary, training};
 use super::variance::have_variance;
 use super::{TrainError, feed};
 use crate::backend::Backend;
-use crate::data::{Batch, Classes, DataError, Loader, Split};
+use crate::data::{Batch, Classes, DataError, Split};
 use crate::distributed::{Alone, Communicator};
 use crate::format_version;
 use crate::net::AnyNetwork;
@@ -167,7 +170,9 @@ impl<'a> Trainer<'a> {
         let graph = learner.graph();
         feed::fits(graph, data.train.as_ref(), "training")?;
         feed::fits(graph, data.test.as_ref(), "test")?;
-        have_variance(graph, data.train.len(), &config)?;
+        // What learns in the end; before that less may.
+        let last = Hyperparameters::of(&config, graph, Phase::of(&config, config.epochs))?;
+        have_variance(graph, data.train.len(), &config, &Front::of(graph, &last.params).fixed)?;
         let counts = feed::counts(data.train.as_ref());
         let rules = Hyperparameters::new(&config, graph)?;
         learner.begin(rules)?;
@@ -187,6 +192,7 @@ impl<'a> Trainer<'a> {
         let session = Session {
             curve: config.curve(steps),
             loss_weights: config.loss_weights(&counts)?,
+            phases: Phases::new(&config, loaders),
             learner,
             config,
             folder,
@@ -196,8 +202,6 @@ impl<'a> Trainer<'a> {
             callbacks,
             ranks,
             stop,
-            train: loaders.train,
-            test: loaders.test,
             steps,
             progress: Progress { epoch: 1, ..Progress::default() },
             evaluation: None,
@@ -240,8 +244,7 @@ struct Session<'a> {
     callbacks: Vec<Box<dyn Callback + 'a>>,
     ranks: &'a dyn Communicator,
     stop: Arc<AtomicBool>,
-    train: Loader,
-    test: Loader,
+    phases: Phases,
     /// Steps in an epoch.
     steps: u64,
     progress: Progress,
@@ -268,6 +271,7 @@ impl Session<'_> {
             return Err(other(differing(&identity, &self.identity)));
         }
         notes.extend(self.config.compared(&config).map_err(other)?);
+        self.phases.begin(progress.last_epoch(), self.learner.as_mut(), &self.config)?;
         self.learner.restore(&state).map_err(|error| other(error.to_string()))?;
         self.before = progress.seconds;
         self.progress = progress;
@@ -289,6 +293,7 @@ impl Session<'_> {
             return Err(TrainError::Ranks(differing(&identity, &self.identity)));
         }
         self.config.compared(&config).map_err(TrainError::Ranks)?;
+        self.phases.begin(progress.last_epoch(), self.learner.as_mut(), &self.config)?;
         self.learner.restore(&state).map_err(|error| TrainError::Ranks(error.to_string()))?;
         self.progress = progress;
         Ok(())
@@ -318,16 +323,16 @@ impl Session<'_> {
         self.learner.swap_average()?;
         let evaluation = match measured {
             Some(evaluation) => evaluation,
-            None => feed::evaluate(self.learner.as_ref(), &self.test, self.ranks, &mut |_| {})?,
+            None => feed::evaluate(self.learner.as_ref(), self.phases.test(), self.ranks, &mut |_| {})?,
         };
-        let skipped = self.train.skipped().len() + self.test.skipped().len();
+        let skipped = self.phases.train().skipped().len() + self.phases.test().skipped().len();
         let summary = Summary {
             history: self.progress.history.clone(),
             evaluation,
             steps: self.progress.step,
             seconds: self.seconds(),
             skipped: self.ranks.total(&[skipped as f64])[0] as usize,
-            pipeline: self.test.pipeline().clone(),
+            pipeline: self.phases.test().pipeline().clone(),
             metadata: self.metadata(self.progress.history.last()),
         };
         self.tell(Event::End(&summary))?;
@@ -343,9 +348,26 @@ impl Session<'_> {
         self.before + self.since.elapsed().as_secs_f64()
     }
 
+    /// Gets ready for an epoch; false if the run was told to stop meanwhile, and is saved.
+    fn enter(&mut self) -> Result<bool, TrainError> {
+        let (epoch, ranks, begun) =
+            (self.progress.epoch, self.ranks.size(), self.phases.is(self.progress.epoch, &self.config));
+        let ready = self.phases.enter(epoch, self.learner.as_mut(), &self.config, ranks, &self.stop)?;
+        match &ready {
+            Some(notes) => notes.iter().try_for_each(|note| self.tell(Event::Note(note)).map(|_| ()))?,
+            // Where it was to begin another phase, the checkpoint of the epoch before is what to go on from.
+            None if begun => self.save()?,
+            None => {}
+        }
+        Ok(ready.is_some())
+    }
+
     /// The rest of an epoch, from wherever the progress is. Gives how the network did at its end, if it came to that.
     fn epoch(&mut self) -> Result<Option<Evaluation>, TrainError> {
-        let mut batches = self.train.epoch(self.progress.epoch, self.progress.batch);
+        if !self.enter()? {
+            return Err(self.interrupted());
+        }
+        let mut batches = self.phases.train().epoch(self.progress.epoch, self.progress.batch);
         // Several ranks decide together, after a step.
         if self.ranks.size() == 1 {
             batches.stop_when(self.stop.clone());
@@ -406,7 +428,7 @@ impl Session<'_> {
         let update = Step { clip_norm, clip_value, ..Step::new(lr) };
         let report = self.learner.update(&update)?;
         if !report.finite {
-            let batch = self.train.epoch(self.progress.epoch, self.progress.batch).next();
+            let batch = self.phases.images().train.epoch(self.progress.epoch, self.progress.batch).next();
             return Err(self.diverged("a gradient is no finite number".into(), lr, batch));
         }
         let progress = &mut self.progress;
@@ -440,7 +462,7 @@ impl Session<'_> {
             let seed = feed::dropout_seed(self.config.seed, self.progress.step, i * ranks + rank);
             let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
             if !pass.loss.is_finite() {
-                let batch = self.train.epoch(self.progress.epoch, self.progress.batch + i).next();
+                let batch = self.phases.images().train.epoch(self.progress.epoch, self.progress.batch + i).next();
                 return Err(self.diverged(format!("the loss is {}", pass.loss), lr, batch));
             }
             sum += f64::from(pass.loss) * batch.labels.len() as f64;
@@ -463,7 +485,7 @@ impl Session<'_> {
     /// The end of an epoch: the network is measured and kept.
     fn measure(&mut self) -> Result<Evaluation, TrainError> {
         self.learner.swap_average()?;
-        let evaluation = feed::evaluate(self.learner.as_ref(), &self.test, self.ranks, &mut |_| {});
+        let evaluation = feed::evaluate(self.learner.as_ref(), self.phases.test(), self.ranks, &mut |_| {});
         let weights = self.folder.is_some().then(|| self.learner.weights()).transpose()?;
         self.learner.swap_average()?;
         let evaluation = evaluation?;
@@ -473,7 +495,7 @@ impl Session<'_> {
             return Err(self.diverged(
                 format!("the test loss is {}", evaluation.loss),
                 lr,
-                self.test.epoch(0, 0).next(),
+                self.phases.images().test.epoch(0, 0).next(),
             ));
         }
         let done = Epoch {
@@ -516,7 +538,7 @@ impl Session<'_> {
             about.insert("epoch".into(), done.epoch.to_string());
             about.insert("test_accuracy".into(), done.test_accuracy.to_string());
         }
-        self.test.pipeline().preparation.to_metadata(&mut about);
+        self.phases.test().pipeline().preparation.to_metadata(&mut about);
         Classes::trained_on(&self.identity.classes).to_metadata(&mut about);
         about
     }

@@ -170,7 +170,7 @@ where
 {
     let (given, tape) = x.clone().traced(Gradients::leaky()).split_tape();
     let part = Subgraph::whole(graph, false);
-    let job = Job { graph, part: &part, params: params.to_vec(), inputs: vec![given], pass };
+    let job = Job { graph, part: &part, params: params.to_vec(), inputs: vec![given], pass, fixed: &[] };
     let outcome = executor(job, Some(tape)).unwrap().taped::<OwnedTape<E, Cpu>>();
     let (running, output) = (outcome.running, outcome.outputs[0].clone().put_tape(outcome.tape));
     let values = numbers(&output.as_vec());

@@ -13,6 +13,7 @@ mod layers;
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
+use crate::own;
 use crate::progress::Bar;
 use crate::source::Source;
 use crate::trained::{Labelling, Preparing, Trained};
@@ -24,7 +25,7 @@ use convnet::data::NormalisationKind;
 use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Inspectable, NetworkView};
-use convnet::net::DynNetwork;
+use convnet::net::AnyNetwork;
 use convnet::report::{Finding, Table, findings_page};
 use convnet::train::{self, Config, Event, Flow, Prediction, Trainer};
 use convnet::wording::counted;
@@ -41,8 +42,8 @@ pub struct Arguments {
     /// The method
     #[arg(value_enum, default_value = "all")]
     method: Method,
-    /// The network: a name that `convnet models` lists, a .cnn file or a weights file
-    #[arg(default_value = "lenet5")]
+    /// The network: a name that `models` lists, a .cnn file or a weights file
+    #[arg(default_value_t = network::usual())]
     model: String,
     #[command(flatten)]
     sizes: Sizes,
@@ -57,7 +58,7 @@ pub struct Arguments {
     /// An image of the test set, by its number counted from 0; may be given several times
     #[arg(long, value_name = "NUMBER")]
     index: Vec<usize>,
-    /// The layer; `convnet summary MODEL` lists them [default: depends on the method]
+    /// The layer; `summary MODEL` lists them [default: depends on the method]
     #[arg(long)]
     pub layer: Option<String>,
     /// The channel of the layer, counted from 0 [default: the strongest for the image]
@@ -186,24 +187,24 @@ struct Explain(Arguments);
 impl Task for Explain {
     fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Explain(arguments) = self;
-        let mut net = common::build(&network, &device)?;
+        let mut net = network.build(&device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let default = network::default_weights(&network.name);
         let trained = match weights.or(network.weights.as_deref()).is_some()
             || default.exists()
             || !images::takes_digits(&network.graph)
         {
-            true => Trained::load(&network, &mut net, weights, loading, arguments.preparing)?,
-            false => trained_briefly(&network, &mut net, &device, default, arguments.preparing)?,
+            true => Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?,
+            false => trained_briefly(&network, &mut *net, &device, default, arguments.preparing)?,
         };
-        explain(&arguments, &*NetworkView::new(&net, &device), trained)
+        explain(&arguments, &*NetworkView::new(&*net, &device), trained)
     }
 }
 
 /// Trains a network of digits, for want of weights.
 fn trained_briefly<D: Backend<f32>>(
     network: &Network,
-    net: &mut DynNetwork<f32, D>,
+    net: &mut dyn AnyNetwork<f32, D>,
     device: &D,
     weights: PathBuf,
     preparing: Preparing,
@@ -211,8 +212,9 @@ fn trained_briefly<D: Backend<f32>>(
     let name = &network.word;
     say(&format!(
         "{} is not there: training {name} for two epochs on the digits that the program carries; for a better network run \
-         `convnet train {name}` first",
-        weights.display()
+         `{} train {name}` first",
+        weights.display(),
+        own::program()
     ))?;
     let config = Config { epochs: 2, normalisation: NormalisationKind::Mnist, ..Config::default() };
     let bar = Bar::new("training");

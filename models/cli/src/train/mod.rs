@@ -9,6 +9,7 @@ use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
 use crate::options::Given;
+use crate::own;
 use crate::place;
 use crate::progress::{Bar, Progress};
 use crate::source::{self, Parts, Source};
@@ -18,7 +19,7 @@ use convnet::backend::Backend;
 use convnet::data::{Dataset, Split};
 use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
-use convnet::net::DynNetwork;
+use convnet::net::AnyNetwork;
 use convnet::regular_file;
 use convnet::report::{HtmlReport, JsonLines, TensorBoard};
 use convnet::train::{self, Config, Evaluation, Event, Flow, NetworkLearner, RunFolder, Summary, TrainError, Trainer};
@@ -40,7 +41,7 @@ use std::sync::Arc;
                         its step, saved, with exit code 130; a second Ctrl-C ends it at once."
 )]
 pub struct Arguments {
-    /// The network: a name that `convnet models` lists, a .cnn file, or a weights file to start from [default: lenet5]
+    /// The network: a name that `models` lists, a .cnn file, or a weights file to start from [default: lenet5]
     model: Option<String>,
     #[command(flatten)]
     sizes: Sizes,
@@ -122,6 +123,15 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     let about = trained::about_split(&opened, config.seed);
     let (data, test) = wanted.parts.of(opened, config.seed)?;
     let network = network(&mut wanted, data.train.classes().len())?;
+    if config.fine_tune.is_some() && wanted.weights.is_none() {
+        let program = own::program();
+        return Err(format!(
+            "--fine-tune goes on from a trained network, and none is named; say which one by --weights, as in `{program} train {} \
+             --weights FILE --fine-tune 2`",
+            wanted.net()
+        )
+        .into());
+    }
     let on = RunOn { device: wanted.device()?, precision: wanted.precision, ..arguments.on.clone() };
     let on = if ranks.size() > 1 { on.shared(ranks) } else { on };
     let seed = config.seed;
@@ -182,8 +192,8 @@ struct Report {
 impl Task for Train<'_> {
     fn run<D: Backend<f32>>(self, network: Network, device: D, on: DeviceChoice) -> Outcome {
         let name = network.name.as_str();
-        let mut net = common::build(&network, &device)?;
-        self.start(&network, &mut net)?;
+        let mut net = network.build(&device)?;
+        self.start(&network, &mut *net)?;
         let Train { arguments, config, data, ranks, .. } = &self;
         let probe = arguments.find_lr || arguments.overfit;
         let place = if probe { None } else { Some(self.place(name, &network.graph.name)?) };
@@ -202,9 +212,9 @@ impl Task for Train<'_> {
         }
         let Some(place) = place else {
             let ask = if arguments.find_lr { probes::find_lr } else { probes::overfit };
-            return ask(name, &mut *NetworkLearner::new(&mut net, device), data, config, arguments.json);
+            return ask(name, &mut *NetworkLearner::new(&mut *net, device), data, config, arguments.json);
         };
-        let (trainer, data) = self.trainer(&network, Trainer::new(&mut net, &device), &place)?;
+        let (trainer, data) = self.trainer(&network, Trainer::new(&mut *net, &device), &place)?;
         let summary = trainer.train(&data)?;
         if ranks.rank() > 0 {
             return Ok(());
@@ -214,7 +224,7 @@ impl Task for Train<'_> {
             Some(test) => {
                 let bar = (!arguments.quiet).then(|| Bar::new("measuring on the test set"));
                 let mut progress = |done, all| bar.iter().for_each(|bar| bar.at(done, all));
-                train::evaluate_watched(&mut net, &device, test, summary.pipeline.clone(), &mut progress)?
+                train::evaluate_watched(&mut *net, &device, test, summary.pipeline.clone(), &mut progress)?
             }
             None => summary.evaluation.clone(),
         };
@@ -245,7 +255,7 @@ impl Place {
 
 impl Train<'_> {
     /// Gives the network the weights that it is to start from.
-    fn start<D: Backend<f32>>(&self, network: &Network, net: &mut DynNetwork<f32, D>) -> Outcome {
+    fn start<D: Backend<f32>>(&self, network: &Network, net: &mut dyn AnyNetwork<f32, D>) -> Outcome {
         let Train { arguments, wanted, data, ranks, about, .. } = self;
         // A run that goes on has its weights from its checkpoint, and other ranks have them from the first one.
         let first = ranks.rank() == 0;
@@ -389,7 +399,7 @@ impl Train<'_> {
         let (seconds, folder) = (summary.seconds, folder.display());
         let instead = if replaces { " (in place of the file that was there)" } else { "" };
         print(&format!("trained in {seconds:.1} s, saved to {}{instead}; the run is in {folder}", out.display()))?;
-        next(self.wanted.net(), format, &out, !arguments.quiet)
+        next(&self.wanted.net(), format, &out, !arguments.quiet)
     }
 }
 
@@ -406,7 +416,10 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
     );
     if evaluation.inverted > 0 {
         let inverted = counted(evaluation.inverted, "image");
-        text += &format!("inverted, dark and bright changing places: {inverted} (see --invert of `convnet eval`)\n");
+        text += &format!(
+            "inverted, dark and bright changing places: {inverted} (see --invert of `{} eval`)\n",
+            own::program()
+        );
     }
     let cell = |text: String| format!("{text:>width$} ");
     // More columns than these have room nowhere.
@@ -428,7 +441,7 @@ pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
 fn next(word: &str, format: Format, out: &Path, loud: bool) -> Result<(), Box<dyn Error>> {
     if loud {
         let network = if format == Format::Safetensors { String::new() } else { format!("{word} --weights ") };
-        say(&format!("next: convnet predict {network}{} IMAGE.png", out.display()))?;
+        say(&format!("next: {} predict {network}{} IMAGE.png", own::program(), out.display()))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::Arguments;
 use crate::common::{Precision, say};
 use crate::load::Loading;
-use crate::network::{Network, Sizes};
+use crate::network::{self, Network, Sizes};
 use crate::options;
 use crate::source::{Parts, Source};
 use convnet::device::DeviceChoice;
@@ -74,12 +74,12 @@ impl Wanted {
     /// The network for data of so many classes.
     pub fn network(&self, classes: usize) -> Result<Network, Box<dyn Error>> {
         let sizes = Sizes { classes: self.classes, input: self.input.clone() };
-        Network::find(self.net(), &sizes.or_classes(classes))
+        Network::find(&self.net(), &sizes.or_classes(classes))
     }
 
     /// What stands for the network.
-    pub fn net(&self) -> &str {
-        self.model.as_deref().unwrap_or("lenet5")
+    pub fn net(&self) -> String {
+        self.model.clone().unwrap_or_else(network::usual)
     }
 
     /// The device that was asked for.

@@ -13,7 +13,7 @@ pub fn last(named: Option<&Path>, model: Option<&str>) -> Result<PathBuf, Box<dy
             false => Err(format!("there is no run in {}", folder.display()).into()),
         };
     }
-    let model = &network::name(model.unwrap_or("lenet5"));
+    let model = &network::name(&model.map_or_else(network::usual, str::to_string));
     let last =
         (1..).map(|n| numbered(model, n)).take_while(|folder| folder.exists()).filter(|folder| is_run(folder)).last();
     last.ok_or_else(|| format!("there is no run in runs/{model}; name its folder with --run").into())

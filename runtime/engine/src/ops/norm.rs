@@ -38,7 +38,7 @@ impl Batch {
             d_x: x,
             batch: to.batch(),
             eps: self.eps,
-            training: to.planned().key.training,
+            training: to.planned().key.takes_statistics(id),
             residual: plan.does.residual.map(|other| to.value(other)),
             rectify: plan.does.activation.is_some(),
             params: std::array::from_fn(|i| to.param(first_param + i)),

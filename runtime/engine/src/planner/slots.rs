@@ -45,7 +45,8 @@ impl<'a> Planner<'a> {
             && if self.is_given(id) {
                 self.key.input_grad && self.readers[id] > 0
             } else {
-                node.params > 0 || node.inputs.iter().any(|input| self.nodes[*input].wants_grad)
+                node.params > 0 && !self.key.fixed.contains(&id)
+                    || node.inputs.iter().any(|input| self.nodes[*input].wants_grad)
             }
     }
 

@@ -27,7 +27,7 @@ pub fn run_with(
     cache: &Cache,
     mut tape: Recording<f32, Cpu>,
 ) -> Result<Outcome<f32, Cpu>, CpuError> {
-    let Job { graph, part, params, inputs, pass } = job;
+    let Job { graph, part, params, inputs, pass, fixed } = job;
     let params = params.into_iter().map(Shared::new).collect::<Result<Vec<_>, _>>()?;
     let inputs = inputs.into_iter().map(Shared::new).collect::<Result<Vec<_>, _>>()?;
     // The inputs' own, whose random numbers go on from where they were.
@@ -49,7 +49,7 @@ pub fn run_with(
         precision: engine::precision(),
         isa,
     };
-    let mut lent = cache.pass(graph, part, batch, mode).map_err(out_of_memory)?;
+    let mut lent = cache.pass(graph, part, batch, mode, fixed).map_err(out_of_memory)?;
     lent.forward(&slices(&inputs), &slices(&params));
     let mut outputs = Vec::with_capacity(part.outputs.len());
     for (id, output) in part.outputs.iter().zip(lent.outputs()) {

@@ -1,0 +1,142 @@
+//! The phases of a run: which rules the network learns by in an epoch, and what it reads. Where the front of the network is frozen and its
+//! images are the same in each epoch, it reads what the front makes of them, which is computed once.
+
+use super::config::Config;
+use super::feed::Loaders;
+use super::fine_tune::Phase;
+use super::hyperparameters::Hyperparameters;
+use super::{Learner, TrainError};
+use crate::data::{KnownValues, Loader};
+use crate::wording::{counted, memory};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The most numbers that are kept: 1 GiB.
+const MOST: usize = 1 << 28;
+
+/// The phase that a run is in.
+pub(super) struct Phases {
+    phase: Phase,
+    /// Images.
+    images: Loaders,
+    /// In their place, what the frozen front makes of them.
+    known: Option<Loaders>,
+    /// Whether it is settled what is read.
+    settled: bool,
+}
+
+impl Phases {
+    /// Of a learner that has begun as in the first epoch.
+    pub fn new(config: &Config, images: Loaders) -> Self {
+        Phases { phase: Phase::of(config, 1), images, known: None, settled: false }
+    }
+
+    /// What is trained on.
+    pub fn train(&self) -> &Loader {
+        &self.known.as_ref().unwrap_or(&self.images).train
+    }
+
+    /// What is evaluated on.
+    pub fn test(&self) -> &Loader {
+        &self.known.as_ref().unwrap_or(&self.images).test
+    }
+
+    /// The images themselves.
+    pub fn images(&self) -> &Loaders {
+        &self.images
+    }
+
+    /// Whether it is that of an epoch.
+    pub fn is(&self, epoch: usize, config: &Config) -> bool {
+        Phase::of(config, epoch) == self.phase
+    }
+
+    /// Has `learner` learn as in an epoch, and nothing more.
+    pub fn begin(&mut self, epoch: usize, learner: &mut dyn Learner, config: &Config) -> Result<(), TrainError> {
+        let phase = Phase::of(config, epoch);
+        if phase != self.phase {
+            learner.begin(Hyperparameters::of(config, learner.graph(), phase)?)?;
+            (self.phase, self.known, self.settled) = (phase, None, false);
+        }
+        Ok(())
+    }
+
+    /// Gets everything ready for an epoch; gives what a user should know, or nothing if the run was told to stop meanwhile.
+    pub fn enter(
+        &mut self,
+        epoch: usize,
+        learner: &mut dyn Learner,
+        config: &Config,
+        ranks: usize,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Option<Vec<String>>, TrainError> {
+        self.begin(epoch, learner, config)?;
+        let mut notes = Vec::new();
+        if self.settled {
+            return Ok(Some(notes));
+        }
+        let head = config.fine_tune.unwrap_or(0);
+        let last = if self.phase == Phase::Head { head } else { config.epochs };
+        match self.phase {
+            Phase::Head => notes.push(format!("up to epoch {head} the head alone learns")),
+            Phase::All if head > 0 => {
+                notes.push(format!("from epoch {epoch} on everything learns, more slowly towards the input"));
+            }
+            Phase::All => {}
+        }
+        if let Some(front) = learner.front().filter(|_| last > epoch) {
+            let images = self.images.train.images() + self.images.test.images();
+            match obstacle(config, front, images, ranks) {
+                Some(why) => notes.push(format!("the frozen layers are computed in every epoch: {why}")),
+                None => {
+                    let Some(known) = self.known(learner, stop)? else { return Ok(None) };
+                    self.known = Some(known);
+                    learner.start_behind_front();
+                    let (images, numbers) = (counted(images, "image"), counted(front, "number"));
+                    notes.push(format!("the frozen layers are computed once: {numbers} of each of {images} are kept"));
+                }
+            }
+        }
+        self.settled = true;
+        Ok(Some(notes))
+    }
+
+    fn known(&self, learner: &dyn Learner, stop: &Arc<AtomicBool>) -> Result<Option<Loaders>, TrainError> {
+        let Loaders { train, test } = &self.images;
+        let [Some(train), Some(test)] = [known(learner, train, stop)?, known(learner, test, stop)?] else {
+            return Ok(None);
+        };
+        Ok(Some(Loaders { train, test }))
+    }
+}
+
+/// Why the front has to be computed in every epoch, if it has to be.
+fn obstacle(config: &Config, front: usize, images: usize, ranks: usize) -> Option<String> {
+    let numbers = front.saturating_mul(images);
+    match () {
+        () if !config.augment.is_empty() => Some("augmentation makes other images in each".into()),
+        () if ranks > 1 => Some("there are several processes".into()),
+        () if numbers > MOST => {
+            Some(format!("what they make of {images} images takes {}, more than {}", memory(numbers), memory(MOST)))
+        }
+        () => None,
+    }
+}
+
+/// A loader like `images` with the values at the end of the front in place of pixels; none if it was told to stop.
+fn known(learner: &dyn Learner, images: &Loader, stop: &Arc<AtomicBool>) -> Result<Option<Loader>, TrainError> {
+    let (reader, mut values) = (images.in_order(), KnownValues::default());
+    let mut batches = reader.epoch(0, 0);
+    batches.stop_when(stop.clone());
+    while let Some(batch) = batches.next() {
+        if batches.is_stopped() {
+            batches.leave();
+            return Ok(None);
+        }
+        let batch = batch?;
+        if !batch.indices.is_empty() {
+            values.add(&batch.indices, learner.front_values(batch.pixels)?);
+        }
+    }
+    Ok(Some(images.with_known(values, &reader)))
+}
