@@ -90,10 +90,12 @@ fn a_network_with_a_custom_module_runs_as_its_type() {
 fn a_new_crate_trains_and_predicts() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    let said = ok(f, &["new", "flowers", "--from", "lenet5", "--classes", "3", "--input", "1x16x16"]);
-    assert!(said.contains("LeNet5 (") && said.contains("is declared in its src/main.rs"), "{said}");
-    let main = std::fs::read_to_string(f.join("flowers/src/main.rs")).unwrap();
+    let from_zoo = ok(f, &["new", "digits", "--from", "lenet5", "--classes", "3", "--input", "1x16x16"]);
+    assert!(from_zoo.contains("digits is written; LeNet5 ("), "{from_zoo}");
+    let main = std::fs::read_to_string(f.join("digits/src/main.rs")).unwrap();
     assert!(main.contains("struct LeNet5<const CLASSES: usize = 3>: [1, 16, 16] -> [CLASSES] {"), "{main}");
+    let said = ok(f, &["new", "flowers", "--input", "3x32x32"]);
+    assert_eq!(said, "flowers is written; Small (98970 parameters) is declared in its src/main.rs\n");
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     std::fs::copy(root.join("Cargo.lock"), f.join("flowers/Cargo.lock")).unwrap();
@@ -109,9 +111,10 @@ fn a_new_crate_trains_and_predicts() {
         assert!(output.status.success() && !error.contains("warning:"), "{arguments:?}: {error}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let data = shapes(f, 3);
-    cargo(&[&["train", "--data", data.to_str().unwrap()], &BRIEFLY[..]].concat());
-    assert!(cargo(&["predict", "lenet5.safetensors", data.to_str().unwrap()]).contains("class 1"));
+    draw::dataset(&f.join("shapes"), 60, 32, 0).unwrap();
+    let report = cargo(&[&["train", "--data", "../shapes"], &BRIEFLY[..]].concat());
+    assert!(report.contains(r#""model": "small""#), "{report}");
+    assert!(cargo(&["predict", "small.safetensors", "../shapes"]).contains("class 1"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct Summary {
 pub(super) fn training(config: &Config, done: Option<&Epoch>) -> String {
     let Config { optimizer, lr, schedule, weight_decay, epochs, batch, accumulate, augment, seed, .. } = config;
     let augment: Vec<String> = augment.iter().map(ToString::to_string).collect();
-    json!({
+    let mut about = json!({
         "optimizer": optimizer.to_string(),
         "lr": lr,
         "schedule": schedule.to_string(),
@@ -41,6 +41,14 @@ pub(super) fn training(config: &Config, done: Option<&Epoch>) -> String {
         "seed": seed,
         "epoch": done.map(|done| done.epoch),
         "test_accuracy": done.map(|done| done.test_accuracy),
-    })
-    .to_string()
+    });
+    if let Some(head) = config.fine_tune {
+        about["fine_tune"] = head.into();
+    }
+    for (key, list) in [("freeze", &config.freeze), ("lr_scale", &config.lr_scale)] {
+        if !list.is_empty() {
+            about[key] = list.clone().into();
+        }
+    }
+    about.to_string()
 }

@@ -29,19 +29,14 @@ pub fn dataset(folder: &Path, count: usize, size: u32, seed: u64) -> image::Imag
 /// The image of that number of a class, of `size` x `size` pixels.
 pub fn draw(class: usize, number: usize, size: u32, seed: u64) -> RgbImage {
     let mut random = Random(seed.wrapping_mul(1_000_003) ^ ((class as u64) << 40) ^ number as u64);
-    let background = [random.colour(), random.colour()];
-    // A shape that is hardly seen is nobody's idea of its class.
-    let colour = loop {
-        let colour = random.colour();
-        if background.iter().all(|other| distance(&colour, other) > 90.0) {
-            break colour;
-        }
-    };
+    // Bright shapes on dark grounds, so that a small network sees in some minutes what makes a class.
+    let background = [random.colour(0.0, 90.0), random.colour(0.0, 90.0)];
+    let colour = random.colour(150.0, 255.0);
     let whole = f64::from(size);
-    let radius = random.between(0.18, 0.42) * whole;
+    let radius = random.between(0.28, 0.42) * whole;
     let centre = [0, 1].map(|_| random.between(0.9 * radius, whole - 0.9 * radius));
     let (sin, cos) = random.between(0.0, 2.0 * PI).sin_cos();
-    let noise = random.between(5.0, 35.0);
+    let noise = random.between(5.0, 25.0);
     let mut image = RgbImage::new(size, size);
     for (column, row, pixel) in image.enumerate_pixels_mut() {
         let [x, y] = [column, row].map(|at| f64::from(at) + 0.5);
@@ -81,10 +76,6 @@ fn points(x: f64, y: f64, count: f64, inner: f64) -> bool {
     (x - 1.0) * corner[1] - y * (corner[0] - 1.0) < 0.0
 }
 
-fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
-}
-
 /// SplitMix64 (Steele, Lea and Flood 2014).
 struct Random(u64);
 
@@ -96,7 +87,7 @@ impl Random {
         low + (high - low) * ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn colour(&mut self) -> [f64; 3] {
-        [(); 3].map(|()| self.between(0.0, 255.0))
+    fn colour(&mut self, low: f64, high: f64) -> [f64; 3] {
+        [(); 3].map(|()| self.between(low, high))
     }
 }
