@@ -4,7 +4,7 @@
 #[test]
 fn every_mistake_has_its_error() {
     let cases = trybuild::TestCases::new();
-    for folder in ["syntax", "names", "arguments", "shape", "budget"] {
+    for folder in ["syntax", "names", "arguments", "shape", "budget", "habits", "header", "blocks", "merge"] {
         cases.compile_fail(format!("ui/{folder}/*.rs"));
     }
 }

@@ -104,6 +104,8 @@ pub enum Statement {
     Group(Group),
     Head(Head),
     Custom(Custom),
+    /// A layer that was not understood, which was told: what it gives is not known.
+    Unknown,
 }
 
 /// `repeat count { ... }`

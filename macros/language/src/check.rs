@@ -5,6 +5,7 @@ use crate::ast::{Block, Budget, Call, Network, Statement};
 use crate::cost::{Count, Dim};
 use crate::graph::{Graph, Node, Shape, leads_to, peak, size};
 
+use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::values::{self, BUDGET, SIZE, Scope};
 use crate::walk::{Checker, unreached};
@@ -94,8 +95,8 @@ impl Checker<'_, '_> {
     /// Reports that layers end in another shape than was declared.
     pub fn wrong_output(&mut self, place: proc_macro2::TokenStream, what: &str, declared: Shape, actual: Shape) {
         let fix = match (declared, actual) {
-            (Shape::Vector(_), Shape::Map(_)) => {
-                "\n  fix: end with `flatten; linear(...)` or `global_avg_pool`".to_string()
+            (Shape::Vector(want), Shape::Map(_)) => {
+                format!("\n  fix: end with `flatten; linear({});`", self.size(want))
             }
             (Shape::Vector(want), Shape::Vector(_)) => {
                 format!("\n  fix: end with `linear({})`, or declare `-> {}`", self.size(want), self.show(actual))
@@ -132,11 +133,8 @@ impl Checker<'_, '_> {
             "receptive_field" | "peak_activations" => None,
             _ => {
                 let known = ["params", "macs", "receptive_field", "activations", "peak_activations"];
-                let message = format!(
-                    "there is no budget for `{what}`{}\n  budgets: {}",
-                    did_you_mean(&what, known),
-                    one_of(known)
-                );
+                let hint = habits::budget(&what).map_or_else(|| did_you_mean(&what, known), habits::Habit::hint);
+                let message = format!("there is no budget for `{what}`{hint}\n  budgets: {}", one_of(known));
                 return self.errors.on(&budget.what, message);
             }
         };

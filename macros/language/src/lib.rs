@@ -15,6 +15,8 @@
 pub mod ast;
 mod parse;
 
+mod args;
+mod habits;
 mod layers;
 mod signature;
 mod values;

@@ -56,7 +56,7 @@ fn mentioned<'a>(statement: &'a Statement, words: &mut Vec<&'a Ident>) {
         }
         Statement::Head(Head { body: HeadBody::Sequence(body), .. }) => all(&[body]),
         Statement::Head(Head { body: HeadBody::One(layer), .. }) => words.push(&layer.word),
-        Statement::Assert(_) | Statement::Custom(_) => {}
+        Statement::Assert(_) | Statement::Custom(_) | Statement::Unknown => {}
     }
 }
 
@@ -149,6 +149,8 @@ impl Printer {
                     HeadBody::One(layer) => self.line(&format!("{head} = {};", self::layer(layer))),
                 }
             }
+            // Only a network without mistakes is printed.
+            Statement::Unknown => {}
             Statement::Custom(Custom { name, module, shape }) => {
                 let module = module.to_token_stream();
                 self.line(&format!("custom {}: {module} -> [{}];", called(name), list(shape)));

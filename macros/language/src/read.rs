@@ -103,7 +103,11 @@ fn attempt(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
 fn whole(network: &Network, graph: &Graph, errors: &mut Errors) -> Option<convnet_graph::Graph> {
     let custom = graph.nodes.iter().find(|node| node.is_custom());
     if let Some(node) = custom {
-        let message = format!("`{}` is a `custom` module, which is Rust: a running program cannot read it", node.name);
+        let message = format!(
+            "`{}` is a `custom` module, which is Rust: a running program cannot read it\n  \
+             fix: put the network into `cnn!` in a program of its own, which has it as a type; `convnet new` writes such a program",
+            node.name
+        );
         errors.on(&network.name, message);
         return None;
     }

@@ -16,6 +16,8 @@ pub struct Errors {
     found: usize,
     /// Which instance of a block is being checked.
     context: Vec<String>,
+    /// Words that are not known for a reason that was told.
+    forgiven: BTreeSet<String>,
 }
 
 impl Errors {
@@ -32,6 +34,16 @@ impl Errors {
     /// Reports `message` at a place that has no tokens of its own.
     pub fn at(&mut self, span: Span, message: impl std::fmt::Display) {
         self.push(syn::Error::new(span, self.with_context(message)));
+    }
+
+    /// A word that will not be found, since what declares it was at fault.
+    pub fn forgive(&mut self, word: String) {
+        self.forgiven.insert(word);
+    }
+
+    /// Whether it is clear already why a word is not known.
+    pub fn forgives(&self, word: &str) -> bool {
+        self.forgiven.contains(word)
     }
 
     /// Whether there are so many that no more are looked for.
@@ -105,6 +117,21 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         }
     }
     best.map_or(String::new(), |(_, candidate)| format!("; did you mean `{candidate}`?"))
+}
+
+/// `a, b, c`, in lines that are not much longer than the others of an error.
+pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    const WIDTH: usize = 90;
+    let (mut text, mut line) = (String::new(), 0);
+    for word in words {
+        if !text.is_empty() {
+            text += if line + word.len() > WIDTH { ",\n    " } else { ", " };
+            line = if line + word.len() > WIDTH { 0 } else { line };
+        }
+        text += word;
+        line += word.len() + 2;
+    }
+    text
 }
 
 /// `a, b or c`

@@ -1,11 +1,10 @@
-//! Arguments: which value belongs to which name, and what number it is.
+//! Expressions: what number each is.
 
-use crate::ast::{Arg, Layer, Network};
+use crate::ast::Network;
 
 use crate::cost::Dim;
 use crate::graph::Shape;
-use crate::report::{Errors, did_you_mean, one_of};
-use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
+use crate::report::{Errors, did_you_mean};
 use quote::quote;
 use syn::{BinOp, Expr, ExprLit, Lit, UnOp};
 
@@ -26,212 +25,8 @@ pub const SIZE: u64 = u32::MAX as u64;
 /// The largest budget.
 pub const BUDGET: u64 = i64::MAX as u64;
 
-/// The arguments of one layer, matched with the signature of its word.
-pub struct Args<'a> {
-    layer: &'a Layer,
-    word: &'static Signature,
-    scope: &'a Scope<'a>,
-    given: Vec<(&'static Spec, Option<&'a Expr>)>,
-    /// Whether every argument that was given is known and every required one was given.
-    pub complete: bool,
-}
-
-impl<'a> Args<'a> {
-    /// Matches the arguments of `layer` with those of `word`.
-    pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
-        let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
-        let (mut next, mut too_many) = (0, false);
-        for arg in &layer.args {
-            // One error tells of all values that are too many.
-            if too_many && arg.name.is_none() {
-                continue;
-            }
-            match args.spec(arg, &mut next) {
-                Ok((spec, value)) => {
-                    if args.given.iter().any(|(given, _)| given.name == spec.name) {
-                        errors
-                            .on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), doubled(spec, word));
-                        args.complete = false;
-                    } else {
-                        args.given.push((spec, value.map(bare)));
-                    }
-                }
-                Err(message) => {
-                    too_many |= arg.name.is_none();
-                    errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
-                    args.complete = false;
-                }
-            }
-        }
-        let missing = word.args.iter().filter(|spec| spec.is_required() && !args.has(spec.name));
-        let missing: Vec<&str> = missing.map(|spec| spec.name).collect();
-        if !missing.is_empty() && args.complete {
-            let names = one_of(missing).replace(" or ", " and ");
-            errors.on(&layer.word, format!("`{}` needs {names}, for example `{}`", word.name, word.example));
-            args.complete = false;
-        }
-        args
-    }
-
-    /// Which argument is given, and its value where it has one.
-    fn spec(&self, arg: &'a Arg, next: &mut usize) -> Result<(&'static Spec, Option<&'a Expr>), String> {
-        let word = self.word;
-        let known = || word.args.iter().map(|spec| spec.name);
-        if let Some(name) = &arg.name {
-            let name = name.to_string();
-            return word.arg(&name).map(|spec| (spec, Some(&arg.value))).ok_or_else(|| {
-                let has = if word.args.is_empty() {
-                    "takes no argument".into()
-                } else {
-                    format!("has {}", one_of(known()).replace(" or ", " and "))
-                };
-                format!(
-                    "`{}` has no option `{name}`{}\n  `{}` {has}",
-                    word.name,
-                    did_you_mean(&name, known()),
-                    word.name
-                )
-            });
-        }
-        // An option by its name alone: a flag that is set, or `stride` for `stride = stride`.
-        let alone = identifier(&arg.value).and_then(|name| word.arg(&name));
-        let taken = word.args.get(*next).is_none_or(|spec| *next >= word.positional || self.has(spec.name));
-        if let Some(spec) = alone.filter(|spec| spec.kind == ArgKind::Flag || taken) {
-            return Ok((spec, Some(&arg.value).filter(|_| spec.kind != ArgKind::Flag)));
-        }
-        let spec = word.args.get(*next).filter(|_| *next < word.positional);
-        *next += 1;
-        spec.map(|spec| (spec, Some(&arg.value))).ok_or_else(|| match word.positional {
-            0 if word.args.is_empty() => format!("`{}` takes no argument", word.name),
-            0 => format!("the options of `{}` need their names: {}", word.name, one_of(known())),
-            n => {
-                let first: Vec<&str> = known().take(n).collect();
-                let rest: Vec<&str> = known().skip(n).collect();
-                let names = if rest.is_empty() { String::new() } else { format!("; give {} by name", one_of(rest)) };
-                format!("`{}` takes only {} without a name{names}", word.name, one_of(first).replace(" or ", " and "))
-            }
-        })
-    }
-
-    /// Whether an argument was given.
-    pub fn has(&self, name: &str) -> bool {
-        self.given.iter().any(|(spec, _)| spec.name == name)
-    }
-
-    /// The expression of an argument; the layer's word where there is none.
-    pub fn expr(&self, name: &str) -> Option<&'a Expr> {
-        self.given.iter().find(|(spec, _)| spec.name == name).and_then(|(_, value)| *value)
-    }
-
-    /// Reports `message` on the value of an argument.
-    pub fn fault(&self, name: &str, errors: &mut Errors, message: impl std::fmt::Display) {
-        match self.expr(name) {
-            Some(expr) => errors.on(expr, message),
-            None => errors.on(&self.layer.word, message),
-        }
-    }
-
-    /// A size, which may be a const generic.
-    pub fn size(&self, name: &str, errors: &mut Errors) -> Dim {
-        let Some(expr) = self.expr(name) else { return Dim::Unknown };
-        let dim = evaluate(expr, self.scope, errors);
-        self.positive(name, expr, dim, errors)
-    }
-
-    /// What the table has for an argument that is not given.
-    fn default(&self, name: &str) -> DefaultValue {
-        self.word.arg(name).map_or(DefaultValue::Required, |spec| spec.default)
-    }
-
-    /// A positive integer, or its default.
-    pub fn count(&self, name: &str, errors: &mut Errors) -> Option<u64> {
-        let Some(expr) = self.expr(name) else {
-            return match self.default(name) {
-                DefaultValue::Whole(n) => Some(n),
-                DefaultValue::Like(other) => self.count(other, errors),
-                _ => None,
-            };
-        };
-        let dim = number(expr, self.scope, errors);
-        self.positive(name, expr, dim, errors).known()
-    }
-
-    fn positive(&self, name: &str, expr: &Expr, dim: Dim, errors: &mut Errors) -> Dim {
-        if dim == Dim::Known(0) {
-            errors.on(expr, format!("`{name}` is 0; it must be at least 1"));
-            return Dim::Unknown;
-        }
-        dim
-    }
-
-    /// `[height, width]` of integers from `minimum` on, or its default.
-    pub fn pair(&self, name: &str, minimum: u64, errors: &mut Errors) -> Option<[u64; 2]> {
-        let Some(expr) = self.expr(name) else {
-            return match self.default(name) {
-                DefaultValue::Whole(n) => Some([n, n]),
-                DefaultValue::Like(other) => self.pair(other, minimum, errors),
-                _ => None,
-            };
-        };
-        let parts: Vec<&Expr> = match expr {
-            Expr::Tuple(tuple) => tuple.elems.iter().collect(),
-            other => vec![other],
-        };
-        let mut values = Vec::new();
-        for part in &parts {
-            let value = number(part, self.scope, errors).known()?;
-            if value < minimum {
-                errors.on(part, format!("`{name}` is {value}; it must be at least {minimum}"));
-                return None;
-            }
-            values.push(value);
-        }
-        match values[..] {
-            [both] => Some([both, both]),
-            [height, width] => Some([height, width]),
-            _ => {
-                errors.on(expr, format!("`{name}` takes a number or (height, width)"));
-                None
-            }
-        }
-    }
-
-    /// A decimal number; its default where it is not given, or is no number.
-    pub fn float(&self, name: &str, errors: &mut Errors) -> f64 {
-        // Every decimal number has a default; a name that the table does not have gives no number, which its tests notice.
-        let DefaultValue::Decimal(default) = self.default(name) else { return f64::NAN };
-        let Some(expr) = self.expr(name) else { return default };
-        float(expr).unwrap_or_else(|| {
-            errors.on(expr, format!("`{name}` takes a number, such as {default:?}"));
-            default
-        })
-    }
-
-    /// A flag; its default where it is not given, or is neither `true` nor `false`.
-    pub fn flag(&self, name: &str, errors: &mut Errors) -> bool {
-        self.given_flag(name, errors).unwrap_or_else(|| self.default(name) == DefaultValue::On)
-    }
-
-    /// A flag that is given.
-    pub fn given_flag(&self, name: &str, errors: &mut Errors) -> Option<bool> {
-        let (_, value) = self.given.iter().find(|(spec, _)| spec.name == name)?;
-        match value {
-            None => Some(true),
-            Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
-            Some(expr) => {
-                errors.on(expr, format!("`{name}` takes `true` or `false`"));
-                None
-            }
-        }
-    }
-}
-
-fn quote_of(tokens: impl quote::ToTokens) -> proc_macro2::TokenStream {
+pub fn quote_of(tokens: impl quote::ToTokens) -> proc_macro2::TokenStream {
     tokens.into_token_stream()
-}
-
-fn doubled(spec: &Spec, word: &Signature) -> String {
-    format!("`{}` of `{}` is given twice", spec.name, word.name)
 }
 
 /// The expression without brackets that change nothing.
@@ -246,16 +41,6 @@ pub fn bare(expr: &Expr) -> &Expr {
 pub fn identifier(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-        _ => None,
-    }
-}
-
-fn float(expr: &Expr) -> Option<f64> {
-    match expr {
-        Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.base10_parse().ok().filter(|x: &f64| x.is_finite()),
-        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse::<u64>().ok().map(|n| n as f64),
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => float(&unary.expr).map(|x| -x),
-        Expr::Paren(paren) => float(&paren.expr),
         _ => None,
     }
 }
@@ -288,8 +73,12 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
             if !matches!(int.suffix(), "" | "usize") {
-                errors
-                    .on(expr, format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()));
+                let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
+                let fix = match int.suffix().starts_with('x') {
+                    true => format!("numbers are parted by commas\n  fix: write {sizes}"),
+                    false => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
+                };
+                errors.on(expr, fix);
                 return Dim::Unknown;
             }
             match int.base10_parse::<u64>() {
@@ -321,13 +110,40 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             }
         }
         _ => {
-            errors.on(
-                expr,
-                "expected a whole number, `channels`, `height`, `width`, a const generic, or + - * / % of these",
-            );
+            let expected =
+                "expected a whole number, `channels`, `height`, `width`, a const generic, or + - * / % of these";
+            errors.on(expr, format!("{expected}{}", instead(expr)));
             Dim::Unknown
         }
     }
+}
+
+/// What to write in place of an expression that is no number, where that can be told.
+pub fn instead(expr: &Expr) -> String {
+    let written = match expr {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let parts: Vec<String> = text.value().split(['x', ',']).map(|part| part.trim().to_string()).collect();
+            let numbers = parts.iter().all(|part| part.parse::<u64>().is_ok());
+            match (numbers, &parts[..]) {
+                (true, [one]) => one.clone(),
+                (true, _) => format!("({})", parts.join(", ")),
+                (false, _) if text.value().eq_ignore_ascii_case("same") => "same".into(),
+                (false, _) if text.value().eq_ignore_ascii_case("valid") => "0".into(),
+                (false, _) => return String::new(),
+            }
+        }
+        Expr::Cast(cast) => quote_of(&cast.expr).to_string(),
+        Expr::Tuple(tuple) => tuple.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "),
+        Expr::Array(array) => {
+            format!("({})", array.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "))
+        }
+        Expr::Lit(ExprLit { lit: Lit::Float(x), .. }) => match x.base10_parse::<f64>() {
+            Ok(x) if x >= 1.0 && x.fract() == 0.0 && x < 1e9 => format!("{x}"),
+            _ => return String::new(),
+        },
+        _ => return String::new(),
+    };
+    format!("\n  fix: write {written}")
 }
 
 fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
@@ -354,7 +170,21 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     let symbols = scope.network.names().map(ToString::to_string).collect::<Vec<_>>();
     let locals = scope.locals.iter().map(|(local, _)| local.as_str());
     let known = ["channels", "height", "width"].into_iter().chain(symbols.iter().map(String::as_str)).chain(locals);
-    errors.on(expr, format!("nothing here is called `{name}`{}", did_you_mean(&name, known)));
+    let hint = match name.to_lowercase().as_str() {
+        "same" if name == "same" => "; `same` is for `pad` of convolutions alone".to_string(),
+        "same" => "; did you mean `same`?".to_string(),
+        "valid" => "; did you mean `0`?".to_string(),
+        _ if name.len() > 1 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()) => {
+            let known = did_you_mean(&name, known);
+            let fix = format!(
+                "\n  constants outside of the network cannot be seen here\n  fix: declare it: `struct {}<const {name}: usize = 10>: ...`",
+                scope.network.name
+            );
+            if known.is_empty() { fix } else { known }
+        }
+        _ => did_you_mean(&name, known),
+    };
+    errors.on(expr, format!("nothing here is called `{name}`{hint}"));
     Dim::Unknown
 }
 
@@ -450,10 +280,16 @@ pub fn shape(dims: &[Expr], owner: &proc_macro2::Ident, scope: &Scope<'_>, error
         .collect();
     match values[..] {
         [c, h, w] => Shape::Map([c, h, w]),
+        // Told.
+        [Dim::Unknown] => Shape::Unknown,
         [n] => Shape::Vector(n),
         _ => {
-            let message =
+            let mut message =
                 format!("a shape is [C, H, W] (channels, height, width) or [N], not {} dimensions", dims.len());
+            if let [_, c, h, w] = dims {
+                message +=
+                    &format!("\n  fix: leave out the batch: [{}, {}, {}]", quote_of(c), quote_of(h), quote_of(w));
+            }
             match dims.first() {
                 Some(first) => errors.on(quote!(#first #(, #dims)*), message),
                 None => errors.on(owner, message),

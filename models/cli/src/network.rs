@@ -192,22 +192,15 @@ impl Network {
     fn of_weights(path: PathBuf, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
         let about = weights::metadata(&path)?;
         let name = about.get("network").map_or("", String::as_str);
-        let known = own::all().iter().find(|own| own.graph.name == name).map(Found::Own);
-        let known = known.or_else(|| CATALOGUE.iter().find(|entry| entry.graph.name == name).map(Found::Zoo));
-        let mut found = match (about.get(SOURCE), known) {
-            (Some(source), known) => {
-                let mut found =
-                    Self::of_text(&path.to_string_lossy(), path.display().to_string(), source.clone(), sizes)?;
-                match known {
-                    Some(Found::Own(own)) => found.name = own.name(),
-                    Some(Found::Zoo(entry)) => found.name = entry.name.into(),
-                    Some(Found::Cnn(_) | Found::Weights(_)) | None => {}
-                }
-                found
+        let own = own::all().iter().find(|own| own.graph.name == name);
+        let zoo = CATALOGUE.iter().find(|entry| own.is_none() && entry.graph.name == name);
+        let mut found = match (about.get(SOURCE), own, zoo) {
+            (Some(source), ..) => {
+                Self::of_text(&path.to_string_lossy(), path.display().to_string(), source.clone(), sizes)?
             }
-            (None, Some(Found::Own(own))) => Self::of_own(own, sizes)?,
-            (None, Some(Found::Zoo(entry))) => Self::of_zoo(entry, sizes)?,
-            (None, Some(Found::Cnn(_) | Found::Weights(_)) | None) => {
+            (None, Some(own), _) => Self::of_own(own, sizes)?,
+            (None, None, Some(entry)) => Self::of_zoo(entry, sizes)?,
+            (None, None, None) => {
                 let path = path.display();
                 return Err(format!(
                     "{path} does not say which network it is of; name the network, and the file by --weights {path}"
@@ -215,6 +208,9 @@ impl Network {
                 .into());
             }
         };
+        if let Some(name) = own.map(Declared::name).or_else(|| zoo.map(|entry| entry.name.into())) {
+            found.name = name;
+        }
         found.word = path.to_string_lossy().into_owned();
         found.weights = Some(path);
         Ok(found)

@@ -125,21 +125,7 @@ pub fn read(path: &Path, known: &[&str]) -> Result<(Table, Table), Box<dyn Error
 pub fn config(file: Table, given: &Given, from: Option<&Path>) -> Result<Config, Box<dyn Error>> {
     let mut table = file;
     table.extend(given.0.clone());
-    // A fault is that of the flag or of the file, whichever the value came from.
-    let place = |key: &str| match from {
-        _ if given.0.contains_key(key) => "--".to_string(),
-        Some(path) => format!("{}: ", path.display()),
-        None => String::new(),
-    };
-    let placed = |error: ConfigError| {
-        let (place, text) = (place(error.option()), error.to_string());
-        // A flag is written with `-`.
-        match (place.as_str(), text.strip_prefix(error.option())) {
-            ("--", Some(rest)) => format!("--{}{rest}", error.option().replace('_', "-")),
-            ("--", None) => text,
-            _ => place + &text,
-        }
-    };
+    let (place, placed) = (|key: &str| place(key, given, from), |error: ConfigError| placed(&error, given, from));
     for option in OPTIONS {
         let Some(value) = table.get_mut(option.key) else { continue };
         // A whole number is a number, too.
@@ -158,6 +144,26 @@ pub fn config(file: Table, given: &Given, from: Option<&Path>) -> Result<Config,
     let config: Config = table.try_into()?;
     config.check().map_err(placed)?;
     Ok(config)
+}
+
+/// Where the value of an option came from: a fault is that of the flag or of the file.
+fn place(key: &str, given: &Given, from: Option<&Path>) -> String {
+    match from {
+        _ if given.0.contains_key(key) => "--".to_string(),
+        Some(path) => format!("{}: ", path.display()),
+        None => String::new(),
+    }
+}
+
+/// An error with the place of the value.
+pub fn placed(error: &ConfigError, given: &Given, from: Option<&Path>) -> String {
+    let (place, text) = (place(error.option(), given, from), error.to_string());
+    // A flag is written with `-`.
+    match (place.as_str(), text.strip_prefix(error.option())) {
+        ("--", Some(rest)) => format!("--{}{rest}", error.option().replace('_', "-")),
+        ("--", None) => text,
+        _ => place + &text,
+    }
 }
 
 /// The words of a value.

@@ -67,6 +67,9 @@ fn a_network_of_the_zoo_learns_and_is_fine_tuned_on_other_classes() {
     fails(f, &["train", "resnet18", "--data", "five", "--fine-tune", "2"], 1, &["say which one by --weights"]);
     let tuned = ["resnet18", "--data", "five", "--weights", "three.safetensors"];
     let tuned = [&tuned[..], &adam].concat();
+    let unknown = [&["train"], &tuned[..], &["--lr-scale", "layer9=1"]].concat();
+    fails(f, &unknown, 1, &["--lr-scale is `layer9`; it must be a pattern that a parameter of ResNet18 matches"]);
+    assert!(!f.join("runs/resnet18-2").exists(), "nothing was begun");
     let (said, report) =
         train(f, &[&tuned[..], &["--fine-tune", "2", "--epochs", "5", "--out", "five.safetensors"]].concat());
     for expected in [

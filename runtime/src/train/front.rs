@@ -32,6 +32,10 @@ impl Front {
             let by_chance = matches!(node.op, Op::Dropout { p, .. } if p > 0.0) || matches!(node.op, Op::Custom(_));
             settled[id] = !by_chance && !trained(id) && node.inputs.iter().all(|input| settled[*input]);
         }
+        // Without parameters there is nothing in it that is worth a pass of its own.
+        if all.clone().all(|id| !settled[id] || graph.nodes[id].params == 0) {
+            return Front { fixed, ends: vec![0] };
+        }
         let whole = Subgraph::whole(graph, true);
         let is_read = |id: usize| {
             let readers = graph.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&id));

@@ -10,13 +10,14 @@ mod pool;
 mod spatial;
 mod transpose;
 
+use crate::args::Args;
 use crate::ast::{Layer, Network};
 use crate::cost::{Count, Dim};
 use crate::graph::{Connections, Init, Node, Param, Shape, show, size};
 use crate::report::Errors;
 use crate::shape;
 use crate::trace::trace;
-use crate::values::{Args, SIZE, Scope};
+use crate::values::{SIZE, Scope};
 use convnet_graph::{Activation, Groups, Op, Pad};
 use syn::Expr;
 
@@ -213,6 +214,20 @@ impl Context<'_> {
         }
     }
 
+    /// How to write the input, if its channels seem to come last, as in Keras.
+    fn channels_last(&self) -> Option<String> {
+        let number = |expr: &Expr| match expr {
+            Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) => n.base10_parse::<u64>().ok(),
+            _ => None,
+        };
+        match self.network.input.iter().map(number).collect::<Option<Vec<u64>>>()?[..] {
+            [h, w, c @ 1..=4] if h > 4 && w > 4 => {
+                Some(format!("shapes are [C, H, W]; write [{c}, {h}, {w}] for the input"))
+            }
+            _ => None,
+        }
+    }
+
     fn too_large(&self, errors: &mut Errors, dimension: usize, input: u64, span: u64, given: &Window) {
         let (before, after) = given.pad[dimension];
         let kernel = given.kernel[dimension];
@@ -230,9 +245,10 @@ impl Context<'_> {
         let pad = if given.pools { String::new() } else { format!(", or pad >= {}", before + missing.div_ceil(2)) };
         let message = format!(
             "{}: {what} does not fit into {along} {input} (pad {before} + {after}): {input} + {before} + {after} - {span} < 0\n  \
-             trace: {}\n  fix: {fix}{pad}",
+             trace: {}\n  fix: {}",
             self.name(),
-            self.trace()
+            self.trace(),
+            self.channels_last().unwrap_or(fix + &pad)
         );
         // On the dimension's own number where the kernel was given as (height, width).
         match self.args.expr("kernel") {

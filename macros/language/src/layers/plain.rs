@@ -70,11 +70,12 @@ impl Context<'_> {
     fn share(&self, errors: &mut Errors) -> f64 {
         let p = self.args.float("p", errors);
         if !(0.0..1.0).contains(&p) {
-            self.args.fault(
-                "p",
-                errors,
-                format!("`p` is the share of elements that are dropped, from 0 to below 1, not {p}"),
-            );
+            let fix = match p {
+                p if p > 1.0 && p < 100.0 => format!("\n  fix: write {}", p / 100.0),
+                _ => String::new(),
+            };
+            let message = format!("`p` is the share of elements that are dropped, from 0 to below 1, not {p}{fix}");
+            self.args.fault("p", errors, message);
         }
         p
     }

@@ -1,5 +1,6 @@
 //! Bodies: cut into statements first, at `;` and after braces, and each parsed by itself.
 
+use super::foreign::{self, Foreign, Meant};
 use super::{dims, names};
 use crate::ast;
 use crate::ast::{
@@ -8,6 +9,7 @@ use crate::ast::{
 use crate::report::Errors;
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -60,6 +62,9 @@ fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>
         Some((name, rest)) => (Some(name), rest),
         None => (None, before.as_slice()),
     };
+    if let Some((place, message)) = foreign::brace(name.as_ref().map(|name| &name.ident), head) {
+        return errors.on(place, message);
+    }
     let body = self::statements(group.stream(), errors);
     let word = match head.first() {
         Some(TokenTree::Ident(word)) => word.clone(),
@@ -97,7 +102,7 @@ fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>
         },
         "else" => return attach_else(&word, rest, body, statements, errors),
         "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
-        "block" => return errors.on(&word, "a block is declared beside the structs, not in one"),
+        "block" => return block(&word, head.get(1), errors),
         "custom" => return errors.on(&word, CUSTOM),
         _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
     };
@@ -109,6 +114,12 @@ fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>
         Some(name) => Statement::Sequence(Sequence { name: names::checked(name, errors), body: vec![statement] }),
         None => statement,
     });
+}
+
+/// A block in a network, whose calls are no mistakes of their own.
+fn block(word: &Ident, name: Option<&TokenTree>, errors: &mut Errors) {
+    name.iter().for_each(|name| errors.forgive(name.to_string()));
+    errors.on(word, "a block is declared beside the structs, not in one");
 }
 
 const HEAD: &str = "expected `head name: [N] { ... }` or `head name: [N] = block(...);`";
@@ -202,10 +213,26 @@ fn attach_shortcut(
 /// Parses a statement, or several where a `;` between them is missing.
 fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
     let mut found = Vec::new();
-    let mut rest = tokens;
+    let (mut rest, mut told) = (tokens, false);
     while !rest.is_empty() {
         let mut name = None;
-        if let Some((given, after)) = names::split(&rest) {
+        if let Some(Foreign { place, message, meant }) = foreign::look(&rest).filter(|_| !told) {
+            errors.on(place, message);
+            let (before, after) = match meant {
+                Meant::Named(given, after) => {
+                    name = Some(names::plain(given, errors));
+                    (None, after.to_vec())
+                }
+                Meant::Chain(before, after) => (Some(statement(before.to_vec(), errors)), after.to_vec()),
+                Meant::Plain(after) => (Some(Vec::new()), after.to_vec()),
+                Meant::Unknown => (Some(vec![Statement::Unknown]), Vec::new()),
+            };
+            (rest, told) = (after, true);
+            if let Some(before) = before {
+                found.extend(before);
+                continue;
+            }
+        } else if let Some((given, after)) = names::split(&rest) {
             let given = names::checked(given, errors);
             if after.is_empty() {
                 errors.on(&given, "expected a layer after this name, such as `conv(16, kernel = 3)`");
@@ -220,15 +247,16 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
         }
         let one = |input: ParseStream<'_>| {
             let layer = layer(name, input)?;
-            if !input.is_empty() {
+            if !input.is_empty() && !told {
                 errors.add(input.error(format!("expected `;` after `{}`", layer.word)));
             }
+            skip_separator(input)?;
             Ok((layer, input.parse::<TokenStream>()?))
         };
         match one.parse2(rest.into_iter().collect()) {
             Ok((layer, after)) => {
                 found.push(Statement::Layer(layer));
-                rest = after.into_iter().collect();
+                (rest, told) = (after.into_iter().collect(), true);
             }
             Err(error) => {
                 errors.add(error);
@@ -237,6 +265,18 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
         }
     }
     found
+}
+
+/// Passes over what stands in place of a `;`, which was told.
+fn skip_separator(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.peek(Token![=>]) {
+        input.parse::<Token![=>]>()?;
+    } else if input.peek(Token![->]) {
+        input.parse::<Token![->]>()?;
+    } else if input.peek(Token![,]) || input.peek(Token![.]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
 }
 
 /// A statement without braces that starts with a word of the language: `assert`, `custom`, `head name: [N] = ...`, or a
@@ -296,7 +336,21 @@ fn args(input: ParseStream<'_>) -> syn::Result<Vec<Arg>> {
         if input.is_empty() || input.peek(Token![,]) {
             return Err(input.error("expected a value"));
         }
-        args.push(Arg { name, value: input.parse()? });
+        if input.peek(Token![...]) {
+            return Err(input.error("expected a value in place of `...`"));
+        }
+        if input.peek(Token![.]) && input.peek2(syn::LitInt) {
+            let ahead = input.fork();
+            ahead.parse::<Token![.]>()?;
+            let digits: syn::LitInt = ahead.parse()?;
+            return Err(input.error(format!("a number begins with a digit\n  fix: write 0.{digits}")));
+        }
+        let value: Expr = input.parse()?;
+        if input.peek(Token![:]) && matches!(value, Expr::Path(_)) {
+            let option = value.to_token_stream();
+            return Err(input.error(format!("an option has `=`\n  fix: write `{option} = ...`")));
+        }
+        args.push(Arg { name, value });
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
         }
@@ -310,6 +364,10 @@ fn budgets(word: &Ident, tokens: TokenStream, errors: &mut Errors) -> Option<Sta
         let op: BinOp = input.parse()?;
         Ok(Budget { what, op, limit: input.call(Expr::parse_without_eager_brace)? })
     };
+    if let Some(message) = foreign::budget(&tokens) {
+        errors.on(word, message);
+        return None;
+    }
     let all = |input: ParseStream<'_>| Punctuated::<Budget, Token![,]>::parse_terminated_with(input, clause);
     match all.parse2(tokens) {
         Ok(budgets) if budgets.is_empty() => {

@@ -17,6 +17,7 @@
 
 mod attributes;
 mod body;
+mod foreign;
 mod fragments;
 mod limits;
 mod names;
@@ -61,6 +62,11 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
     let all = |input: ParseStream<'_>| {
         let mut call = Call::default();
         while !input.is_empty() && !errors.are_many() {
+            if input.peek(Token![;]) && !(call.networks.is_empty() && call.blocks.is_empty()) {
+                let place: Token![;] = input.parse()?;
+                errors.on(place, "a network ends with its brace\n  fix: leave out this `;`");
+                continue;
+            }
             let ahead = input.fork();
             let is_block = ahead.call(Attribute::parse_outer).is_ok()
                 && ahead.call(Ident::parse_any).is_ok_and(|word| word == "block");
@@ -131,6 +137,11 @@ fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
     if words::find(&name.to_string()).is_some() || words::STRUCTURES.contains(&name.to_string().as_str()) {
         errors.on(&name, format!("`{name}` is a word of the language and cannot name a block"));
     }
+    if !input.peek(syn::token::Paren) {
+        let message =
+            format!("a block has its parameters in brackets, if need be none\n  fix: write `block {name}() {{ ... }}`");
+        return Err(input.error(message));
+    }
     let content;
     syn::parenthesized!(content in input);
     let mut params: Vec<BlockParam> = Vec::new();
@@ -174,9 +185,10 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     let input_dims = dims(input).map_err(say)?;
     input.parse::<Token![->]>().map_err(say)?;
     let output = dims(input).map_err(say)?;
-    let body: Group = input.parse()?;
+    let layers = "expected the layers in braces: `{ ... }`";
+    let body: Group = input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), layers))?;
     if body.delimiter() != Delimiter::Brace {
-        return Err(syn::Error::new(body.span(), "expected the layers in braces: `{ ... }`"));
+        return Err(syn::Error::new(body.span(), layers));
     }
     let tokens = body.stream();
     let body = statements(tokens.clone(), errors);
@@ -221,7 +233,14 @@ fn symbols(input: ParseStream<'_>, network: &Ident, errors: &mut Errors) -> syn:
             return Err(syn::Error::new_spanned(name, format!("a network has at most {NUMBERS} const generics")));
         }
         let default = match input.parse::<Option<Token![=]>>()? {
-            Some(_) => default_size(&input.parse()?, errors),
+            Some(_) => {
+                let default = default_size(&input.parse()?, errors);
+                if !input.peek(Token![,]) && !input.peek(Token![>]) {
+                    let message = "the default of a const generic is one number, as in `const CLASSES: usize = 10`";
+                    return Err(input.error(message));
+                }
+                default
+            }
             None => None,
         };
         if names::is_generated_generic(&name) {

@@ -37,6 +37,11 @@ pub fn split(tokens: &[TokenTree]) -> Option<(Given, &[TokenTree])> {
     }
 }
 
+/// A name without a key of its own.
+pub fn plain(ident: Ident, errors: &mut Errors) -> Name {
+    checked(Given { ident, key: None }, errors)
+}
+
 /// The name as it is used: a field of the struct and a key in files of weights.
 pub fn checked(given: Given, errors: &mut Errors) -> Name {
     let Given { ident, key } = given;

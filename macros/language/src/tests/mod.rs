@@ -4,6 +4,7 @@
 
 mod costs;
 mod fragments;
+mod habits;
 mod names;
 mod shapes;
 mod wording;

@@ -118,12 +118,16 @@ fn one_mistake_gives_one_error() {
         ("assert params += 3;", "a budget compares with"),
     ];
     for (body, expected) in cases {
-        let found = errors(&format!("{body} global_avg_pool; linear(10);"));
-        // What is wrong with a vector already has no map to pool.
-        let found: Vec<&String> = found.iter().filter(|error| !error.starts_with("`global_avg_pool` needs")).collect();
-        assert_eq!(found.len(), 1, "{body}: {found:#?}");
-        assert!(found[0].contains(expected), "{body}: {found:#?}");
+        gives_one_error(body, expected);
     }
+}
+
+fn gives_one_error(body: &str, expected: &str) {
+    let found = errors(&format!("{body} global_avg_pool; linear(10);"));
+    // What is wrong with a vector already has no map to pool.
+    let found: Vec<&String> = found.iter().filter(|error| !error.starts_with("`global_avg_pool` needs")).collect();
+    assert_eq!(found.len(), 1, "{body}: {found:#?}");
+    assert!(found[0].contains(expected), "{body}\n{expected}\n{found:#?}");
 }
 
 /// Nothing is said about what a layer without its number would have given.
@@ -216,10 +220,158 @@ fn blocks() {
 #[test]
 fn both_sides_of_a_residual_are_named() {
     let found = errors("residual { a: conv(4, 3); } shortcut { b: conv(5, 3); } global_avg_pool; linear(10);");
-    assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(
-        found[0]
-            .contains("residual: input [1, 28, 28] -> a [4, 26, 26]\n  shortcut: input [1, 28, 28] -> b [5, 26, 26]")
-    );
-    assert!(found[1].contains("this shortcut gives [5, 26, 26], its residual [4, 26, 26]"));
+    let expected = "this residual gives [4, 26, 26], but its shortcut gives [5, 26, 26]; a sum needs one shape\n  \
+                    residual: input [1, 28, 28] -> a [4, 26, 26]\n  shortcut: input [1, 28, 28] -> b [5, 26, 26]\n  \
+                    fix: make both give [4, 26, 26]";
+    assert_eq!(found, [expected]);
+}
+
+/// What people write who come from other frameworks: one error, which says what it is here.
+#[test]
+fn habits_of_other_frameworks_are_answered() {
+    let cases = [
+        ("conv(4, kernel_size = 3);", "`conv` has no option `kernel_size`; did you mean `kernel`?"),
+        ("conv(4, kernel = 3, padding = 1);", "`conv` has no option `padding`; did you mean `pad`?"),
+        ("conv(out_channels = 4, kernel = 3);", "`conv` has no option `out_channels`; did you mean `out`?"),
+        ("conv(in_channels = 1, out = 4, kernel = 3);", "fix: leave it out: what comes in is known"),
+        ("conv(4, kernel = 3, use_bias = false);", "did you mean `bias`?"),
+        (
+            "conv(4, kernel = 3, activation = relu);",
+            "fix: an activation is a layer of its own, such as `relu;` after this one",
+        ),
+        ("flatten; linear(units = 10);", "`linear` has no option `units`; did you mean `out`?"),
+        ("dropout(rate = 0.5);", "`dropout` has no option `rate`; did you mean `p`?"),
+        ("leaky_relu(negative_slope = 0.1);", "did you mean `slope`?"),
+        ("max_pool(2, ceil_mode = true);", "did you mean `ceil`?"),
+        ("relu(inplace = true);", "`relu` has no option `inplace`\n  fix: leave it out: memory is planned by itself"),
+        ("Conv2d(4, kernel = 3);", "no layer is called `Conv2d`; did you mean `conv`?"),
+        ("ReLU;", "no layer is called `ReLU`; did you mean `relu`?"),
+        ("bn;", "no layer is called `bn`; did you mean `batch_norm`?"),
+        ("swish;", "no layer is called `swish`; did you mean `silu`?"),
+        ("flatten; dense(10);", "no layer is called `dense`; did you mean `linear`?"),
+        ("deconv(4, kernel = 3);", "no layer is called `deconv`; did you mean `conv_transpose`?"),
+        ("add;", "fix: write `residual { ... }` around the layers whose result is added to their input"),
+        (
+            "conv(1, 4, 3);",
+            "give `stride`, `pad`, `dilation`, `groups`, `bias` or `connections` by name\n  fix: leave 1 out: what comes in is known",
+        ),
+        ("flatten; linear(784, 10);", "fix: leave 784 out: what comes in is known"),
+        ("batch_norm(1);", "fix: leave 1 out: what comes in is known"),
+        ("flatten(1);", "fix: write `flatten`: all of an image becomes a vector"),
+        ("conv(4, kernel = 3, pad = \"same\");", "fix: write same"),
+        ("conv(4, kernel = 3, pad = SAME);", "did you mean `same`?"),
+        ("conv(4, kernel = 3, pad = valid);", "did you mean `0`?"),
+        ("max_pool(2, pad = same);", "`same` is for `pad` of convolutions alone"),
+        ("conv(4, kernel = \"5x5\");", "fix: write (5, 5)"),
+        ("conv(4, kernel = [3, 5]);", "fix: write (3, 5)"),
+        ("conv(4.0, kernel = 3);", "fix: write 4"),
+    ];
+    for (body, expected) in cases {
+        gives_one_error(body, expected);
+    }
+}
+
+/// Statements of other languages: one error, with what to write, and the rest is checked as it was meant.
+#[test]
+fn statements_of_other_languages_are_answered() {
+    let cases = [
+        ("conv1 = conv(8, kernel = 3);", "a name stands before `:`\n  fix: write `conv1: conv(8, kernel = 3);`"),
+        ("let conv1 = conv(8, kernel = 3);", "fix: write `conv1: conv(8, kernel = 3);`"),
+        ("self.conv1 = conv(8, kernel = 3);", "fix: write `conv1: conv(8, kernel = 3);`"),
+        ("conv1 => conv(8, kernel = 3);", "fix: write `conv1: conv(8, kernel = 3);`"),
+        ("y = conv(8, kernel = 3)(x);", "fix: write `y: conv(8, kernel = 3);`"),
+        ("nn.Conv2d(1, 8, 3);", "a layer is a word by itself, without a path\n  fix: write `conv`"),
+        ("nn::Conv2d(1, 8, 3);", "fix: write `conv`"),
+        ("F.relu(x);", "fix: write `relu`"),
+        (
+            "conv(8, kernel = 3).relu();",
+            "layers follow each other as statements\n  fix: write `conv(8, kernel = 3); relu();`",
+        ),
+        ("conv(8, kernel = 3).relu().max_pool(2);", "layers follow each other as statements"),
+        ("conv(8, kernel = 3), relu, max_pool(2);", "expected `;` after `conv`"),
+        ("conv(8, kernel = 3) => relu;", "expected `;` after `conv`"),
+        ("conv(8, kernel = 3) -> relu -> tanh;", "expected `;` after `conv`"),
+        (
+            "conv[8, kernel = 3];",
+            "the arguments of `conv` stand in round brackets, as in `conv(16, kernel = 3, pad = 1)`",
+        ),
+        ("conv<8, 3>;", "the arguments of `conv` stand in round brackets"),
+        ("conv 8, kernel = 3;", "the arguments of `conv` stand in round brackets"),
+        ("conv-1: conv(8, kernel = 3);", "a name has letters, digits and `_`\n  fix: write `conv_1: ...`"),
+        ("/// A layer\n relu;", "a layer has no documentation of its own\n  fix: write `// ...`"),
+        ("#[inline] relu;", "a layer has no attributes"),
+        ("conv(8, kernel: 3);", "an option has `=`\n  fix: write `kernel = ...`"),
+        ("for i in 0..3 { relu; }", "there is no loop but `repeat`"),
+    ];
+    for (body, expected) in cases {
+        gives_one_error(body, expected);
+    }
+}
+
+/// Fixes with the network's own numbers.
+#[test]
+fn fixes_have_numbers() {
+    let cases = [
+        (
+            "residual { conv(8, kernel = 3, stride = 2, pad = 1); }",
+            "fix: add `shortcut { conv(8, kernel = 1, stride = 2); }`",
+        ),
+        ("residual { conv(8, 1); }", "fix: add `shortcut { conv(8, kernel = 1); }`"),
+        (
+            "residual { conv(1, kernel = 3); }",
+            "fix: pad the layers so that they keep height and width, as in `pad = same`",
+        ),
+        (
+            "concat { a: conv(8, 1); b: { flatten; linear(8); } }",
+            "one branch gives a feature map and another one a vector",
+        ),
+        ("adaptive_avg_pool((1, 1));", "fix: write 1, 1"),
+        ("max_pool(2, 2);", "fix: write `stride = 2`"),
+        ("conv(8, 3, same);", "fix: write `pad = same`"),
+        ("conv(8, kernel = 3, no_bias);", "`conv` has no option `no_bias`\n  fix: write `bias = false`"),
+        ("conv(8, kernel = 3, !bias);", "fix: write `bias = false`"),
+        ("assert 62_000 >= params;", "what is counted comes first"),
+        ("assert!(params <= 5);", "fix: write `assert params <= 5;`"),
+        ("assert(params <= 5);", "fix: write `assert params <= 5;`"),
+        ("assert params = 62_000;", "fix: write `assert params == 62_000;`"),
+        ("assert params <= 5 && macs <= 9;", "several are parted by commas"),
+        ("assert flops <= 9;", "there is no budget for `flops`; did you mean `macs`?"),
+        ("dropout(.5);", "fix: write 0.5"),
+        ("dropout(50);", "fix: write 0.5"),
+        ("conv(...);", "expected a value in place of `...`"),
+        ("conv(8 as usize, kernel = 3);", "fix: write 8"),
+        ("conv(CHANNELS, kernel = 3);", "fix: declare it: `struct N<const CHANNELS: usize = 10>: ...`"),
+        ("head: [10] { flatten; linear(10); }", "fix: write `head name: [10] { ... }`"),
+        ("match channels { 3 => relu }", "fix: write `if channels == 3 { ... } else { ... }`"),
+        ("fn forward(x) { relu; }", "a network is its layers in their order, without a function"),
+        ("relu; elif stride { relu; }", "fix: write `else if`"),
+        ("block b(out) { relu; } b(3);", "a block is declared beside the structs, not in one"),
+    ];
+    for (body, expected) in cases {
+        gives_one_error(body, expected);
+    }
+}
+
+#[test]
+fn headers_of_other_languages_are_answered() {
+    let body = "{ flatten; linear(10); }";
+    for (source, expected) in [
+        (format!("struct N: [64, 3, 32, 32] -> [10] {body}"), "fix: leave out the batch: [3, 32, 32]"),
+        ("struct N: [3x32x32] -> [10] { conv(8, 3); flatten; linear(10); }".into(), "fix: write 3, 32, 32"),
+        (
+            "struct N: [28, 28, 1] -> [10] { conv(8, 3); flatten; linear(10); }".into(),
+            "write [1, 28, 28] for the input",
+        ),
+        ("struct N: [3, 8, 8] -> [10] { conv(8, 3); }".into(), "fix: end with `flatten; linear(10);`"),
+        ("struct N: [3, 8, 8] -> [10];".into(), "expected the layers in braces: `{ ... }`"),
+        (format!("struct N: [3, 8, 8] -> [10] {body};"), "fix: leave out this `;`"),
+        (
+            format!("struct N<const K: usize = 2 * 5>: [3, 8, 8] -> [10] {body}"),
+            "the default of a const generic is one number",
+        ),
+        (format!("block basic {{ relu; }} struct N: [3, 8, 8] -> [10] {body}"), "fix: write `block basic() { ... }`"),
+    ] {
+        let found = checked(&source).1;
+        assert!(found.len() == 1 && found[0].contains(expected), "{source}\n{expected}\n{found:#?}");
+    }
 }

@@ -1,10 +1,11 @@
 //! Where values part and meet: residuals, concatenations, factors for channels.
 
 use super::{At, Checker, Level, parameterless};
+use crate::args::Args;
 use crate::ast::{Arg, Concat, Head, Layer, Residual, Statement};
 use crate::cost::Dim;
 use crate::graph::{Member, MemberKind, Node, Shape};
-use crate::values::{Args, SIZE, Scope};
+use crate::values::{SIZE, Scope};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
 use proc_macro2::Ident;
@@ -38,21 +39,17 @@ impl<'a> Checker<'a, '_> {
         if a != b && !a.is_unknown() && !b.is_unknown() {
             let [main_trace, other_trace] = [main, other].map(|end| self.trace_from(end.node));
             let name = if taken.is_some() { "its shortcut" } else { "the identity beside it" };
-            let fix = match (taken.is_some(), a, b) {
-                (false, ..) => "\n  fix: add `shortcut { conv(...); }` that makes the same change".to_string(),
-                _ => format!("\n  fix: make both give {}", self.show(a)),
+            let fix = match taken {
+                None => same_change(a, b),
+                Some(_) => format!("make both give {}", self.show(a)),
             };
             let message = format!(
                 "this residual gives {}, but {name} gives {}; a sum needs one shape\n  residual: {main_trace}\n  \
-                 shortcut: {other_trace}{fix}",
+                 shortcut: {other_trace}\n  fix: {fix}",
                 self.show(a),
                 self.show(b)
             );
             self.errors.on(&residual.word, message);
-            if let Some(shortcut) = taken {
-                let message = format!("this shortcut gives {}, its residual {}", self.show(b), self.show(a));
-                self.errors.on(&shortcut.word, message);
-            }
         }
         self.merge(level, "add", Op::Add, vec![main.node, other.node], shape);
     }
@@ -104,10 +101,16 @@ impl<'a> Checker<'a, '_> {
             let (first, first_end) = *extent.get_or_insert(((h, w, is_map), *end));
             if first != (h, w, is_map) {
                 let (a, b) = (self.trace_from(first_end), self.trace_from(*end));
-                let message = format!(
-                    "the branches differ in height and width, so their channels cannot be joined\n  one: {a}\n  other: {b}\n  \
-                     fix: pad the convolutions and pools so that all keep the size"
-                );
+                let message = match first.2 == is_map {
+                    true => format!(
+                        "the branches differ in height and width, so their channels cannot be joined\n  one: {a}\n  other: {b}\n  \
+                         fix: pad the convolutions and pools so that all keep the size"
+                    ),
+                    false => format!(
+                        "one branch gives a feature map and another one a vector, so they cannot be joined\n  one: {a}\n  other: {b}\n  \
+                         fix: end all branches with `flatten`, or none"
+                    ),
+                };
                 self.errors.on(&concat.word, message);
                 return Shape::Unknown;
             }
@@ -197,4 +200,24 @@ impl<'a> Checker<'a, '_> {
 fn integer(n: u64, span: proc_macro2::Span) -> syn::Expr {
     let lit = syn::Lit::Int(syn::LitInt::new(&n.to_string(), span));
     syn::Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit })
+}
+
+/// The shortcut that changes `from` into `to`, or how to do without a change.
+fn same_change(to: Shape, from: Shape) -> String {
+    if let (Shape::Vector(Dim::Known(outputs)), Shape::Vector(_)) = (to, from) {
+        return format!("add `shortcut {{ linear({outputs}); }}`");
+    }
+    let (Shape::Map([c, height, width]), Shape::Map([before, h, w])) = (to, from) else {
+        return "add a `shortcut { ... }` that makes the same change".into();
+    };
+    let by = |from: Dim, to: Dim| match (from, to) {
+        (Dim::Known(from), Dim::Known(to)) if to > 0 => (1..=8).find(|stride: &u64| from.div_ceil(*stride) == to),
+        _ => None,
+    };
+    match (c, by(h, height), by(w, width)) {
+        (Dim::Known(c), Some(1), Some(1)) => format!("add `shortcut {{ conv({c}, kernel = 1); }}`"),
+        (Dim::Known(c), Some(a), Some(b)) if a == b => format!("add `shortcut {{ conv({c}, kernel = 1, stride = {a}); }}`"),
+        _ if c == before => "pad the layers so that they keep height and width, as in `pad = same`".into(),
+        _ => "add a `shortcut { conv(...); }` that makes the same change, or pad the layers so that they keep height and width".into(),
+    }
 }

@@ -11,13 +11,15 @@ mod limits;
 mod outside;
 mod unreached;
 
+use crate::args::Args;
 use crate::ast::{Block, If, Layer, Name, Network, Sequence, Statement};
 use crate::cost::{Count, Dim};
 use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, show};
+use crate::habits;
 use crate::layers;
-use crate::report::{Errors, did_you_mean};
+use crate::report::{Errors, did_you_mean, listed};
 use crate::trace::trace;
-use crate::values::{Args, SIZE, Scope, condition};
+use crate::values::{SIZE, Scope, condition};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
 use limits::Limits;
@@ -140,6 +142,9 @@ impl<'a, 'e> Checker<'a, 'e> {
             }
             Statement::Head(head) => self.head(head, level),
             Statement::Custom(custom) => self.custom(custom, level),
+            Statement::Unknown => {
+                self.node(unknown(String::new(), self.at.node));
+            }
             Statement::Assert(budgets) => {
                 if let Some(budget) = budgets.first().filter(|_| !level.path.is_empty() || self.depth > 0) {
                     let message = "`assert` is about the whole network; put it beside its layers, not into a sequence";
@@ -276,10 +281,19 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     fn unknown_word(&mut self, layer: &Layer) {
         let word = layer.word.to_string();
+        if self.errors.forgives(&word) {
+            return;
+        }
         let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
-        let known: Vec<&str> = words::all().map(|word| word.name()).chain(blocks.iter().map(String::as_str)).collect();
-        let hint = did_you_mean(&word, known.iter().copied());
-        let hint = if hint.is_empty() { format!("\n  layers: {}", known.join(", ")) } else { hint };
+        let own: Vec<&'static str> = words::all().map(words::Word::name).collect();
+        let known = || own.iter().copied().chain(blocks.iter().map(String::as_str));
+        // A block may have nearly the same name, and is then what was meant.
+        let block = did_you_mean(&word, blocks.iter().map(String::as_str));
+        let hint = match habits::layer(&word, &own) {
+            Some(habit) if block.is_empty() => habit.hint(),
+            _ => did_you_mean(&word, known()),
+        };
+        let hint = if hint.is_empty() { format!("\n  layers: {}", listed(known())) } else { hint };
         self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
     }
 

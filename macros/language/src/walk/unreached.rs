@@ -25,7 +25,8 @@ pub fn unreached(networks: &[Network], blocks: &[Block], errors: &mut Errors) {
         let mut checker = Checker::dry(network, blocks, symbols(network), errors);
         let rank = match network.input.len() {
             3 => Shape::Map([Dim::Unknown; 3]),
-            1 => Shape::Vector(Dim::Unknown),
+            // One that is no number has been told, and may be three: `[3x32x32]`.
+            1 if network.input.iter().all(is_whole) => Shape::Vector(Dim::Unknown),
             _ => Shape::Unknown,
         };
         checker.input(rank);
@@ -58,5 +59,13 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.body(&choice.otherwise, level);
         level.taken.extend(names);
         self.node(unknown(String::new(), start.node));
+    }
+}
+
+/// Whether a dimension is no literal with a suffix that is not `usize`.
+fn is_whole(dim: &syn::Expr) -> bool {
+    match dim {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => matches!(int.suffix(), "" | "usize"),
+        _ => true,
     }
 }

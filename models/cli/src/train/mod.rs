@@ -8,7 +8,7 @@ mod signals;
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
-use crate::options::Given;
+use crate::options::{self, Given};
 use crate::own;
 use crate::place;
 use crate::progress::{Bar, Progress};
@@ -22,7 +22,9 @@ use convnet::distributed::{self, Communicator};
 use convnet::net::AnyNetwork;
 use convnet::regular_file;
 use convnet::report::{HtmlReport, JsonLines, TensorBoard};
-use convnet::train::{self, Config, Evaluation, Event, Flow, NetworkLearner, RunFolder, Summary, TrainError, Trainer};
+use convnet::train::{
+    self, Config, Evaluation, Event, Flow, Hyperparameters, NetworkLearner, RunFolder, Summary, TrainError, Trainer,
+};
 use convnet::weights::Format;
 use convnet::weights::{self, Metadata};
 use convnet::wording::counted;
@@ -195,6 +197,9 @@ impl Task for Train<'_> {
         let mut net = network.build(&device)?;
         self.start(&network, &mut *net)?;
         let Train { arguments, config, data, ranks, .. } = &self;
+        // Before a folder is made: whether the options have a meaning for this network.
+        let fits = Hyperparameters::new(config, &network.graph);
+        fits.map_err(|error| options::placed(&error, &arguments.given, arguments.config.as_deref()))?;
         let probe = arguments.find_lr || arguments.overfit;
         let place = if probe { None } else { Some(self.place(name, &network.graph.name)?) };
         if !arguments.quiet {

@@ -1,0 +1,287 @@
+//! Arguments: which value belongs to which name.
+
+use crate::ast::{Arg, Layer};
+use crate::cost::Dim;
+use crate::habits;
+use crate::report::{Errors, did_you_mean, one_of};
+use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
+use crate::values::{Scope, bare, evaluate, identifier, instead, number, quote_of};
+use syn::{Expr, ExprLit, Lit, UnOp};
+
+/// The arguments of one layer, matched with the signature of its word.
+pub struct Args<'a> {
+    layer: &'a Layer,
+    word: &'static Signature,
+    scope: &'a Scope<'a>,
+    given: Vec<(&'static Spec, Option<&'a Expr>)>,
+    /// Whether every argument that was given is known and every required one was given.
+    pub complete: bool,
+}
+
+impl<'a> Args<'a> {
+    /// Matches the arguments of `layer` with those of `word`.
+    pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
+        let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
+        let (mut next, mut too_many) = (0, false);
+        for arg in &layer.args {
+            // One error tells of all values that are too many.
+            if too_many && arg.name.is_none() {
+                continue;
+            }
+            match args.spec(arg, &mut next) {
+                Ok((spec, value)) => {
+                    if args.given.iter().any(|(given, _)| given.name == spec.name) {
+                        errors
+                            .on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), doubled(spec, word));
+                        args.complete = false;
+                    } else {
+                        args.given.push((spec, value.map(bare)));
+                    }
+                }
+                Err(message) => {
+                    too_many |= arg.name.is_none();
+                    errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
+                    args.complete = false;
+                }
+            }
+        }
+        if too_many {
+            // Nobody knows which of them is which.
+            args.given.clear();
+        }
+        let missing = word.args.iter().filter(|spec| spec.is_required() && !args.has(spec.name));
+        let missing: Vec<&str> = missing.map(|spec| spec.name).collect();
+        if !missing.is_empty() && args.complete {
+            let names = one_of(missing).replace(" or ", " and ");
+            errors.on(&layer.word, format!("`{}` needs {names}, for example `{}`", word.name, word.example));
+            args.complete = false;
+        }
+        args
+    }
+
+    /// Which argument is given, and its value where it has one.
+    fn spec(&self, arg: &'a Arg, next: &mut usize) -> Result<(&'static Spec, Option<&'a Expr>), String> {
+        let word = self.word;
+        let known = || word.args.iter().map(|spec| spec.name);
+        if let Some(name) = &arg.name {
+            let name = name.to_string();
+            return word.arg(&name).map(|spec| (spec, Some(&arg.value))).ok_or_else(|| {
+                let has = if word.args.is_empty() {
+                    "takes no argument".into()
+                } else {
+                    format!("has {}", one_of(known()).replace(" or ", " and "))
+                };
+                let names: Vec<&'static str> = known().collect();
+                match habits::option(&name, &names).map(habits::Habit::hint) {
+                    Some(hint) => format!("`{}` has no option `{name}`{hint}", word.name),
+                    None => format!(
+                        "`{}` has no option `{name}`{}\n  `{}` {has}",
+                        word.name,
+                        did_you_mean(&name, known()),
+                        word.name
+                    ),
+                }
+            });
+        }
+        // An option by its name alone: a flag that is set, or `stride` for `stride = stride`.
+        let alone = identifier(&arg.value).and_then(|name| word.arg(&name));
+        let taken = word.args.get(*next).is_none_or(|spec| *next >= word.positional || self.has(spec.name));
+        if let Some(spec) = alone.filter(|spec| spec.kind == ArgKind::Flag || taken) {
+            return Ok((spec, Some(&arg.value).filter(|_| spec.kind != ArgKind::Flag)));
+        }
+        let spec = word.args.get(*next).filter(|_| *next < word.positional);
+        if let (Some(spec), Some(message)) = (spec, self.switch(arg))
+            && self.has(spec.name)
+        {
+            return Err(message);
+        }
+        *next += 1;
+        spec.map(|spec| (spec, Some(&arg.value))).ok_or_else(|| match word.positional {
+            0 if word.args.is_empty() => format!("`{}` takes no argument{}", word.name, self.superfluous()),
+            0 => format!("the options of `{}` need their names: {}{}", word.name, one_of(known()), self.superfluous()),
+            n => {
+                let first: Vec<&str> = known().take(n).collect();
+                let rest: Vec<&str> = known().skip(n).collect();
+                let names = if rest.is_empty() { String::new() } else { format!("; give {} by name", one_of(rest)) };
+                let first = one_of(first).replace(" or ", " and ");
+                let mut fix = self.superfluous();
+                let same =
+                    instead(&arg.value).ends_with("same") || identifier(&arg.value).is_some_and(|name| name == "same");
+                match (known().nth(n).filter(|_| fix.is_empty() && *next == n + 1), &arg.value) {
+                    (Some(_), _) if same && word.arg("pad").is_some() => fix = "\n  fix: write `pad = same`".into(),
+                    (Some(next), Expr::Lit(ExprLit { lit: Lit::Int(value), .. })) => {
+                        fix = format!("\n  fix: write `{next} = {value}`");
+                    }
+                    _ => {}
+                }
+                format!("`{}` takes only {first} without a name{names}{fix}", word.name)
+            }
+        })
+    }
+
+    /// What is wrong with a value without a name that looks like a flag: `no_bias`, `!bias`.
+    fn switch(&self, arg: &Arg) -> Option<String> {
+        let word = self.word;
+        match &arg.value {
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
+                let name = identifier(&unary.expr)?;
+                Some(format!("a flag is `true` or `false`\n  fix: write `{name} = false`"))
+            }
+            Expr::Path(_) => {
+                let name = identifier(&arg.value)?;
+                let known = self.scope.locals.iter().any(|(local, _)| *local == name)
+                    || self.scope.network.names().any(|symbol| *symbol == name);
+                let names: Vec<&'static str> = word.args.iter().map(|spec| spec.name).collect();
+                let hint = habits::option(&name, &names).map_or_else(String::new, habits::Habit::hint);
+                (!known).then(|| format!("`{}` has no option `{name}`{hint}", word.name))
+            }
+            _ => None,
+        }
+    }
+
+    /// What to leave out, where a value looks like the number of channels that come in, which other frameworks want to be told.
+    fn superfluous(&self) -> String {
+        let incoming = self.scope.shape.map(|shape| shape.chw()).and_then(|dims| dims.first()?.known());
+        let number = |arg: &&Arg| match &arg.value {
+            Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) if arg.name.is_none() => int.base10_parse::<u64>().ok(),
+            _ => None,
+        };
+        // What comes in is told first, where a layer takes it and something else, and of groups last.
+        let mut numbers = self.layer.args.iter().filter(|arg| arg.name.is_none());
+        let told = if self.word.name == "group_norm" { numbers.next_back() } else { numbers.next() };
+        let all = self.layer.args.iter().all(|arg| arg.name.is_some() || number(&arg).is_some());
+        match (self.word.name, told.filter(|told| all && incoming.is_some() && number(told) == incoming)) {
+            ("flatten", _) => {
+                "\n  fix: write `flatten`: all of an image becomes a vector, and the batch is not written".into()
+            }
+            (_, Some(arg)) => format!("\n  fix: leave {} out: what comes in is known", quote_of(&arg.value)),
+            (_, None) => String::new(),
+        }
+    }
+
+    /// Whether an argument was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(spec, _)| spec.name == name)
+    }
+
+    /// The expression of an argument; the layer's word where there is none.
+    pub fn expr(&self, name: &str) -> Option<&'a Expr> {
+        self.given.iter().find(|(spec, _)| spec.name == name).and_then(|(_, value)| *value)
+    }
+
+    /// Reports `message` on the value of an argument.
+    pub fn fault(&self, name: &str, errors: &mut Errors, message: impl std::fmt::Display) {
+        match self.expr(name) {
+            Some(expr) => errors.on(expr, message),
+            None => errors.on(&self.layer.word, message),
+        }
+    }
+
+    /// A size, which may be a const generic.
+    pub fn size(&self, name: &str, errors: &mut Errors) -> Dim {
+        let Some(expr) = self.expr(name) else { return Dim::Unknown };
+        let dim = evaluate(expr, self.scope, errors);
+        self.positive(name, expr, dim, errors)
+    }
+
+    /// What the table has for an argument that is not given.
+    fn default(&self, name: &str) -> DefaultValue {
+        self.word.arg(name).map_or(DefaultValue::Required, |spec| spec.default)
+    }
+
+    /// A positive integer, or its default.
+    pub fn count(&self, name: &str, errors: &mut Errors) -> Option<u64> {
+        let Some(expr) = self.expr(name) else {
+            return match self.default(name) {
+                DefaultValue::Whole(n) => Some(n),
+                DefaultValue::Like(other) => self.count(other, errors),
+                _ => None,
+            };
+        };
+        let dim = number(expr, self.scope, errors);
+        self.positive(name, expr, dim, errors).known()
+    }
+
+    fn positive(&self, name: &str, expr: &Expr, dim: Dim, errors: &mut Errors) -> Dim {
+        if dim == Dim::Known(0) {
+            errors.on(expr, format!("`{name}` is 0; it must be at least 1"));
+            return Dim::Unknown;
+        }
+        dim
+    }
+
+    /// `[height, width]` of integers from `minimum` on, or its default.
+    pub fn pair(&self, name: &str, minimum: u64, errors: &mut Errors) -> Option<[u64; 2]> {
+        let Some(expr) = self.expr(name) else {
+            return match self.default(name) {
+                DefaultValue::Whole(n) => Some([n, n]),
+                DefaultValue::Like(other) => self.pair(other, minimum, errors),
+                _ => None,
+            };
+        };
+        let parts: Vec<&Expr> = match expr {
+            Expr::Tuple(tuple) => tuple.elems.iter().collect(),
+            other => vec![other],
+        };
+        let mut values = Vec::new();
+        for part in &parts {
+            let value = number(part, self.scope, errors).known()?;
+            if value < minimum {
+                errors.on(part, format!("`{name}` is {value}; it must be at least {minimum}"));
+                return None;
+            }
+            values.push(value);
+        }
+        match values[..] {
+            [both] => Some([both, both]),
+            [height, width] => Some([height, width]),
+            _ => {
+                errors.on(expr, format!("`{name}` takes a number or (height, width)"));
+                None
+            }
+        }
+    }
+
+    /// A decimal number; its default where it is not given, or is no number.
+    pub fn float(&self, name: &str, errors: &mut Errors) -> f64 {
+        // Every decimal number has a default; a name that the table does not have gives no number, which its tests notice.
+        let DefaultValue::Decimal(default) = self.default(name) else { return f64::NAN };
+        let Some(expr) = self.expr(name) else { return default };
+        float(expr).unwrap_or_else(|| {
+            errors.on(expr, format!("`{name}` takes a number, such as {default:?}"));
+            default
+        })
+    }
+
+    /// A flag; its default where it is not given, or is neither `true` nor `false`.
+    pub fn flag(&self, name: &str, errors: &mut Errors) -> bool {
+        self.given_flag(name, errors).unwrap_or_else(|| self.default(name) == DefaultValue::On)
+    }
+
+    /// A flag that is given.
+    pub fn given_flag(&self, name: &str, errors: &mut Errors) -> Option<bool> {
+        let (_, value) = self.given.iter().find(|(spec, _)| spec.name == name)?;
+        match value {
+            None => Some(true),
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
+            Some(expr) => {
+                errors.on(expr, format!("`{name}` takes `true` or `false`"));
+                None
+            }
+        }
+    }
+}
+
+fn doubled(spec: &Spec, word: &Signature) -> String {
+    format!("`{}` of `{}` is given twice", spec.name, word.name)
+}
+
+fn float(expr: &Expr) -> Option<f64> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.base10_parse().ok().filter(|x: &f64| x.is_finite()),
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse::<u64>().ok().map(|n| n as f64),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => float(&unary.expr).map(|x| -x),
+        Expr::Paren(paren) => float(&paren.expr),
+        _ => None,
+    }
+}

@@ -1,0 +1,201 @@
+//! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
+//! the network is checked as if it had been.
+
+use crate::habits::{self, Habit};
+use crate::words;
+use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
+
+/// A statement of another language.
+pub struct Foreign<'a> {
+    /// The token at fault.
+    pub place: TokenTree,
+    /// What is wrong with it, and how it is written here.
+    pub message: String,
+    /// What was meant.
+    pub meant: Meant<'a>,
+}
+
+/// What a statement of another language means.
+pub enum Meant<'a> {
+    /// `name: rest`
+    Named(Ident, &'a [TokenTree]),
+    /// These tokens and, as statements after them, the others.
+    Chain(&'a [TokenTree], &'a [TokenTree]),
+    /// These tokens alone.
+    Plain(&'a [TokenTree]),
+    /// Some layer.
+    Unknown,
+}
+
+/// The statement that begins with these tokens, if it is of another language.
+pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
+    let [first, ..] = tokens else { return None };
+    named(tokens)
+        .or_else(|| path(tokens))
+        .or_else(|| chain(tokens))
+        .or_else(|| brackets(tokens))
+        .or_else(|| commented(tokens))
+        .map(|(message, meant)| Foreign { place: first.clone(), message, meant })
+}
+
+type Found<'a> = Option<(String, Meant<'a>)>;
+
+/// `name = layer`, `let name = layer`, `self.name = layer`, `name => layer`.
+fn named(tokens: &[TokenTree]) -> Found<'_> {
+    let rest = match tokens {
+        [TokenTree::Ident(word), rest @ ..] if word == "let" => match rest {
+            [TokenTree::Ident(word), rest @ ..] if word == "mut" => rest,
+            rest => rest,
+        },
+        [TokenTree::Ident(word), dot, rest @ ..] if word == "self" && is(dot, '.') => rest,
+        tokens => tokens,
+    };
+    let [TokenTree::Ident(name), TokenTree::Punct(equals), rest @ ..] = rest else { return None };
+    let rest = match rest {
+        [next, rest @ ..] if equals.spacing() == Spacing::Joint && is(next, '>') => rest,
+        rest => rest,
+    };
+    // `conv(..)(x)`: what a layer is applied to is what comes before it.
+    let rest = match rest {
+        [before @ .., TokenTree::Group(_), TokenTree::Group(_)] => rest.get(..before.len() + 1).unwrap_or_default(),
+        rest => rest,
+    };
+    if equals.as_char() != '=' || !matches!(rest.first(), Some(TokenTree::Ident(_))) {
+        return None;
+    }
+    Some((
+        format!("a name stands before `:`\n  fix: write `{name}: {};`", written(rest)),
+        Meant::Named(name.clone(), rest),
+    ))
+}
+
+/// `nn.Conv2d(..)`, `nn::Conv2d(..)`, `F.relu`.
+fn path(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Ident(first), rest @ ..] = tokens else { return None };
+    let (mut rest, mut last) = (rest, None);
+    loop {
+        rest = match rest {
+            [a, b, TokenTree::Ident(word), after @ ..] if is(a, ':') && is(b, ':') => {
+                last = Some(word);
+                after
+            }
+            [dot, TokenTree::Ident(word), after @ ..] if is(dot, '.') => {
+                last = Some(word);
+                after
+            }
+            _ => break,
+        };
+    }
+    let last = last.filter(|_| words::find(&first.to_string()).is_none())?.to_string();
+    let hint = match habits::layer(&last, &names()) {
+        Some(Habit::Word(word)) => format!("\n  fix: write `{word}`"),
+        Some(advice) => advice.hint(),
+        None => String::new(),
+    };
+    Some(("a layer is a word by itself, without a path".to_string() + &hint, Meant::Unknown))
+}
+
+/// `conv(..).relu()`
+fn chain(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Ident(_), TokenTree::Group(group), dot, after @ ..] = tokens else { return None };
+    if group.delimiter() != Delimiter::Parenthesis || !is(dot, '.') || after.is_empty() {
+        return None;
+    }
+    let before = tokens.get(..2).unwrap_or_default();
+    let fix = format!("{}; {}", written(before), written(after));
+    Some((format!("layers follow each other as statements\n  fix: write `{fix};`"), Meant::Chain(before, after)))
+}
+
+/// `conv[8, ..]`, `conv<8, 3>`, `conv 8, ..`, and `conv-1: conv(..)`.
+fn brackets(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Ident(word), next, rest @ ..] = tokens else { return None };
+    if let ([TokenTree::Literal(number), ..], true) = (rest, is(next, '-')) {
+        let message = format!("a name has letters, digits and `_`\n  fix: write `{word}_{number}: ...`");
+        return Some((message, Meant::Unknown));
+    }
+    let of_word = words::find(&word.to_string())?;
+    let is_bracket = matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket);
+    (is_bracket || is(next, '<') || matches!(next, TokenTree::Literal(_))).then(|| {
+        let message =
+            format!("the arguments of `{word}` stand in round brackets, as in `{}`", of_word.signature.example);
+        (message, Meant::Unknown)
+    })
+}
+
+/// `/// text`, `#[..]`, `# text`.
+fn commented(tokens: &[TokenTree]) -> Found<'_> {
+    let [first, rest @ ..] = tokens else { return None };
+    if !is(first, '#') {
+        return None;
+    }
+    match rest {
+        [TokenTree::Group(group), rest @ ..] if is_doc(group) => {
+            Some(("a layer has no documentation of its own\n  fix: write `// ...`".into(), Meant::Plain(rest)))
+        }
+        [TokenTree::Group(_), rest @ ..] => Some(("a layer has no attributes".into(), Meant::Plain(rest))),
+        _ => Some(("`#` begins no comment\n  fix: write `// ...`".into(), Meant::Unknown)),
+    }
+}
+
+/// What is wrong with what stands before a brace, if it is of another language: the token and the message.
+pub fn brace(name: Option<&Ident>, head: &[TokenTree]) -> Option<(TokenTree, String)> {
+    let word = match (name, head.first()?) {
+        (Some(name), TokenTree::Group(shape)) if name == "head" => {
+            let message = format!("a head has a name\n  fix: write `head name: {shape} {{ ... }}`");
+            return Some((name.clone().into(), message));
+        }
+        (_, TokenTree::Ident(word)) => word,
+        _ => return None,
+    };
+    let message = match word.to_string().as_str() {
+        "for" | "while" | "loop" => {
+            "there is no loop but `repeat`\n  fix: write `repeat 3 { ... }` with the number of times"
+        }
+        "elif" | "elseif" => "there is no such word\n  fix: write `else if`",
+        "match" | "switch" => "there is no such word\n  fix: write `if channels == 3 { ... } else { ... }`",
+        "fn" | "def" => "a network is its layers in their order, without a function\n  fix: write the layers only",
+        _ => return None,
+    };
+    Some((word.clone().into(), message.into()))
+}
+
+/// What is wrong with the budget of an `assert`, if it is written as Rust's macro, the other way round, or as one condition.
+pub fn budget(tokens: &TokenStream) -> Option<String> {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let example = "a budget is written `assert params <= 62_000;`";
+    match &tokens[..] {
+        [mark, TokenTree::Group(inner), ..] if is(mark, '!') => {
+            Some(format!("{example}\n  fix: write `assert {};`", inner.stream()))
+        }
+        [TokenTree::Group(inner)] => Some(format!("{example}\n  fix: write `assert {};`", inner.stream())),
+        [TokenTree::Literal(_), ..] => Some(format!("{example}: what is counted comes first")),
+        [TokenTree::Ident(what), equals, TokenTree::Literal(limit)] if is(equals, '=') => {
+            Some(format!("{example}\n  fix: write `assert {what} == {limit};`"))
+        }
+        _ if tokens.iter().any(|token| is(token, '&')) => Some(format!("{example}; several are parted by commas")),
+        _ => None,
+    }
+}
+
+fn is_doc(group: &Group) -> bool {
+    matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(word)) if word == "doc")
+}
+
+fn is(token: &TokenTree, c: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == c)
+}
+
+fn names() -> Vec<&'static str> {
+    words::all().map(words::Word::name).collect()
+}
+
+/// Tokens as somebody would write them.
+fn written(tokens: &[TokenTree]) -> String {
+    let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
+    text.replace(" (", "(")
+        .replace("( ", "(")
+        .replace(" )", ")")
+        .replace(" ,", ",")
+        .replace(" .", ".")
+        .replace(". ", ".")
+}

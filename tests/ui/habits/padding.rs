@@ -1,0 +1,14 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [3, 32, 32] -> [10] {
+        conv1: conv(8, kernel = 3, padding = 1);
+        flatten;
+        fc: linear(10);
+    }
+}
+
+fn main() {
+    let net = Cpu::default().build_module::<Net, f32>();
+    let _ = net;
+}

@@ -1,0 +1,13 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net<const CLASSES: usize = 2 * 5>: [3, 32, 32] -> [CLASSES] {
+        flatten;
+        fc: linear(CLASSES);
+    }
+}
+
+fn main() {
+    let net = Cpu::default().build_module::<Net, f32>();
+    let _ = net;
+}

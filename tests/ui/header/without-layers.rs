@@ -1,0 +1,7 @@
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [3, 32, 32] -> [10];
+}
+
+fn main() {}
