@@ -4,7 +4,7 @@ cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;
         fc: linear(10);
-        assert params = 50_000;
+        assert params = 30_730;
     }
 }
 

@@ -153,7 +153,7 @@ pub fn brace(name: Option<&Ident>, head: &[TokenTree]) -> Option<(TokenTree, Str
         }
         "elif" | "elseif" => "there is no such word\n  fix: write `else if`",
         "match" | "switch" => "there is no such word\n  fix: write `if channels == 3 { ... } else { ... }`",
-        "fn" | "def" => "a network is its layers in their order, without a function\n  fix: write the layers only",
+        "fn" | "def" => "a network is its layers in their order, without a function: leave out `fn` and its brackets",
         _ => return None,
     };
     Some((word.clone().into(), message.into()))

@@ -343,7 +343,7 @@ fn fixes_have_numbers() {
         ("conv(CHANNELS, kernel = 3);", "fix: declare it: `struct N<const CHANNELS: usize = 10>: ...`"),
         ("head: [10] { flatten; linear(10); }", "fix: write `head name: [10] { ... }`"),
         ("match channels { 3 => relu }", "fix: write `if channels == 3 { ... } else { ... }`"),
-        ("fn forward(x) { relu; }", "a network is its layers in their order, without a function"),
+        ("fn forward(x) { relu; }", "a network is its layers in their order, without a function: leave out `fn`"),
         ("relu; elif stride { relu; }", "fix: write `else if`"),
         ("block b(out) { relu; } b(3);", "a block is declared beside the structs, not in one"),
     ];

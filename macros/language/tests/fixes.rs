@@ -1,0 +1,159 @@
+//! The fixes that errors propose, applied: what an error says to write is written, and the mistake is gone.
+//!
+//! The networks are those of `tests/ui`. A fix with `...` in it, or one that says what to do in words, is for people alone.
+#![cfg(test)]
+
+use convnet_language::{Mistake, Sizes, read};
+use std::ops::Range;
+use std::path::Path;
+
+/// What stands in the braces of the first `cnn!` of a file.
+fn network(source: &str) -> Option<&str> {
+    let start = source.find("cnn! {")? + "cnn! {".len();
+    Some(&source[start..closing(source, start, '{', '}')?])
+}
+
+/// Where the bracket ends that is open at `start`.
+fn closing(text: &str, start: usize, open: char, close: char) -> Option<usize> {
+    let mut depth = 1;
+    for (at, c) in text[start..].char_indices() {
+        depth += i32::from(c == open) - i32::from(c == close);
+        if depth == 0 {
+            return Some(start + at);
+        }
+    }
+    None
+}
+
+fn mistakes(text: &str) -> Vec<Mistake> {
+    read(text, &Sizes::default()).err().map_or(Vec::new(), |mistakes| mistakes.all().to_vec())
+}
+
+fn replaced(text: &str, range: Range<usize>, with: &str) -> String {
+    format!("{}{with}{}", &text[..range.start], &text[range.end..])
+}
+
+/// What is between the first backticks.
+fn quoted(text: &str) -> Option<&str> {
+    text.split('`').nth(1)
+}
+
+/// The text with the fix of a mistake, where it is one that can be applied.
+fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String> {
+    if let Some((_, word)) = message.split_once("did you mean `") {
+        return Some(replaced(text, range.clone(), word.split('`').next()?));
+    }
+    let fix = message.lines().find_map(|line| line.trim().strip_prefix("fix: "))?;
+    if fix.contains("...") {
+        return None;
+    }
+    let to = |c: char| text[range.start..].find(c).map(|at| range.start + at);
+    let open = || text[..range.start].rfind('(');
+    match fix.split_once("write ") {
+        Some(("", what)) => return written(text, range, what),
+        Some((_, shape)) if shape.ends_with(" for the input") => {
+            let start = text.find("struct")? + text[text.find("struct")?..].find('[')?;
+            let shape = shape.strip_suffix(" for the input")?;
+            return Some(replaced(text, start..closing(text, start + 1, '[', ']')? + 1, shape));
+        }
+        _ => {}
+    }
+    if let Some(shape) = fix.strip_prefix("leave out the batch: ") {
+        return Some(replaced(text, text[..range.start].rfind('[')?..to(']')? + 1, shape));
+    }
+    if fix == "leave out this `;`" {
+        return Some(replaced(text, range.clone(), ""));
+    }
+    if fix.starts_with("leave it out") {
+        let (end, before) = (to(',').filter(|comma| Some(*comma) < to(')')), text[..range.start].ends_with(", "));
+        return Some(match (end, before) {
+            (Some(comma), _) => replaced(text, range.start..comma + 2, ""),
+            (None, true) => replaced(text, range.start - 2..to(')')?, ""),
+            (None, false) => replaced(text, range.start..to(')')?, ""),
+        });
+    }
+    if let Some(number) = fix.strip_prefix("leave ").and_then(|rest| rest.strip_suffix(" out: what comes in is known"))
+    {
+        let (start, end) = (open()? + 1, to(')')?);
+        let rest = text[start..end].strip_prefix(number)?.trim_start_matches([',', ' ']);
+        return Some(replaced(text, start..end, rest));
+    }
+    if let Some((_, shape)) = fix.split_once("declare `-> ") {
+        return Some(replaced(text, range.clone(), shape.strip_prefix('[')?.split(']').next()?));
+    }
+    if let Some(rest) = fix.strip_prefix("end with `flatten") {
+        let at = text.trim_end().rfind('}')?;
+        return Some(replaced(text, at..at, &format!("flatten{} ", rest.strip_suffix('`')?)));
+    }
+    if fix.starts_with("add `shortcut") {
+        let brace = to('{')?;
+        let end = closing(text, brace + 1, '{', '}')? + 1;
+        return Some(replaced(text, end..end, &format!(" {}", quoted(fix)?)));
+    }
+    if fix.starts_with("insert `flatten;`") {
+        return Some(replaced(text, range.start..range.start, "flatten; "));
+    }
+    let number = fix.strip_prefix("use kernel <= ").or_else(|| fix.strip_prefix("use pad <= "))?;
+    Some(replaced(text, range.clone(), number.split(',').next()?))
+}
+
+/// The text with what is to be written at a mistake: a statement, or what stands in place of the marked tokens.
+fn written(text: &str, range: &Range<usize>, what: &str) -> Option<String> {
+    let to = |c: &[char]| text[range.start..].find(c).map(|at| range.start + at);
+    let Some(code) = what.starts_with('`').then(|| quoted(what)).flatten() else {
+        // `.5` is marked at its point.
+        let digits = text[range.end..].find(|c: char| !c.is_ascii_digit()).filter(|_| &text[range.clone()] == ".");
+        return Some(replaced(text, range.start..range.end + digits.unwrap_or(0), what));
+    };
+    match code {
+        "flatten" => Some(replaced(text, text[..range.start].rfind('(')?..to(&[')'])? + 1, "")),
+        _ if code.ends_with(';') => Some(replaced(text, range.start..to(&[';'])? + 1, code)),
+        _ if code.contains(['=', ' ']) => Some(replaced(text, range.clone(), code)),
+        // A word in place of a path.
+        _ => Some(replaced(text, range.start..to(&['(', ';'])?, code)),
+    }
+}
+
+/// Goes on as somebody would who does what is said: until there are fewer mistakes than `many`, some steps at most.
+fn applied_on(text: String, many: usize) -> (String, Vec<Mistake>) {
+    let mut text = text;
+    for _ in 0..3 {
+        let now = mistakes(&text);
+        let next = now.iter().find_map(|mistake| fixed(&text, mistake));
+        match next.filter(|_| now.len() >= many) {
+            Some(next) => text = next,
+            None => break,
+        }
+    }
+    let after = mistakes(&text);
+    (text, after)
+}
+
+#[test]
+fn fixes_fix() {
+    let (mut applied, mut worked, mut failures) = (0, 0, Vec::new());
+    let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/ui");
+    for folder in std::fs::read_dir(ui).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let Some(text) = network(&source) else { continue };
+            let before = mistakes(text);
+            for mistake in &before {
+                let Some(fixed) = fixed(text, mistake) else { continue };
+                applied += 1;
+                let (last, after) = applied_on(fixed, before.len());
+                match after.len() < before.len() {
+                    true => worked += 1,
+                    false => failures.push(format!("{}\n{}\n{last}\n{after:#?}", path.display(), mistake.message)),
+                }
+            }
+        }
+    }
+    let failures = failures.join("\n\n");
+    assert!(applied >= 60, "{applied} fixes were applied\n{failures}");
+    assert!(100 * worked >= 95 * applied, "{worked} of {applied}\n{failures}");
+}
