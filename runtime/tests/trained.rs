@@ -23,6 +23,7 @@ fn rules() -> Hyperparameters {
         params: vec![ParamOptions::default(); Net::graph().params.len()],
         ema: None,
         head_weights: Vec::new(),
+        front_batch: BATCH,
     }
 }
 

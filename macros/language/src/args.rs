@@ -5,7 +5,7 @@ use crate::cost::Dim;
 use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
-use crate::values::{Scope, bare, evaluate, identifier, instead, number, quote_of};
+use crate::values::{Scope, bare, evaluate, identifier, number, quote_of};
 use syn::{Expr, ExprLit, Lit, UnOp};
 
 /// The arguments of one layer, matched with the signature of its word.
@@ -90,8 +90,8 @@ impl<'a> Args<'a> {
             return Ok((spec, Some(&arg.value).filter(|_| spec.kind != ArgKind::Flag)));
         }
         let spec = word.args.get(*next).filter(|_| *next < word.positional);
-        if let (Some(spec), Some(message)) = (spec, self.switch(arg))
-            && self.has(spec.name)
+        if spec.is_none_or(|spec| self.has(spec.name))
+            && let Some(message) = self.switch(arg)
         {
             return Err(message);
         }
@@ -105,8 +105,7 @@ impl<'a> Args<'a> {
                 let names = if rest.is_empty() { String::new() } else { format!("; give {} by name", one_of(rest)) };
                 let first = one_of(first).replace(" or ", " and ");
                 let mut fix = self.superfluous();
-                let same =
-                    instead(&arg.value).ends_with("same") || identifier(&arg.value).is_some_and(|name| name == "same");
+                let same = is_same(&arg.value);
                 match (known().nth(n).filter(|_| fix.is_empty() && *next == n + 1), &arg.value) {
                     (Some(_), _) if same && word.arg("pad").is_some() => fix = "\n  fix: write `pad = same`".into(),
                     (Some(next), Expr::Lit(ExprLit { lit: Lit::Int(value), .. })) => {
@@ -129,7 +128,9 @@ impl<'a> Args<'a> {
             }
             Expr::Path(_) => {
                 let name = identifier(&arg.value)?;
-                let known = self.scope.locals.iter().any(|(local, _)| *local == name)
+                let known = is_same(&arg.value)
+                    || ["channels", "height", "width"].contains(&name.as_str())
+                    || self.scope.locals.iter().any(|(local, _)| *local == name)
                     || self.scope.network.names().any(|symbol| *symbol == name);
                 let names: Vec<&'static str> = word.args.iter().map(|spec| spec.name).collect();
                 let hint = habits::option(&name, &names).map_or_else(String::new, habits::Habit::hint);
@@ -148,7 +149,12 @@ impl<'a> Args<'a> {
         };
         // What comes in is told first, where a layer takes it and something else, and of groups last.
         let mut numbers = self.layer.args.iter().filter(|arg| arg.name.is_none());
-        let told = if self.word.name == "group_norm" { numbers.next_back() } else { numbers.next() };
+        let told = match self.word.name {
+            "group_norm" => numbers.next_back(),
+            // A window may well be as large as there are channels.
+            name if name.ends_with("pool") => None,
+            _ => numbers.next(),
+        };
         let all = self.layer.args.iter().all(|arg| arg.name.is_some() || number(&arg).is_some());
         match (self.word.name, told.filter(|told| all && incoming.is_some() && number(told) == incoming)) {
             ("flatten", _) => {
@@ -270,6 +276,15 @@ impl<'a> Args<'a> {
             }
         }
     }
+}
+
+/// Whether a value is `same`, in quotation marks or not.
+fn is_same(value: &Expr) -> bool {
+    let text = match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        value => identifier(value),
+    };
+    text.is_some_and(|text| text.eq_ignore_ascii_case("same"))
 }
 
 fn doubled(spec: &Spec, word: &Signature) -> String {

@@ -150,9 +150,10 @@ pub(crate) fn plain(word: &str) -> String {
 
 /// What a word that no layer has stands for; `known` are our layers.
 pub fn layer(word: &str, known: &[&'static str]) -> Option<Habit> {
-    let foreign = plain(word);
-    // Another number of dimensions is another layer.
-    let own = known.iter().find(|own| plain(own) == foreign).copied().map(Word);
+    let (exact, foreign) = (word.to_lowercase().replace('_', ""), plain(word));
+    // `dropout2d` is another layer than `dropout`.
+    let called = |name: &str| known.iter().find(|own| own.replace('_', "") == name).copied().map(Word);
+    let own = called(&exact).or_else(|| called(&foreign));
     own.or_else(|| LAYERS.iter().find(|(words, _)| words.contains(&foreign.as_str())).map(|(_, habit)| *habit))
 }
 

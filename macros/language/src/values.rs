@@ -74,6 +74,8 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
             if !matches!(int.suffix(), "" | "usize") {
                 let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
+                // In a header there is no shape yet.
+                let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
                 let fix = match int.suffix().starts_with('x') {
                     true => format!("numbers are parted by commas\n  fix: write {sizes}"),
                     false => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
@@ -119,7 +121,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
 }
 
 /// What to write in place of an expression that is no number, where that can be told.
-pub fn instead(expr: &Expr) -> String {
+fn instead(expr: &Expr) -> String {
     let written = match expr {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
             let parts: Vec<String> = text.value().split(['x', ',']).map(|part| part.trim().to_string()).collect();
@@ -133,7 +135,13 @@ pub fn instead(expr: &Expr) -> String {
             }
         }
         Expr::Cast(cast) => quote_of(&cast.expr).to_string(),
-        Expr::Tuple(tuple) => tuple.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "),
+        Expr::Tuple(tuple) => {
+            let mut numbers = tuple.elems.iter().map(|x| quote_of(x).to_string());
+            match numbers.next() {
+                Some(first) if numbers.all(|other| other == first) => first,
+                _ => return String::new(),
+            }
+        }
         Expr::Array(array) => {
             format!("({})", array.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "))
         }
@@ -177,7 +185,8 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
         _ if name.len() > 1 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()) => {
             let known = did_you_mean(&name, known);
             let fix = format!(
-                "\n  constants outside of the network cannot be seen here\n  fix: declare it: `struct {}<const {name}: usize = 10>: ...`",
+                "\n  constants outside of the network cannot be seen here: write the number, or for channels or outputs declare a const \
+                 generic: `struct {}<const {name}: usize = 10>: ...`",
                 scope.network.name
             );
             if known.is_empty() { fix } else { known }

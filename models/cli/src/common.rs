@@ -74,7 +74,12 @@ pub trait Task {
 /// Does `task` with the network on the device that `on` asks for, whose random numbers start from `seed`.
 pub fn run(network: Network, on: &RunOn, seed: u64, task: impl Task) -> Outcome {
     on.prepare()?;
-    on.device().run(seed, Placed { network, task })?
+    // What is Rust runs where its type does.
+    let device = match on.device() {
+        DeviceChoice::Auto if network.source().is_none() => DeviceChoice::Cpu,
+        device => device,
+    };
+    device.run(seed, Placed { network, task })?
 }
 
 struct Placed<T> {

@@ -38,7 +38,7 @@ struct Preview {
     model: String,
     #[command(flatten)]
     source: Source,
-    /// What to do to images at random, as in `convnet train`: 'crop(pad = 2), flip, mixup(0.2)'
+    /// What to do to images at random, as in `train`: 'crop(pad = 2), flip, mixup(0.2)'
     #[arg(long)]
     augment: Vec<String>,
     /// How images of another size become the network's: auto, pad, resize or crop

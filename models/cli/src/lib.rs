@@ -120,11 +120,23 @@ fn command() -> clap::Command {
     };
     let command = Arguments::command();
     let whole = format!("{start}\n\n{}", help(&command));
-    let renamed = |inner: clap::Command| match help(&inner).replace("convnet", &program) {
+    let renamed = |inner: clap::Command| match renamed(&help(&inner), &program) {
         help if help.is_empty() => inner,
         help => inner.after_help(help),
     };
     command.name(program.clone()).after_help(whole).mut_subcommands(renamed)
+}
+
+/// A help text with the program's name where it says `convnet`, but for words that only end like it (`deconvnet`).
+fn renamed(help: &str, program: &str) -> String {
+    const NAME: &str = "convnet";
+    let (mut text, mut done) = (String::new(), 0);
+    for (at, _) in help.match_indices(NAME) {
+        text += &help[done..at];
+        done = at + NAME.len();
+        text += if text.ends_with(|c: char| c.is_alphabetic()) { NAME } else { program };
+    }
+    text + &help[done..]
 }
 
 /// Runs the program with the arguments that it was started with. Beside the networks of the zoo it knows those of `own`, of which

@@ -16,7 +16,8 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Row {
     name: String,
-    paper: &'static str,
+    /// None for a network of the program's own.
+    paper: Option<&'static str>,
     input: [usize; 3],
     classes: usize,
     parameters: usize,
@@ -30,8 +31,8 @@ pub fn run(arguments: Arguments) -> Outcome {
         classes: graph.output_shape().len(),
         parameters: graph.param_count(),
     };
-    let own = own::all().iter().map(|own| row(own.name(), "a network of this program", own.graph));
-    let zoo = CATALOGUE.iter().map(|entry| row(entry.name.into(), entry.paper, entry.graph));
+    let own = own::all().iter().map(|own| row(own.name(), None, own.graph));
+    let zoo = CATALOGUE.iter().map(|entry| row(entry.name.into(), Some(entry.paper), entry.graph));
     let rows: Vec<Row> = own.chain(zoo).collect();
     if arguments.json {
         return common::print_json(&rows);

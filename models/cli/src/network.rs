@@ -8,7 +8,7 @@ use crate::own::{self, Declared, program};
 use convnet::backend::Backend;
 use convnet::graph::{Graph, Shape};
 use convnet::language::{self, Read, read};
-use convnet::net::{AnyNetwork, BuildError, DynNetwork};
+use convnet::net::{AnyNetwork, DynNetwork};
 use convnet::regular_file;
 use convnet::weights::{self, Metadata};
 use convnet_models::{CATALOGUE, Entry, find};
@@ -238,11 +238,16 @@ impl Network {
     }
 
     /// It with random weights: as its type, if the program was built with it and the device is the type's.
-    pub fn build<D: Backend<f32>>(&self, device: &D) -> Result<Box<dyn AnyNetwork<f32, D>>, BuildError> {
+    pub fn build<D: Backend<f32>>(&self, device: &D) -> Result<Box<dyn AnyNetwork<f32, D>>, Box<dyn Error>> {
         let typed = self.own.map(|own| own.build(device)).transpose()?.flatten();
-        match typed {
-            Some(typed) => Ok(typed),
-            None => Ok(Box::new(DynNetwork::build(self.graph.clone(), device)?)),
+        match (typed, &self.declaration) {
+            (Some(typed), _) => Ok(typed),
+            (None, Some(_)) => Ok(Box::new(DynNetwork::build(self.graph.clone(), device)?)),
+            (None, None) => Err(format!(
+                "{} has custom modules, which are Rust, and runs on the CPU only: give --device cpu",
+                self.graph.name
+            )
+            .into()),
         }
     }
 

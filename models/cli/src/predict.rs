@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 )]
 pub struct Arguments {
     /// The network (a name that `models` lists, a .cnn file or a weights file) and the images: [MODEL] IMAGE...; without a
-    /// network, lenet5. An image may also be a folder, for all images in it and below it, or -, for the paths on the lines of
+    /// network, the program's own, or lenet5. An image may also be a folder, for all images in it and below it, or -, for the paths on the lines of
     /// standard input
     #[arg(required = true, value_name = "[MODEL] IMAGE")]
     model_and_images: Vec<String>,

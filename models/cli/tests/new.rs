@@ -52,6 +52,8 @@ fn a_program_knows_its_own_networks_in_all_commands() {
     assert!(own_ok(f, &["summary"]).contains("Tiny: "));
     assert!(own_ok(f, &["--help"]).contains("Start with `own train --data FOLDER`: it trains Tiny."));
     assert!(own_ok(f, &["eval", "--help"]).contains("  own eval lenet5"));
+    let help = own_ok(f, &["explain", "--help"]);
+    assert!(help.contains("  own explain\n") && help.contains("own explain deconvnet lenet5"), "{help}");
 
     // As its type, and read with other sizes.
     own_ok(f, &[&["train", "--data", &three], &BRIEFLY[..]].concat());
@@ -126,7 +128,7 @@ fn what_cannot_be_written_is_said_and_nothing_is_lost() {
     fails(f, &["new", "mine"], 1, &["mine is there already; choose another folder"]);
     assert_eq!(std::fs::read_dir(f.join("mine")).unwrap().count(), 1);
     fails(f, &["new", "two words"], 1, &["`two words` cannot be the name of a crate", "letters, digits"]);
-    for taken in ["match", "convnet", "test"] {
+    for taken in ["match", "convnet", "convnet-cli", "test", "deps"] {
         fails(f, &["new", taken], 1, &["means something else already"]);
     }
     fails(f, &["new", "a", "--from", "lenet6"], 1, &["did you mean `lenet5`?"]);

@@ -75,8 +75,8 @@ fn a_network_of_the_zoo_learns_and_is_fine_tuned_on_other_classes() {
     for expected in [
         "three.safetensors does not have these for 5 classes, so they start from random weights: fc.weight, fc.bias",
         "up to epoch 2 the head alone learns",
-        "the frozen layers are computed once: 512 numbers of each of 600 images are kept",
-        "from epoch 3 on everything learns, more slowly towards the input",
+        "the frozen layers are computed once, now: 512 numbers of each of 600 images are kept",
+        "from epoch 3 on everything that is not frozen learns, more slowly towards the input",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }

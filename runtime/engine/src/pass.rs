@@ -54,7 +54,8 @@ const KEPT: usize = 4;
 
 impl Cache {
     /// A pass over `batch` images through `part` of `graph`, which has to be the same graph in all calls. Nodes that are `fixed` do
-    /// not learn: their parameters get no gradient, and normalisations among them take their running statistics in training, too.
+    /// not learn: nothing is computed backwards for their sake, so that their parameters may get no gradient, and normalisations among
+    /// them take their running statistics in training, too.
     ///
     /// # Errors
     /// When memory runs out, there are no images, or the part holds a custom module or the network's input without that being

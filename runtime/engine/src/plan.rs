@@ -29,7 +29,7 @@ pub struct PlanKey {
     pub precision: Precision,
     /// Instruction set.
     pub isa: Isa,
-    /// Nodes that do not learn: their parameters get no gradient, and normalisations take running statistics in training, too.
+    /// Nodes that do not learn: nothing is computed backwards for their sake, and normalisations take running statistics in training, too.
     pub fixed: Vec<usize>,
 }
 

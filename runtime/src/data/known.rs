@@ -13,6 +13,11 @@ pub(crate) struct KnownValues {
 }
 
 impl KnownValues {
+    /// Of so many numbers in all.
+    pub fn with_capacity(numbers: usize) -> Self {
+        KnownValues { values: Vec::with_capacity(numbers), ..Self::default() }
+    }
+
     /// Adds a row of numbers for each of these images, `[N, len]`.
     pub fn add(&mut self, images: &[usize], rows: Vec<f32>) {
         self.len = rows.len() / images.len().max(1);

@@ -156,6 +156,11 @@ impl Loader {
         }))
     }
 
+    /// Whether its batches have known values in place of pixels.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.known.is_some()
+    }
+
     /// How many images the dataset has.
     pub(crate) fn images(&self) -> usize {
         self.0.data.len()

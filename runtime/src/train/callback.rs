@@ -115,7 +115,8 @@ pub struct EarlyStop {
 impl Callback for EarlyStop {
     fn on(&mut self, event: Event<'_>, run: &Run<'_>) -> Result<Flow, CallbackError> {
         let Event::Epoch(_) = event else { return Ok(Flow::Continue) };
-        let stale = stale_epochs(run.progress.history.iter().map(|epoch| epoch.test_loss));
+        let losses = run.config.scheduled(&run.progress.history).iter().map(|epoch| epoch.test_loss);
+        let stale = stale_epochs(losses);
         Ok(if stale >= self.patience { Flow::Stop } else { Flow::Continue })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::balance::Balance;
 use super::config_error::ConfigError;
+use super::metrics::Epoch;
 use super::options::OPTIONS;
 use super::pattern::scale;
 use super::schedule::{LearningRateCurve, Schedule};
@@ -260,6 +261,11 @@ impl Config {
                 changed.join("; ")
             )),
         }
+    }
+
+    /// Those of the epochs that are done in which the schedule was in force: all that fine-tuning has not spent on the head.
+    pub(super) fn scheduled<'a>(&self, done: &'a [Epoch]) -> &'a [Epoch] {
+        done.get(self.fine_tune.unwrap_or(0)..).unwrap_or_default()
     }
 
     /// The schedule over a run of so many steps an epoch.

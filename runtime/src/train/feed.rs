@@ -14,6 +14,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// The loaders of a run.
+#[derive(Clone)]
 pub(super) struct Loaders {
     pub train: Loader,
     pub test: Loader,
@@ -96,7 +97,11 @@ pub(super) fn evaluate(
     let mut evaluation = Evaluation::new(learner.graph().output_shape().len());
     for batch in loader.epoch(0, 0) {
         let Batch { pixels, labels, indices, .. } = batch?;
-        let logits = if labels.is_empty() { Vec::new() } else { learner.logits(pixels)? };
+        let logits = match loader.is_known() {
+            _ if labels.is_empty() => Vec::new(),
+            true => learner.logits_behind_front(pixels)?,
+            false => learner.logits(pixels)?,
+        };
         for (logits, labels, indices) in gathered(ranks, logits, labels, indices) {
             evaluation.add(&logits, &labels, &indices);
             progress(labels.len());

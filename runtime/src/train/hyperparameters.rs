@@ -18,7 +18,13 @@ pub struct Hyperparameters {
     pub ema: Option<f64>,
     /// What the loss of each auxiliary head counts.
     pub head_weights: Vec<f64>,
+    /// Images that a frozen front is computed of at once. It is always as many, since the engine chooses its algorithms by the batch: so an
+    /// image has the same values, to the bit, whatever it is together with.
+    pub front_batch: usize,
 }
+
+/// The most images for [`Hyperparameters::front_batch`].
+const FRONT_BATCH: usize = 32;
 
 impl Hyperparameters {
     /// Those that the options ask for in the first epoch.
@@ -36,6 +42,7 @@ impl Hyperparameters {
             params: param_options(config, graph, phase)?,
             ema: config.ema,
             head_weights: config.weights_of(graph.heads.len())?,
+            front_batch: config.batch.min(FRONT_BATCH),
         })
     }
 }

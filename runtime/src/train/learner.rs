@@ -43,17 +43,39 @@ pub trait Learner {
         None
     }
 
-    /// These numbers for images, `[N, front]`. They are the same each time, whatever else is in the batch.
+    /// These numbers for images, `[N, front]`. They are the same each time, whatever else is in the batch. Asked for only where there
+    /// is a [`Learner::front`], as are the two methods with `behind_front` in their names.
     ///
     /// # Errors
-    /// When the device fails, or there is no front.
+    /// When the device fails, or the learner has no front.
     fn front_values(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         let _ = pixels;
         Err(TrainError::NotBegun)
     }
 
-    /// From now on, until it begins anew, [`Learner::pass`] and [`Learner::logits`] get such numbers in place of pixels.
-    fn start_behind_front(&mut self) {}
+    /// [`Learner::pass`] from such numbers, with the same result as from the pixels.
+    ///
+    /// # Errors
+    /// When the device fails, or the learner has no front.
+    fn pass_behind_front(
+        &mut self,
+        values: Vec<f32>,
+        targets: Vec<f32>,
+        scale: f32,
+        seed: u64,
+    ) -> Result<PassReport, TrainError> {
+        let _ = (values, targets, scale, seed);
+        Err(TrainError::NotBegun)
+    }
+
+    /// [`Learner::logits`] from such numbers, with the same result as from the pixels.
+    ///
+    /// # Errors
+    /// When the device fails, or the learner has no front.
+    fn logits_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+        let _ = values;
+        Err(TrainError::NotBegun)
+    }
 
     /// Adds the gradients of a batch's mean loss, times `scale`, to those that are there. `pixels` is `[N, C, H, W]`, `targets`
     /// `[N, classes]`; `seed` is that of the dropout masks.
@@ -183,8 +205,6 @@ struct Learning {
     average: Option<Ema>,
     rules: Hyperparameters,
     front: Front,
-    /// Whether passes get what is at the end of the front, in place of pixels.
-    behind: bool,
 }
 
 impl<'a, D: Backend<f32>> Bound<'a, D> {
@@ -198,21 +218,21 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         Ok((self.device.try_tensor_from_vec(pixels, (images, c, h, w)).map_err(failed)?, images))
     }
 
-    /// What the part that learns reads, for pixels or, if it is to start behind the front, for what is there; and how many images it is.
-    fn inputs(&self, values: Vec<f32>) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
-        let Some(Learning { front, behind, .. }) = &self.learning else { return Err(TrainError::NotBegun) };
-        if *behind {
-            return self.at_ends(front, &values);
-        }
-        match front.exists() {
-            true => self.at_ends(front, &self.front_values(values)?),
-            false => self.batch(values).map(|(x, images)| (vec![x], images)),
+    fn learning(&self) -> Result<&Learning, TrainError> {
+        self.learning.as_ref().ok_or(TrainError::NotBegun)
+    }
+
+    /// What the part that learns reads for these pixels, and how many images they are.
+    fn inputs(&self, pixels: Vec<f32>) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
+        match self.learning()?.front.exists() {
+            true => self.at_ends(&self.front_values(pixels)?),
+            false => self.batch(pixels).map(|(x, images)| (vec![x], images)),
         }
     }
 
     /// Rows of numbers, one for each image, as the values of the nodes at the ends of the front.
-    fn at_ends(&self, front: &Front, rows: &[f32]) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
-        let graph = self.net.graph();
+    fn at_ends(&self, rows: &[f32]) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
+        let (graph, front) = (self.net.graph(), &self.learning()?.front);
         let len = front.len(graph);
         let (images, mut start, mut inputs) = (rows.len() / len, 0, Vec::new());
         for id in &front.ends {
@@ -224,65 +244,22 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         }
         Ok((inputs, images))
     }
-}
 
-/// Images that the front is computed of at once. It is always as many, since the engine chooses its algorithms by the batch: so an image
-/// has the same values, to the bit, whatever it is together with.
-const FRONT_BATCH: usize = 32;
-
-const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
-
-impl<D: Backend<f32>> Learner for Bound<'_, D> {
-    fn graph(&self) -> &Graph {
-        self.net.graph()
+    /// Logits from what the part that learns reads.
+    fn logits_from(&self, inputs: Vec<Map<f32, D>>) -> Result<Vec<f32>, TrainError> {
+        let rest = self.learning()?.front.rest(self.net.graph(), false);
+        let outcome = evaluate(&*self.net, &rest, inputs, NoneTape).map_err(failed)?;
+        Ok(outcome.outputs.first().map_or_else(Vec::new, |logits| logits.as_vec()))
     }
 
-    fn begin(&mut self, rules: Hyperparameters) -> Result<(), TrainError> {
-        let names: Vec<&str> = self.net.graph().params.iter().map(|param| &*param.name).collect();
-        let known = |name: &str| names.iter().position(|known| *known == name);
-        let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
-        let optimizer = Optimizer::new(self.net, rules.method, options);
-        let average = rules.ema.map(|decay| Ema::new(self.net, decay)).transpose().map_err(stopped)?;
-        let average =
-            average.map(|average| average.with_frozen(|name| known(name).is_some_and(|i| rules.params[i].frozen)));
-        self.gradients = Some(gradients(self.net).map_err(failed)?);
-        let front = Front::of(self.net.graph(), &rules.params);
-        self.learning = Some(Learning { optimizer, average, rules, front, behind: false });
-        Ok(())
-    }
-
-    fn front(&self) -> Option<usize> {
-        let front = self.learning.as_ref().map(|learning| &learning.front);
-        front.filter(|front| front.exists()).map(|front| front.len(self.net.graph()))
-    }
-
-    fn front_values(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
-        let Some(Learning { front, .. }) = &self.learning else { return Err(TrainError::NotBegun) };
-        let numbers = self.net.graph().input().len();
-        let mut rows = Vec::new();
-        for some in pixels.chunks(FRONT_BATCH * numbers) {
-            let images = some.len() / numbers;
-            let mut batch = some.to_vec();
-            batch.resize(FRONT_BATCH * numbers, 0.0);
-            let (x, _) = self.batch(batch)?;
-            let ends = evaluate(&*self.net, &front.part(), vec![x], NoneTape).map_err(failed)?.outputs;
-            let ends: Vec<Vec<f32>> = ends.iter().map(|end| end.as_vec()).collect();
-            for image in 0..images {
-                for end in &ends {
-                    let len = end.len() / FRONT_BATCH;
-                    rows.extend_from_slice(&end[image * len..(image + 1) * len]);
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    fn start_behind_front(&mut self) {
-        self.learning.iter_mut().for_each(|learning| learning.behind = true);
-    }
-
-    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
-        let (mut inputs, images) = self.inputs(pixels)?;
+    /// A pass from what the part that learns reads, of so many images.
+    fn pass_from(
+        &mut self,
+        (mut inputs, images): (Vec<Map<f32, D>>, usize),
+        targets: Vec<f32>,
+        scale: f32,
+        seed: u64,
+    ) -> Result<PassReport, TrainError> {
         let Learning { rules, front, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
         has_variance(self.net.graph(), images, &front.fixed)?;
         let classes = self.net.graph().output_shape().len();
@@ -299,6 +276,73 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
         let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
         self.gradients = Some(loss.try_backward().map_err(failed)?);
         Ok(PassReport { logits, loss: value })
+    }
+}
+
+const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
+
+impl<D: Backend<f32>> Learner for Bound<'_, D> {
+    fn graph(&self) -> &Graph {
+        self.net.graph()
+    }
+
+    fn begin(&mut self, rules: Hyperparameters) -> Result<(), TrainError> {
+        let names: Vec<&str> = self.net.graph().params.iter().map(|param| &*param.name).collect();
+        let known = |name: &str| names.iter().position(|known| *known == name);
+        let options = |info: &ParamInfo<'_>| known(info.name).map_or_else(ParamOptions::default, |i| rules.params[i]);
+        let optimizer = Optimizer::new(self.net, rules.method, options);
+        let front = Front::of(self.net.graph(), &rules.params);
+        // Running statistics of a normalisation that is frozen do not change either.
+        let nodes = &self.net.graph().nodes;
+        let fixed: Vec<usize> = front.fixed.iter().flat_map(|id| nodes[*id].param_ids()).collect();
+        let is_frozen = |name: &str| known(name).is_some_and(|i| rules.params[i].frozen || fixed.contains(&i));
+        let average = rules.ema.map(|decay| Ema::new(self.net, decay)).transpose().map_err(stopped)?;
+        let average = average.map(|average| average.with_frozen(is_frozen));
+        self.gradients = Some(gradients(self.net).map_err(failed)?);
+        self.learning = Some(Learning { optimizer, average, rules, front });
+        Ok(())
+    }
+
+    fn front(&self) -> Option<usize> {
+        let front = self.learning.as_ref().map(|learning| &learning.front);
+        front.filter(|front| front.exists()).map(|front| front.len(self.net.graph()))
+    }
+
+    fn front_values(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+        let Learning { front, rules, .. } = self.learning()?;
+        let (numbers, batch) = (self.net.graph().input().len(), rules.front_batch);
+        let mut rows = Vec::new();
+        for some in pixels.chunks(batch * numbers) {
+            let images = some.len() / numbers;
+            let mut filled = some.to_vec();
+            filled.resize(batch * numbers, 0.0);
+            let (x, _) = self.batch(filled)?;
+            let ends = evaluate(&*self.net, &front.part(), vec![x], NoneTape).map_err(failed)?.outputs;
+            let ends: Vec<Vec<f32>> = ends.iter().map(|end| end.as_vec()).collect();
+            for image in 0..images {
+                for end in &ends {
+                    let len = end.len() / batch;
+                    rows.extend_from_slice(&end[image * len..(image + 1) * len]);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
+        let inputs = self.inputs(pixels)?;
+        self.pass_from(inputs, targets, scale, seed)
+    }
+
+    fn pass_behind_front(
+        &mut self,
+        values: Vec<f32>,
+        targets: Vec<f32>,
+        scale: f32,
+        seed: u64,
+    ) -> Result<PassReport, TrainError> {
+        let inputs = self.at_ends(&values)?;
+        self.pass_from(inputs, targets, scale, seed)
     }
 
     fn share(&mut self, ranks: &dyn Communicator) -> Result<(), TrainError> {
@@ -319,18 +363,20 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
     }
 
     fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
-        let front = self.learning.as_ref().map(|learning| &learning.front).filter(|front| front.exists());
-        let outcome = match front {
-            Some(front) => {
-                let (inputs, _) = self.inputs(pixels)?;
-                evaluate(&*self.net, &front.rest(self.net.graph(), false), inputs, NoneTape)
-            }
-            None => {
-                let (x, _) = self.batch(pixels)?;
-                evaluate(&*self.net, &Subgraph::whole(self.net.graph(), false), vec![x], NoneTape)
-            }
-        };
-        Ok(outcome.map_err(failed)?.outputs.remove(0).as_vec())
+        // What has not begun to learn can be asked, too.
+        if self.learning.is_some() {
+            let (inputs, _) = self.inputs(pixels)?;
+            return self.logits_from(inputs);
+        }
+        let (x, _) = self.batch(pixels)?;
+        let whole = Subgraph::whole(self.net.graph(), false);
+        let outcome = evaluate(&*self.net, &whole, vec![x], NoneTape).map_err(failed)?;
+        Ok(outcome.outputs.first().map_or_else(Vec::new, |logits| logits.as_vec()))
+    }
+
+    fn logits_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+        let (inputs, _) = self.at_ends(&values)?;
+        self.logits_from(inputs)
     }
 
     fn swap_average(&mut self) -> Result<(), TrainError> {

@@ -21,6 +21,8 @@ pub(super) struct Phases {
     images: Loaders,
     /// In their place, what the frozen front makes of them.
     known: Option<Loaders>,
+    /// How many numbers of each image are to be known, as long as they are not.
+    wanted: Option<usize>,
     /// Whether it is settled what is read.
     settled: bool,
 }
@@ -28,7 +30,7 @@ pub(super) struct Phases {
 impl Phases {
     /// Of a learner that has begun as in the first epoch.
     pub fn new(config: &Config, images: Loaders) -> Self {
-        Phases { phase: Phase::of(config, 1), images, known: None, settled: false }
+        Phases { phase: Phase::of(config, 1), images, known: None, wanted: None, settled: false }
     }
 
     /// What is trained on.
@@ -56,57 +58,50 @@ impl Phases {
         let phase = Phase::of(config, epoch);
         if phase != self.phase {
             learner.begin(Hyperparameters::of(config, learner.graph(), phase)?)?;
-            (self.phase, self.known, self.settled) = (phase, None, false);
+            *self = Phases { phase, images: self.images.clone(), known: None, wanted: None, settled: false };
         }
         Ok(())
     }
 
-    /// Gets everything ready for an epoch; gives what a user should know, or nothing if the run was told to stop meanwhile.
-    pub fn enter(
-        &mut self,
-        epoch: usize,
-        learner: &mut dyn Learner,
-        config: &Config,
-        ranks: usize,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<Option<Vec<String>>, TrainError> {
-        self.begin(epoch, learner, config)?;
-        let mut notes = Vec::new();
-        if self.settled {
-            return Ok(Some(notes));
+    /// Settles what is read from an epoch on; gives what a user should know.
+    pub fn settle(&mut self, epoch: usize, learner: &dyn Learner, config: &Config, ranks: usize) -> Vec<String> {
+        if std::mem::replace(&mut self.settled, true) {
+            return Vec::new();
         }
+        let mut notes = Vec::new();
         let head = config.fine_tune.unwrap_or(0);
         let last = if self.phase == Phase::Head { head } else { config.epochs };
         match self.phase {
             Phase::Head => notes.push(format!("up to epoch {head} the head alone learns")),
-            Phase::All if head > 0 => {
-                notes.push(format!("from epoch {epoch} on everything learns, more slowly towards the input"));
-            }
+            Phase::All if head > 0 => notes.push(format!(
+                "from epoch {} on everything that is not frozen learns, more slowly towards the input",
+                head + 1
+            )),
             Phase::All => {}
         }
-        if let Some(front) = learner.front().filter(|_| last > epoch) {
-            let images = self.images.train.images() + self.images.test.images();
-            match obstacle(config, front, images, ranks) {
-                Some(why) => notes.push(format!("the frozen layers are computed in every epoch: {why}")),
-                None => {
-                    let Some(known) = self.known(learner, stop)? else { return Ok(None) };
-                    self.known = Some(known);
-                    learner.start_behind_front();
-                    let (images, numbers) = (counted(images, "image"), counted(front, "number"));
-                    notes.push(format!("the frozen layers are computed once: {numbers} of each of {images} are kept"));
-                }
+        let Some(front) = learner.front().filter(|_| last > epoch) else { return notes };
+        let images = self.images.train.images() + self.images.test.images();
+        match obstacle(config, front, images, ranks) {
+            Some(why) => notes.push(format!("the frozen layers are computed in every epoch: {why}")),
+            None => {
+                self.wanted = Some(front);
+                let (images, numbers) = (counted(images, "image"), counted(front, "number"));
+                notes.push(format!("the frozen layers are computed once, now: {numbers} of each of {images} are kept"));
             }
         }
-        self.settled = true;
-        Ok(Some(notes))
+        notes
     }
 
-    fn known(&self, learner: &dyn Learner, stop: &Arc<AtomicBool>) -> Result<Option<Loaders>, TrainError> {
+    /// Computes what is to be known of all images, if something is; false if it was told to stop.
+    pub fn read_ahead(&mut self, learner: &dyn Learner, stop: &Arc<AtomicBool>) -> Result<bool, TrainError> {
+        let Some(front) = self.wanted else { return Ok(true) };
         let Loaders { train, test } = &self.images;
-        let [Some(train), Some(test)] = [known(learner, train, stop)?, known(learner, test, stop)?] else {
-            return Ok(None);
+        let [Some(train), Some(test)] = [known(learner, front, train, stop)?, known(learner, front, test, stop)?]
+        else {
+            return Ok(false);
         };
-        Ok(Some(Loaders { train, test }))
+        (self.known, self.wanted) = (Some(Loaders { train, test }), None);
+        Ok(true)
     }
 }
 
@@ -114,7 +109,7 @@ impl Phases {
 fn obstacle(config: &Config, front: usize, images: usize, ranks: usize) -> Option<String> {
     let numbers = front.saturating_mul(images);
     match () {
-        () if !config.augment.is_empty() => Some("augmentation makes other images in each".into()),
+        () if !config.augment.is_empty() => Some("augmentation changes the images in every epoch".into()),
         () if ranks > 1 => Some("there are several processes".into()),
         () if numbers > MOST => {
             Some(format!("what they make of {images} images takes {}, more than {}", memory(numbers), memory(MOST)))
@@ -124,8 +119,13 @@ fn obstacle(config: &Config, front: usize, images: usize, ranks: usize) -> Optio
 }
 
 /// A loader like `images` with the values at the end of the front in place of pixels; none if it was told to stop.
-fn known(learner: &dyn Learner, images: &Loader, stop: &Arc<AtomicBool>) -> Result<Option<Loader>, TrainError> {
-    let (reader, mut values) = (images.in_order(), KnownValues::default());
+fn known(
+    learner: &dyn Learner,
+    front: usize,
+    images: &Loader,
+    stop: &Arc<AtomicBool>,
+) -> Result<Option<Loader>, TrainError> {
+    let (reader, mut values) = (images.in_order(), KnownValues::with_capacity(front * images.images()));
     let mut batches = reader.epoch(0, 0);
     batches.stop_when(stop.clone());
     while let Some(batch) = batches.next() {

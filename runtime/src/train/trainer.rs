@@ -350,16 +350,18 @@ impl Session<'_> {
 
     /// Gets ready for an epoch; false if the run was told to stop meanwhile, and is saved.
     fn enter(&mut self) -> Result<bool, TrainError> {
-        let (epoch, ranks, begun) =
-            (self.progress.epoch, self.ranks.size(), self.phases.is(self.progress.epoch, &self.config));
-        let ready = self.phases.enter(epoch, self.learner.as_mut(), &self.config, ranks, &self.stop)?;
-        match &ready {
-            Some(notes) => notes.iter().try_for_each(|note| self.tell(Event::Note(note)).map(|_| ()))?,
-            // Where it was to begin another phase, the checkpoint of the epoch before is what to go on from.
-            None if begun => self.save()?,
-            None => {}
+        let (epoch, ranks) = (self.progress.epoch, self.ranks.size());
+        let begun = self.phases.is(epoch, &self.config);
+        self.phases.begin(epoch, self.learner.as_mut(), &self.config)?;
+        for note in self.phases.settle(epoch, self.learner.as_ref(), &self.config, ranks) {
+            self.tell(Event::Note(&note))?;
         }
-        Ok(ready.is_some())
+        let ready = self.phases.read_ahead(self.learner.as_ref(), &self.stop)?;
+        // Where it was to begin another phase, the checkpoint of the epoch before is what to go on from.
+        if !ready && begun {
+            self.save()?;
+        }
+        Ok(ready)
     }
 
     /// The rest of an epoch, from wherever the progress is. Gives how the network did at its end, if it came to that.
@@ -409,7 +411,7 @@ impl Session<'_> {
     /// One step of the optimiser, on one batch or several.
     fn step(&mut self, group: Vec<Batch>, start: Instant, waited: f64) -> Result<Flow, TrainError> {
         let step = self.progress.step;
-        let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
+        let losses = self.config.scheduled(&self.progress.history).iter().map(|epoch| epoch.test_loss);
         let lr = self.curve.lr(step, drops(losses, self.config.patience));
         let batches = group.len();
         // Of each batch its images, and what they count.
@@ -460,7 +462,10 @@ impl Session<'_> {
             let targets = feed::targets(&mut batch, &self.loss_weights, mean, self.config.label_smoothing);
             let share = batch.labels.len() as f32 / images as f32;
             let seed = feed::dropout_seed(self.config.seed, self.progress.step, i * ranks + rank);
-            let pass = self.learner.pass(batch.pixels, targets, share, seed)?;
+            let pass = match self.phases.train().is_known() {
+                true => self.learner.pass_behind_front(batch.pixels, targets, share, seed)?,
+                false => self.learner.pass(batch.pixels, targets, share, seed)?,
+            };
             if !pass.loss.is_finite() {
                 let batch = self.phases.images().train.epoch(self.progress.epoch, self.progress.batch + i).next();
                 return Err(self.diverged(format!("the loss is {}", pass.loss), lr, batch));
@@ -489,7 +494,7 @@ impl Session<'_> {
         let weights = self.folder.is_some().then(|| self.learner.weights()).transpose()?;
         self.learner.swap_average()?;
         let evaluation = evaluation?;
-        let losses = self.progress.history.iter().map(|epoch| epoch.test_loss);
+        let losses = self.config.scheduled(&self.progress.history).iter().map(|epoch| epoch.test_loss);
         let lr = self.curve.lr(self.progress.step.saturating_sub(1), drops(losses, self.config.patience));
         if !evaluation.loss.is_finite() {
             return Err(self.diverged(

@@ -58,9 +58,10 @@ fn structure(tokens: &[TokenTree]) -> Option<&Ident> {
 
 /// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
 fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
-    let (name, head) = match names::split(&before) {
+    let before = foreign::undocumented(&before, errors);
+    let (name, head) = match names::split(before) {
         Some((name, rest)) => (Some(name), rest),
-        None => (None, before.as_slice()),
+        None => (None, before),
     };
     if let Some((place, message)) = foreign::brace(name.as_ref().map(|name| &name.ident), head) {
         return errors.on(place, message);
@@ -236,6 +237,11 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
             let given = names::checked(given, errors);
             if after.is_empty() {
                 errors.on(&given, "expected a layer after this name, such as `conv(16, kernel = 3)`");
+                break;
+            }
+            if let (Some(message), [first, ..]) = (foreign::path(after), after) {
+                errors.on(first, message);
+                found.push(Statement::Unknown);
                 break;
             }
             (name, rest) = (Some(given), after.to_vec());

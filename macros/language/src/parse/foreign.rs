@@ -2,6 +2,7 @@
 //! the network is checked as if it had been.
 
 use crate::habits::{self, Habit};
+use crate::report::Errors;
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
 
@@ -31,7 +32,7 @@ pub enum Meant<'a> {
 pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
     let [first, ..] = tokens else { return None };
     named(tokens)
-        .or_else(|| path(tokens))
+        .or_else(|| path(tokens).map(|message| (message, Meant::Unknown)))
         .or_else(|| chain(tokens))
         .or_else(|| brackets(tokens))
         .or_else(|| commented(tokens))
@@ -52,7 +53,14 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
     };
     let [TokenTree::Ident(name), TokenTree::Punct(equals), rest @ ..] = rest else { return None };
     let rest = match rest {
-        [next, rest @ ..] if equals.spacing() == Spacing::Joint && is(next, '>') => rest,
+        [next, rest @ ..] if equals.spacing() == Spacing::Joint && is(next, '>') => {
+            if words::find(&name.to_string()).is_some() {
+                let message =
+                    format!("layers follow each other as statements\n  fix: write `{name}; {};`", written(rest));
+                return Some((message, Meant::Chain(tokens.get(..1)?, rest)));
+            }
+            rest
+        }
         rest => rest,
     };
     // `conv(..)(x)`: what a layer is applied to is what comes before it.
@@ -63,14 +71,31 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
     if equals.as_char() != '=' || !matches!(rest.first(), Some(TokenTree::Ident(_))) {
         return None;
     }
-    Some((
-        format!("a name stands before `:`\n  fix: write `{name}: {};`", written(rest)),
-        Meant::Named(name.clone(), rest),
-    ))
+    if let Some(message) = path(rest) {
+        return Some((format!("a name stands before `:`, and {message}"), Meant::Unknown));
+    }
+    // `relu(x)`
+    let rest = match rest {
+        [TokenTree::Ident(word), TokenTree::Group(input)] if is_one_word(input) && takes_nothing(word) => {
+            rest.get(..1)?
+        }
+        rest => rest,
+    };
+    let message = format!("a name stands before `:`\n  fix: write `{name}: {};`", written(rest));
+    Some((message, Meant::Named(name.clone(), rest)))
+}
+
+fn is_one_word(group: &Group) -> bool {
+    let mut tokens = group.stream().into_iter();
+    matches!((tokens.next(), tokens.next()), (Some(TokenTree::Ident(_)), None))
+}
+
+fn takes_nothing(word: &Ident) -> bool {
+    words::find(&word.to_string()).is_some_and(|word| word.signature.args.is_empty())
 }
 
 /// `nn.Conv2d(..)`, `nn::Conv2d(..)`, `F.relu`.
-fn path(tokens: &[TokenTree]) -> Found<'_> {
+pub fn path(tokens: &[TokenTree]) -> Option<String> {
     let [TokenTree::Ident(first), rest @ ..] = tokens else { return None };
     let (mut rest, mut last) = (rest, None);
     loop {
@@ -92,7 +117,7 @@ fn path(tokens: &[TokenTree]) -> Found<'_> {
         Some(advice) => advice.hint(),
         None => String::new(),
     };
-    Some(("a layer is a word by itself, without a path".to_string() + &hint, Meant::Unknown))
+    Some("a layer is a word by itself, without a path".to_string() + &hint)
 }
 
 /// `conv(..).relu()`
@@ -102,8 +127,11 @@ fn chain(tokens: &[TokenTree]) -> Found<'_> {
         return None;
     }
     let before = tokens.get(..2).unwrap_or_default();
-    let fix = format!("{}; {}", written(before), written(after));
-    Some((format!("layers follow each other as statements\n  fix: write `{fix};`"), Meant::Chain(before, after)))
+    let calls: Vec<String> = tokens.split(|token| is(token, '.')).map(written).collect();
+    Some((
+        format!("layers follow each other as statements\n  fix: write `{};`", calls.join("; ")),
+        Meant::Chain(before, after),
+    ))
 }
 
 /// `conv[8, ..]`, `conv<8, 3>`, `conv 8, ..`, and `conv-1: conv(..)`.
@@ -128,12 +156,31 @@ fn commented(tokens: &[TokenTree]) -> Found<'_> {
     if !is(first, '#') {
         return None;
     }
-    match rest {
-        [TokenTree::Group(group), rest @ ..] if is_doc(group) => {
-            Some(("a layer has no documentation of its own\n  fix: write `// ...`".into(), Meant::Plain(rest)))
+    let message = match rest {
+        [TokenTree::Group(group), ..] if is_doc(group) => {
+            "a layer has no documentation of its own\n  fix: write `// ...`"
         }
-        [TokenTree::Group(_), rest @ ..] => Some(("a layer has no attributes".into(), Meant::Plain(rest))),
-        _ => Some(("`#` begins no comment\n  fix: write `// ...`".into(), Meant::Unknown)),
+        [TokenTree::Group(_), ..] => "a layer has no attributes",
+        _ => return Some(("`#` begins no comment\n  fix: write `// ...`".into(), Meant::Unknown)),
+    };
+    // All lines of it.
+    let mut rest = tokens;
+    while let [mark, TokenTree::Group(_), after @ ..] = rest
+        && is(mark, '#')
+    {
+        rest = after;
+    }
+    Some((message.into(), Meant::Plain(rest)))
+}
+
+/// The tokens before a brace without documentation and attributes, which are told.
+pub fn undocumented<'a>(tokens: &'a [TokenTree], errors: &mut Errors) -> &'a [TokenTree] {
+    match (commented(tokens), tokens.first()) {
+        (Some((message, Meant::Plain(rest))), Some(first)) => {
+            errors.on(first, message);
+            rest
+        }
+        _ => tokens,
     }
 }
 
@@ -153,7 +200,7 @@ pub fn brace(name: Option<&Ident>, head: &[TokenTree]) -> Option<(TokenTree, Str
         }
         "elif" | "elseif" => "there is no such word\n  fix: write `else if`",
         "match" | "switch" => "there is no such word\n  fix: write `if channels == 3 { ... } else { ... }`",
-        "fn" | "def" => "a network is its layers in their order, without a function: leave out `fn` and its brackets",
+        "fn" | "def" => "a network is its layers in their order, without a function: leave out `fn` and its braces",
         _ => return None,
     };
     Some((word.clone().into(), message.into()))
@@ -165,7 +212,10 @@ pub fn budget(tokens: &TokenStream) -> Option<String> {
     let example = "a budget is written `assert params <= 62_000;`";
     match &tokens[..] {
         [mark, TokenTree::Group(inner), ..] if is(mark, '!') => {
-            Some(format!("{example}\n  fix: write `assert {};`", inner.stream()))
+            // Rust's macro takes a text, too.
+            let inner: Vec<TokenTree> = inner.stream().into_iter().collect();
+            let budget = inner.split(|token| is(token, ',')).next().map(written).unwrap_or_default();
+            Some(format!("{example}\n  fix: write `assert {budget};`"))
         }
         [TokenTree::Group(inner)] => Some(format!("{example}\n  fix: write `assert {};`", inner.stream())),
         [TokenTree::Literal(_), ..] => Some(format!("{example}: what is counted comes first")),

@@ -40,6 +40,8 @@ fn words_of_other_frameworks_are_known() {
         ("ConvTranspose2d", "conv_transpose"),
         ("Dense", "linear"),
         ("LogSoftmax", "log_softmax"),
+        ("Dropout2d", "dropout2d"),
+        ("Dropout", "dropout"),
     ] {
         assert_eq!(layer(word, &known), Some(Word(ours)), "{word}");
     }

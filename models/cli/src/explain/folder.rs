@@ -30,7 +30,7 @@ impl OutputFolder {
                 Some(names) => names.lines().filter(|name| is_plain(name)).map(String::from).collect(),
                 None => {
                     return Err(format!(
-                        "{} is not a list of `convnet explain`: choose another folder by --out",
+                        "{} is not a list of `explain`: choose another folder by --out",
                         list.display()
                     )
                     .into());

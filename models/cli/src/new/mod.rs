@@ -66,9 +66,22 @@ fn crate_name(folder: &Path) -> Result<String, Box<dyn Error>> {
         .into());
     }
     // The names of what it depends on, and those that Cargo refuses.
-    const TAKEN: [&str; 8] = ["convnet", "convnet-cli", "test", "core", "std", "alloc", "proc-macro", "proc_macro"];
-    let keyword = syn::parse_str::<syn::Ident>(&name.replace('-', "_")).is_err();
-    if keyword || TAKEN.contains(&name.as_str()) {
+    const TAKEN: [&str; 11] = [
+        "convnet",
+        "convnet_cli",
+        "test",
+        "core",
+        "std",
+        "alloc",
+        "proc_macro",
+        "build",
+        "deps",
+        "examples",
+        "incremental",
+    ];
+    let plain = name.replace('-', "_");
+    let keyword = syn::parse_str::<syn::Ident>(&plain).is_err();
+    if keyword || TAKEN.contains(&plain.as_str()) {
         return Err(format!(
             "`{name}` cannot be the name of a crate: it means something else already; take another one"
         )

@@ -220,10 +220,7 @@ fn write_page(runs: &[Record], differing: &[String], out: &Path, named: bool) ->
     let is_ours = || std::fs::read_to_string(out).is_ok_and(|text| text.contains(page::TITLE));
     if !named && out.exists() && !is_ours() {
         let out = out.display();
-        return Err(format!(
-            "{out} is there, and it is no page of `convnet runs`; say by --out where the page is to go"
-        )
-        .into());
+        return Err(format!("{out} is there, and it is no page of `runs`; say by --out where the page is to go").into());
     }
     let page = page::page(runs, differing);
     Ok(convnet::atomic_file::write(out, page.as_bytes()).map_err(|source| place::unwritable(out, source))?)

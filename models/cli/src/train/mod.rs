@@ -43,7 +43,8 @@ use std::sync::Arc;
                         its step, saved, with exit code 130; a second Ctrl-C ends it at once."
 )]
 pub struct Arguments {
-    /// The network: a name that `models` lists, a .cnn file, or a weights file to start from [default: lenet5]
+    /// The network: a name that `models` lists, a .cnn file, or a weights file to start from [default: the program's
+    /// own network, or lenet5]
     model: Option<String>,
     #[command(flatten)]
     sizes: Sizes,
