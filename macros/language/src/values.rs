@@ -185,8 +185,8 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
         _ if name.len() > 1 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()) => {
             let known = did_you_mean(&name, known);
             let fix = format!(
-                "\n  constants outside of the network cannot be seen here: write the number, or for channels or outputs declare a const \
-                 generic: `struct {}<const {name}: usize = 10>: ...`",
+                "\n  constants outside of the network cannot be seen here\n  \
+                 fix: write the number or, for channels and outputs, declare it: `struct {}<const {name}: usize = 10>: ...`",
                 scope.network.name
             );
             if known.is_empty() { fix } else { known }

@@ -353,7 +353,7 @@ fn fixes_have_numbers() {
         ("dropout(50);", "fix: write 0.5"),
         ("conv(...);", "expected a value in place of `...`"),
         ("conv(8 as usize, kernel = 3);", "fix: write 8"),
-        ("conv(CHANNELS, kernel = 3);", "generic: `struct N<const CHANNELS: usize = 10>: ...`"),
+        ("conv(CHANNELS, kernel = 3);", "declare it: `struct N<const CHANNELS: usize = 10>: ...`"),
         ("head: [10] { flatten; linear(10); }", "fix: write `head name: [10] { ... }`"),
         ("match channels { 3 => relu }", "fix: write `if channels == 3 { ... } else { ... }`"),
         ("fn forward(x) { relu; }", "a network is its layers in their order, without a function: leave out `fn`"),
