@@ -11,6 +11,7 @@ use super::metrics::Epoch;
 use crate::atomic_file;
 use crate::format_version::{self, UnknownVersion};
 use crate::weights::{self, Format, FormatError, StateDict};
+use crate::wording::counted;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,27 @@ pub struct Identity {
     pub train: usize,
     /// Images to evaluate on.
     pub test: usize,
+}
+
+impl Identity {
+    /// In what a run differs from the one of a file.
+    pub(super) fn differing(&self, of_file: &Identity) -> String {
+        let here = self;
+        let list = |identity: &Identity| {
+            format!("{}: {}", counted(identity.classes.len(), "class"), identity.classes.join(", "))
+        };
+        let images = |identity: &Identity| {
+            format!("{} and {}", counted(identity.train, "training image"), counted(identity.test, "test image"))
+        };
+        let difference = |a: String, b: String| format!("it is of a run with {a}, not {b}");
+        if of_file.network != here.network {
+            return difference(format!("the network {}", of_file.network), here.network.clone());
+        }
+        if of_file.classes != here.classes {
+            return difference(list(of_file), list(here));
+        }
+        difference(images(of_file), images(here))
+    }
 }
 
 /// A run at a moment between two steps.

@@ -268,7 +268,7 @@ impl Session<'_> {
         let Checkpoint { progress, config, identity, state } = found.checkpoint;
         let other = |problem: String| TrainError::Resume { path: found.path.clone(), problem };
         if identity != self.identity {
-            return Err(other(differing(&identity, &self.identity)));
+            return Err(other(self.identity.differing(&identity)));
         }
         notes.extend(self.config.compared(&config).map_err(other)?);
         self.phases.begin(progress.last_epoch(), self.learner.as_mut(), &self.config)?;
@@ -290,7 +290,7 @@ impl Session<'_> {
         let Checkpoint { progress, config, identity, state } =
             checkpoint::decode(&first).map_err(|problem| TrainError::Ranks(problem.to_string()))?;
         if identity != self.identity {
-            return Err(TrainError::Ranks(differing(&identity, &self.identity)));
+            return Err(TrainError::Ranks(self.identity.differing(&identity)));
         }
         self.config.compared(&config).map_err(TrainError::Ranks)?;
         self.phases.begin(progress.last_epoch(), self.learner.as_mut(), &self.config)?;
@@ -582,21 +582,4 @@ impl Session<'_> {
         }
         Ok(flow)
     }
-}
-
-/// In what two runs differ.
-fn differing(of_file: &Identity, here: &Identity) -> String {
-    let list =
-        |identity: &Identity| format!("{}: {}", counted(identity.classes.len(), "class"), identity.classes.join(", "));
-    let images = |identity: &Identity| {
-        format!("{} and {}", counted(identity.train, "training image"), counted(identity.test, "test image"))
-    };
-    let difference = |a: String, b: String| format!("it is of a run with {a}, not {b}");
-    if of_file.network != here.network {
-        return difference(format!("the network {}", of_file.network), here.network.clone());
-    }
-    if of_file.classes != here.classes {
-        return difference(list(of_file), list(here));
-    }
-    difference(images(of_file), images(here))
 }
