@@ -167,7 +167,7 @@ pub fn option(name: &str, has: &[&'static str]) -> Option<Habit> {
     own.or(known).map(Word).or(none)
 }
 
-/// What a number that no budget counts stands for.
+/// What a name stands for that no budget has.
 pub fn budget(name: &str) -> Option<Habit> {
     Some(Word(match plain(name).as_str() {
         "flops" | "ops" | "multadds" | "madds" | "operations" => "macs",

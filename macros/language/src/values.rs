@@ -60,6 +60,11 @@ pub fn number(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     }
 }
 
+/// Whether a literal has no suffix, or that of a size: `3x32` is read as 3 with a suffix.
+pub fn is_size(int: &syn::LitInt) -> bool {
+    matches!(int.suffix(), "" | "usize")
+}
+
 /// A number or a const generic alone.
 pub fn evaluate(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     evaluate_within(expr, scope, errors, 0)
@@ -72,7 +77,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
     }
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
-            if !matches!(int.suffix(), "" | "usize") {
+            if !is_size(int) {
                 let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
                 // In a header there is no shape yet.
                 let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };

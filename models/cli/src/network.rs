@@ -164,7 +164,7 @@ impl Network {
         Ok(found)
     }
 
-    /// A network that has no other sizes, unless others were asked for.
+    /// The network itself, which has no other sizes than its own, or an error if others were asked for.
     fn checked(self, sizes: &Sizes) -> Result<Self, Box<dyn Error>> {
         let fixed = |what: &str, is: String, wanted: String| {
             let word = &self.word;
@@ -237,7 +237,7 @@ impl Network {
         Ok(Network { word, name, graph: Arc::new(graph), paper: None, weights: None, declaration, own })
     }
 
-    /// It with random weights: as its type, if the program was built with it and the device is the type's.
+    /// Builds the network with random weights: as its type, if the program was built with it and the device is the CPU.
     pub fn build<D: Backend<f32>>(&self, device: &D) -> Result<Box<dyn AnyNetwork<f32, D>>, Box<dyn Error>> {
         let typed = self.own.map(|own| own.build(device)).transpose()?.flatten();
         match (typed, &self.declaration) {

@@ -65,12 +65,12 @@ pub(crate) fn set(networks: &[Declared]) {
     let _ = OWN.set(networks.to_vec());
 }
 
-/// All of them.
+/// All networks of the program's own crate.
 pub(crate) fn all() -> &'static [Declared] {
     OWN.get().map_or(&[], Vec::as_slice)
 }
 
-/// The one of this name; case, `-` and `_` do not matter, as for networks of the zoo.
+/// The network of this name among them; case, `-` and `_` do not matter, as for networks of the zoo.
 pub(crate) fn find(name: &str) -> Option<&'static Declared> {
     all().iter().find(|own| plain(&own.graph.name) == plain(name))
 }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// As many numbers of each image.
+/// A row of numbers for each image; all rows are equally long.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownValues {
-    /// Numbers of an image.
+    /// The length of a row.
     len: usize,
     values: Vec<f32>,
-    /// Where those of an image begin, by its index.
+    /// Where the row of an image begins in `values`, by the index of the image.
     starts: BTreeMap<usize, usize>,
 }
 
 impl KnownValues {
-    /// Of so many numbers in all.
+    /// An empty list, which has room for this many numbers of all images together.
     pub fn with_capacity(numbers: usize) -> Self {
         KnownValues { values: Vec::with_capacity(numbers), ..Self::default() }
     }
@@ -27,7 +27,7 @@ impl KnownValues {
         self.values.extend(rows);
     }
 
-    /// Those of an image; none where it could not be read.
+    /// The row of an image; none if the image could not be read.
     pub fn of(&self, image: usize) -> Option<&[f32]> {
         self.starts.get(&image).map(|start| &self.values[*start..start + self.len])
     }

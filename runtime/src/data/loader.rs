@@ -134,7 +134,7 @@ impl Loader {
         }))
     }
 
-    /// A loader of the same images, each once and in their order, as many at once as where nothing has to be kept for a backward pass.
+    /// A loader that gives each of the same images once, in the order of the dataset, in batches of [`EVALUATION_BATCH`].
     pub(crate) fn in_order(&self) -> Self {
         let Inner { data, pipeline, options, .. } = &*self.0;
         let options =
@@ -142,7 +142,8 @@ impl Loader {
         Loader::new(data.clone(), pipeline.clone(), options)
     }
 
-    /// The same batches with values in place of pixels, which follow from what `reader` has read.
+    /// A loader of the same batches that gives `values` in place of pixels. `reader` is the loader whose images they were computed from; what
+    /// it left out is left out here, too.
     pub(crate) fn with_known(&self, values: KnownValues, reader: &Loader) -> Self {
         let Inner { data, pipeline, options, .. } = &*self.0;
         Loader(Arc::new(Inner {

@@ -32,7 +32,7 @@ impl Ema {
         Ok(Ema { decay, updates: 0, names, frozen: vec![false; values.len()], values })
     }
 
-    /// The same, of networks of which some parameters are frozen.
+    /// The same average, which leaves the tensors alone that are frozen by their names.
     pub(crate) fn with_frozen(mut self, is_frozen: impl Fn(&str) -> bool) -> Self {
         self.frozen = self.names.iter().map(|(name, _)| is_frozen(name)).collect();
         self

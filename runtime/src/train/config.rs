@@ -263,7 +263,7 @@ impl Config {
         }
     }
 
-    /// Those of the epochs that are done in which the schedule was in force: all that fine-tuning has not spent on the head.
+    /// The epochs among those that are done in which everything has learned: the schedule and early stopping look at no others.
     pub(super) fn scheduled<'a>(&self, done: &'a [Epoch]) -> &'a [Epoch] {
         done.get(self.fine_tune.unwrap_or(0)..).unwrap_or_default()
     }

@@ -15,7 +15,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// That of an epoch, counted from 1.
+    /// The phase that an epoch belongs to, counted from 1.
     pub fn of(config: &Config, epoch: usize) -> Self {
         if epoch <= config.fine_tune.unwrap_or(0) { Phase::Head } else { Phase::All }
     }

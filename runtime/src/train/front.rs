@@ -17,7 +17,7 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Of a network with these options for [`Graph::params`].
+    /// Finds the front of a network. `params` says for each of [`Graph::params`] whether it is frozen.
     pub fn of(graph: &Graph, params: &[ParamOptions]) -> Self {
         let trained = |id: usize| {
             let mut own = graph.nodes[id].param_ids();
@@ -44,17 +44,17 @@ impl Front {
         Front { fixed, ends: all.filter(|id| settled[*id] && is_read(*id)).collect() }
     }
 
-    /// Whether there is any.
+    /// Whether the network has a front: whether any frozen layer stands in front of all that learns.
     pub fn exists(&self) -> bool {
         self.ends != [0]
     }
 
-    /// What has to be computed of it.
+    /// The front as a part of the network, from the pixels to its ends.
     pub fn part(&self) -> Subgraph {
         Subgraph { inputs: vec![0], outputs: self.ends.clone() }
     }
 
-    /// What comes after it.
+    /// The rest of the network, from the ends of the front to the output and, in training, to the auxiliary heads.
     pub fn rest(&self, graph: &Graph, training: bool) -> Subgraph {
         Subgraph { inputs: self.ends.clone(), ..Subgraph::whole(graph, training) }
     }

@@ -27,7 +27,7 @@ pub struct Hyperparameters {
 const FRONT_BATCH: usize = 32;
 
 impl Hyperparameters {
-    /// Those that the options ask for in the first epoch.
+    /// The hyper-parameters that the options ask for in the first epoch.
     ///
     /// # Errors
     /// When one has no meaning for this network.
@@ -35,7 +35,7 @@ impl Hyperparameters {
         Self::of(config, graph, Phase::of(config, 1))
     }
 
-    /// Those of a phase of the run.
+    /// The hyper-parameters of a phase of the run.
     pub(super) fn of(config: &Config, graph: &Graph, phase: Phase) -> Result<Self, ConfigError> {
         Ok(Hyperparameters {
             method: method(config),

@@ -222,7 +222,7 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         self.learning.as_ref().ok_or(TrainError::NotBegun)
     }
 
-    /// What the part that learns reads for these pixels, and how many images they are.
+    /// The values that the part that learns reads, computed from pixels, and the number of images.
     fn inputs(&self, pixels: Vec<f32>) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
         match self.learning()?.front.exists() {
             true => self.at_ends(&self.front_values(pixels)?),
@@ -230,7 +230,7 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         }
     }
 
-    /// Rows of numbers, one for each image, as the values of the nodes at the ends of the front.
+    /// The same from rows of numbers, one row for each image, as [`Learner::front_values`] gives them.
     fn at_ends(&self, rows: &[f32]) -> Result<(Vec<Map<f32, D>>, usize), TrainError> {
         let (graph, front) = (self.net.graph(), &self.learning()?.front);
         let len = front.len(graph);
@@ -245,14 +245,14 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         Ok((inputs, images))
     }
 
-    /// Logits from what the part that learns reads.
+    /// Logits, computed from the values that the part that learns reads.
     fn logits_from(&self, inputs: Vec<Map<f32, D>>) -> Result<Vec<f32>, TrainError> {
         let rest = self.learning()?.front.rest(self.net.graph(), false);
         let outcome = evaluate(&*self.net, &rest, inputs, NoneTape).map_err(failed)?;
         Ok(outcome.outputs.first().map_or_else(Vec::new, |logits| logits.as_vec()))
     }
 
-    /// A pass from what the part that learns reads, of so many images.
+    /// A pass, computed from the values that the part that learns reads, and their number of images.
     fn pass_from(
         &mut self,
         (mut inputs, images): (Vec<Map<f32, D>>, usize),

@@ -17,43 +17,43 @@ const MOST: usize = 1 << 28;
 /// The phase that a run is in.
 pub(super) struct Phases {
     phase: Phase,
-    /// Images.
+    /// The loaders of the images.
     images: Loaders,
-    /// In their place, what the frozen front makes of them.
+    /// Loaders of what the frozen front makes of the images, once it has been computed.
     known: Option<Loaders>,
-    /// How many numbers of each image are to be known, as long as they are not.
+    /// How many numbers the front gives for each image, from the decision to compute them until they have been computed.
     wanted: Option<usize>,
-    /// Whether it is settled what is read.
+    /// Whether it has been decided for this phase if the front is computed once.
     settled: bool,
 }
 
 impl Phases {
-    /// Of a learner that has begun as in the first epoch.
+    /// The phase of the first epoch, by whose rules the learner has begun already.
     pub fn new(config: &Config, images: Loaders) -> Self {
         Phases { phase: Phase::of(config, 1), images, known: None, wanted: None, settled: false }
     }
 
-    /// What is trained on.
+    /// The loader of the training set: of its images or, once it has been computed, of what the front makes of them.
     pub fn train(&self) -> &Loader {
         &self.known.as_ref().unwrap_or(&self.images).train
     }
 
-    /// What is evaluated on.
+    /// The loader of the images that epochs are evaluated on, or of what the front makes of them.
     pub fn test(&self) -> &Loader {
         &self.known.as_ref().unwrap_or(&self.images).test
     }
 
-    /// The images themselves.
+    /// The loaders of the images, whatever is known of them.
     pub fn images(&self) -> &Loaders {
         &self.images
     }
 
-    /// Whether it is that of an epoch.
+    /// Whether an epoch belongs to this phase.
     pub fn is(&self, epoch: usize, config: &Config) -> bool {
         Phase::of(config, epoch) == self.phase
     }
 
-    /// Has `learner` learn as in an epoch, and nothing more.
+    /// Begins the phase that an epoch belongs to, if it is another one: `learner` begins anew by its rules.
     pub fn begin(&mut self, epoch: usize, learner: &mut dyn Learner, config: &Config) -> Result<(), TrainError> {
         let phase = Phase::of(config, epoch);
         if phase != self.phase {
@@ -63,7 +63,7 @@ impl Phases {
         Ok(())
     }
 
-    /// Settles what is read from an epoch on; gives what a user should know.
+    /// Decides, once in each phase, whether the front is computed once. Gives notes for the user, which say that and what learns.
     pub fn settle(&mut self, epoch: usize, learner: &dyn Learner, config: &Config, ranks: usize) -> Vec<String> {
         if std::mem::replace(&mut self.settled, true) {
             return Vec::new();
@@ -92,7 +92,7 @@ impl Phases {
         notes
     }
 
-    /// Computes what is to be known of all images, if something is; false if it was told to stop.
+    /// Computes what the front makes of all images, if that was decided. Gives false if the run was told to stop meanwhile.
     pub fn read_ahead(&mut self, learner: &dyn Learner, stop: &Arc<AtomicBool>) -> Result<bool, TrainError> {
         let Some(front) = self.wanted else { return Ok(true) };
         let Loaders { train, test } = &self.images;
@@ -118,7 +118,8 @@ fn obstacle(config: &Config, front: usize, images: usize, ranks: usize) -> Optio
     }
 }
 
-/// A loader like `images` with the values at the end of the front in place of pixels; none if it was told to stop.
+/// Computes what the front makes of all images of a loader. Gives a loader of the same batches with these values in place of pixels, or
+/// none if the run was told to stop meanwhile.
 fn known(
     learner: &dyn Learner,
     front: usize,

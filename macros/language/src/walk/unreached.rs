@@ -8,6 +8,7 @@ use crate::ast::{Block, If, Network};
 use crate::cost::Dim;
 use crate::graph::Shape;
 use crate::report::Errors;
+use crate::values::is_size;
 use proc_macro2::Ident;
 
 /// Checks everything in `networks` and `blocks` that does not depend on sizes. Mistakes that have been told are not told
@@ -62,10 +63,10 @@ impl<'a, 'e> Checker<'a, 'e> {
     }
 }
 
-/// Whether a dimension is no literal with a suffix that is not `usize`.
+/// Whether a dimension can be one size, which `3x32x32` cannot.
 fn is_whole(dim: &syn::Expr) -> bool {
     match dim {
-        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => matches!(int.suffix(), "" | "usize"),
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => is_size(int),
         _ => true,
     }
 }
