@@ -24,7 +24,7 @@ struct Room {
     received: Vec<f32>,
 }
 
-/// Numbers of a message, 4 MiB: see docs/distributed.md for times by size.
+/// Numbers of a message, 4 MiB: see docs/src/guide/distributed.md for times by size.
 const BUCKET: usize = 1 << 20;
 
 impl Mpi {
