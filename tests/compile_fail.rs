@@ -4,7 +4,7 @@
 #[test]
 fn every_mistake_has_its_error() {
     let cases = trybuild::TestCases::new();
-    for folder in ["syntax", "names", "arguments", "shape", "budget", "habits", "header", "blocks", "merge"] {
+    for folder in ["syntax", "names", "arguments", "shape", "budget", "habits", "header", "blocks", "merge", "custom", "attributes", "exported", "outside"] {
         cases.compile_fail(format!("ui/{folder}/*.rs"));
     }
 }

@@ -51,6 +51,7 @@ fn is_left(path: &Path, errors: &mut Errors) -> bool {
         "PartialEq" | "Eq" | "PartialOrd" | "Ord" | "Hash" => {
             "its parameters are tensors, which are compared by their numbers (`as_vec()`)"
         }
+        "Serialize" | "Deserialize" => "its parameters go to files by `weights::save` and come back by `weights::load`",
         _ => return true,
     };
     errors.on(path, format!("a network cannot be `{name}`: {why}\n  it is `Clone` and `Debug` without being asked"));

@@ -4,6 +4,7 @@
 //! generic that the output is declared with stands for whatever the user declares, and stays in the source of the new network;
 //! budgets stay behind, since they hold for the original's sizes.
 
+use crate::misused;
 use convnet_language::ast::Network;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::{format_ident, quote};
@@ -44,7 +45,7 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
         None => (quote!(#d(#d output:tt)*), quote!(#d(#d output)*), body),
     };
     let generics = format_ident!("symbol");
-    let docs = docs(network, name);
+    let (docs, misused) = (docs(network, name), misused::mark(name));
     quote! {
         #(#conditions)*
         #(#[doc = #docs])*
@@ -63,6 +64,7 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
                     : [#d(#d input)*] -> [#output] { #body }
                 }
             };
+            (#d(#d other:tt)*) => { ::__convnet::cnn! { #misused #d(#d other)* } };
         }
     }
 }

@@ -9,6 +9,7 @@
 mod attributes;
 mod emit;
 mod export;
+mod misused;
 mod paths;
 mod words;
 
@@ -37,6 +38,9 @@ pub fn words(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let (krate, tokens) = paths::split(tokens);
+    if let Some(errors) = misused::error(&tokens) {
+        return errors.compile_errors();
+    }
     let mut errors = Errors::default();
     let Some(mut checked) = convnet_language::check(tokens, &mut errors) else { return errors.compile_errors() };
     checked.call.networks.iter_mut().for_each(|network| attributes::settle(network, &mut errors));

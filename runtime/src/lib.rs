@@ -68,7 +68,7 @@ macro_rules! cnn {
 pub mod __private {
     pub use crate::backend::State;
     pub use crate::layers::NoParams;
-    pub use crate::net::{Map, Reader, Traced, Writer, reshape};
+    pub use crate::net::{Map, Part, Reader, Traced, Writer, reshape};
     pub use crate::walk::{Walk, WalkMut, Walked};
     pub use convnet_graph::largest;
     pub use std::borrow::Cow;

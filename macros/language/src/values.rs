@@ -1,12 +1,11 @@
 //! Expressions: what number each is.
 
 use crate::ast::Network;
-
 use crate::cost::Dim;
 use crate::graph::Shape;
 use crate::report::{Errors, did_you_mean};
 use quote::quote;
-use syn::{BinOp, Expr, ExprLit, Lit, UnOp};
+use syn::{BinOp, Expr, ExprBinary, ExprLit, Lit, UnOp};
 
 /// What expressions may refer to.
 pub struct Scope<'a> {
@@ -98,6 +97,10 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
         }
         Expr::Paren(paren) => evaluate_within(&paren.expr, scope, errors, depth + 1),
         Expr::Path(_) => name(expr, scope, errors),
+        Expr::Binary(binary) if is_power(binary) => {
+            errors.on(expr, format!("there is no `**`{}", power(binary)));
+            Dim::Unknown
+        }
         Expr::Binary(binary) => {
             let left = evaluate_within(&binary.left, scope, errors, depth + 1);
             let right = evaluate_within(&binary.right, scope, errors, depth + 1);
@@ -125,6 +128,26 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
     }
 }
 
+/// Whether this is Python's `a ** b`, which Rust reads as `a * (*b)`.
+fn is_power(binary: &ExprBinary) -> bool {
+    matches!(binary.op, BinOp::Mul(_))
+        && matches!(&*binary.right, Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)))
+}
+
+/// The power written out, if it is one of two numbers.
+fn power(binary: &ExprBinary) -> String {
+    let number = |expr: &Expr| match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse::<u32>().ok(),
+        _ => None,
+    };
+    let exponent = match &*binary.right {
+        Expr::Unary(unary) => number(&unary.expr),
+        _ => None,
+    };
+    let written = number(&binary.left).zip(exponent).and_then(|(base, exponent)| u64::from(base).checked_pow(exponent));
+    written.map_or(String::new(), |written| format!("\n  fix: write {written}"))
+}
+
 /// What to write in place of an expression that is no number, where that can be told.
 fn instead(expr: &Expr) -> String {
     let written = match expr {
@@ -149,6 +172,15 @@ fn instead(expr: &Expr) -> String {
         }
         Expr::Array(array) => {
             format!("({})", array.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "))
+        }
+        Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
+            let number = if flag.value { 1 } else { 0 };
+            return format!(
+                "\n  sizes are numbers; a block that asks, as in `if act == 1 {{ relu; }}`, takes 0 and 1 for a flag\n  fix: write {number}"
+            );
+        }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            return "\n  a size is never negative; one that follows from the layer before is left out".to_string();
         }
         Expr::Lit(ExprLit { lit: Lit::Float(x), .. }) => match x.base10_parse::<f64>() {
             Ok(x) if x >= 1.0 && x.fract() == 0.0 && x < 1e9 => format!("{x}"),

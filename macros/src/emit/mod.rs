@@ -5,6 +5,7 @@
 
 mod data;
 mod docs;
+mod forward;
 mod modules;
 mod numbers;
 mod op;
@@ -12,7 +13,7 @@ mod taps;
 
 use convnet_language::ast::{Network, Symbol};
 use convnet_language::cost::{Count, Dim};
-use convnet_language::graph::{Graph, Member, MemberKind, Shape};
+use convnet_language::graph::{Graph, Member, MemberKind, Node, Shape};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use std::cell::RefCell;
@@ -160,69 +161,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// `Module` and `ModuleMut`, for a batch and for a single image.
-    fn forward(&self) -> Vec<TokenStream> {
-        [false, true].into_iter().flat_map(|many| self.forward_of(many)).collect()
-    }
-
-    /// Both for a single image, or for a batch of `many`.
-    fn forward_of(&self, many: bool) -> [TokenStream; 2] {
-        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let tensor = |shape: TokenStream| quote!(::__convnet::dfdx::tensor::Tensor<#shape, E, D, __T>);
-        let heads: Vec<Shape> = self.graph.heads.iter().map(|head| head.shape).collect();
-        let batch = if many { quote!(__B,) } else { quote!() };
-        let typed = |shape: Shape| {
-            let dims = self.consts(shape);
-            tensor(quote!((#batch #(#dims,)*)))
-        };
-        let value = |shape: Shape| {
-            let consts = self.consts(shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
-            let size = if many { quote!(__size,) } else { quote!() };
-            quote!((#size #(#consts,)*))
-        };
-        let (input, output, shape) = (typed(self.input()), typed(self.graph.output), value(self.graph.output));
-        let (trained, next) = match heads.is_empty() {
-            true => (output.clone(), quote!(__outputs.next(#shape))),
-            false => {
-                let types = heads.iter().map(|head| typed(*head));
-                let values = heads.iter().map(|head| value(*head));
-                let next = quote!(::core::result::Result::Ok((__outputs.next(#shape)?, #(__outputs.next(#values)?,)*)));
-                (quote!((#output, #(#types,)*)), next)
-            }
-        };
-        let sizes = sizes(many);
-        let dim = many.then(|| quote!(__B: ::__convnet::dfdx::shapes::Dim,));
-        let generics = quote! {
-            <#params #dim E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>, __T: ::__convnet::net::NetTape<E, D>>
-        };
-        let module = quote! {
-            #[automatically_derived]
-            impl #generics ::__convnet::dfdx::nn::Module<#input> for #name<#(#symbols,)* E, D> {
-                type Output = #output;
-                type Error = D::Err;
-
-                fn try_forward(&self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
-                    #sizes
-                    ::__convnet::net::forward(self, __x, __batch, #shape)
-                }
-            }
-        };
-        let module_mut = quote! {
-            #[automatically_derived]
-            impl #generics ::__convnet::dfdx::nn::ModuleMut<#input> for #name<#(#symbols,)* E, D> {
-                type Output = #trained;
-                type Error = D::Err;
-
-                fn try_forward_mut(&mut self, __x: #input) -> ::core::result::Result<Self::Output, D::Err> {
-                    #sizes
-                    let mut __outputs = ::__convnet::net::forward_mut(self, __x, __batch)?;
-                    #next
-                }
-            }
-        };
-        [module, module_mut]
-    }
-
     /// The methods that run custom modules, if there are any.
     fn custom(&self) -> TokenStream {
         let mut found = Vec::new();
@@ -242,15 +180,13 @@ impl Emitter<'_> {
         let arms = found.iter().enumerate().filter_map(|(index, (node, module, access))| {
             let node = self.graph.nodes.get(*node)?;
             let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input))?;
-            let (input, output) = (self.features(from.shape), self.features(node.shape));
             let shape = self.consts(from.shape).into_iter().map(|_| quote!(::__convnet::dfdx::shapes::Const));
             let [c, h, w] = node.shape.chw().map(|dim| self.dim(dim));
             let index = literal(index);
             // The error for a module of another shape has to be on its type.
             let span = module.span().resolved_at(Span::call_site());
-            let call = quote_spanned! {span=>
-                <#module as ::__convnet::net::Custom<#input, #output, E, D>>::#run(#reference #access, __x)?
-            };
+            let custom = self.custom_trait(node);
+            let call = quote_spanned!(span=> <#module as #custom>::#run(#reference #access, __x)?);
             Some(quote!(#index => {
                 let __x = ::__convnet::__private::reshape(__x, (__batch, #(#shape,)*))?;
                 let __y = #call;
@@ -270,21 +206,19 @@ impl Emitter<'_> {
         }
     }
 
+    /// What the module of a `custom` node has to be. All that is asked of it is asked through this one trait, so that a type that is no
+    /// such module is one error.
+    fn custom_trait(&self, node: &Node) -> TokenStream {
+        let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input));
+        let [input, output] =
+            [from.map_or(Shape::Unknown, |from| from.shape), node.shape].map(|shape| self.features(shape));
+        quote!(::__convnet::net::Custom<#input, #output, E, D>)
+    }
+
     /// Each layer word as a path to its documentation, for editors to follow.
     fn words(&self) -> TokenStream {
         let words = self.graph.nodes.iter().filter_map(|node| node.word.as_ref());
         quote!(const _: () = { #(let _ = ::__convnet::words::#words;)* };)
-    }
-}
-
-/// Statements that say how many images `__x` holds.
-fn sizes(many: bool) -> TokenStream {
-    match many {
-        true => quote! {
-            let __size = ::__convnet::dfdx::shapes::HasShape::shape(&__x).0;
-            let __batch = ::__convnet::dfdx::shapes::Dim::size(&__size);
-        },
-        false => quote!(let __batch = 1;),
     }
 }
 

@@ -19,8 +19,8 @@ struct Field {
     declaration: TokenStream,
     /// Its key, if it holds parameters.
     key: Option<String>,
-    /// Whether it is a module of dfdx.
-    custom: bool,
+    /// A module of dfdx, and what it has to be: `Custom<..>`.
+    custom: Option<(TokenStream, TokenStream)>,
     /// Where errors about its type belong.
     span: Span,
 }
@@ -121,7 +121,12 @@ impl Emitter<'_> {
             MemberKind::Custom(_, module) => module.span().resolved_at(Span::call_site()),
             _ => Span::call_site(),
         };
-        let custom = matches!(member.kind, MemberKind::Custom(..));
+        let custom = match &member.kind {
+            MemberKind::Custom(node, module) => {
+                Some((quote!(#module), self.custom_trait(self.graph.nodes.get(*node)?)))
+            }
+            _ => None,
+        };
         Some(Field { access, variable, declaration, key, custom, span })
     }
 
@@ -145,7 +150,9 @@ impl Emitter<'_> {
             }
             None => quote!(const #name: usize),
         });
-        let generics = quote!(
+        // What is said about the struct points at its name, and not at the whole call.
+        let span = self.network.name.span().resolved_at(Span::call_site());
+        let generics = quote_spanned!(span=>
             <#(#generics,)* E: ::__convnet::dfdx::shapes::Dtype = f32,
              D: ::__convnet::dfdx::tensor::Storage<E> = ::__convnet::dfdx::tensor::Cpu>
         );
@@ -160,7 +167,7 @@ impl Emitter<'_> {
             return quote!(#[doc = #doc] #derive #[allow(non_camel_case_types)] #allowed #vis struct #name #generics { #(#declarations),* });
         }
         let table = self.table();
-        quote! {
+        quote_spanned! {span=>
             #(#attrs)* #(#[doc = #table])* #derive #vis struct #name #generics {
                 #(#declarations,)*
                 #[doc(hidden)] pub __state: ::__convnet::__private::State,
@@ -174,10 +181,14 @@ impl Emitter<'_> {
         let visited: Vec<&Field> = fields.iter().filter(|field| field.key.is_some()).collect();
         let visits = visited.iter().map(|field| {
             let (access, key, variable) = (&field.access, &field.key, &field.variable);
+            let visit = match &field.custom {
+                Some((module, _)) => quote_spanned! {field.span=>
+                    <#module as ::__convnet::__private::Part<E, D, __V::E2, __V::D2, _>>::visit
+                },
+                None => quote!(<__V as ::__convnet::dfdx::nn::ModuleVisitor<Self, E, D>>::visit_module),
+            };
             quote_spanned! {field.span=>
-                let #variable = <__V as ::__convnet::dfdx::nn::ModuleVisitor<Self, E, D>>::visit_module(
-                    __visitor, #key, |__s| &__s.#access, |__s| &mut __s.#access,
-                )?;
+                let #variable = #visit(__visitor, #key, |__s| &__s.#access, |__s| &mut __s.#access)?;
             }
         });
         let variables: Vec<&Ident> = visited.iter().map(|field| &field.variable).collect();
@@ -222,15 +233,20 @@ impl Emitter<'_> {
     /// The walk over the tensors of a struct.
     fn walk(&self, name: &Ident, fields: &[Field]) -> TokenStream {
         let (params, symbols) = (self.const_params(), &self.symbols);
-        let calls = |reference: TokenStream| {
+        let calls = |reference: TokenStream, walk: &'static str| {
+            let walk = format_ident!("{walk}");
             let fields = fields.iter().filter_map(move |field| {
                 let (access, key) = (&field.access, field.key.as_ref()?);
-                let method = if field.custom { quote!(custom) } else { quote!(module) };
-                Some(quote_spanned!(field.span=> __walk.#method(#key, #reference self.#access);))
+                Some(match &field.custom {
+                    Some((module, custom)) => {
+                        quote_spanned!(field.span=> <#module as #custom>::#walk(#reference self.#access, __walk, #key);)
+                    }
+                    None => quote_spanned!(field.span=> __walk.module(#key, #reference self.#access);),
+                })
             });
             quote!(#(#fields)*)
         };
-        let (read, write) = (calls(quote!(&)), calls(quote!(&mut)));
+        let (read, write) = (calls(quote!(&), "walk"), calls(quote!(&mut), "walk_mut"));
         quote! {
             #[automatically_derived]
             impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>

@@ -21,7 +21,12 @@ use std::fmt;
 pub type Map<E, D, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, D, T>;
 
 /// The floating-point types a network can be built with: `f32` and `f64`.
+#[diagnostic::on_unimplemented(
+    message = "a network does not compute with `{Self}`",
+    note = "generic code says that it does: `E: convnet::net::Real`"
+)]
 pub trait Real: Dtype + Float + SampleUniform {}
+#[diagnostic::do_not_recommend]
 impl<E: Dtype + Float + SampleUniform> Real for E {}
 
 /// dfdx's two tapes: below a network's own `forward`, what is recorded is a value ([`Recording`]) and no type, so that code is
@@ -183,6 +188,10 @@ impl<E: Real, D: Device<E>> Outcome<E, D> {
 }
 
 /// A device that can run a network.
+#[diagnostic::on_unimplemented(
+    message = "a network does not run on `{Self}`",
+    note = "generic code says that it does: `E: convnet::net::Real, D: convnet::backend::Backend<E>`"
+)]
 pub trait Backend<E: Real>: Device<E> + Located {
     /// Does the job, on the tape if there is one.
     ///

@@ -23,16 +23,14 @@ pub use any::AnyNetwork;
 pub use any::Traced;
 pub use custom::Custom;
 #[doc(hidden)]
-pub use custom::Images;
-#[doc(hidden)]
-pub use custom::reshape;
+pub use custom::{Images, Part, reshape};
 pub use leaf::gradients;
 pub use params::{NamedTensor, named_tensors, set_named_tensors};
 #[doc(hidden)]
 pub use params::{named_shapes, params, set_params};
-#[doc(hidden)]
-pub use tap::Batched;
 pub use tap::{At, Branch, Features, Inspect, Tap, Trunk};
+#[doc(hidden)]
+pub use tap::{Batched, OneOrMany};
 pub use untyped::{BuildError, DynNetwork};
 
 use crate::backend::Backend;

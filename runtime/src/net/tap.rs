@@ -65,6 +65,7 @@ pub trait Batched<F>: Shape {
     fn images(&self) -> Self::Images;
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, const C: usize, const H: usize, const W: usize> Batched<(Const<C>, Const<H>, Const<W>)>
     for (B, Const<C>, Const<H>, Const<W>)
 {
@@ -75,11 +76,74 @@ impl<B: Dim, const C: usize, const H: usize, const W: usize> Batched<(Const<C>, 
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, const N: usize> Batched<(Const<N>,)> for (B, Const<N>) {
     type Images = B;
 
     fn images(&self) -> B {
         self.0
+    }
+}
+
+/// The shape of one image of shape `F`, or of a batch of them: what a network takes.
+pub trait OneOrMany<F: Features>: Shape {
+    /// The shape of a value `G` for as many images.
+    type Like<G: Features>: Shape;
+
+    /// The number of images.
+    fn images(&self) -> usize;
+
+    /// The shape of a value `G` for as many images.
+    fn like<G: Features>(&self) -> Self::Like<G>;
+}
+
+impl<const C: usize, const H: usize, const W: usize> OneOrMany<Self> for (Const<C>, Const<H>, Const<W>) {
+    type Like<G: Features> = G;
+
+    fn images(&self) -> usize {
+        1
+    }
+
+    fn like<G: Features>(&self) -> G {
+        G::single()
+    }
+}
+
+impl<const N: usize> OneOrMany<Self> for (Const<N>,) {
+    type Like<G: Features> = G;
+
+    fn images(&self) -> usize {
+        1
+    }
+
+    fn like<G: Features>(&self) -> G {
+        G::single()
+    }
+}
+
+impl<B: Dim, const C: usize, const H: usize, const W: usize> OneOrMany<(Const<C>, Const<H>, Const<W>)>
+    for (B, Const<C>, Const<H>, Const<W>)
+{
+    type Like<G: Features> = G::Batched<B>;
+
+    fn images(&self) -> usize {
+        self.0.size()
+    }
+
+    fn like<G: Features>(&self) -> G::Batched<B> {
+        G::batched(self.0)
+    }
+}
+
+impl<B: Dim, const N: usize> OneOrMany<(Const<N>,)> for (B, Const<N>) {
+    type Like<G: Features> = G::Batched<B>;
+
+    fn images(&self) -> usize {
+        self.0.size()
+    }
+
+    fn like<G: Features>(&self) -> G::Batched<B> {
+        G::batched(self.0)
     }
 }
 

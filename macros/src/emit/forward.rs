@@ -1,0 +1,168 @@
+//! How a tensor passes through a network, in evaluation and in training: dfdx's traits, for generic code, and methods of the network's own
+//! over them, which are what a user calls.
+//!
+//! Without these methods a tensor of another shape would be an error of dfdx's traits, of thirty lines and more, which says neither what is
+//! wanted nor what is given. What a network takes is therefore a trait of its own, with a message of its own, and one impl serves a single
+//! image and batches of constant and run-time size. All of it points at the network's name, which is then all that rustc quotes.
+
+use super::Emitter;
+use super::modules::prefix;
+use convnet_language::graph::{Shape, show};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+/// The types and names that the impls share.
+struct Passage {
+    /// Where the network's name stands.
+    span: Span,
+    /// The trait of the shapes that the network takes, with the network's const generics.
+    takes: TokenStream,
+    /// `Tensor<__S, E, D, __T>`, and what becomes of it in evaluation and in training.
+    tensor: TokenStream,
+    evaluated: TokenStream,
+    trained: TokenStream,
+}
+
+impl Emitter<'_> {
+    pub fn forward(&self) -> Vec<TokenStream> {
+        let span = self.network.name.span().resolved_at(Span::call_site());
+        // Two underscores, so that it is no name of a module.
+        let name = Ident::new(&format!("{}_Input", prefix(self.network)), span);
+        let symbols = &self.symbols;
+        let takes = quote!(#name<#(#symbols,)*>);
+        let of = |shape: Shape| {
+            let features = self.features(shape);
+            quote!(::__convnet::dfdx::tensor::Tensor<<__S as #takes>::Like<#features>, E, D, __T>)
+        };
+        let evaluated = of(self.graph.output);
+        let heads: Vec<TokenStream> = self.graph.heads.iter().map(|head| of(head.shape)).collect();
+        let passage = Passage {
+            span,
+            takes,
+            tensor: quote_spanned!(span=> ::__convnet::dfdx::tensor::Tensor<__S, E, D, __T>),
+            trained: if heads.is_empty() { evaluated.clone() } else { quote!((#evaluated, #(#heads,)*)) },
+            evaluated,
+        };
+        let [takes, blanket] = self.takes(&name, &passage);
+        vec![takes, blanket, self.module(&passage), self.module_mut(&passage), self.methods(&passage)]
+    }
+
+    /// The trait of the shapes that the network takes, and its impl.
+    fn takes(&self, input: &Ident, passage: &Passage) -> [TokenStream; 2] {
+        let (name, params, shape) = (&self.network.name, self.const_params(), show(self.input(), self.network));
+        let (features, span, takes) = (self.features(self.input()), passage.span, &passage.takes);
+        let batch = shape.replacen('[', "[N, ", 1);
+        let message = format!("`{name}` takes an image `{shape}` or N of them, `{batch}`; here is `{{Self}}`");
+        let label = format!("a tensor of this shape is neither `{shape}` nor `{batch}`");
+        let declared = quote_spanned! {span=>
+            #[doc(hidden)]
+            #[allow(non_camel_case_types)]
+            #[diagnostic::on_unimplemented(message = #message, label = #label)]
+            pub trait #input<#params>: ::__convnet::dfdx::shapes::Shape {
+                type Like<__G: ::__convnet::net::Features>: ::__convnet::dfdx::shapes::Shape;
+                fn __images(&self) -> usize;
+                fn __like<__G: ::__convnet::net::Features>(&self) -> Self::Like<__G>;
+            }
+        };
+        let blanket = quote_spanned! {span=>
+            #[diagnostic::do_not_recommend]
+            impl<#params __S: ::__convnet::net::OneOrMany<#features>> #takes for __S {
+                type Like<__G: ::__convnet::net::Features> = <__S as ::__convnet::net::OneOrMany<#features>>::Like<__G>;
+
+                fn __images(&self) -> usize {
+                    ::__convnet::net::OneOrMany::images(self)
+                }
+
+                fn __like<__G: ::__convnet::net::Features>(&self) -> Self::Like<__G> {
+                    ::__convnet::net::OneOrMany::like(self)
+                }
+            }
+        };
+        [declared, blanket]
+    }
+
+    fn module(&self, passage: &Passage) -> TokenStream {
+        let Passage { span, takes, tensor, evaluated, .. } = passage;
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        quote_spanned! {*span=>
+            #[automatically_derived]
+            impl<#params __S: #takes, E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>,
+                 __T: ::__convnet::net::NetTape<E, D>>
+                ::__convnet::dfdx::nn::Module<#tensor> for #name<#(#symbols,)* E, D>
+            {
+                type Output = #evaluated;
+                type Error = D::Err;
+
+                fn try_forward(&self, __x: #tensor) -> ::core::result::Result<Self::Output, D::Err> {
+                    let __shape = *::__convnet::dfdx::shapes::HasShape::shape(&__x);
+                    ::__convnet::net::forward(self, __x, __shape.__images(), __shape.__like())
+                }
+            }
+        }
+    }
+
+    fn module_mut(&self, passage: &Passage) -> TokenStream {
+        let Passage { span, takes, tensor, trained, .. } = passage;
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        let heads = self.graph.heads.iter().map(|_| quote!(__outputs.next(__shape.__like())?,));
+        let outputs = match self.graph.heads.is_empty() {
+            true => quote!(__outputs.next(__shape.__like())),
+            false => quote!(::core::result::Result::Ok((__outputs.next(__shape.__like())?, #(#heads)*))),
+        };
+        quote_spanned! {*span=>
+            #[automatically_derived]
+            impl<#params __S: #takes, E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>,
+                 __T: ::__convnet::net::NetTape<E, D>>
+                ::__convnet::dfdx::nn::ModuleMut<#tensor> for #name<#(#symbols,)* E, D>
+            {
+                type Output = #trained;
+                type Error = D::Err;
+
+                fn try_forward_mut(&mut self, __x: #tensor) -> ::core::result::Result<Self::Output, D::Err> {
+                    let __shape = *::__convnet::dfdx::shapes::HasShape::shape(&__x);
+                    let mut __outputs = ::__convnet::net::forward_mut(self, __x, __shape.__images())?;
+                    #outputs
+                }
+            }
+        }
+    }
+
+    /// `forward` and `forward_mut` as methods, found before those of dfdx's traits.
+    fn methods(&self, passage: &Passage) -> TokenStream {
+        let Passage { span, takes, tensor, evaluated, trained } = passage;
+        let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        let [from, to] = [self.input(), self.graph.output].map(|shape| show(shape, self.network));
+        let evaluates = format!("Evaluation, `{from}` -> `{to}` for each image: running statistics and no dropout.");
+        let heads: String =
+            self.graph.heads.iter().map(|head| format!(", `{}`", show(head.shape, self.network))).collect();
+        let trains =
+            format!("Training, `{from}` -> `{to}`{heads} for each image: statistics of the batch, and dropout.");
+        let fails = "# Panics\nWhen the device runs out of memory; the `try_` methods of dfdx's traits give an error.";
+        quote_spanned! {*span=>
+            #[automatically_derived]
+            impl<#params E: ::__convnet::dfdx::shapes::Dtype, D: ::__convnet::dfdx::tensor::Storage<E>> #name<#(#symbols,)* E, D> {
+                #[doc = #evaluates]
+                #[doc = ""]
+                #[doc = #fails]
+                pub fn forward<__S: #takes, __T: ::__convnet::net::NetTape<E, D>>(&self, images: #tensor) -> #evaluated
+                where
+                    E: ::__convnet::net::Real,
+                    D: ::__convnet::backend::Backend<E>,
+                {
+                    ::__convnet::dfdx::nn::Module::forward(self, images)
+                }
+
+                #[doc = #trains]
+                #[doc = ""]
+                #[doc = #fails]
+                pub fn forward_mut<__S: #takes, __T: ::__convnet::net::NetTape<E, D>>(&mut self, images: #tensor) -> #trained
+                where
+                    E: ::__convnet::net::Real,
+                    D: ::__convnet::backend::Backend<E>,
+                {
+                    ::__convnet::dfdx::nn::ModuleMut::forward_mut(self, images)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+use convnet::prelude::*;
+
+cnn! {
+    #[export(net)]
+    pub struct Net<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {
+        conv1: conv(8, kernel = 5); max_pool(4);
+        flatten;
+        fc: linear(CLASSES);
+    }
+}
+
+net! { pub struct Tiny: [3, 4, 4] -> [5] }
+
+fn main() {}
