@@ -1,6 +1,7 @@
 //! Where documentation lists the layers, it says what the language's table of words says: names, arguments, defaults.
 
 use super::root;
+use convnet_language::lint;
 use convnet_language::words::{self, FAMILIES, Family, Word};
 
 /// Rows of the README's table: a word with arguments has one of its own, with its defaults and what it does; a family's words without
@@ -58,6 +59,38 @@ fn the_page_of_the_language_leads_to_every_layer() {
     let expected: Vec<String> = FAMILIES.iter().map(page_row).collect();
     assert_eq!(table(&page, "# Layers"), expected, "the table of layers is to be\n{}", expected.join("\n"));
     assert!(words::all().all(|word| page.contains(&link(word.name()))));
+}
+
+#[test]
+fn the_page_of_the_language_lists_every_lint() {
+    let page = read("runtime/src/language.md");
+    let row = |lint: &'static lint::Lint| {
+        let source = lint.source;
+        format!("| `{}` | {} | {} | {} | {source} |", lint.name, lint.what, lint.why, lint.fix)
+    };
+    let expected: Vec<String> = lint::ALL.into_iter().map(row).collect();
+    assert_eq!(table(&page, "# Warnings"), expected, "the table of lints is to be\n{}", expected.join("\n"));
+}
+
+/// README and zoo switch lints off ten times at most, each with a reason on the line before.
+#[test]
+fn lints_are_switched_off_with_a_reason() {
+    let texts = [("README.md".to_string(), read("README.md"))].into_iter();
+    let texts = texts.chain(super::rust().into_iter().filter(|(path, _)| path.starts_with("models/src")));
+    let (mut off, mut problems) = (0, Vec::new());
+    for (path, text) in texts {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for two in
+            lines.windows(2).filter(|two| lint::ALL.iter().any(|lint| two[1] == format!("#[allow({})]", lint.name)))
+        {
+            off += 1;
+            if !two[0].starts_with("// ") {
+                problems.push(format!("{path}: {} has no reason before it", two[1]));
+            }
+        }
+    }
+    super::complain(problems);
+    assert!((1..=10).contains(&off), "{off}");
 }
 
 /// The constants that those links lead to, one for each word, are printed and not written.

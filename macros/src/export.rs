@@ -26,6 +26,8 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
     };
     let body = without_budgets(network.tokens.clone());
     let conditions = network.conditions();
+    let allowed = (!network.allowed.is_empty()).then_some(&network.allowed);
+    let allowed = allowed.map(|lints| quote!(#[allow(#(#lints),*)]));
     // With a number for it, the const generic stays in the source of the new network and has that number here.
     let numbered = symbol.as_ref().map(|symbol| {
         quote! {
@@ -34,7 +36,7 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
             ) => {
                 ::__convnet::cnn! {
                     #blocks
-                    #d(#[#d(#d meta)*])* #[__fixed(#symbol)] #d vis struct #d name<const #symbol: usize = #d number>
+                    #d(#[#d(#d meta)*])* #allowed #[__instance] #[__fixed(#symbol)] #d vis struct #d name<const #symbol: usize = #d number>
                     : [#d(#d input)*] -> [#symbol] { #body }
                 }
             };
@@ -59,7 +61,7 @@ fn one(network: &Network, name: &Ident, blocks: &TokenStream) -> TokenStream {
             ) => {
                 ::__convnet::cnn! {
                     #blocks
-                    #d(#[#d(#d meta)*])* #d vis struct #d name
+                    #d(#[#d(#d meta)*])* #allowed #[__instance] #d vis struct #d name
                     #d(<#d(const #d #generics : usize #d(= #d default)?),*>)?
                     : [#d(#d input)*] -> [#output] { #body }
                 }
@@ -85,7 +87,7 @@ fn docs(network: &Network, name: &Ident) -> Vec<String> {
     ]
 }
 
-/// `block name(...) { ... }`, each time.
+/// `block name(...) { ... }`, each time, with its attributes.
 fn blocks(trees: &[TokenTree]) -> TokenStream {
     let is_block = |window: &&[TokenTree]| match window {
         [TokenTree::Ident(word), TokenTree::Ident(_), TokenTree::Group(params), TokenTree::Group(body)] => {
@@ -93,7 +95,18 @@ fn blocks(trees: &[TokenTree]) -> TokenStream {
         }
         _ => false,
     };
-    trees.windows(4).filter(is_block).flatten().cloned().collect()
+    let found = trees.windows(4).enumerate().filter(|(_, window)| is_block(window));
+    let with_attributes = |at: usize| {
+        let mut start = at;
+        while let Some([TokenTree::Punct(mark), TokenTree::Group(_)]) =
+            start.checked_sub(2).and_then(|s| trees.get(s..start))
+            && mark.as_char() == '#'
+        {
+            start -= 2;
+        }
+        trees.get(start..at + 4).unwrap_or_default()
+    };
+    found.flat_map(|(at, _)| with_attributes(at)).cloned().collect()
 }
 
 /// The statements that are no budgets.

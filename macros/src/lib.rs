@@ -47,12 +47,16 @@ fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let networks = &checked.call.networks;
     let exported = export::macros(&checked.tokens, networks);
     let is_right = errors.count() == 0;
-    let items = networks.iter().zip(&checked.graphs).map(|(network, graph)| {
+    let findings = |index: usize| checked.findings.get(index).filter(|_| is_right).map_or(&[][..], Vec::as_slice);
+    let mut told = std::collections::BTreeSet::new();
+    let items = networks.iter().zip(&checked.graphs).enumerate().map(|(index, (network, graph))| {
         // What is written in Rust cannot be read at run time.
         let is_custom = graph.nodes.iter().any(convnet_language::graph::Node::is_custom);
         let source =
             (is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call.blocks, true));
-        emit::network(network, graph, source.as_deref())
+        let warnings = emit::warnings(network, findings(index), &mut told);
+        let network = emit::network(network, graph, source.as_deref(), findings(index));
+        quote::quote!(#network #warnings)
     });
     let items: proc_macro2::TokenStream = items.collect();
     let errors = errors.compile_errors();

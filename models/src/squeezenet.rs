@@ -18,6 +18,8 @@ cnn! {
     #[export(squeezenet1_1)]
     pub struct SqueezeNet<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: {
+            // As in torchvision: row and column 223 of an image are not read.
+            #[allow(unread_pixels)]
             conv(64, kernel = 3, stride = 2); relu;
             max_pool(3, stride = 2, ceil);
             fire(16, 64); fire(16, 64);

@@ -5,6 +5,8 @@ use convnet::prelude::*;
 
 cnn! {
     /// Five stages of that many 3 x 3 convolutions (table 1); with `norm = 1` each is normalised.
+    // torchvision's weights have the biases, too.
+    #[allow(bias_before_norm)]
     block stages(a, b, c, d, e, norm = 0) {
         repeat a { conv(64, kernel = 3, pad = 1); if norm == 1 { batch_norm; } relu; }
         max_pool(2);

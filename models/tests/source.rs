@@ -53,6 +53,14 @@ impl WithModel for Compare {
 }
 
 #[test]
+fn the_zoo_gives_no_warnings() {
+    for entry in CATALOGUE {
+        let found = read(entry.source, &Sizes::default()).unwrap();
+        assert_eq!(found[0].warnings.draw(entry.name, entry.source, false), "");
+    }
+}
+
+#[test]
 fn every_network_of_the_zoo_is_what_its_source_says() {
     for entry in CATALOGUE {
         assert_eq!(with_model(entry.name, Compare), Ok(true), "{} has no source", entry.name);

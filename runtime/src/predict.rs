@@ -55,7 +55,7 @@ pub enum PredictError {
 ///
 /// cnn! {
 ///     pub struct Net: [1, 8, 8] -> [10] {
-///         conv(4, kernel = 3, pad = 1);
+///         conv(4, kernel = 3, pad = 1, bias = false);
 ///         batch_norm;
 ///         relu;
 ///         global_avg_pool;

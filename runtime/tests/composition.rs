@@ -7,6 +7,7 @@ use convnet::prelude::*;
 use convnet::train::loss;
 
 cnn! {
+    #[allow(bias_before_norm)]
     struct Middle: [6, 8, 8] -> [5, 8, 8] {
         conv(5, kernel = 3, pad = 1); bn: batch_norm; tanh;
     }
@@ -25,6 +26,7 @@ cnn! {
     }
 
     /// The same in one piece.
+    #[allow(bias_before_norm, stacked_activations)]
     struct Whole: [2, 8, 8] -> [3] {
         first: conv(6, kernel = 3, pad = 1);
         dropout(0.4);

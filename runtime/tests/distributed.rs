@@ -22,6 +22,7 @@ cnn! {
 
 cnn! {
     /// With statistics and draws that depend on the batch.
+    #[allow(bias_before_norm)]
     struct Whole: [1, 8, 8] -> [3] {
         conv: conv(4, kernel = 3, pad = 1); norm: batch_norm; relu; max_pool(2); dropout(0.2); flatten; fc: linear(3);
     }

@@ -11,7 +11,9 @@ use convnet::train::{Config, TrainError, Trainer, overfit};
 use stripes::stripes;
 
 cnn! {
+    #[allow(softmax_before_loss)]
     struct Soft: [5] -> [5] { softmax; }
+    #[allow(softmax_before_loss)]
     struct LogSoft: [5] -> [5] { log_softmax; }
     struct Pooled: [1, 8, 8] -> [3] { conv: conv(4, kernel = 3); global_avg_pool; norm: batch_norm; fc: linear(3); }
     struct Plain: [1, 8, 8] -> [3] { conv(4, kernel = 3); relu; flatten; linear(3); }

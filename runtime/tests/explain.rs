@@ -35,6 +35,7 @@ fn plain() -> Normalisation {
 cnn! {
     /// Smooth, so that finite differences are near to gradients; branches and a module from outside.
     struct Inner: [4, 6, 6] -> [4, 6, 6] { mix: conv(4, kernel = 3, pad = 1); relu; }
+    #[allow(bias_before_norm)]
     struct Mixed: [2, 12, 12] -> [5] {
         conv1: conv(4, kernel = 3, pad = 1); relu;
         max_pool(2);
@@ -46,6 +47,7 @@ cnn! {
         fc: linear(5);
     }
     /// Every way in which a layer chooses pixels, and nothing that may hide one.
+    #[allow(unread_pixels, narrow_receptive_field)]
     struct Ways: [1, 40, 36] -> [2, 12, 10] {
         a: conv(2, kernel = (5, 3), stride = 2, pad = (1, 2));
         b: avg_pool(3, stride = 2, pad = 1);
@@ -399,6 +401,7 @@ cnn! {
         e: avg_pool((3, 4), stride = (1, 2));
     }
     /// As residual networks begin: the first centre is the first pixel.
+    #[allow(narrow_receptive_field)]
     struct Padded: [1, 32, 32] -> [1, 4, 4] {
         a: conv(1, kernel = 7, stride = 2, pad = 3);
         b: max_pool(3, stride = 2, pad = 1);

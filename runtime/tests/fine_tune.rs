@@ -15,6 +15,7 @@ use stripes::stripes;
 
 cnn! {
     /// Three layers and a head; two values go past the second layer, and a frozen layer stands behind chance.
+    #[allow(bias_before_norm)]
     struct Net: [1, 8, 8] -> [3] {
         first: { conv(4, kernel = 3, pad = 1); batch_norm; relu; max_pool(2); }
         second: residual { conv(4, kernel = 3, pad = 1); batch_norm; }
@@ -166,7 +167,7 @@ fn the_head_learns_first_and_layers_near_the_input_learn_slowly() {
 /// Its loss in training is then that of evaluation.
 #[test]
 fn a_frozen_batch_normalisation_takes_its_running_statistics() {
-    cnn! { struct Plain: [1, 8, 8] -> [3] { conv(4, kernel = 3); norm: batch_norm; relu; flatten; fc: linear(3); } }
+    cnn! { #[allow(bias_before_norm)] struct Plain: [1, 8, 8] -> [3] { conv(4, kernel = 3); norm: batch_norm; relu; flatten; fc: linear(3); } }
     let losses = |freeze: &[&str]| {
         let mut net = Cpu::seed_from_u64(3).build_module::<Plain, f32>();
         let freeze = freeze.iter().map(ToString::to_string).collect();

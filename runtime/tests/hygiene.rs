@@ -108,6 +108,7 @@ fn attributes_reach_everything_that_is_generated() {
 
 cnn! {
     /// Keys of other people's files: Rust keywords, and what is no identifier at all.
+    #[allow(bias_before_norm)]
     pub struct Keys: [2, 4, 4] -> [3] {
         r#final: { r#in: conv(3, kernel = 1); r#type: batch_norm; }
         gen: conv(3, kernel = 1);

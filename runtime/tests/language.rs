@@ -39,6 +39,7 @@ cnn! {
     }
 
     /// Every layer of the language.
+    #[allow(unread_pixels)]
     pub struct Everything<const WIDE: usize = 8, const CLASSES: usize = 10>: [3, 24, 20] -> [CLASSES] {
         stem: conv(WIDE, kernel = 3, pad = same, bias = false);
         bn: batch_norm;

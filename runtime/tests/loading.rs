@@ -16,6 +16,7 @@ use safetensors::tensor::TensorView;
 use std::path::Path;
 
 cnn! {
+    #[allow(bias_before_norm)]
     pub struct Net: [1, 4, 4] -> [3] {
         c: conv(2, 3);
         bn: batch_norm;

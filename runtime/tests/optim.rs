@@ -13,6 +13,7 @@ cnn! {
 
 cnn! {
     /// One parameter is large enough to be shared by threads.
+    #[allow(bias_before_norm)]
     struct Net: [2, 12, 12] -> [5] {
         conv(3, kernel = 3); batch_norm; relu;
         flatten;

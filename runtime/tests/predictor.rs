@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 cnn! {
     /// Layers of every kind that the engine has an algorithm of its own for, large enough to be shared by threads.
+    #[allow(bias_before_norm)]
     struct Large: [3, 40, 40] -> [10] {
         first: conv(24, kernel = 5, stride = 2, pad = 2); batch_norm; relu;
         around: residual { inner: conv(24, kernel = 3, pad = 1); batch_norm; relu; conv(24, kernel = 3, pad = 1); batch_norm; }
@@ -45,6 +46,7 @@ cnn! {
 cnn! {
     /// Convolutions of few channels with pools behind them, which one kernel does together: means, odd sizes, a folded
     /// normalisation, and one whose input another one of them has written.
+    #[allow(unread_pixels, bias_before_norm)]
     struct Few: [3, 21, 75] -> [4] {
         conv(5, kernel = 3, pad = 1); relu; avg_pool(2);
         conv(3, kernel = (3, 5), pad = (2, 0)); batch_norm; relu; max_pool(2);

@@ -22,6 +22,7 @@ cnn! {
     /// Every structure of the language.
     ///
     /// Two paragraphs.
+    #[allow(bias_before_norm)]
     struct Structures<const OUT: usize>: [4, 8, 8] -> [OUT] {
         stem: residual { conv(8, 3, pad = 1); batch_norm(eps = 1e-3); } shortcut if channels != 8 { conv(8, 1); }
         residual { conv(8, kernel = (3, 1), pad = (1, 0)); relu; conv(8, 1); }

@@ -14,6 +14,7 @@ use convnet::prelude::*;
 
 cnn! {
     /// 3x3 kernels that Winograd's algorithm computes and others that it does not, and what stands around them.
+    #[allow(bias_before_norm)]
     struct Shared: [3, 56, 56] -> [10] {
         conv(64, kernel = 5, pad = 2); batch_norm; relu;
         residual {

@@ -16,6 +16,7 @@ use stripes::stripes;
 
 cnn! {
     /// With batch normalisation and dropout, whose state and draws have to survive an interruption.
+    #[allow(bias_before_norm)]
     struct Net: [1, 8, 8] -> [3] {
         conv: conv(4, kernel = 3, pad = 1); norm: batch_norm; relu; max_pool(2);
         dropout(0.2);

@@ -12,6 +12,7 @@ use stripes::stripes;
 
 cnn! {
     /// Almost all of its 270 thousand parameters are in one matrix.
+    #[allow(bias_before_norm)]
     struct Net: [1, 8, 8] -> [3] { conv: conv(4, kernel = 3, pad = 1); norm: batch_norm; relu; flatten; wide: linear(1024); fc: linear(3); }
 }
 

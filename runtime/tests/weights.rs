@@ -229,6 +229,7 @@ fn damaged_files_are_errors_or_other_numbers() {
 
 cnn! {
     /// What `nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))` is, with a head.
+    #[allow(bias_before_norm)]
     struct Net: [1, 5, 5] -> [3] {
         conv(2, kernel = 3);
         batch_norm;
@@ -236,6 +237,7 @@ cnn! {
         head: linear(3);
     }
 
+    #[allow(bias_before_norm)]
     struct Plain: [1, 5, 5] -> [2, 3, 3] {
         conv(2, kernel = 3);
         batch_norm;

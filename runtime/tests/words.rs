@@ -127,6 +127,7 @@ fn every_word_is_seen_and_drawn() {
 #[test]
 fn numbers_to_begin_with_come_from_the_graph() {
     cnn! {
+        #[allow(bias_before_norm, stacked_activations)]
         struct Everything: [3, 12, 12] -> [5] {
             conv(8, 3); conv(6, 3, bias = false); depthwise(3); conv_transpose(4, 2); conv_transpose(4, 2, bias = false);
             conv(6, 1, connections = [[0, 1], [2], [3], [0], [1], [2, 3]]); batch_norm; group_norm(2); layer_norm;

@@ -2,10 +2,12 @@
 
 use crate::ast::{Arg, Layer};
 use crate::cost::Dim;
+use crate::graph::Written;
 use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
 use crate::values::{Scope, bare, evaluate, identifier, number, quote_of};
+use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, UnOp};
 
 /// The arguments of one layer, matched with the signature of its word.
@@ -173,6 +175,13 @@ impl<'a> Args<'a> {
     /// The expression of an argument; the layer's word where there is none.
     pub fn expr(&self, name: &str) -> Option<&'a Expr> {
         self.given.iter().find(|(spec, _)| spec.name == name).and_then(|(_, value)| *value)
+    }
+
+    /// Where the layer and its arguments are written.
+    pub fn written(&self) -> Written {
+        let place = |(spec, value): &(&'static Spec, Option<&Expr>)| value.map(|value| (spec.name, value.span()));
+        let args = self.given.iter().filter_map(place).collect();
+        Written { args, same: self.expr("pad").is_some_and(is_same), ..Written::at(self.layer.word.span()) }
     }
 
     /// Reports `message` on the value of an argument.

@@ -17,8 +17,12 @@ pub struct Call {
 /// One `struct Name<...>: [..] -> [..] { ... }`.
 pub struct Network {
     pub attrs: Vec<Attribute>,
+    /// The lints in `#[allow(..)]`.
+    pub allowed: Vec<Ident>,
     /// The name of the macro that makes networks like it, from `#[export(name)]`.
     pub export: Option<Ident>,
+    /// Whether such a macro made it, so that its layers are another one's.
+    pub instance: bool,
     pub vis: Visibility,
     pub name: Ident,
     pub symbols: Vec<Symbol>,
@@ -82,6 +86,8 @@ pub struct Symbol {
 pub struct Block {
     /// Doc comments.
     pub docs: Vec<Attribute>,
+    /// The lints in `#[allow(..)]`.
+    pub allowed: Vec<Ident>,
     pub name: Ident,
     pub params: Vec<BlockParam>,
     pub body: Vec<Statement>,
@@ -104,8 +110,33 @@ pub enum Statement {
     Group(Group),
     Head(Head),
     Custom(Custom),
+    Allowed(Allowed),
     /// A layer that was not understood, which was told: what it gives is not known.
     Unknown,
+}
+
+impl Statement {
+    /// The statement itself, after what stands before it in `#[allow(..)]`.
+    pub fn bare(&self) -> &Statement {
+        match self {
+            Statement::Allowed(Allowed { statement, .. }) => statement.bare(),
+            statement => statement,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn bare_mut(&mut self) -> &mut Statement {
+        match self {
+            Statement::Allowed(Allowed { statement, .. }) => statement.bare_mut(),
+            statement => statement,
+        }
+    }
+}
+
+/// `#[allow(lints)]` before a statement.
+pub struct Allowed {
+    pub lints: Vec<Ident>,
+    pub statement: Box<Statement>,
 }
 
 /// `repeat count { ... }`

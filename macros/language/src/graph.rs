@@ -2,8 +2,9 @@
 
 use crate::ast::Network;
 use crate::cost::{Count, Dim};
+use crate::lint::Lints;
 use convnet_graph::Op;
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use std::collections::BTreeMap;
 
 /// A checked network.
@@ -48,6 +49,31 @@ pub struct Node {
     pub macs: Count,
     pub receptive_field: [Count; 2],
     pub jump: [u64; 2],
+    pub written: Written,
+}
+
+/// Where a node is written, and what is allowed there.
+pub struct Written {
+    /// The layer's word, or the structure's.
+    pub word: Span,
+    /// The values of the arguments that are given.
+    pub args: Vec<(&'static str, Span)>,
+    /// Whether its padding is `same`.
+    pub same: bool,
+    pub allowed: Lints,
+}
+
+impl Written {
+    /// At a word without arguments.
+    pub fn at(word: Span) -> Self {
+        Written { word, args: Vec::new(), same: false, allowed: Lints::default() }
+    }
+
+    /// The first of these arguments that is given; the word where none is.
+    pub fn place(&self, names: &[&str]) -> Span {
+        let arg = |name: &&str| self.args.iter().find(|(given, _)| given == name).map(|(_, span)| *span);
+        names.iter().find_map(arg).unwrap_or(self.word)
+    }
 }
 
 /// A parameter or buffer.

@@ -18,6 +18,8 @@ mod parse;
 mod args;
 mod habits;
 mod layers;
+pub mod lint;
+pub mod lints;
 mod signature;
 mod values;
 pub mod words;
@@ -55,6 +57,8 @@ pub struct Checked {
     pub call: ast::Call,
     /// The graph of each network, as complete as its errors allow.
     pub graphs: Vec<graph::Graph>,
+    /// What the lints find in each; nothing after an error.
+    pub findings: Vec<Vec<lints::Finding>>,
     /// The tokens, without the invisible groups of `macro_rules!`.
     pub tokens: TokenStream,
 }
@@ -63,7 +67,11 @@ pub struct Checked {
 pub fn check(tokens: TokenStream, errors: &mut report::Errors) -> Option<Checked> {
     let (call, tokens) = parsed(tokens, errors)?;
     let graphs = check::call(&call, true, errors);
-    Some(Checked { call, graphs, tokens })
+    let findings = match errors.count() {
+        0 => call.networks.iter().zip(&graphs).map(|(network, graph)| lints::find(graph, network)).collect(),
+        _ => Vec::new(),
+    };
+    Some(Checked { call, graphs, findings, tokens })
 }
 
 /// What stands in a call of `cnn!`, not checked yet, and its tokens without the invisible groups of `macro_rules!`.

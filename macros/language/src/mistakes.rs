@@ -1,6 +1,7 @@
-//! Mistakes in a text that a running program reads, with their places in bytes, and how they are drawn: file, line, column, caret,
+//! Mistakes and warnings in a text that a running program reads, with their places in bytes, and how they are drawn: file, line, column, caret,
 //! as rustc does it.
 
+use crate::lints::Finding;
 use crate::report::Errors;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
@@ -14,10 +15,12 @@ pub struct Mistake {
     pub message: String,
     /// The bytes of the text that it is about, those of a byte-order mark not counted.
     pub range: Range<usize>,
+    /// The lint that found it, where it is a warning.
+    pub lint: Option<&'static str>,
 }
 
-/// Everything that is wrong with a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Everything that is wrong with a text, or all warnings about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
@@ -46,10 +49,14 @@ fn group<'a>(mistake: &'a Mistake, path: &'a str, text: &'a str) -> Group<'a> {
     let (title, rest) = mistake.message.split_once('\n').unwrap_or((&mistake.message, ""));
     let range = within(mistake.range.clone(), text);
     let snippet = Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(range));
-    let group = Level::ERROR.primary_title(title).element(snippet);
+    let title = match mistake.lint {
+        Some(lint) => Level::WARNING.primary_title(title).id(lint),
+        None => Level::ERROR.primary_title(title),
+    };
+    let group = title.element(snippet);
     let lines = rest.lines().map(str::trim_start).filter(|line| !line.is_empty());
     lines.fold(group, |group, line| match line.split_once(": ") {
-        Some(("fix", fix)) => group.element(Level::HELP.message(fix)),
+        Some(("fix" | "off", fix)) => group.element(Level::HELP.message(fix)),
         _ => group.element(Level::NOTE.message(line)),
     })
 }
@@ -57,7 +64,7 @@ fn group<'a>(mistake: &'a Mistake, path: &'a str, text: &'a str) -> Group<'a> {
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, mistake) in self.0.iter().enumerate() {
-            let Mistake { message, range } = mistake;
+            let Mistake { message, range, .. } = mistake;
             let end = if index + 1 < self.0.len() { "\n" } else { "" };
             write!(f, "bytes {} to {}: {message}{end}", range.start, range.end)?;
         }
@@ -69,9 +76,23 @@ impl std::error::Error for Mistakes {}
 
 /// What the passes have found, in the order of the text.
 pub(crate) fn of(errors: &Errors, text: &str) -> Mistakes {
-    let mistake =
-        |error: &syn::Error| Mistake { message: error.to_string(), range: within(error.span().byte_range(), text) };
-    let mut list: Vec<Mistake> = errors.all().iter().map(mistake).collect();
+    let mistake = |error: &syn::Error| {
+        let range = within(error.span().byte_range(), text);
+        Mistake { message: error.to_string(), range, lint: None }
+    };
+    sorted(errors.all().iter().map(mistake).collect())
+}
+
+/// What the lints have found, in the order of the text.
+pub(crate) fn warnings(findings: &[Finding], text: &str) -> Mistakes {
+    let warning = |finding: &Finding| {
+        let range = within(finding.place.byte_range(), text);
+        Mistake { message: finding.on_layer(), range, lint: Some(finding.lint.name) }
+    };
+    sorted(findings.iter().map(warning).collect())
+}
+
+fn sorted(mut list: Vec<Mistake>) -> Mistakes {
     list.sort_by_key(|mistake| (mistake.range.start, mistake.range.end));
     Mistakes(list)
 }

@@ -2,11 +2,11 @@
 //!
 //! Neither a token stream's text nor the text in the file would do: fragments of `macro_rules!` lie in groups that nobody sees, so
 //! `$k * 2` with `1 + 2` would read `1 + 2 * 2`, and a file has more networks than one. What is printed reads back as the same
-//! tree, and printing that gives the same text. Attributes other than doc comments are Rust's and stay behind.
+//! tree, and printing that gives the same text. Attributes of a network other than doc comments and lints of ours are Rust's and stay behind.
 
 use crate::ast::{
-    Arg, Block, BlockParam, Budget, Concat, Custom, Group, Head, HeadBody, If, Layer, Name, Network, Repeat, Residual,
-    Sequence, Shortcut, Statement, Symbol,
+    Allowed, Arg, Block, BlockParam, Budget, Concat, Custom, Group, Head, HeadBody, If, Layer, Name, Network, Repeat,
+    Residual, Sequence, Shortcut, Statement, Symbol,
 };
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -48,6 +48,7 @@ fn mentioned<'a>(statement: &'a Statement, words: &mut Vec<&'a Ident>) {
     };
     match statement {
         Statement::Layer(layer) => words.push(&layer.word),
+        Statement::Allowed(Allowed { statement, .. }) => mentioned(statement, words),
         Statement::Sequence(Sequence { body, .. }) | Statement::Repeat(Repeat { body, .. }) => all(&[body]),
         Statement::Group(Group { body, .. }) | Statement::Concat(Concat { branches: body, .. }) => all(&[body]),
         Statement::If(If { then, otherwise, .. }) => all(&[then, otherwise]),
@@ -100,8 +101,16 @@ impl Printer {
         }
     }
 
+    fn allow(&mut self, lints: &[Ident]) {
+        let lints: Vec<String> = lints.iter().map(Ident::to_string).collect();
+        if !lints.is_empty() {
+            self.line(&format!("#[allow({})]", lints.join(", ")));
+        }
+    }
+
     fn block(&mut self, block: &Block) {
         self.docs(&block.docs);
+        self.allow(&block.allowed);
         let params = block.params.iter().map(|BlockParam { name, default }| match default {
             Some(default) => format!("{name} = {}", expr(default)),
             None => name.to_string(),
@@ -112,6 +121,7 @@ impl Printer {
 
     fn network(&mut self, network: &Network) {
         self.docs(&network.attrs);
+        self.allow(&network.allowed);
         let fixed = network.fixed.iter().map(|fixed| format!("const {}: usize = {}", fixed.name, fixed.number));
         let symbols = network.symbols.iter().map(|Symbol { name, default }| match default {
             Some(default) => format!("const {name}: usize = {default}"),
@@ -130,6 +140,10 @@ impl Printer {
                 self.line(&format!("{called}{};", self::layer(layer)));
             }
             Statement::Sequence(sequence) => self.sequence(sequence),
+            Statement::Allowed(Allowed { lints, statement }) => {
+                self.allow(lints);
+                self.statement(statement);
+            }
             Statement::Assert(_) if !self.budgets => {}
             Statement::Assert(budgets) => {
                 let clause =

@@ -7,7 +7,7 @@
 use crate::ast::{Call, Fixed, Network, Symbol};
 use crate::graph::Graph;
 use crate::report::Errors;
-use crate::{check, mistakes, numbers, print};
+use crate::{check, lints, mistakes, numbers, print};
 use mistakes::{Mistake, Mistakes};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -54,6 +54,10 @@ pub struct Read {
     /// The network with the blocks that it uses, as the language prints it, at these sizes: read without any, it is this network again.
     /// Budgets are left out where the sizes are not those of the text, for which they are meant.
     pub source: String,
+    /// What the lints find in it at these sizes, to be drawn as mistakes are. Each is a layer's to allow: `#[allow(unread_pixels)]`.
+    pub warnings: Mistakes,
+    /// The same, a line each, for [`Summary::notes`](convnet_graph::Summary::notes).
+    pub notes: Vec<String>,
 }
 
 /// Reads all networks of a text.
@@ -93,7 +97,11 @@ fn attempt(text: &str, sizes: &Sizes) -> Result<Vec<Read>, Mistakes> {
         let graph = check::network(network, blocks, false, &mut errors);
         if errors.count() == 0 {
             let source = print::network(network, blocks, as_declared);
-            found.extend(whole(network, &graph, &mut errors).map(|graph| Read { graph, numbers, classes, source }));
+            let findings = lints::find(&graph, network);
+            let notes = findings.iter().map(lints::Finding::note).collect();
+            let warnings = mistakes::warnings(&findings, text);
+            let read = |graph| Read { graph, numbers, classes, source, warnings, notes };
+            found.extend(whole(network, &graph, &mut errors).map(read));
         }
     }
     if errors.count() > 0 { Err(mistakes::of(&errors, text)) } else { Ok(found) }
@@ -122,16 +130,16 @@ fn whole(network: &Network, graph: &Graph, errors: &mut Errors) -> Option<convne
 fn lexed(text: &str) -> Result<TokenStream, Mistakes> {
     if text.len() > TEXT {
         let message = format!("this text has {} bytes; a network has at most {TEXT}", text.len());
-        return Err(Mistakes::one(Mistake { message, range: 0..0 }));
+        return Err(Mistakes::one(Mistake { message, range: 0..0, lint: None }));
     }
     if let Some(at) = too_deep(text) {
         let message = format!("nested more than {DEPTH} deep");
-        return Err(Mistakes::one(Mistake { message, range: at..at + 1 }));
+        return Err(Mistakes::one(Mistake { message, range: at..at + 1, lint: None }));
     }
     TokenStream::from_str(text).map_err(|error| {
         let message =
             "this cannot be read: a bracket or a quote that has no partner, or a character without a meaning".into();
-        Mistakes::one(Mistake { message, range: mistakes::within(error.span().byte_range(), text) })
+        Mistakes::one(Mistake { message, range: mistakes::within(error.span().byte_range(), text), lint: None })
     })
 }
 

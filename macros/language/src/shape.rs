@@ -1,5 +1,7 @@
 //! All shape arithmetic: numbers in, numbers out.
 
+use std::ops::Range;
+
 /// Where the windows of a convolution or pooling do not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoesNotFit;
@@ -44,4 +46,60 @@ pub fn largest_bin(input: u64, output: u64) -> u64 {
 pub fn transposed(input: u64, span: u64, stride: u64, pad: u64, more: u64) -> Option<u64> {
     let reach = input.checked_sub(1)?.saturating_mul(stride).saturating_add(span).saturating_add(more);
     reach.checked_sub(pad.saturating_mul(2)).filter(|n| *n > 0)
+}
+
+/// The pixels of an extent of `input`, as ranges, that none of `outputs` windows reads. Windows of `kernel` taps, `dilation` apart, begin
+/// every `stride` pixels, the first one `before` the input. Nothing where finding out would take more than `work` steps, which it takes from
+/// that.
+pub fn unread(input: u64, before: u64, window: Taps, outputs: u64, work: &mut u64) -> Option<Vec<Range<u64>>> {
+    let Taps { kernel, stride, dilation } = window;
+    let last = outputs.checked_sub(1)?.checked_mul(stride)?;
+    let end = last.checked_add(span(kernel, dilation)?)?.saturating_sub(before);
+    // Windows that touch, or taps that fill each other's gaps, leave nothing between them.
+    if (dilation == 1 && stride <= kernel) || (stride == 1 && outputs >= dilation) {
+        return Some(std::iter::once(end..input).filter(|rest| !rest.is_empty()).collect());
+    }
+    *work = work.checked_sub(outputs.checked_mul(kernel)?.checked_add(input)?)?;
+    let mut read = vec![false; usize::try_from(input).ok()?];
+    for start in (0..outputs).map(|output| output * stride) {
+        for at in (0..kernel).map(|tap| start + tap * dilation).filter(|at| *at >= before) {
+            if let Some(place) = usize::try_from(at - before).ok().and_then(|at| read.get_mut(at)) {
+                *place = true;
+            }
+        }
+    }
+    let mut found: Vec<Range<u64>> = Vec::new();
+    for (at, _) in (0..input).zip(read).filter(|(_, read)| !read) {
+        match found.last_mut() {
+            Some(range) if range.end == at => range.end = at + 1,
+            _ => found.push(at..at + 1),
+        }
+    }
+    Some(found)
+}
+
+/// The pixels that are in both lists.
+pub fn both(a: &[Range<u64>], b: &[Range<u64>]) -> Vec<Range<u64>> {
+    let (mut found, mut rest) = (Vec::new(), b.iter().peekable());
+    for one in a {
+        while let Some(other) = rest.peek() {
+            let shared = one.start.max(other.start)..one.end.min(other.end);
+            if !shared.is_empty() {
+                found.push(shared);
+            }
+            if other.end > one.end {
+                break;
+            }
+            rest.next();
+        }
+    }
+    found
+}
+
+/// The taps of a window along one dimension.
+#[derive(Debug, Clone, Copy)]
+pub struct Taps {
+    pub kernel: u64,
+    pub stride: u64,
+    pub dilation: u64,
 }

@@ -24,7 +24,7 @@ pub fn trace(nodes: &[Node], end: usize, network: &Network) -> String {
 }
 
 /// A node's name; its word where it has only an index, which says nothing to someone who looks for the line.
-fn called(node: &Node) -> String {
+pub fn called(node: &Node) -> String {
     let unnamed = node.name.rsplit('.').next().is_some_and(|key| key.starts_with(|c: char| c.is_ascii_digit()));
     match unnamed {
         true => node.word.as_ref().map_or_else(|| node.label.clone(), ToString::to_string),

@@ -25,6 +25,8 @@ impl Emitter<'_> {
             Some(source) => quote!(::core::option::Option::Some(#source)),
             None => quote!(::core::option::Option::None),
         };
+        let list = &self.notes;
+        let notes = (!list.is_empty()).then(|| quote!(const NOTES: &'static [&'static str] = &[#(#list),*];));
         quote! {
             #[automatically_derived]
             impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
@@ -38,6 +40,8 @@ impl Emitter<'_> {
                 const GRAPH: &'static ::__convnet::graph::Graph = &#graph;
 
                 const SOURCE: ::core::option::Option<&'static str> = #source;
+
+                #notes
             }
         }
     }

@@ -10,21 +10,25 @@ mod modules;
 mod numbers;
 mod op;
 mod taps;
+mod warnings;
 
 use convnet_language::ast::{Network, Symbol};
 use convnet_language::cost::{Count, Dim};
 use convnet_language::graph::{Graph, Member, MemberKind, Node, Shape};
+use convnet_language::lints::Finding;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
+pub use warnings::warnings;
 
 /// Everything that a network stands for.
-pub fn network(network: &Network, graph: &Graph, source: Option<&str>) -> TokenStream {
+pub fn network(network: &Network, graph: &Graph, source: Option<&str>, findings: &[Finding]) -> TokenStream {
     let names = RefCell::new(BTreeSet::from([taps::name(network)]));
     let known = RefCell::new(BTreeMap::new());
-    let emitter = Emitter { network, graph, source, symbols: symbols(network), known, names };
+    let notes = findings.iter().map(Finding::note).collect();
+    let emitter = Emitter { network, graph, source, notes, symbols: symbols(network), known, names };
     let mut items = Vec::new();
     emitter.root(&mut items);
     let taps = emitter.taps(&mut items);
@@ -46,6 +50,8 @@ struct Emitter<'a> {
     graph: &'a Graph,
     /// The network as the language prints it.
     source: Option<&'a str>,
+    /// What the lints find in it, a line each.
+    notes: Vec<String>,
     symbols: Vec<TokenStream>,
     /// The structs of sequences that have been emitted, by their fields: equal ones share a struct, so that thirty blocks
     /// cost the compiler no more than one.
@@ -121,6 +127,7 @@ impl Emitter<'_> {
         let network = quote!(<Self as ::__convnet::net::Network<f32, ::__convnet::dfdx::tensor::Cpu>>);
         let graph = quote!(#network::GRAPH);
         let (taps_type, taps_value) = (&taps.kind, &taps.value);
+        let notes = (!self.notes.is_empty()).then(|| quote!(.notes(#network::NOTES)));
         quote! {
             #[automatically_derived]
             impl<#params> #name<#(#symbols,)* f32, ::__convnet::dfdx::tensor::Cpu> {
@@ -155,7 +162,7 @@ impl Emitter<'_> {
 
                 /// A table of the layers, to print.
                 pub fn summary() -> ::__convnet::graph::Summary<'static> {
-                    #graph.summary()
+                    #graph.summary() #notes
                 }
             }
         }

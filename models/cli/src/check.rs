@@ -55,5 +55,6 @@ fn saved(arguments: &Arguments) -> Option<(SystemTime, u64)> {
 
 fn check(arguments: &Arguments) -> Outcome {
     let network = Network::find(&arguments.file.to_string_lossy(), &arguments.sizes)?;
+    network.warnings().map_or(Ok(()), say)?;
     Ok(print(&network.graph.summary().to_string())?)
 }

@@ -94,6 +94,10 @@ pub struct Network {
     pub paper: Option<&'static str>,
     /// The weights file, if it was that which said what network it is.
     pub weights: Option<PathBuf>,
+    /// What the lints find in it, drawn as rustc draws its warnings.
+    warnings: Option<String>,
+    /// The same, a line each.
+    notes: Vec<String>,
     /// None where it has `custom` modules.
     declaration: Option<Declaration>,
     own: Option<Declared>,
@@ -155,8 +159,10 @@ impl Network {
         let (word, name) = (own.graph.name.to_string(), own.name());
         let Some(source) = own.source else {
             let graph = Arc::new(own.graph.clone());
-            let own = Some(*own);
-            let found = Network { word, name, graph, paper: None, weights: None, declaration: None, own };
+            let notes = own.notes.iter().map(ToString::to_string).collect();
+            let (warnings, own) = (None, Some(*own));
+            let found =
+                Network { word, name, graph, paper: None, weights: None, warnings, notes, declaration: None, own };
             return found.checked(sizes);
         };
         let mut found = Self::of_text(&word, format!("`cnn!` of {word}"), source.into(), sizes)?;
@@ -221,7 +227,7 @@ impl Network {
         let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let found = read(&text, &sizes.of_language()?);
         let mut found = found.map_err(|mistakes| Drawn(mistakes.draw(&place, &text, styled)))?;
-        let Some(Read { graph, classes, source, .. }) = found.pop() else {
+        let Some(Read { graph, classes, source, warnings, notes, .. }) = found.pop() else {
             return Err(format!("{place} declares no network").into());
         };
         if !found.is_empty() {
@@ -230,11 +236,13 @@ impl Network {
             let names = names.join(", ");
             return Err(format!("{place} declares {names}; a file for the program declares one network").into());
         }
+        let warnings = if warnings.all().is_empty() { None } else { Some(warnings.draw(&place, &text, styled)) };
         let declaration = Some(Declaration { place, text, sizes: sizes.clone(), classes, source });
         // What is the same network as a type of the program runs as that type, wherever it was read.
         let own = own::all().iter().find(|own| *own.graph == graph).copied();
         let (word, name) = (word.to_string(), name(word));
-        Ok(Network { word, name, graph: Arc::new(graph), paper: None, weights: None, declaration, own })
+        let (graph, paper, weights) = (Arc::new(graph), None, None);
+        Ok(Network { word, name, graph, paper, weights, warnings, notes, declaration, own })
     }
 
     /// Builds the network with random weights: as its type, if the program was built with it and the device is the CPU.
@@ -249,6 +257,22 @@ impl Network {
             )
             .into()),
         }
+    }
+
+    /// What the lints find in it, drawn as rustc draws its warnings, if it is of a `.cnn` file, whose author can change it.
+    pub fn warnings(&self) -> Option<&str> {
+        self.warnings.as_deref().filter(|_| is_cnn(Path::new(&self.word)))
+    }
+
+    /// What the lints find in it, a line each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The table of its layers for a batch, and below it what the lints find in it.
+    pub fn summary(&self, batch: usize) -> String {
+        let notes: Vec<&str> = self.notes.iter().map(String::as_str).collect();
+        self.graph.summary().batch(batch).notes(&notes).to_string()
     }
 
     /// What stands for it wherever the program is started from.

@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 pub struct Declared {
     pub(crate) graph: &'static Graph,
     pub(crate) source: Option<&'static str>,
+    pub(crate) notes: &'static [&'static str],
     build: fn(&Cpu) -> Result<Built<Cpu>, CpuError>,
 }
 
@@ -29,7 +30,7 @@ pub fn declared<N>() -> Declared
 where
     N: Network<f32, Cpu> + BuildOnDevice<Cpu, f32, Built = N> + 'static,
 {
-    Declared { graph: N::GRAPH, source: N::SOURCE, build: built::<N> }
+    Declared { graph: N::GRAPH, source: N::SOURCE, notes: N::NOTES, build: built::<N> }
 }
 
 fn built<N>(device: &Cpu) -> Result<Built<Cpu>, CpuError>

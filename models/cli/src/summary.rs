@@ -32,6 +32,8 @@ struct Report<'a> {
     peak_activations: usize,
     heads: Vec<&'a str>,
     layers: Vec<Layer<'a>>,
+    /// What the lints find, a line each.
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -52,7 +54,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Network { name, paper, graph, .. } = &network;
     if !arguments.json {
         let paper = paper.map_or(String::new(), |paper| format!("{paper}\n\n"));
-        return Ok(print(&format!("{paper}{}", graph.summary().batch(arguments.batch as usize)))?);
+        return Ok(print(&format!("{paper}{}", network.summary(arguments.batch as usize)))?);
     }
     let layers = graph.nodes.iter().map(|node| Layer {
         name: &node.name,
@@ -76,5 +78,6 @@ pub fn run(arguments: Arguments) -> Outcome {
         peak_activations: graph.peak_activations,
         heads: graph.heads.iter().map(|head| &*head.name).collect(),
         layers: layers.collect(),
+        warnings: network.notes(),
     })
 }

@@ -153,6 +153,37 @@ fn weights_for_other_classes_get_a_new_head() {
     fails(f, &arguments, 1, &["five.safetensors does not fit LeNet5", "fc2.weight"]);
 }
 
+/// What the lints find is drawn by `check` and `train`, stands below the table of `summary`, and is switched off on the layer.
+#[test]
+fn warnings_about_a_file_are_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    shapes(&f.join("shapes"), &CLASSES, 4);
+    let text = OWN.replace("kernel = 5, pad = 2", "kernel = 6, pad = 2").replace("    assert params == 61_706;\n", "");
+    std::fs::write(f.join("my.cnn"), &text).unwrap();
+    let drawn = [
+        "warning[unread_pixels]: `max_pool`: kernel 2 and stride 2 leave the last row and the last column of 27x27 unread",
+        "my.cnn:2:57",
+        "help: fix: add `ceil`, for windows that reach over the edge",
+        "help: off: write `#[allow(unread_pixels)]` before the layer",
+        "my.cnn:3:",
+    ];
+    for arguments in [&["check", "my.cnn"][..], &["train", "my.cnn", "--data", "shapes", "--epochs", "1"]] {
+        let said = said(f, arguments);
+        drawn.iter().for_each(|expected| assert!(said.contains(expected), "{said}\nexpected: {expected}"));
+    }
+    let note = "5: kernel 2 and stride 2 leave the last row and the last column of 9x9 unread (unread_pixels)";
+    assert!(ok(f, &["summary", "my.cnn"]).contains(&format!("\nwarning: {note}")));
+    let json: serde_json::Value = serde_json::from_str(&ok(f, &["summary", "my.cnn", "--json"])).unwrap();
+    assert_eq!(json["warnings"].as_array().unwrap().len(), 2);
+    assert_eq!(json["warnings"][1], note.as_str());
+    // Trained weights keep the attributes with the declaration.
+    std::fs::write(f.join("my.cnn"), text.replace("max_pool", "#[allow(unread_pixels)] max_pool")).unwrap();
+    assert_eq!(said(f, &["check", "my.cnn"]), "");
+    said(f, &["train", "my.cnn", "--data", "shapes", "--epochs", "1", "--run", "again"]);
+    assert!(!ok(f, &["summary", "my.safetensors"]).contains("warning"));
+}
+
 #[test]
 fn mistakes_in_a_file_are_drawn() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,19 +9,25 @@ use std::fmt;
 pub struct Summary<'a> {
     graph: &'a Graph,
     batch: usize,
+    notes: &'a [&'a str],
 }
 
-impl Summary<'_> {
+impl<'a> Summary<'a> {
     /// Memory for this many images at once.
     pub fn batch(self, batch: usize) -> Self {
         Summary { batch, ..self }
+    }
+
+    /// With a line below the table for each of these, which lints have found.
+    pub fn notes(self, notes: &'a [&'a str]) -> Self {
+        Summary { notes, ..self }
     }
 }
 
 impl Graph {
     /// A table of the layers, to print.
     pub fn summary(&self) -> Summary<'_> {
-        Summary { graph: self, batch: 1 }
+        Summary { graph: self, batch: 1, notes: &[] }
     }
 }
 
@@ -69,7 +75,8 @@ impl fmt::Display for Summary<'_> {
             counted(batch, "image"),
             memory(batch * graph.peak_activations),
             memory(batch * graph.activation_count())
-        )
+        )?;
+        self.notes.iter().try_for_each(|note| write!(f, "\nwarning: {note}"))
     }
 }
 

@@ -55,6 +55,9 @@ pub trait Network<E: Real, D: Backend<E>>: AnyNetwork<E, D> + TensorCollection<E
     /// The network with the blocks that it uses, as source of the language `cnn!`, which can be read at run time with other
     /// sizes. None with `custom` modules, which are Rust.
     const SOURCE: Option<&'static str>;
+
+    /// What the lints of `cnn!` find in it, a line each, which [`Graph::summary`] shows by [`Summary::notes`](crate::graph::Summary::notes).
+    const NOTES: &'static [&'static str] = &[];
 }
 
 /// Evaluation: running statistics, no dropout; with a tape, gradients of parameters and input are recorded.

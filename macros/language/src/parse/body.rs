@@ -1,7 +1,7 @@
 //! Bodies: cut into statements first, at `;` and after braces, and each parsed by itself.
 
 use super::foreign::{self, Foreign, Meant};
-use super::{dims, names};
+use super::{attributes, dims, names};
 use crate::ast;
 use crate::ast::{
     Arg, Budget, Concat, Custom, Head, HeadBody, If, Layer, Name, Repeat, Residual, Sequence, Shortcut, Statement,
@@ -33,7 +33,7 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 let group = group.clone();
                 let before = std::mem::take(&mut current);
-                braced(before, &group, &mut statements, errors);
+                allowing_braced(&before, &group, &mut statements, errors);
             }
             _ => current.push(tree),
         }
@@ -48,6 +48,22 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
     statements
 }
 
+/// A statement that ends in braces, with its attributes.
+fn allowing_braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
+    let (lints, before) = attributes::before(before, errors);
+    let (count, found) = (statements.len(), errors.count());
+    braced(before, group, statements, errors);
+    match statements.pop() {
+        Some(statement) if statements.len() >= count => statements.push(attributes::allowed(lints, statement, errors)),
+        before => {
+            statements.extend(before);
+            if let Some(lint) = lints.first().filter(|_| errors.count() == found) {
+                errors.on(lint, "`else` and `shortcut` belong to the statement before them: put this before that one");
+            }
+        }
+    }
+}
+
 /// Words of structures, which cannot be layers.
 fn structure(tokens: &[TokenTree]) -> Option<&Ident> {
     tokens.iter().find_map(|tree| match tree {
@@ -57,8 +73,7 @@ fn structure(tokens: &[TokenTree]) -> Option<&Ident> {
 }
 
 /// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
-fn braced(before: Vec<TokenTree>, group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
-    let before = foreign::undocumented(&before, errors);
+fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
     let (name, head) = match names::split(before) {
         Some((name, rest)) => (Some(name), rest),
         None => (None, before),
@@ -157,7 +172,7 @@ fn attach_else(
     statements: &mut [Statement],
     errors: &mut Errors,
 ) {
-    let Some(Statement::If(first)) = statements.last_mut() else {
+    let Some(Statement::If(first)) = statements.last_mut().map(Statement::bare_mut) else {
         return errors.on(word, "`else` without an `if` before it");
     };
     // The last `if` of a chain is the one without an `else`.
@@ -188,7 +203,7 @@ fn attach_shortcut(
     errors: &mut Errors,
 ) {
     // A named residual is a sequence that holds only it.
-    let residual = match statements.last_mut() {
+    let residual = match statements.last_mut().map(Statement::bare_mut) {
         Some(Statement::Residual(residual)) => residual,
         Some(Statement::Sequence(sequence)) => match sequence.body.as_mut_slice() {
             [Statement::Residual(residual)] => residual,
@@ -211,8 +226,19 @@ fn attach_shortcut(
     residual.shortcut = Some(Shortcut { word, condition, body });
 }
 
-/// Parses a statement, or several where a `;` between them is missing.
+/// Parses a statement with its attributes, or several where a `;` between them is missing.
 fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
+    let (lints, rest) = attributes::before(&tokens, errors);
+    if let (Some(lint), true) = (lints.first(), rest.is_empty()) {
+        errors.on(lint, "expected a layer after this attribute");
+    }
+    let mut found = bare(rest.to_vec(), errors).into_iter();
+    let first = found.next().map(|first| attributes::allowed(lints, first, errors));
+    first.into_iter().chain(found).collect()
+}
+
+/// The same without attributes.
+fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
     let mut found = Vec::new();
     let (mut rest, mut told) = (tokens, false);
     while !rest.is_empty() {
@@ -225,7 +251,6 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
                     (None, after.to_vec())
                 }
                 Meant::Chain(before, after) => (Some(statement(before.to_vec(), errors)), after.to_vec()),
-                Meant::Plain(after) => (Some(Vec::new()), after.to_vec()),
                 Meant::Unknown => (Some(vec![Statement::Unknown]), Vec::new()),
             };
             (rest, told) = (after, true);
@@ -263,6 +288,10 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
             Ok((layer, after)) => {
                 found.push(Statement::Layer(layer));
                 (rest, told) = (after.into_iter().collect(), true);
+                if matches!(rest.first(), Some(TokenTree::Punct(mark)) if mark.as_char() == '#') {
+                    found.extend(statement(rest, errors));
+                    break;
+                }
             }
             Err(error) => {
                 errors.add(error);

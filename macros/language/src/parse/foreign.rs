@@ -2,7 +2,6 @@
 //! the network is checked as if it had been.
 
 use crate::habits::{self, Habit};
-use crate::report::Errors;
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
 
@@ -22,8 +21,6 @@ pub enum Meant<'a> {
     Named(Ident, &'a [TokenTree]),
     /// These tokens and, as statements after them, the others.
     Chain(&'a [TokenTree], &'a [TokenTree]),
-    /// These tokens alone.
-    Plain(&'a [TokenTree]),
     /// Some layer.
     Unknown,
 }
@@ -150,38 +147,10 @@ fn brackets(tokens: &[TokenTree]) -> Found<'_> {
     })
 }
 
-/// `/// text`, `#[..]`, `# text`.
+/// `# text`
 fn commented(tokens: &[TokenTree]) -> Found<'_> {
-    let [first, rest @ ..] = tokens else { return None };
-    if !is(first, '#') {
-        return None;
-    }
-    let message = match rest {
-        [TokenTree::Group(group), ..] if is_doc(group) => {
-            "a layer has no documentation of its own\n  fix: write `// ...`"
-        }
-        [TokenTree::Group(_), ..] => "a layer has no attributes",
-        _ => return Some(("`#` begins no comment\n  fix: write `// ...`".into(), Meant::Unknown)),
-    };
-    // All lines of it.
-    let mut rest = tokens;
-    while let [mark, TokenTree::Group(_), after @ ..] = rest
-        && is(mark, '#')
-    {
-        rest = after;
-    }
-    Some((message.into(), Meant::Plain(rest)))
-}
-
-/// The tokens before a brace without documentation and attributes, which are told.
-pub fn undocumented<'a>(tokens: &'a [TokenTree], errors: &mut Errors) -> &'a [TokenTree] {
-    match (commented(tokens), tokens.first()) {
-        (Some((message, Meant::Plain(rest))), Some(first)) => {
-            errors.on(first, message);
-            rest
-        }
-        _ => tokens,
-    }
+    let message = "`#` begins no comment\n  fix: write `// ...`";
+    tokens.first().filter(|first| is(first, '#')).map(|_| (message.into(), Meant::Unknown))
 }
 
 /// What is wrong with what stands before a brace, if it is of another language: the token and the message.
@@ -225,10 +194,6 @@ pub fn budget(tokens: &TokenStream) -> Option<String> {
         _ if tokens.iter().any(|token| is(token, '&')) => Some(format!("{example}; several are parted by commas")),
         _ => None,
     }
-}
-
-fn is_doc(group: &Group) -> bool {
-    matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(word)) if word == "doc")
 }
 
 fn is(token: &TokenTree, c: char) -> bool {

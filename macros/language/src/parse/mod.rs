@@ -1,14 +1,15 @@
 //! Tokens to AST.
 //!
 //! ```text
-//! call      = { [ docs ] "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
+//! call      = { [ docs ] allow "block" name "(" { name [ "=" value ] } ")" "{" body "}" | network }
 //! network   = attributes [ "#[export(name)]" ] visibility "struct" Name [ "<" { "const" NAME ":" "usize" [ "=" int ] } ">" ]
 //!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}"
-//! body      = { [ called ] word [ "(" args ")" ] ";" | called "{" body "}" | "assert" clause { "," clause } ";"
+//! body      = { allow ( [ called ] word [ "(" args ")" ] ";" | called "{" body "}" | "assert" clause { "," clause } ";"
 //!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
 //!             | [ called ] "residual" "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
 //!             | [ called ] "concat" "{" ( body | "{" body "}" ) "}" | "head" called "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
-//!             | "custom" called type "->" "[" dims "]" ";" }
+//!             | "custom" called type "->" "[" dims "]" ";" ) }
+//! allow     = { "#[allow(" lint { "," lint } ")]" }
 //! called    = name [ "as" "key" ] ":"
 //! args      = { value | name "=" value }
 //! ```
@@ -129,9 +130,7 @@ fn add_network(call: &mut Call, network: Network, errors: &mut Errors) {
 
 fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
     let docs = input.call(Attribute::parse_outer)?;
-    for attribute in docs.iter().filter(|attribute| !attribute.path().is_ident("doc")) {
-        errors.on(attribute, "a block takes no attributes but doc comments");
-    }
+    let allowed = attributes::of_block(&docs, errors);
     input.call(Ident::parse_any)?;
     let name: Ident = input.parse()?;
     if words::find(&name.to_string()).is_some() || words::STRUCTURES.contains(&name.to_string().as_str()) {
@@ -164,11 +163,12 @@ fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
     if body.delimiter() != Delimiter::Brace {
         return Err(syn::Error::new(body.span(), "expected the layers of the block in braces: `{ ... }`"));
     }
-    Ok(Block { docs, name, params, body: statements(body.stream(), errors) })
+    Ok(Block { docs, allowed, name, params, body: statements(body.stream(), errors) })
 }
 
 fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> {
-    let attributes::Read { export, fixed, attrs } = attributes::read(input.call(Attribute::parse_outer)?, errors);
+    let read = attributes::read(input.call(Attribute::parse_outer)?, errors);
+    let attributes::Read { export, fixed, instance, allowed, attrs } = read;
     let vis: Visibility = input.parse()?;
     if input.peek(Ident::peek_any) && !input.peek(Token![struct]) {
         let word = input.call(Ident::parse_any)?;
@@ -195,7 +195,7 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     let (fixed, symbols): (Vec<_>, Vec<_>) = symbols.into_iter().partition(|symbol| fixed.contains(&symbol.name));
     let number = |Symbol { name, default }| default.map(|number| Fixed { name, number });
     let fixed = fixed.into_iter().filter_map(number).collect();
-    Ok(Network { attrs, export, vis, name, symbols, fixed, input: input_dims, output, body, tokens })
+    Ok(Network { attrs, allowed, export, instance, vis, name, symbols, fixed, input: input_dims, output, body, tokens })
 }
 
 /// The number after `const NAME: usize =`.

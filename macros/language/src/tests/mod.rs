@@ -5,6 +5,7 @@
 mod costs;
 mod fragments;
 mod habits;
+mod lints;
 mod names;
 mod shapes;
 mod wording;

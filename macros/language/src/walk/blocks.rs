@@ -28,7 +28,7 @@ impl<'a> Checker<'a, '_> {
         let called = self.called;
         self.called = called.or(Some(&layer.word));
         self.depth += 1;
-        let members = self.inner(&block.body, path);
+        let members = self.allowing(&block.allowed, |checker| checker.inner(&block.body, path));
         self.depth -= 1;
         self.called = called;
         self.locals = outer;

@@ -2,9 +2,9 @@
 
 use super::{At, Checker, Level, parameterless};
 use crate::args::Args;
-use crate::ast::{Arg, Concat, Head, Layer, Residual, Statement};
+use crate::ast::{Allowed, Arg, Concat, Head, Layer, Residual, Statement};
 use crate::cost::Dim;
-use crate::graph::{Member, MemberKind, Node, Shape};
+use crate::graph::{Member, MemberKind, Node, Shape, Written};
 use crate::values::{SIZE, Scope};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
@@ -51,27 +51,18 @@ impl<'a> Checker<'a, '_> {
             );
             self.errors.on(&residual.word, message);
         }
-        self.merge(level, "add", Op::Add, vec![main.node, other.node], shape);
+        self.merge(level, &residual.word, Op::Add, vec![main.node, other.node], shape);
     }
 
     pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
         let start = self.at;
         let mut ends = Vec::new();
         for branch in &concat.branches {
-            if let Statement::Head(Head { word, .. }) = branch {
+            if let Statement::Head(Head { word, .. }) = branch.bare() {
                 self.errors.on(word, "a head is no branch; put it before or after the `concat`");
                 continue;
             }
-            let body = match branch {
-                Statement::Group(group) => {
-                    if group.body.is_empty() {
-                        self.errors.at(group.brace, "this branch is empty; the input itself is `identity;`");
-                    }
-                    group.body.as_slice()
-                }
-                one => std::slice::from_ref(one),
-            };
-            ends.push(self.branch(body, start, level).node);
+            ends.push(self.side(branch, start, level).node);
         }
         if ends.is_empty() {
             self.errors.on(&concat.word, "this concatenation has no branches");
@@ -80,7 +71,23 @@ impl<'a> Checker<'a, '_> {
         let shapes: Vec<Shape> = ends.iter().filter_map(|end| self.nodes.get(*end)).map(|node| node.shape).collect();
         let shape = self.joined(concat, &ends, &shapes);
         let shape = self.bounded(shape, "`concat`", |checker, message| checker.errors.on(&concat.word, message));
-        self.merge(level, "concat", Op::Concat, ends, shape);
+        self.merge(level, &concat.word, Op::Concat, ends, shape);
+    }
+
+    /// A branch of a concatenation.
+    fn side(&mut self, branch: &'a Statement, start: At, level: &mut Level) -> At {
+        match branch {
+            Statement::Allowed(Allowed { lints, statement }) => {
+                self.allowing(lints, |checker| checker.side(statement, start, level))
+            }
+            Statement::Group(group) => {
+                if group.body.is_empty() {
+                    self.errors.at(group.brace, "this branch is empty; the input itself is `identity;`");
+                }
+                self.branch(&group.body, start, level)
+            }
+            one => self.branch(std::slice::from_ref(one), start, level),
+        }
     }
 
     /// The shape of branches side by side, or one error.
@@ -122,7 +129,8 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The node where branches meet; it sees what the one that sees most does.
-    pub(super) fn merge(&mut self, level: &Level, word: &'static str, op: Op, inputs: Vec<usize>, shape: Shape) {
+    pub(super) fn merge(&mut self, level: &Level, place: &Ident, op: Op, inputs: Vec<usize>, shape: Shape) {
+        let word = op.word();
         let path = if level.path.is_empty() { word.to_string() } else { format!("{}.{word}", level.path) };
         let branches: Vec<&Node> = inputs.iter().filter_map(|input| self.nodes.get(*input)).collect();
         let field = [0, 1].map(|dimension| {
@@ -131,7 +139,8 @@ impl<'a> Checker<'a, '_> {
         });
         let jump = branches.first().map_or([1, 1], |node| node.jump);
         let source_extent = self.at.source_extent;
-        self.node(parameterless(path, op, word, inputs, shape, field, jump));
+        let node = parameterless(path, op, word, inputs, shape, field, jump);
+        self.node(Node { written: Written::at(place.span()), ..node });
         self.at.source_extent = source_extent;
     }
 
@@ -190,7 +199,7 @@ impl<'a> Checker<'a, '_> {
         }
         let level = Level { path, ..Level::default() };
         let inputs = vec![start.node, self.at.node];
-        self.merge(&level, "scale", Op::Scale, inputs, shape);
+        self.merge(&level, &layer.word, Op::Scale, inputs, shape);
         self.at.source_extent = start.source_extent;
         Some(MemberKind::Sequence(members, self.at.node))
     }

@@ -12,18 +12,19 @@ mod outside;
 mod unreached;
 
 use crate::args::Args;
-use crate::ast::{Block, If, Layer, Name, Network, Sequence, Statement};
+use crate::ast::{Allowed, Block, If, Layer, Name, Network, Sequence, Statement};
 use crate::cost::{Count, Dim};
-use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, show};
+use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, Written, show};
 use crate::habits;
 use crate::layers;
+use crate::lint::Lints;
 use crate::report::{Errors, did_you_mean, listed};
 use crate::trace::trace;
 use crate::values::{SIZE, Scope, condition};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
 use limits::Limits;
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 
 pub use unreached::unreached;
@@ -44,6 +45,8 @@ pub struct Checker<'a, 'e> {
     /// The outermost of them, where it is asked for.
     called: Option<&'a Ident>,
     limits: Limits<'a>,
+    /// The lints that are off here.
+    allowed: Lints,
     /// No size is known and every branch is taken once: see [`unreached`].
     dry: bool,
 }
@@ -70,8 +73,8 @@ impl<'a, 'e> Checker<'a, 'e> {
         let at = At { node: 0, source_extent: [Dim::Known(1); 2] };
         let (nodes, heads, connections) = (Vec::new(), Vec::new(), Vec::new());
         let (locals, limits) = (Vec::new(), Limits::default());
-        let (depth, called, dry) = (0, None, false);
-        Checker { network, blocks, errors, nodes, heads, connections, at, locals, depth, called, limits, dry }
+        let (depth, called, dry, allowed) = (0, None, false, network.allowed.iter().collect());
+        Checker { network, blocks, errors, nodes, heads, connections, at, locals, depth, called, limits, allowed, dry }
     }
 
     pub fn input(&mut self, shape: Shape) {
@@ -142,6 +145,9 @@ impl<'a, 'e> Checker<'a, 'e> {
             }
             Statement::Head(head) => self.head(head, level),
             Statement::Custom(custom) => self.custom(custom, level),
+            Statement::Allowed(Allowed { lints, statement }) => {
+                self.allowing(lints, |checker| checker.statement(statement, level));
+            }
             Statement::Unknown => {
                 self.node(unknown(String::new(), self.at.node));
             }
@@ -152,6 +158,15 @@ impl<'a, 'e> Checker<'a, 'e> {
                 }
             }
         }
+    }
+
+    /// Walks on with these lints off, too.
+    fn allowing<T>(&mut self, lints: &[Ident], walk: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.allowed;
+        self.allowed = outer | lints.iter().collect();
+        let found = walk(self);
+        self.allowed = outer;
+        found
     }
 
     /// A level of its own.
@@ -225,7 +240,8 @@ impl<'a, 'e> Checker<'a, 'e> {
     // --- layers -------------------------------------------------------------------------------------------------------
 
     /// Appends a node and makes it the current one.
-    fn node(&mut self, node: Node) -> usize {
+    fn node(&mut self, mut node: Node) -> usize {
+        node.written.allowed = self.allowed;
         self.nodes.push(node);
         self.at.node = self.nodes.len() - 1;
         self.at.node
@@ -274,6 +290,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             macs: made.macs,
             receptive_field: field,
             jump,
+            written: args.written(),
         };
         self.count(&node);
         self.node(node)
@@ -318,7 +335,8 @@ fn parameterless(
     jump: [u64; 2],
 ) -> Node {
     let (params, macs, label) = (Vec::new(), Count::default(), label.to_string());
-    Node { name, word: None, op, label, inputs, shape, params, macs, receptive_field, jump }
+    let written = Written::at(Span::call_site());
+    Node { name, word: None, op, label, inputs, shape, params, macs, receptive_field, jump, written }
 }
 
 /// What stands for a layer after an error.

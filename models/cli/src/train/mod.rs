@@ -126,6 +126,9 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     let about = trained::about_split(&opened, config.seed);
     let (data, test) = wanted.parts.of(opened, config.seed)?;
     let network = network(&mut wanted, data.train.classes().len())?;
+    if let Some(warnings) = network.warnings().filter(|_| !arguments.quiet && !arguments.resume) {
+        say(warnings)?;
+    }
     if config.fine_tune.is_some() && wanted.weights.is_none() {
         let program = own::program();
         return Err(format!(

@@ -20,6 +20,7 @@ cnn! {
 
 cnn! {
     /// Winograd's tiles, wide groups of channels, depthwise taps, every kind of pool and normalisation.
+    #[allow(unread_pixels, bias_before_norm, softmax_before_loss)]
     struct Kernels: [3, 24, 24] -> [5] {
         stem: conv(32, kernel = 3, pad = 1); batch_norm; relu;
         residual { conv(32, kernel = 3, pad = 1, bias = false); batch_norm; relu; conv(32, kernel = 3, pad = 1); }

@@ -8,6 +8,7 @@ mod with_prelude {
         block unit(out) { residual { conv(out, kernel = 3, pad = 1); batch_norm; } relu; }
 
         #[derive(Clone)]
+        #[allow(bias_before_norm)]
         pub struct Net<const CLASSES: usize = 10>: [1, 8, 8] -> [CLASSES] {
             stem: { conv(4, kernel = 3, pad = (1, 1, 1, 1)); prelu; unit(4); }
             pooled: { max_pool(2); lrn(3); depthwise(3, pad = same); group_norm(2); }

@@ -1,0 +1,136 @@
+//! The lints: what is allowed in a network and is seldom meant, in one table. The rules that find it are in `lints`.
+
+use std::ops::BitOr;
+
+/// Something that is allowed and seldom meant.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lint {
+    /// How it is called in `#[allow(..)]`.
+    pub name: &'static str,
+    /// What is found.
+    pub what: &'static str,
+    /// Why it is seldom meant.
+    pub why: &'static str,
+    /// Who has shown that, or where it follows from.
+    pub source: &'static str,
+    /// What to do about it.
+    pub fix: &'static str,
+    /// Whether it depends on the size of the input, and not only on the layers.
+    pub by_size: bool,
+}
+
+/// Pixels that no window reads.
+pub static UNREAD_PIXELS: Lint = Lint {
+    name: "unread_pixels",
+    what: "Rows or columns that no window of a convolution or pool reads. Padding does not count, nor what another branch reads.",
+    why: "What is at that edge of an image cannot be seen, and the map is no longer centred on it.",
+    source: "Dumoulin and Visin, 2016, chapter 2",
+    fix: "`ceil` for a pool, more padding for a convolution, or an input of another size",
+    by_size: true,
+};
+
+/// A bias that a batch normalisation takes away.
+pub static BIAS_BEFORE_NORM: Lint = Lint {
+    name: "bias_before_norm",
+    what: "A layer with a bias right before `batch_norm`.",
+    why: "The normalisation subtracts the mean of each channel, and the bias with it, and has a bias of its own.",
+    source: "Ioffe and Szegedy, 2015, section 3.2",
+    fix: "`bias = false`",
+    by_size: false,
+};
+
+/// An activation of an activation.
+pub static STACKED_ACTIVATIONS: Lint = Lint {
+    name: "stacked_activations",
+    what: "An activation right after another one.",
+    why: "Without a layer between them the second one does nothing new, or undoes the first.",
+    source: "by definition: `relu` of `relu` is `relu`",
+    fix: "leave one of them out, or put a layer between them",
+    by_size: false,
+};
+
+/// A softmax that the loss takes anyway.
+pub static SOFTMAX_BEFORE_LOSS: Lint = Lint {
+    name: "softmax_before_loss",
+    what: "A vector of outputs that ends with `softmax` or `log_softmax`.",
+    why: "The trainer's cross-entropy takes logits and their softmax itself. A softmax of a softmax is nearly even, so its gradients are small; \
+          after `log_softmax` the second one changes nothing.",
+    source: "Goodfellow, Bengio and Courville, 2016, section 6.2.2.3",
+    fix: "end with the layer before it: `predict` gives probabilities of logits, too",
+    by_size: false,
+};
+
+/// `same` where it cannot be the same at both sides.
+pub static EVEN_KERNEL_SAME: Lint = Lint {
+    name: "even_kernel_same",
+    what: "An even kernel with `pad = same` that is padded by a pixel more after the map than before it.",
+    why: "Each such layer moves what it sees by half a pixel.",
+    source: "Wu et al., 2019",
+    fix: "an odd kernel",
+    by_size: true,
+};
+
+/// Outputs that cannot see the whole input.
+pub static NARROW_RECEPTIVE_FIELD: Lint = Lint {
+    name: "narrow_receptive_field",
+    what: "Outputs whose receptive field, of two or more windows, is smaller than the input, where no layer sees the whole map (`flatten; linear`, a global pool, \
+           a normalisation over all pixels, ...).",
+    why: "What an output says cannot depend on anything that is further away.",
+    source: "Luo et al., 2016",
+    fix: "more layers, strides, pools or dilation, or `global_avg_pool` before the end",
+    by_size: true,
+};
+
+/// Dropout whose variance a batch normalisation learns.
+pub static DROPOUT_BEFORE_NORM: Lint = Lint {
+    name: "dropout_before_norm",
+    what: "Dropout before `batch_norm`, with or without layers between them.",
+    why: "Dropout changes the variance in training only, so the running variance that evaluation uses is not that of its values.",
+    source: "Li et al., 2019",
+    fix: "dropout after the last `batch_norm`",
+    by_size: false,
+};
+
+/// All lints.
+pub static ALL: [&Lint; 7] = [
+    &UNREAD_PIXELS,
+    &BIAS_BEFORE_NORM,
+    &STACKED_ACTIVATIONS,
+    &SOFTMAX_BEFORE_LOSS,
+    &EVEN_KERNEL_SAME,
+    &NARROW_RECEPTIVE_FIELD,
+    &DROPOUT_BEFORE_NORM,
+];
+
+/// The lint of this name.
+pub fn find(name: &str) -> Option<&'static Lint> {
+    ALL.into_iter().find(|lint| lint.name == name)
+}
+
+/// Some of the lints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lints(u32);
+
+impl Lints {
+    /// Whether a lint is one of them.
+    pub fn has(self, lint: &Lint) -> bool {
+        let place = ALL.iter().position(|known| *known == lint);
+        place.is_some_and(|place| self.0 >> place & 1 == 1)
+    }
+}
+
+impl<T: ToString> FromIterator<T> for Lints {
+    /// Those of these names.
+    fn from_iter<I: IntoIterator<Item = T>>(names: I) -> Self {
+        let place = |name: T| ALL.iter().position(|known| known.name == name.to_string());
+        Lints(names.into_iter().filter_map(place).fold(0, |set, place| set | 1 << place))
+    }
+}
+
+impl BitOr for Lints {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Lints(self.0 | other.0)
+    }
+}
