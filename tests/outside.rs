@@ -4,6 +4,8 @@
 //! so that the dependencies are built once.
 #![forbid(unsafe_code)]
 
+mod editor;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

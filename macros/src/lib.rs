@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod attributes;
+mod editor;
 mod emit;
 mod export;
 mod misused;
@@ -59,6 +60,6 @@ fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
         quote::quote!(#network #warnings)
     });
     let items: proc_macro2::TokenStream = items.collect();
-    let errors = errors.compile_errors();
-    paths::resolved(quote::quote! { #errors #items #exported }, &krate)
+    let (followed, errors) = (editor::constant(&checked.tokens), errors.compile_errors());
+    paths::resolved(quote::quote! { #followed #errors #items #exported }, &krate)
 }

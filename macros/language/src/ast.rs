@@ -30,6 +30,8 @@ pub struct Network {
     pub fixed: Vec<Fixed>,
     pub input: Vec<Expr>,
     pub output: Vec<Expr>,
+    /// Whether the header was not understood, which was told: the shapes are not known.
+    pub headless: bool,
     pub body: Vec<Statement>,
     /// The body as it was written.
     pub tokens: TokenStream,
@@ -111,8 +113,8 @@ pub enum Statement {
     Head(Head),
     Custom(Custom),
     Allowed(Allowed),
-    /// A layer that was not understood, which was told: what it gives is not known.
-    Unknown,
+    /// A layer that was not understood, which was told, with its name if it has one: what it gives is not known.
+    Unknown(Option<Name>),
 }
 
 impl Statement {
@@ -204,6 +206,8 @@ pub struct Layer {
     pub name: Option<Name>,
     pub word: Ident,
     pub args: Vec<Arg>,
+    /// Whether the arguments were not understood, which was told.
+    pub broken: bool,
 }
 
 /// `name: { ... }`
@@ -213,6 +217,7 @@ pub struct Sequence {
 }
 
 /// `value`, or `name = value`.
+#[derive(Clone)]
 pub struct Arg {
     pub name: Option<Ident>,
     pub value: Expr,

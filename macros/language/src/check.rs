@@ -9,6 +9,7 @@ use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::values::{self, BUDGET, SIZE, Scope};
 use crate::walk::{Checker, unreached};
+use crate::words;
 use convnet_graph::wording::grouped;
 use quote::quote;
 use syn::{BinOp, Expr};
@@ -51,8 +52,10 @@ pub const LOST: &str = "`cnn!` lost the size of a layer of this network; this is
 /// with. The graph is as complete as its errors allow.
 pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Errors) -> Graph {
     let before = errors.count();
-    let input = declared(&network.input, network, errors);
-    let output = declared(&network.output, network, errors);
+    let [input, output] = match network.headless {
+        true => [Shape::Unknown; 2],
+        false => [&network.input, &network.output].map(|dims| declared(dims, network, errors)),
+    };
     let mut checker = Checker::new(network, blocks, errors);
     checker.input(input);
     let root = checker.root(&network.body);
@@ -132,9 +135,9 @@ impl Checker<'_, '_> {
             "activations" => Some(|node| crate::cost::product(&node.shape.chw())),
             "receptive_field" | "peak_activations" => None,
             _ => {
-                let known = ["params", "macs", "receptive_field", "activations", "peak_activations"];
-                let hint = habits::budget(&what).map_or_else(|| did_you_mean(&what, known), habits::Habit::hint);
-                let message = format!("there is no budget for `{what}`{hint}\n  budgets: {}", one_of(known));
+                let known = || words::BUDGETS.iter().map(|budget| budget.name);
+                let hint = habits::budget(&what).map_or_else(|| did_you_mean(&what, known()), habits::Habit::hint);
+                let message = format!("there is no budget for `{what}`{hint}\n  budgets: {}", one_of(known()));
                 return self.errors.on(&budget.what, message);
             }
         };

@@ -57,7 +57,7 @@ fn mentioned<'a>(statement: &'a Statement, words: &mut Vec<&'a Ident>) {
         }
         Statement::Head(Head { body: HeadBody::Sequence(body), .. }) => all(&[body]),
         Statement::Head(Head { body: HeadBody::One(layer), .. }) => words.push(&layer.word),
-        Statement::Assert(_) | Statement::Custom(_) | Statement::Unknown => {}
+        Statement::Assert(_) | Statement::Custom(_) | Statement::Unknown(_) => {}
     }
 }
 
@@ -164,7 +164,7 @@ impl Printer {
                 }
             }
             // Only a network without mistakes is printed.
-            Statement::Unknown => {}
+            Statement::Unknown(_) => {}
             Statement::Custom(Custom { name, module, shape }) => {
                 let module = module.to_token_stream();
                 self.line(&format!("custom {}: {module} -> [{}];", called(name), list(shape)));

@@ -105,10 +105,15 @@ impl Errors {
 
 /// The closest of `known` to `word`, as a question, if there is a close one.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    closest(word, known).map_or(String::new(), |candidate| format!("; did you mean `{candidate}`?"))
+}
+
+/// The closest of `known` to `word`, if there is a close one.
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(f64, &str)> = None;
     // No word is nearly so long, and comparing takes a time that grows with both lengths.
     if word.len() > 64 {
-        return String::new();
+        return None;
     }
     for candidate in known {
         let likeness = strsim::normalized_damerau_levenshtein(word, candidate);
@@ -116,7 +121,7 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
             best = Some((likeness, candidate));
         }
     }
-    best.map_or(String::new(), |(_, candidate)| format!("; did you mean `{candidate}`?"))
+    best.map(|(_, candidate)| candidate)
 }
 
 /// `a, b, c`, in lines that are not much longer than the others of an error.

@@ -49,6 +49,13 @@ impl Emitter<'_> {
     /// `AnyNetwork`: the network whatever its type.
     pub fn erased(&self) -> TokenStream {
         let (name, params, symbols, custom) = (&self.network.name, self.const_params(), &self.symbols, self.custom());
+        let hidden = self.hidden();
+        let absent = (!hidden.is_empty()).then(|| {
+            quote!(
+                #[cfg(rust_analyzer)]
+                loop {}
+            )
+        });
         quote! {
             #[automatically_derived]
             impl<#params E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>>
@@ -58,8 +65,11 @@ impl Emitter<'_> {
                     <Self as ::__convnet::net::Network<E, D>>::GRAPH
                 }
 
+                #[allow(unexpected_cfgs)]
                 fn state(&self) -> &::__convnet::__private::State {
-                    &self.__state
+                    #hidden
+                    return &self.__state;
+                    #absent
                 }
 
                 fn tensors(&self, __f: &mut ::__convnet::__private::Reader<'_, E, D>) {

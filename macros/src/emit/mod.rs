@@ -34,7 +34,6 @@ pub fn network(network: &Network, graph: &Graph, source: Option<&str>, findings:
     let taps = emitter.taps(&mut items);
     items.extend([emitter.build(), emitter.facts(&taps), emitter.data(&taps), emitter.erased()]);
     items.extend(emitter.forward());
-    items.push(emitter.words());
     let conditions: Vec<_> = network.conditions().collect();
     let conditions = quote!(#(#conditions)*);
     items.iter().map(|item| quote!(#conditions #[allow(deprecated, unused_braces, clippy::all)] #item)).collect()
@@ -42,7 +41,15 @@ pub fn network(network: &Network, graph: &Graph, source: Option<&str>, findings:
 
 /// The const generics as expressions. In braces, a type of the same name in the user's module is not meant.
 pub fn symbols(network: &Network) -> Vec<TokenStream> {
-    network.symbols.iter().map(|Symbol { name, .. }| quote!({ #name })).collect()
+    let names = network.symbols.iter().map(|Symbol { name, .. }| unlinked(name));
+    names.map(|name| quote!({ #name })).collect()
+}
+
+/// A name of the user's where it is only repeated: an editor that looks for the name finds its declaration alone.
+fn unlinked(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(Span::call_site());
+    name
 }
 
 struct Emitter<'a> {
@@ -102,7 +109,7 @@ impl Emitter<'_> {
 
     /// `const A: usize, const B: usize,`
     fn const_params(&self) -> TokenStream {
-        let names = self.network.symbols.iter().map(|symbol| &symbol.name);
+        let names = self.network.symbols.iter().map(|symbol| unlinked(&symbol.name));
         quote!(#(const #names: usize,)*)
     }
 
@@ -220,12 +227,6 @@ impl Emitter<'_> {
         let [input, output] =
             [from.map_or(Shape::Unknown, |from| from.shape), node.shape].map(|shape| self.features(shape));
         quote!(::__convnet::net::Custom<#input, #output, E, D>)
-    }
-
-    /// Each layer word as a path to its documentation, for editors to follow.
-    fn words(&self) -> TokenStream {
-        let words = self.graph.nodes.iter().filter_map(|node| node.word.as_ref());
-        quote!(const _: () = { #(let _ = ::__convnet::words::#words;)* };)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The structs of a network and of its sequences, with their `TensorCollection`.
 
-use super::{Emitter, literal, op};
+use super::{Emitter, literal, op, unlinked};
 use crate::attributes;
 use convnet_language::ast::{Network, Symbol};
 use convnet_language::graph::{Member, MemberKind};
@@ -41,6 +41,7 @@ impl Emitter<'_> {
         let name = &self.network.name;
         let fields = self.fields(&prefix(self.network), &self.graph.root, false, more);
         more.push(self.definition(name, &fields, true, false));
+        more.extend(self.derived(name, &fields));
         more.push(self.collection(name, &fields, true, false));
         more.push(self.walk(name, &fields));
     }
@@ -115,7 +116,8 @@ impl Emitter<'_> {
             let index = literal(index);
             (quote!(#index), quote!(#[doc = #doc] pub #kind))
         } else {
-            (quote!(#field), quote!(#[doc = #doc] pub #field: #kind))
+            let repeated = unlinked(&field);
+            (quote!(#repeated), quote!(#[doc = #doc] pub #field: #kind))
         };
         let span = match &member.kind {
             MemberKind::Custom(_, module) => module.span().resolved_at(Span::call_site()),
@@ -143,12 +145,10 @@ impl Emitter<'_> {
         let attrs = self.network.attrs.iter().filter(|attribute| !attribute.path().is_ident("cfg"));
         let vis = &self.network.vis;
         let declarations = fields.iter().map(|field| &field.declaration);
-        let generics = self.network.symbols.iter().map(|Symbol { name, default }| match default {
-            Some(default) => {
-                let default = Literal::u64_unsuffixed(*default);
-                quote!(const #name: usize = #default)
-            }
-            None => quote!(const #name: usize),
+        let generics = self.network.symbols.iter().map(|Symbol { name, default }| {
+            let name = if root { name.clone() } else { unlinked(name) };
+            let default = default.map(Literal::u64_unsuffixed).map(|default| quote!(= #default));
+            quote!(const #name: usize #default)
         });
         // What is said about the struct points at its name, and not at the whole call.
         let span = self.network.name.span().resolved_at(Span::call_site());
@@ -158,6 +158,7 @@ impl Emitter<'_> {
         );
         let allowed = attributes::allowed(self.network);
         let derive = quote!(#[derive(::core::clone::Clone, ::core::fmt::Debug)] #[allow(dead_code)]);
+        let hidden = self.hidden();
         if tuple {
             let doc = format!("Parameters of a sequence of [`{}`].", self.network.name);
             return quote!(#[doc = #doc] #derive #[allow(non_camel_case_types)] #allowed #vis struct #name #generics (#(#declarations),*););
@@ -168,12 +169,56 @@ impl Emitter<'_> {
         }
         let table = self.table();
         quote_spanned! {span=>
-            #(#attrs)* #(#[doc = #table])* #derive #vis struct #name #generics {
+            #(#attrs)* #(#[doc = #table])* #[allow(dead_code, unexpected_cfgs)] #vis struct #name #generics {
                 #(#declarations,)*
-                #[doc(hidden)] pub __state: ::__convnet::__private::State,
-                #[doc(hidden)] pub __types: ::core::marker::PhantomData<(E, D)>,
+                #hidden #[doc(hidden)] pub __state: ::__convnet::__private::State,
+                #hidden #[doc(hidden)] pub __types: ::core::marker::PhantomData<(E, D)>,
             }
         }
+    }
+
+    /// `Clone` and `Debug` of the network, without what is hidden. Derived, the lint about an unknown `cfg` could not be allowed.
+    fn derived(&self, name: &Ident, fields: &[Field]) -> [TokenStream; 2] {
+        let (params, symbols, hidden) = (self.const_params(), &self.symbols, self.hidden());
+        let names: Vec<&TokenStream> = fields.iter().map(|field| &field.access).collect();
+        let texts = names.iter().map(|name| name.to_string().trim_start_matches("r#").to_string());
+        let text = self.network.name.unraw().to_string();
+        let head = |what: TokenStream| {
+            quote! {
+                #[automatically_derived]
+                #[allow(unexpected_cfgs)]
+                impl<#params E: ::__convnet::dfdx::shapes::Dtype, D: ::__convnet::dfdx::tensor::Storage<E>>
+                    #what for #name<#(#symbols,)* E, D>
+            }
+        };
+        let (clone, debug) = (head(quote!(::core::clone::Clone)), head(quote!(::core::fmt::Debug)));
+        [
+            quote! {
+                #clone {
+                    fn clone(&self) -> Self {
+                        #name {
+                            #(#names: ::core::clone::Clone::clone(&self.#names),)*
+                            #hidden __state: ::core::clone::Clone::clone(&self.__state),
+                            #hidden __types: ::core::marker::PhantomData,
+                        }
+                    }
+                }
+            },
+            quote! {
+                #debug {
+                    fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        __f.debug_struct(#text)#(.field(#texts, &self.#names))*.finish()
+                    }
+                }
+            },
+        ]
+    }
+
+    /// Stands before what is no layer in the struct: it is not there for rust-analyzer, which would list it among the layers. A derive of the
+    /// user's, which sees the fields before a lint can be allowed, keeps it.
+    pub fn hidden(&self) -> TokenStream {
+        let is_derived = self.network.attrs.iter().any(|attribute| attribute.path().is_ident("derive"));
+        if is_derived { TokenStream::new() } else { quote!(#[cfg(not(rust_analyzer))]) }
     }
 
     fn collection(&self, name: &Ident, fields: &[Field], root: bool, tuple: bool) -> TokenStream {
@@ -201,15 +246,16 @@ impl Emitter<'_> {
         } else {
             let values = fields.iter().map(|Field { access, variable, .. }| quote!(#access: #variable));
             let state = root.then(|| {
+                let hidden = self.hidden();
                 quote! {
-                    __state: ::core::default::Default::default(), __types: ::core::marker::PhantomData,
+                    #hidden __state: ::core::default::Default::default(), #hidden __types: ::core::marker::PhantomData,
                 }
             });
             quote!(#name { #(#values,)* #state })
         };
         quote! {
             #[automatically_derived]
-            #[allow(unused_parens)]
+            #[allow(unused_parens, unexpected_cfgs)]
             impl<#params E: ::__convnet::net::Real, D: ::__convnet::dfdx::tensor_ops::Device<E>>
                 ::__convnet::dfdx::nn::TensorCollection<E, D> for #name<#(#symbols,)* E, D>
             {

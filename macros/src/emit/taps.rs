@@ -2,7 +2,7 @@
 //! meant. They hold no tensors; a tree is a constant.
 
 use super::modules::{inner_name, is_tuple, prefix, unnamed};
-use super::{Emitter, literal};
+use super::{Emitter, literal, unlinked};
 use crate::attributes;
 use convnet_language::ast::Network;
 use convnet_language::graph::{Member, MemberKind, show, trunk};
@@ -61,7 +61,8 @@ impl Emitter<'_> {
             } else {
                 let field = member.name.clone().unwrap_or_else(|| unnamed(index));
                 declarations.push(quote!(#[doc = #doc] pub #field: #kind));
-                values.push(quote!(#field: #value));
+                let repeated = unlinked(&field);
+                values.push(quote!(#repeated: #value));
             }
         }
         let Taps { kind, value } = self.tap(end, path, trunk);

@@ -35,6 +35,15 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
                 let before = std::mem::take(&mut current);
                 allowing_braced(&before, &group, &mut statements, errors);
             }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => match unclosed(group) {
+                Some((own, end, rest)) => {
+                    errors.on(end, "expected `)` before this `;`");
+                    current.push(TokenTree::Group(own));
+                    statements.extend(statement(std::mem::take(&mut current), errors));
+                    statements.extend(self::statements(rest, errors));
+                }
+                None => current.push(tree),
+            },
             _ => current.push(tree),
         }
     }
@@ -64,12 +73,22 @@ fn allowing_braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Sta
     }
 }
 
-/// Words of structures, which cannot be layers.
-fn structure(tokens: &[TokenTree]) -> Option<&Ident> {
-    tokens.iter().find_map(|tree| match tree {
-        TokenTree::Ident(word) if words::STRUCTURES.contains(&word.to_string().as_str()) => Some(word),
-        _ => None,
-    })
+/// Brackets that are not closed, as an editor has them while somebody types: they hold all that comes after, of which the next thing is a
+/// statement. What they were to hold, the `;` after that, and the rest.
+fn unclosed(group: &Group) -> Option<(Group, TokenTree, TokenStream)> {
+    let trees: Vec<TokenTree> = group.stream().into_iter().collect();
+    let end = trees.iter().position(|tree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ';'))?;
+    let is_start = match trees.get(end + 1..)? {
+        [] => true,
+        [TokenTree::Ident(_), TokenTree::Punct(next), ..] => matches!(next.as_char(), ':' | ';'),
+        [TokenTree::Ident(_), TokenTree::Group(_), ..] => true,
+        _ => false,
+    };
+    let mut trees = trees.into_iter();
+    let mut own = Group::new(group.delimiter(), trees.by_ref().take(end).collect());
+    own.set_span(group.span());
+    let end = trees.next()?;
+    is_start.then(|| (own, end, trees.collect()))
 }
 
 /// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
@@ -251,7 +270,10 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
                     (None, after.to_vec())
                 }
                 Meant::Chain(before, after) => (Some(statement(before.to_vec(), errors)), after.to_vec()),
-                Meant::Unknown => (Some(vec![Statement::Unknown]), Vec::new()),
+                Meant::Unknown(name) => {
+                    let name = name.map(|name| names::plain(name, errors));
+                    (Some(vec![Statement::Unknown(name)]), Vec::new())
+                }
             };
             (rest, told) = (after, true);
             if let Some(before) = before {
@@ -262,23 +284,24 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
             let given = names::checked(given, errors);
             if after.is_empty() {
                 errors.on(&given, "expected a layer after this name, such as `conv(16, kernel = 3)`");
+                found.push(Statement::Unknown(Some(given)));
                 break;
             }
             if let (Some(message), [first, ..]) = (foreign::path(after), after) {
                 errors.on(first, message);
-                found.push(Statement::Unknown);
+                found.push(Statement::Unknown(Some(given)));
                 break;
             }
             (name, rest) = (Some(given), after.to_vec());
         } else if let Some(TokenTree::Ident(word)) = rest.first()
-            && (word == "assert" || structure(rest.get(..1).unwrap_or_default()).is_some())
+            && words::is_structure(&word.to_string())
         {
             found.extend(structured(&word.clone(), &rest, errors));
             break;
         }
         let one = |input: ParseStream<'_>| {
-            let layer = layer(name, input)?;
-            if !input.is_empty() && !told {
+            let layer = layer(name.clone(), input, errors)?;
+            if !input.is_empty() && !told && !layer.broken {
                 errors.add(input.error(format!("expected `;` after `{}`", layer.word)));
             }
             skip_separator(input)?;
@@ -295,6 +318,7 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
             }
             Err(error) => {
                 errors.add(error);
+                found.push(Statement::Unknown(name));
                 break;
             }
         }
@@ -325,11 +349,14 @@ fn structured(word: &Ident, tokens: &[TokenTree], errors: &mut Errors) -> Option
             None => CUSTOM.to_string(),
         },
         "head" => {
+            let mut within = Errors::default();
             let one = |input: ParseStream<'_>| {
                 input.parse::<Token![=]>()?;
-                layer(None, input)
+                layer(None, input, &mut within)
             };
-            match head_name(rest, errors, one) {
+            let head = head_name(rest, errors, one);
+            within.all().iter().for_each(|error| errors.add(error.clone()));
+            match head {
                 Some((name, shape, layer)) => {
                     let body = HeadBody::One(layer);
                     return Some(Statement::Head(Head { word: word.clone(), name, shape, body }));
@@ -345,23 +372,26 @@ fn structured(word: &Ident, tokens: &[TokenTree], errors: &mut Errors) -> Option
     None
 }
 
-/// `word` or `word(args)`.
-fn layer(name: Option<Name>, input: ParseStream<'_>) -> syn::Result<Layer> {
+/// `word` or `word(args)`. Where the arguments are not understood, the word still is.
+fn layer(name: Option<Name>, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Layer> {
     if !input.peek(Ident::peek_any) {
         return Err(input.error("expected a layer, such as `conv(16, kernel = 3)`"));
     }
     let word = input.call(Ident::parse_any)?;
-    let mut list = Vec::new();
+    let (mut list, mut broken) = (Vec::new(), false);
     if input.peek(syn::token::Paren) {
         let content;
         syn::parenthesized!(content in input);
-        list = args(&content)?;
+        if let Err(error) = args(&content, &mut list) {
+            errors.add(error);
+            content.parse::<TokenStream>()?;
+            broken = true;
+        }
     }
-    Ok(Layer { name, word, args: list })
+    Ok(Layer { name, word, args: list, broken })
 }
 
-fn args(input: ParseStream<'_>) -> syn::Result<Vec<Arg>> {
-    let mut args = Vec::new();
+fn args(input: ParseStream<'_>, args: &mut Vec<Arg>) -> syn::Result<()> {
     while !input.is_empty() {
         let mut name = None;
         if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
@@ -390,7 +420,7 @@ fn args(input: ParseStream<'_>) -> syn::Result<Vec<Arg>> {
             input.parse::<Token![,]>()?;
         }
     }
-    Ok(args)
+    Ok(())
 }
 
 fn budgets(word: &Ident, tokens: TokenStream, errors: &mut Errors) -> Option<Statement> {

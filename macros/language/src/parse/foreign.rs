@@ -21,15 +21,15 @@ pub enum Meant<'a> {
     Named(Ident, &'a [TokenTree]),
     /// These tokens and, as statements after them, the others.
     Chain(&'a [TokenTree], &'a [TokenTree]),
-    /// Some layer.
-    Unknown,
+    /// Some layer, with its name where it has one.
+    Unknown(Option<Ident>),
 }
 
 /// The statement that begins with these tokens, if it is of another language.
 pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
     let [first, ..] = tokens else { return None };
     named(tokens)
-        .or_else(|| path(tokens).map(|message| (message, Meant::Unknown)))
+        .or_else(|| path(tokens).map(|message| (message, Meant::Unknown(None))))
         .or_else(|| chain(tokens))
         .or_else(|| brackets(tokens))
         .or_else(|| commented(tokens))
@@ -69,7 +69,7 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
         return None;
     }
     if let Some(message) = path(rest) {
-        return Some((format!("a name stands before `:`, and {message}"), Meant::Unknown));
+        return Some((format!("a name stands before `:`, and {message}"), Meant::Unknown(Some(name.clone()))));
     }
     // `relu(x)`
     let rest = match rest {
@@ -136,21 +136,21 @@ fn brackets(tokens: &[TokenTree]) -> Found<'_> {
     let [TokenTree::Ident(word), next, rest @ ..] = tokens else { return None };
     if let ([TokenTree::Literal(number), ..], true) = (rest, is(next, '-')) {
         let message = format!("a name has letters, digits and `_`\n  fix: write `{word}_{number}: ...`");
-        return Some((message, Meant::Unknown));
+        return Some((message, Meant::Unknown(None)));
     }
     let of_word = words::find(&word.to_string())?;
     let is_bracket = matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket);
     (is_bracket || is(next, '<') || matches!(next, TokenTree::Literal(_))).then(|| {
         let message =
             format!("the arguments of `{word}` stand in round brackets, as in `{}`", of_word.signature.example);
-        (message, Meant::Unknown)
+        (message, Meant::Unknown(None))
     })
 }
 
 /// `# text`
 fn commented(tokens: &[TokenTree]) -> Found<'_> {
     let message = "`#` begins no comment\n  fix: write `// ...`";
-    tokens.first().filter(|first| is(first, '#')).map(|_| (message.into(), Meant::Unknown))
+    tokens.first().filter(|first| is(first, '#')).map(|_| (message.into(), Meant::Unknown(None)))
 }
 
 /// What is wrong with what stands before a brace, if it is of another language: the token and the message.

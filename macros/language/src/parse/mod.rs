@@ -125,6 +125,7 @@ fn add_network(call: &mut Call, network: Network, errors: &mut Errors) {
     {
         errors.on(export, format!("the macro `{export}` is exported already"));
     }
+    call.is_cut |= network.headless;
     call.networks.push(network);
 }
 
@@ -133,7 +134,7 @@ fn block(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Block> {
     let allowed = attributes::of_block(&docs, errors);
     input.call(Ident::parse_any)?;
     let name: Ident = input.parse()?;
-    if words::find(&name.to_string()).is_some() || words::STRUCTURES.contains(&name.to_string().as_str()) {
+    if words::find(&name.to_string()).is_some() || words::is_structure(&name.to_string()) {
         errors.on(&name, format!("`{name}` is a word of the language and cannot name a block"));
     }
     if !input.peek(syn::token::Paren) {
@@ -178,24 +179,57 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     }
     input.parse::<Token![struct]>()?;
     let name: Ident = input.parse()?;
-    let symbols = if input.peek(Token![<]) { symbols(input, &name, errors)? } else { Vec::new() };
-    let shape_hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
-    let say = |error: syn::Error| syn::Error::new(error.span(), shape_hint);
-    input.parse::<Token![:]>().map_err(say)?;
-    let input_dims = dims(input).map_err(say)?;
-    input.parse::<Token![->]>().map_err(say)?;
-    let output = dims(input).map_err(say)?;
-    let layers = "expected the layers in braces: `{ ... }`";
-    let body: Group = input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), layers))?;
-    if body.delimiter() != Delimiter::Brace {
-        return Err(syn::Error::new(body.span(), layers));
-    }
-    let tokens = body.stream();
+    let symbols = if input.peek(Token![<]) { symbols(input, &name, errors) } else { Ok(Vec::new()) };
+    let head = symbols.and_then(|symbols| Ok((shapes(input)?, symbols)));
+    let headless = head.is_err();
+    let (Shapes { input: input_dims, output, layers: tokens }, symbols) = head.or_else(|error| {
+        errors.add(error);
+        syn::Result::Ok((Shapes { layers: next_body(input)?, ..Shapes::default() }, Vec::new()))
+    })?;
     let body = statements(tokens.clone(), errors);
     let (fixed, symbols): (Vec<_>, Vec<_>) = symbols.into_iter().partition(|symbol| fixed.contains(&symbol.name));
     let number = |Symbol { name, default }| default.map(|number| Fixed { name, number });
     let fixed = fixed.into_iter().filter_map(number).collect();
-    Ok(Network { attrs, allowed, export, instance, vis, name, symbols, fixed, input: input_dims, output, body, tokens })
+    Ok(Network { attrs, allowed, export, instance, vis, name, symbols, fixed, input: input_dims, output, headless, body, tokens })
+}
+
+/// What comes after the name of a network.
+#[derive(Default)]
+struct Shapes {
+    input: Vec<Expr>,
+    output: Vec<Expr>,
+    layers: TokenStream,
+}
+
+fn shapes(input: ParseStream<'_>) -> syn::Result<Shapes> {
+    let hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
+    let say = |error: syn::Error| syn::Error::new(error.span(), hint);
+    input.parse::<Token![:]>().map_err(say)?;
+    let input_dims = dims(input).map_err(say)?;
+    input.parse::<Token![->]>().map_err(say)?;
+    let output = dims(input).map_err(say)?;
+    let hint = "expected the layers in braces: `{ ... }`";
+    let ahead = input.fork();
+    let body: Group = ahead.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), hint))?;
+    if body.delimiter() != Delimiter::Brace {
+        return Err(syn::Error::new(body.span(), hint));
+    }
+    input.parse::<Group>()?;
+    Ok(Shapes { input: input_dims, output, layers: body.stream() })
+}
+
+/// What stands in the next braces, if no other network or block begins before them.
+fn next_body(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    while !input.is_empty() && !input.peek(Token![struct]) && !input.peek(Token![pub]) && !input.peek(Token![#]) {
+        if input.peek(syn::token::Brace) {
+            return Ok(input.parse::<Group>()?.stream());
+        }
+        if input.fork().call(Ident::parse_any).is_ok_and(|word| word == "block") {
+            break;
+        }
+        input.parse::<proc_macro2::TokenTree>()?;
+    }
+    Ok(TokenStream::new())
 }
 
 /// The number after `const NAME: usize =`.
@@ -211,7 +245,10 @@ fn default_size(number: &LitInt, errors: &mut Errors) -> Option<u64> {
 fn dims(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
     let content;
     bracketed!(content in input);
-    Ok(Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect())
+    let dims = Punctuated::<Expr, Token![,]>::parse_terminated(&content);
+    // What is left over would be an error of its own.
+    content.parse::<TokenStream>()?;
+    Ok(dims?.into_iter().collect())
 }
 
 fn symbols(input: ParseStream<'_>, network: &Ident, errors: &mut Errors) -> syn::Result<Vec<Symbol>> {

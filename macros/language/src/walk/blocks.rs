@@ -17,10 +17,25 @@ impl<'a> Checker<'a, '_> {
             self.limits.stopped = true;
             return None;
         }
-        let Some(values) = self.arguments(layer, block).filter(|_| !self.dry) else {
-            self.node(unknown(path, self.at.node));
-            return None;
-        };
+        let values = if layer.broken { None } else { self.arguments(layer, block) };
+        match values {
+            _ if self.dry => {
+                self.node(unknown(path, self.at.node));
+                None
+            }
+            Some(values) => Some(self.filled(layer, block, values, path)),
+            None => self.any_instance(layer, block, path),
+        }
+    }
+
+    /// The sequence of a block whose parameters have these values.
+    pub(super) fn filled(
+        &mut self,
+        layer: &'a Layer,
+        block: &'a Block,
+        values: Vec<(String, Dim)>,
+        path: String,
+    ) -> MemberKind {
         let shown = values.iter().map(|(name, value)| format!("{name} = {}", size(*value, self.network)));
         let shown = format!("{}({})", block.name, shown.collect::<Vec<_>>().join(", "));
         self.errors.enter(format!("`{path}`, made by `{shown}`"));
@@ -33,7 +48,7 @@ impl<'a> Checker<'a, '_> {
         self.called = called;
         self.locals = outer;
         self.errors.leave();
-        Some(members)
+        members
     }
 
     /// The values of a block's parameters.

@@ -177,7 +177,7 @@ impl<'a> Checker<'a, '_> {
                 ("conv", Some(out)) => vec![value(out), value(1)],
                 (_, arg) => arg.map(value).into_iter().collect(),
             };
-            Layer { name: None, word: Ident::new(word, span), args }
+            Layer { name: None, word: Ident::new(word, span), args, broken: false }
         };
         let steps = [
             ("avgpool", one("adaptive_avg_pool", Some(1))),

@@ -8,6 +8,7 @@
 mod blocks;
 mod branches;
 mod limits;
+mod meant;
 mod outside;
 mod unreached;
 
@@ -15,10 +16,10 @@ use crate::args::Args;
 use crate::ast::{Allowed, Block, If, Layer, Name, Network, Sequence, Statement};
 use crate::cost::{Count, Dim};
 use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, Written, show};
-use crate::habits;
+use crate::habits::{self, Habit};
 use crate::layers;
 use crate::lint::Lints;
-use crate::report::{Errors, did_you_mean, listed};
+use crate::report::{Errors, closest, did_you_mean, listed};
 use crate::trace::trace;
 use crate::values::{SIZE, Scope, condition};
 use crate::words::{self, Meaning, Word};
@@ -148,9 +149,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             Statement::Allowed(Allowed { lints, statement }) => {
                 self.allowing(lints, |checker| checker.statement(statement, level));
             }
-            Statement::Unknown => {
-                self.node(unknown(String::new(), self.at.node));
-            }
+            Statement::Unknown(name) => self.nothing(name.as_ref(), level),
             Statement::Assert(budgets) => {
                 if let Some(budget) = budgets.first().filter(|_| !level.path.is_empty() || self.depth > 0) {
                     let message = "`assert` is about the whole network; put it beside its layers, not into a sequence";
@@ -226,13 +225,19 @@ impl<'a, 'e> Checker<'a, 'e> {
             return self.instance(layer, block, path);
         }
         let Some(word) = words::find(&layer.word.to_string()) else {
-            self.unknown_word(layer);
-            // After a layer that is not known, nothing is.
-            self.node(unknown(path, self.at.node));
-            return None;
+            let meant = self.unknown_word(layer);
+            return self.meant(layer, meant.as_deref(), path);
         };
         match word.meaning {
-            Meaning::Layer(check) => Some(MemberKind::Layer(self.layer(layer, word, check, &path))),
+            _ if layer.broken => self.meant(layer, Some(word.name()), path),
+            Meaning::Layer(check) => {
+                let before = self.errors.count();
+                let node = self.layer(layer, word, check, &path);
+                if self.errors.count() > before {
+                    self.complete(node, word);
+                }
+                Some(MemberKind::Layer(node))
+            }
             Meaning::SqueezeExcite => self.squeeze_excite(layer, word, path),
         }
     }
@@ -296,22 +301,25 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.node(node)
     }
 
-    fn unknown_word(&mut self, layer: &Layer) {
+    /// Reports a word that is not known, and says which one was meant.
+    fn unknown_word(&mut self, layer: &Layer) -> Option<String> {
         let word = layer.word.to_string();
         if self.errors.forgives(&word) {
-            return;
+            return None;
         }
         let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
         let own: Vec<&'static str> = words::all().map(words::Word::name).collect();
         let known = || own.iter().copied().chain(blocks.iter().map(String::as_str));
         // A block may have nearly the same name, and is then what was meant.
-        let block = did_you_mean(&word, blocks.iter().map(String::as_str));
-        let hint = match habits::layer(&word, &own) {
-            Some(habit) if block.is_empty() => habit.hint(),
-            _ => did_you_mean(&word, known()),
+        let block = closest(&word, blocks.iter().map(String::as_str));
+        let (meant, hint) = match habits::layer(&word, &own) {
+            Some(habit @ Habit::Word(meant)) if block.is_none() => (Some(meant), habit.hint()),
+            Some(habit @ Habit::Advice(_)) if block.is_none() => (None, habit.hint()),
+            _ => (closest(&word, known()), did_you_mean(&word, known())),
         };
         let hint = if hint.is_empty() { format!("\n  layers: {}", listed(known())) } else { hint };
         self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
+        meant.map(str::to_string)
     }
 
     /// The last shapes with the layers that made them.

@@ -11,9 +11,11 @@ mod norm;
 mod plain;
 mod pool;
 mod spatial;
+mod structure;
 
 use crate::layers::Check;
 pub use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
+pub use structure::{BUDGETS, STRUCTURES, VALUES};
 
 /// A layer.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +72,21 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "activation", words: activation::WORDS },
 ];
 
-/// Words that open a brace.
-pub const STRUCTURES: &[&str] = &["block", "repeat", "residual", "shortcut", "concat", "head", "custom", "if", "else"];
+/// A word that is no layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Term {
+    /// The word itself.
+    pub name: &'static str,
+    /// How it is written.
+    pub written: &'static str,
+    /// What it means, as sentences.
+    pub help: &'static str,
+}
+
+/// Whether a word belongs to the language and is no layer.
+pub fn is_structure(word: &str) -> bool {
+    STRUCTURES.iter().any(|structure| structure.name == word)
+}
 
 /// The shape of a layer that keeps it.
 const UNCHANGED: &str = "that of the input";

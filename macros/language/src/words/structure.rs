@@ -1,0 +1,109 @@
+//! Words that are no layers: what opens a brace or starts a statement, what values may be computed from, and what budgets are about.
+
+use super::Term;
+
+/// Words of structures, none of which can name a block.
+pub const STRUCTURES: &[Term] = &[
+    Term {
+        name: "block",
+        written: "block name(out, stride = 1) { ... }",
+        help: "A template for sequences, beside the structs. Its parameters are whole numbers, which may have defaults. A use, \
+               `name: block_name(16, stride = 2);`, is a sequence of its own.",
+    },
+    Term {
+        name: "repeat",
+        written: "repeat 3 { ... }",
+        help: "The same layers several times, each with weights of its own. It adds no name of its own.",
+    },
+    Term {
+        name: "residual",
+        written: "residual { ... } shortcut { ... }",
+        help: "The sum of what its layers give and of what the `shortcut` gives for the same input; without a shortcut, of the input \
+               itself (He et al., 2015). Both have to be of one shape.",
+    },
+    Term {
+        name: "shortcut",
+        written: "residual { ... } shortcut if stride != 1 { ... }",
+        help: "The layers beside those of the `residual` before it. Where its condition does not hold, they are left out, and the input \
+               itself is added.",
+    },
+    Term {
+        name: "concat",
+        written: "concat { a: ...; b: ...; }",
+        help: "Each statement is a branch on the same input; the channels of their outputs are joined in this order. A branch of several \
+               layers is `name: { ... }`, or `{ ... }` to keep its layers' names as they are.",
+    },
+    Term {
+        name: "head",
+        written: "head aux: [10] { ... }",
+        help: "An auxiliary output, in training only, of the shape that is declared; `head aux: [10] = block_name(...);` for a block. \
+               The layers after it go on from where it begins.",
+    },
+    Term {
+        name: "custom",
+        written: "custom stem: path::Stem<E, D> -> [8, 14, 14];",
+        help: "Any dfdx module that is `Clone + Debug`, another network included. `E` and `D` are the network's dtype and device; \
+               its real shape is checked. Parameters and operations of it are not counted.",
+    },
+    Term {
+        name: "if",
+        written: "if stride > 1 { ... } else { ... }",
+        help: "Layers that are chosen when the network is checked, by comparisons, `&&`, `||` and `!`.",
+    },
+    Term {
+        name: "else",
+        written: "if stride > 1 { ... } else { ... }",
+        help: "The layers for where the condition of the `if` before it does not hold.",
+    },
+    Term {
+        name: "assert",
+        written: "assert params <= 62_000, macs <= 420_000;",
+        help: "Budgets of the whole network: the program does not compile where one of them does not hold. The comparisons are \
+               `<=`, `<`, `==`, `>=` and `>`.",
+    },
+];
+
+/// Names that values know, beside const generics and the parameters of a block.
+pub const VALUES: &[Term] = &[
+    Term {
+        name: "channels",
+        written: "channels",
+        help: "The channels of what comes in at this point; the length of a vector.",
+    },
+    Term { name: "height", written: "height", help: "The height of the map that comes in at this point, in pixels." },
+    Term { name: "width", written: "width", help: "The width of the map that comes in at this point, in pixels." },
+    Term {
+        name: "same",
+        written: "pad = same",
+        help: "As the padding of a convolution: as many zeros as an output of `ceil(input / stride)` needs.",
+    },
+];
+
+/// What an `assert` can be about.
+pub const BUDGETS: &[Term] = &[
+    Term {
+        name: "params",
+        written: "params <= 62_000",
+        help: "The number of trainable scalars, those of auxiliary heads included.",
+    },
+    Term {
+        name: "macs",
+        written: "macs <= 420_000",
+        help: "Multiplications with an addition, for one image in evaluation.",
+    },
+    Term {
+        name: "receptive_field",
+        written: "receptive_field >= 28",
+        help: "The extent of the input that an element of the last feature map depends on, in pixels.",
+    },
+    Term {
+        name: "activations",
+        written: "activations <= 10_000",
+        help: "Elements of all activations of one image in evaluation.",
+    },
+    Term {
+        name: "peak_activations",
+        written: "peak_activations <= 5_000",
+        help: "Elements of the activations of one image that have to be in memory at once in evaluation.",
+    },
+];
