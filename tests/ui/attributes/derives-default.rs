@@ -1,5 +1,5 @@
+//! A network is built on a device.
 use convnet::prelude::*;
-
 cnn! {
     #[derive(Clone, Default, Debug)]
     pub struct Net: [3, 8, 8] -> [10] {

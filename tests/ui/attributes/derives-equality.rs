@@ -1,5 +1,5 @@
+//! Networks are not compared.
 use convnet::prelude::*;
-
 cnn! {
     #[derive(PartialEq)]
     pub struct Net: [3, 8, 8] -> [10] {

@@ -1,5 +1,5 @@
+//! One macro is made.
 use convnet::prelude::*;
-
 cnn! {
     #[export(one, two)]
     pub struct Net: [3, 8, 8] -> [10] {

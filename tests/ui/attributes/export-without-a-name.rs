@@ -1,5 +1,5 @@
+//! `#[export(name)]` says what the macro is to be called.
 use convnet::prelude::*;
-
 cnn! {
     #[export]
     pub struct Net: [3, 8, 8] -> [10] {

@@ -1,5 +1,5 @@
+//! A misspelt attribute.
 use convnet::prelude::*;
-
 cnn! {
     #[exprot(net)]
     pub struct Net: [3, 8, 8] -> [10] {

@@ -1,5 +1,5 @@
+//! The module gives another shape than the one that is declared for it.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Inner: [3, 8, 8] -> [10] {
         flatten;

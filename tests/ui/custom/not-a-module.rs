@@ -1,5 +1,5 @@
+//! `custom` takes modules of dfdx.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Inner: [3, 8, 8] -> [10] {
         flatten;

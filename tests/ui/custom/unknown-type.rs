@@ -1,5 +1,5 @@
+//! There is no such type.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Inner: [3, 8, 8] -> [10] {
         flatten;

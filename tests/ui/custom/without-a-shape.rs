@@ -1,5 +1,5 @@
+//! Only the compiler knows what a module gives, so its shape is declared.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Inner: [3, 8, 8] -> [10] {
         flatten;

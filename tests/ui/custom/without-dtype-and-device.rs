@@ -1,5 +1,5 @@
+//! A network inside a network is written with its dtype and device.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Inner: [3, 8, 8] -> [10] {
         flatten;

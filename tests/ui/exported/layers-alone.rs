@@ -1,5 +1,5 @@
+//! Layers without a struct.
 use convnet::prelude::*;
-
 cnn! {
     #[export(net)]
     pub struct Net<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {

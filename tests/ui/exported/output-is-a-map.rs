@@ -1,5 +1,5 @@
+//! The original has a vector for its output.
 use convnet::prelude::*;
-
 cnn! {
     #[export(net)]
     pub struct Net<const CLASSES: usize = 10>: [3, 32, 32] -> [CLASSES] {

@@ -1,5 +1,5 @@
+//! The mean that batch normalisation takes away takes the bias with it.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

@@ -1,5 +1,5 @@
+//! Dropout changes the variance in training only, and batch normalisation remembers it.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

@@ -1,5 +1,5 @@
+//! An even kernel cannot lie around its pixel, so one side gets more zeros.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

@@ -1,5 +1,5 @@
+//! A size that an exported network does not divide.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

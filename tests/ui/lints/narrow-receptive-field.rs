@@ -1,5 +1,5 @@
+//! No output can see the whole image.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

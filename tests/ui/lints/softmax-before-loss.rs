@@ -1,5 +1,5 @@
+//! The trainer's loss takes logits and does a softmax itself.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

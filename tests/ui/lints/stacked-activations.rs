@@ -1,5 +1,5 @@
+//! Two activations follow each other.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

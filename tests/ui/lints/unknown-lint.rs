@@ -1,5 +1,5 @@
+//! There is no such lint.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         #[allow(unread_pixel)]

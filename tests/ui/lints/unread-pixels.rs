@@ -1,5 +1,5 @@
+//! A stride leaves the last row and column unread.
 #![deny(deprecated)]
-
 use convnet::prelude::*;
 
 cnn! {

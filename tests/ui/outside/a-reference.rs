@@ -1,5 +1,5 @@
+//! A network takes the images themselves, since it may record what it does on their tape.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5, pad = 2); relu; max_pool(2);

@@ -1,5 +1,5 @@
+//! The type that the result is given has another number of classes.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5, pad = 2); relu; max_pool(2);

@@ -1,5 +1,5 @@
+//! Images with three channels are given to a network for one.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5, pad = 2); relu; max_pool(2);

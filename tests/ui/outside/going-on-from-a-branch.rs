@@ -1,5 +1,5 @@
+//! Beside a branch other values flow, so going on from one needs the images too: `forward_with`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5, pad = 2); relu; max_pool(2);

@@ -1,5 +1,5 @@
+//! Generic code says that the network can run: `E: Real, D: Backend<E>`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         flatten;
