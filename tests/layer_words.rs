@@ -4,9 +4,9 @@ use super::root;
 use convnet_language::lint;
 use convnet_language::words::{self, FAMILIES, Family, Word};
 
-/// Rows of the README's table: a word with arguments has one of its own, with its defaults and what it does; a family's words without
+/// Rows of the table in the book: a word with arguments has one of its own, with its defaults and what it does; a family's words without
 /// arguments share one.
-fn readme_rows(family: &Family) -> Vec<String> {
+fn book_rows(family: &Family) -> Vec<String> {
     let (with, without): (Vec<&Word>, Vec<&Word>) =
         family.words.iter().partition(|word| !word.signature.args.is_empty());
     // A paper's "et al., 2015" has no full stop with a space after it.
@@ -47,10 +47,10 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn the_readme_lists_every_layer_with_its_defaults() {
-    let readme = read("README.md");
-    let expected: Vec<String> = FAMILIES.iter().flat_map(readme_rows).collect();
-    assert_eq!(table(&readme, "### Layers"), expected, "the table of layers is to be\n{}", expected.join("\n"));
+fn the_book_lists_every_layer_with_its_defaults() {
+    let page = read("docs/src/language/layers.md");
+    let expected: Vec<String> = FAMILIES.iter().flat_map(book_rows).collect();
+    assert_eq!(table(&page, "# Layers"), expected, "the table of layers is to be\n{}", expected.join("\n"));
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn the_page_of_the_language_lists_every_lint() {
     assert_eq!(table(&page, "# Warnings"), expected, "the table of lints is to be\n{}", expected.join("\n"));
 }
 
-/// README and zoo switch lints off ten times at most, each with a reason on the line before.
+/// The zoo, the README and the language's page of the book switch lints off ten times at most, each with a reason on the line before.
 #[test]
 fn lints_are_switched_off_with_a_reason() {
-    let texts = [("README.md".to_string(), read("README.md"))].into_iter();
+    let texts = ["README.md", "docs/src/language/overview.md"].map(|path| (path.to_string(), read(path))).into_iter();
     let texts = texts.chain(super::rust().into_iter().filter(|(path, _)| path.starts_with("models/src")));
     let (mut off, mut problems) = (0, Vec::new());
     for (path, text) in texts {

@@ -51,7 +51,8 @@ const MEASURE: &str = r#"
 const frame = document.querySelector("iframe"), doc = frame.contentDocument, root = doc.documentElement;
 const height = root.scrollHeight;
 doc.querySelectorAll("details").forEach(d => d.open = true);
-const found = {height, overflow: root.scrollWidth - root.clientWidth, smallest: 1e9, clipped: [], cut: [], axes: []};
+const found = {height, overflow: root.scrollWidth - root.clientWidth, broken: 0, smallest: 1e9, clipped: [], cut: [], axes: []};
+for (const image of doc.images) if (!image.naturalWidth) found.broken++;
 const walk = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT);
 while (walk.nextNode()) {
   const text = walk.currentNode.textContent.trim(), parent = walk.currentNode.parentElement;
@@ -80,8 +81,8 @@ doc.querySelectorAll(".chart .y, .chart .x").forEach(axis => {
 document.body.textContent = "found" + JSON.stringify(found) + "end";
 "#;
 
-/// What is drawn in a page of so many pixels of width: `height` (with closed details), `overflow` (pixels that it is too wide), `smallest` (font size in
-/// pixels), `clipped` and `cut` (texts and boxes that are not seen whole), `axes` (for each, `texts` and whether they lie `apart`).
+/// What is drawn in a page of so many pixels of width: `height` (with closed details), `overflow` (pixels that it is too wide), `broken` (images
+/// that are not shown), `smallest` (font size in pixels), `clipped` and `cut` (texts and boxes that are not seen whole), `axes` (for each, `texts` and whether they lie `apart`).
 pub fn measured(page: &Path, width: u32) -> Option<Value> {
     let escaped = std::fs::read_to_string(page).unwrap().replace('&', "&amp;").replace('"', "&quot;");
     let outer = page.with_extension("outer.html");

@@ -1,6 +1,36 @@
-//! The pages of the book that hold Rust, one module for each, so that rustdoc compiles and runs their blocks. `tests/builds.rs` holds that
-//! none is missing. A block that only shows a part is marked `ignore`, and says in the sentence before it what it is a part of.
+//! The pages of the book that hold Rust, and the README, one module for each, so that rustdoc compiles and runs their blocks. `tests/builds.rs`
+//! holds that none is missing. What a block needs and readers do not is in its hidden lines.
 #![forbid(unsafe_code)]
+
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
+#[doc = include_str!("../../../docs/src/guide/first-network.md")]
+mod first_network {}
+
+#[doc = include_str!("../../../docs/src/guide/fine-tuning.md")]
+mod fine_tuning {}
+
+#[doc = include_str!("../../../docs/src/guide/explain.md")]
+mod explain {}
+
+#[doc = include_str!("../../../docs/src/guide/deploying.md")]
+mod deploying {}
+
+#[doc = include_str!("../../../docs/src/guide/own-program.md")]
+mod own_program {}
+
+#[doc = include_str!("../../../docs/src/guide/dfdx.md")]
+mod dfdx {}
+
+#[doc = include_str!("../../../docs/src/guide/weights.md")]
+mod weights {}
+
+#[doc = include_str!("../../../docs/src/guide/zoo.md")]
+mod zoo {}
 
 #[doc = include_str!("../../../docs/src/guide/distributed.md")]
 mod distributed {}
+
+#[doc = include_str!("../../../docs/src/language/overview.md")]
+mod language {}

@@ -2,7 +2,7 @@
 //!
 //! The walk asks this table what to do with a word, so a word without a function does not compile, and none is looked for by its
 //! name a second time. The functions in `layers` take defaults from here, the pages of `convnet::words` are printed from
-//! here, and the tables of words in the README and in the language's page are held against it: a default stands nowhere else.
+//! here, and the tables of words in the book and in the language's page are held against it: a default stands nowhere else.
 //! Each family of layers has its entries in a file of its own.
 
 mod activation;
