@@ -1,30 +1,8 @@
-//! Where documentation lists the layers, it says what the language's table of words says: names, arguments, defaults.
+//! The documentation of `cnn!` leads to every layer; the book's pages of layers are held by its own tests.
 
 use super::root;
 use convnet_language::lint;
 use convnet_language::words::{self, FAMILIES, Family, Word};
-
-/// Rows of the table in the book: a word with arguments has one of its own, with its defaults and what it does; a family's words without
-/// arguments share one.
-fn book_rows(family: &Family) -> Vec<String> {
-    let (with, without): (Vec<&Word>, Vec<&Word>) =
-        family.words.iter().partition(|word| !word.signature.args.is_empty());
-    // A paper's "et al., 2015" has no full stop with a space after it.
-    let sentence = |help: &str| format!("{}.", help.split(". ").next().unwrap().trim_end_matches('.'));
-    let mut rows: Vec<(String, String)> =
-        with.iter().map(|word| (format!("`{}`", word.signature), sentence(word.help))).collect();
-    if !without.is_empty() {
-        let names: Vec<String> = without.iter().map(|word| format!("`{}`", word.signature)).collect();
-        let help = if let [word] = without[..] { sentence(word.help) } else { String::new() };
-        rows.push((names.join(", "), help));
-    }
-    let name = |index: usize| if index == 0 { family.name } else { "" };
-    // A bar in a cell would end it.
-    let row = |(i, (layers, help)): (usize, (String, String))| {
-        format!("| {} | {} | {help} |", name(i), layers.replace('|', "\\|")).replace("|  |", "| |")
-    };
-    rows.into_iter().enumerate().map(row).collect()
-}
 
 /// The row of the language's page: each word leads to its own page.
 fn page_row(family: &Family) -> String {
@@ -44,13 +22,6 @@ fn table<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
-}
-
-#[test]
-fn the_book_lists_every_layer_with_its_defaults() {
-    let page = read("docs/src/language/layers.md");
-    let expected: Vec<String> = FAMILIES.iter().flat_map(book_rows).collect();
-    assert_eq!(table(&page, "# Layers"), expected, "the table of layers is to be\n{}", expected.join("\n"));
 }
 
 #[test]

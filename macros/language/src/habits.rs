@@ -15,7 +15,7 @@ pub enum Habit {
 use Habit::{Advice, Word};
 
 /// Foreign names of layers, as [`plain`] has them, and what they are called here.
-pub(crate) const LAYERS: &[(&[&str], Habit)] = &[
+pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["dense", "fc", "fullyconnected", "innerproduct", "affine", "lazylinear"], Word("linear")),
     (&["convolution", "convolutional", "convolve", "lazyconv"], Word("conv")),
     (
@@ -67,7 +67,7 @@ pub(crate) const LAYERS: &[(&[&str], Habit)] = &[
 ];
 
 /// Foreign names of options, as [`plain`] has them, with what they are called here, the likeliest first.
-pub(crate) const OPTIONS: &[(&[&str], &[&str])] = &[
+pub const OPTIONS: &[(&[&str], &[&str])] = &[
     (&["kernelsize", "ksize", "poolsize", "filtersize", "windowsize", "window", "kernelshape", "size"], &["kernel"]),
     (&["padding", "paddings", "pads"], &["pad"]),
     (&["strides"], &["stride"]),
@@ -100,7 +100,7 @@ pub(crate) const OPTIONS: &[(&[&str], &[&str])] = &[
 ];
 
 /// Options that no layer has here, and what to do instead.
-pub(crate) const NONE: &[(&[&str], &str)] = &[
+pub const NONE: &[(&[&str], &str)] = &[
     (
         &[
             "inchannels",

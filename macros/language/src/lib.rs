@@ -16,7 +16,7 @@ pub mod ast;
 mod parse;
 
 mod args;
-mod habits;
+pub mod habits;
 mod layers;
 pub mod lint;
 pub mod lints;

@@ -34,3 +34,33 @@ mod distributed {}
 
 #[doc = include_str!("../../../docs/src/language/overview.md")]
 mod language {}
+
+#[doc = include_str!("../../../docs/src/language/structure.md")]
+mod structure {}
+
+#[doc = include_str!("../../../docs/src/language/branches.md")]
+mod branches {}
+
+#[doc = include_str!("../../../docs/src/language/sizes.md")]
+mod sizes {}
+
+#[doc = include_str!("../../../docs/src/language/elsewhere.md")]
+mod elsewhere {}
+
+#[doc = include_str!("../../../docs/src/coming-from/index.md")]
+mod coming_from {}
+
+#[doc = include_str!("../../../docs/src/coming-from/pytorch.md")]
+mod coming_from_pytorch {}
+
+#[doc = include_str!("../../../docs/src/coming-from/keras.md")]
+mod coming_from_keras {}
+
+#[doc = include_str!("../../../docs/src/coming-from/burn.md")]
+mod coming_from_burn {}
+
+#[doc = include_str!("../../../docs/src/coming-from/dfdx.md")]
+mod coming_from_dfdx {}
+
+#[doc = include_str!("../../../docs/src/engine/exact.md")]
+mod exact {}

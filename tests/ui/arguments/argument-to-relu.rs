@@ -1,5 +1,5 @@
+//! `relu` has no options; a slope for negative values is `leaky_relu(0.1)`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         relu(0.1);

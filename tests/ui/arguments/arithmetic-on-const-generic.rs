@@ -1,5 +1,5 @@
+//! A const generic passes through as a number of channels or outputs, but nothing can be computed from it.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net<const WIDTH: usize = 8>: [1, 28, 28] -> [10] {
         conv(WIDTH * 2, kernel = 3);

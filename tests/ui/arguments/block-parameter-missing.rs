@@ -1,5 +1,5 @@
+//! A parameter of a block that has no default has to be given where the block is used.
 use convnet::prelude::*;
-
 cnn! {
     block basic(out) {
         conv1: conv(out, kernel = 3);

@@ -1,5 +1,5 @@
+//! A size in pixels or channels is a whole number.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv(6, kernel = 2.5);

@@ -1,5 +1,5 @@
+//! Arguments from a `macro_rules!` of one's own are checked like others; the error is on the token that was passed.
 use convnet::prelude::*;
-
 macro_rules! net {
     ($name:ident, $kernel:expr, $bias:expr) => {
         cnn! {

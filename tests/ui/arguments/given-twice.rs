@@ -1,5 +1,5 @@
+//! Two values for one argument contradict each other.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv(6, kernel = 3, kernel = 5);

@@ -1,5 +1,5 @@
+//! `kernel` has no default, so a convolution is incomplete without it.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv(6);

@@ -1,5 +1,5 @@
+//! An option with a slip of the pen is told with the nearest one that the layer has.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv(6, kernel = 3, strid = 2);

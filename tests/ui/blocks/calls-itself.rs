@@ -1,5 +1,5 @@
+//! A block that uses itself would never end.
 use convnet::prelude::*;
-
 cnn! {
     block basic(out) {
         basic(out);

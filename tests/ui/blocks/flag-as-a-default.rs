@@ -1,5 +1,5 @@
+//! The parameters of a block are whole numbers, and so are their defaults.
 use convnet::prelude::*;
-
 cnn! {
     block basic(out, act = true) {
         conv(out, kernel = 3);

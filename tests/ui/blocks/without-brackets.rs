@@ -1,5 +1,5 @@
+//! A block without parameters is declared with empty brackets.
 use convnet::prelude::*;
-
 cnn! {
     block basic {
         relu;

@@ -1,5 +1,5 @@
+//! `assert` is a statement of the language here, not Rust's macro.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

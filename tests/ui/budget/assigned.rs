@@ -1,5 +1,5 @@
+//! A budget compares; a single `=` does not.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! Operations are counted as `macs`: multiplications with their additions, for one image.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! Several budgets stand beside each other, so that each has its own error.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! What is counted comes first, then the comparison, then the number.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

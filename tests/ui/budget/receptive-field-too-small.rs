@@ -1,5 +1,5 @@
+//! The last layer before this budget sees too few pixels of the input.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5);

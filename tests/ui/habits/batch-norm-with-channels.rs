@@ -1,5 +1,5 @@
+//! PyTorch's `BatchNorm2d` is told its channels; here they are known.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3);

@@ -1,5 +1,5 @@
+//! PyTorch's classes are words in lower case here, without the `2d`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: Conv2d(8, kernel = 3);

@@ -1,5 +1,5 @@
+//! What is often called a deconvolution is a transposed convolution.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         up: deconv(8, kernel = 2, stride = 2);

@@ -1,5 +1,5 @@
+//! A layer's name stands before a colon, as a field's does, since nothing is assigned.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1 = conv(8, kernel = 3);

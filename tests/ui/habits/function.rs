@@ -1,5 +1,5 @@
+//! A network is its layers in order; there is no `forward` to write.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         fn forward(x) { relu; }

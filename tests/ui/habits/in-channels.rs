@@ -1,5 +1,5 @@
+//! The number of input channels is known from the layers before.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(in_channels = 3, out = 8, kernel = 3);

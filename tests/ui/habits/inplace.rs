@@ -1,5 +1,5 @@
+//! Memory is planned for the network as a whole, and nobody has to ask for it.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3);

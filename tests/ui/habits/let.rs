@@ -1,5 +1,5 @@
+//! Layers are fields of the network, not variables.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         let conv1 = conv(8, kernel = 3);

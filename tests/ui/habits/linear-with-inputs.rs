@@ -1,5 +1,5 @@
+//! PyTorch's `Linear` is told its inputs; here they are known, and the one number is the number of outputs.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

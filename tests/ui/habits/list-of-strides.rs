@@ -1,5 +1,5 @@
+//! A pair is in round brackets.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3, stride = [2, 2]);

@@ -1,5 +1,5 @@
+//! A choice by the shape is an `if`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         match channels { 3 => relu, _ => tanh }

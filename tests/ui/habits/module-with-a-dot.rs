@@ -1,5 +1,5 @@
+//! A layer is a word of the language, so it has no module before it.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         nn.Conv2d(3, 8, 3);

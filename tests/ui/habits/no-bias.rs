@@ -1,5 +1,5 @@
+//! Caffe's and MXNet's way to leave a bias out is `bias = false` here.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3, no_bias);

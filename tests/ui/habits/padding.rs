@@ -1,5 +1,5 @@
+//! PyTorch's and Keras's `padding` is `pad`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3, padding = 1);

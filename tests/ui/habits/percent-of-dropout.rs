@@ -1,5 +1,5 @@
+//! The argument of `dropout` is a share, not a percentage.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten; dropout(50);

@@ -1,5 +1,5 @@
+//! PyTorch takes a pool's stride by position; here it has its name, and is the kernel's size unless it is given.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         max_pool(2, 2);

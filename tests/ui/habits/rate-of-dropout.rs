@@ -1,5 +1,5 @@
+//! Keras's `rate` is `p`, as in PyTorch.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten; dropout(rate = 0.5);

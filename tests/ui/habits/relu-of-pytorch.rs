@@ -1,5 +1,5 @@
+//! The words of activations are in lower case.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3);

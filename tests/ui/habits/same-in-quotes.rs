@@ -1,5 +1,5 @@
+//! `same` is a word, not a string.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3, pad = "same");

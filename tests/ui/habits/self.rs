@@ -1,5 +1,5 @@
+//! There is no `self`: a layer's name stands before a colon.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         self.conv1 = conv(8, kernel = 3);

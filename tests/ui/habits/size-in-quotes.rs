@@ -1,5 +1,5 @@
+//! Sizes are numbers, and a pair of them is in round brackets.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = "5x5");

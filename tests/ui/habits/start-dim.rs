@@ -1,5 +1,5 @@
+//! `flatten` makes a vector of all of an image; the batch is no dimension here.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten(1);

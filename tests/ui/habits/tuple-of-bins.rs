@@ -1,5 +1,5 @@
+//! `adaptive_avg_pool` takes height and width as two arguments.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         adaptive_avg_pool((2, 2));

@@ -1,5 +1,5 @@
+//! Keras's `Dense` is called `linear`, as in PyTorch, and its `units` are `out`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

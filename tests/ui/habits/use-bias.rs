@@ -1,5 +1,5 @@
+//! Keras's `use_bias` is `bias`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3, use_bias = false);

@@ -1,5 +1,5 @@
+//! Keras's `valid` means no padding, which is the default.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3, pad = valid);

@@ -1,5 +1,5 @@
+//! A reshape in front of a linear layer is `flatten`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         view;

@@ -1,5 +1,5 @@
+//! Shapes have the channels first; Keras's order makes the width of an image its channels.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [28, 28, 1] -> [10] {
         conv1: conv(8, kernel = 3);

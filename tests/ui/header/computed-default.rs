@@ -1,5 +1,5 @@
+//! The default of a const generic is one number, since the macro does not run Rust.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net<const CLASSES: usize = 2 * 5>: [3, 32, 32] -> [CLASSES] {
         flatten;

@@ -1,5 +1,5 @@
+//! A macro sees its own tokens only, so a constant of the program around it has no value there.
 use convnet::prelude::*;
-
 const CLASSES: usize = 10;
 
 cnn! {

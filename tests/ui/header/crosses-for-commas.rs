@@ -1,5 +1,5 @@
+//! The sizes of a shape are parted by commas.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3x32x32] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! The layers end in a feature map, and the declaration promises a vector.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel = 3);

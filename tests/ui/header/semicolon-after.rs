@@ -1,5 +1,5 @@
+//! A network ends with its brace, as any struct with fields does.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

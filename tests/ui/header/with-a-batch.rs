@@ -1,5 +1,5 @@
+//! Shapes are those of one image; every network takes batches of any size.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [64, 3, 32, 32] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! The layers of an auxiliary head give another shape than the head declares.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         head aux: [10] { flatten; linear(5); }

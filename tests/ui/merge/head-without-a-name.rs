@@ -1,5 +1,5 @@
+//! An auxiliary head is a part of the network with parameters, so it has a name.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         head: [10] { flatten; linear(10); }

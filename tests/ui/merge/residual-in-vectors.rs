@@ -1,5 +1,5 @@
+//! The sum of a residual needs one shape, of vectors as of maps.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! The second declaration of a block would hide the first.
 use convnet::prelude::*;
-
 cnn! {
     block unit(out) { conv(out, kernel = 3); }
     block unit(out) { conv(out, kernel = 5); }

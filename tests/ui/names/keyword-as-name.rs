@@ -1,5 +1,5 @@
+//! A layer's name becomes a field, and Rust's keywords are no names of fields.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         match: relu;

@@ -1,5 +1,5 @@
+//! Blocks are among the words that a slip of the pen is compared with.
 use convnet::prelude::*;
-
 cnn! {
     block basic(out) {
         conv1: conv(out, kernel = 3);

@@ -1,5 +1,5 @@
+//! A word with a slip of the pen is told with the nearest one that there is.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         max_pol(2);

@@ -1,5 +1,5 @@
+//! A block that no network uses is checked all the same, without sizes.
 use convnet::prelude::*;
-
 cnn! {
     block unit(out) { conv(out, kernal = 3); relu; }
 

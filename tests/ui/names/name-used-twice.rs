@@ -1,5 +1,5 @@
+//! Two layers of one sequence cannot be the same field.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 3);

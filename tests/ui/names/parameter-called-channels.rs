@@ -1,5 +1,5 @@
+//! `channels`, `height` and `width` are the shape at the point of use, and nothing else can have these names.
 use convnet::prelude::*;
-
 cnn! {
     block unit(channels) { conv(channels, kernel = 3); }
 

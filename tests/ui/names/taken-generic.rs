@@ -1,5 +1,5 @@
+//! The struct has `E` and `D` as its generics already.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net<const E: usize = 8>: [1, 28, 28] -> [10] {
         flatten;

@@ -1,5 +1,5 @@
+//! A word that no layer has, and that is like none, is told with all that there are.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         attention;

@@ -1,5 +1,5 @@
+//! A size that nothing is called is told with the nearest that there is.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net<const CHANNELS: usize = 8>: [1, 28, 28] -> [10] {
         conv(CHANELS, kernel = 3);

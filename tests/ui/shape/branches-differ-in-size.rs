@@ -1,5 +1,5 @@
+//! Branches are joined by their channels, at each pixel, so they need one height and width.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         concat {

@@ -1,5 +1,5 @@
+//! Channels are pooled in groups of equal size, so the size has to divide their number.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 3);

@@ -1,5 +1,5 @@
+//! A convolution needs height and width, and a vector has none.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         flatten;

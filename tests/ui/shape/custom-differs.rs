@@ -1,5 +1,5 @@
+//! The shape after a `custom` module is not what the module gives; here Rust's type checker compares.
 use convnet::prelude::*;
-
 cnn! {
     struct Stem: [1, 28, 28] -> [8, 14, 14] {
         conv(8, kernel = 3, pad = 1);

@@ -1,5 +1,5 @@
+//! The length of the vector would be a product with a const generic, which stable Rust has no type for.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net<const WIDE: usize = 8>: [1, 28, 28] -> [10] {
         conv1: conv(WIDE, kernel = 3);

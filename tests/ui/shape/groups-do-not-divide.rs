@@ -1,5 +1,5 @@
+//! The groups of a convolution are equal, so their number has to divide the channels.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 3);

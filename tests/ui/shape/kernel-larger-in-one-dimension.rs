@@ -1,5 +1,5 @@
+//! The kernel fits into the height of the map, and not into its width.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = (3, 40));

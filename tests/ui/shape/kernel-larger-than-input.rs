@@ -1,5 +1,5 @@
+//! The kernel is larger than the map that comes in; the trace shows what made the map small.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5, pad = 2);

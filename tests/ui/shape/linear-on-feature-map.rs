@@ -1,5 +1,5 @@
+//! A linear layer takes a vector, so a map has to be flattened or pooled before it.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5);

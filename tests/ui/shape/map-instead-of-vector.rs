@@ -1,5 +1,5 @@
+//! The number of channels is right, but they are still maps.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(10, kernel = 5);

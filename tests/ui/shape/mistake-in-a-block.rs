@@ -1,5 +1,5 @@
+//! A mistake within a block is told once, at its place in the block, with the use that led there.
 use convnet::prelude::*;
-
 cnn! {
     block basic(out) {
         conv1: conv(out, kernel = 40);

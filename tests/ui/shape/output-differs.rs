@@ -1,5 +1,5 @@
+//! The layers give another number of classes than the declaration promises.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         flatten;

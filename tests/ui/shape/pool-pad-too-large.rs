@@ -1,5 +1,5 @@
+//! With that much padding a window would lie outside of the map, as in PyTorch.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         max_pool(2, pad = 2);

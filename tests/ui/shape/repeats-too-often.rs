@@ -1,5 +1,5 @@
+//! A network that no machine could hold is refused before it is unrolled.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 8, 8] -> [3, 8, 8] { repeat 1000000000 { relu; } }
 

@@ -1,5 +1,5 @@
+//! A layer within the residual makes the map smaller than the input that is added.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         stem: conv(16, kernel = 3, pad = 1);

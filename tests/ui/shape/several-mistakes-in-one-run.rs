@@ -1,5 +1,5 @@
+//! All mistakes of a call are told at once, each of them once.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 50);

@@ -1,5 +1,5 @@
+//! The shortcut does not do what the residual does to the size of the map.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         residual {

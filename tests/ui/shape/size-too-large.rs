@@ -1,5 +1,5 @@
+//! Sizes end at 2^32 - 1, and one that grows beyond it is an error where it does.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 8192, 8192] -> [10] { conv(64, kernel = 3, pad = 1); flatten; fc: linear(10); }
 

@@ -1,5 +1,5 @@
+//! The arguments of a layer stand in round brackets.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv<8, 3>;

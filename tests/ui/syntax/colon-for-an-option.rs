@@ -1,5 +1,5 @@
+//! An option has `=`; a colon is for names of layers.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(8, kernel: 3);

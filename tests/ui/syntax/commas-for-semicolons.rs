@@ -1,5 +1,5 @@
+//! Layers are statements, and each ends with `;`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv(8, kernel = 3), relu, max_pool(2);

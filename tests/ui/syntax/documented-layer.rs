@@ -1,5 +1,5 @@
+//! Documentation belongs to the network; a layer may have a comment.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         /// The first layer.

@@ -1,5 +1,5 @@
+//! What follows an `if` is `else if`, as in Rust.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         if channels == 1 { relu; }

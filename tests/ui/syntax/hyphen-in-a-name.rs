@@ -1,5 +1,5 @@
+//! A name is a Rust identifier.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv-1: conv(8, kernel = 3);

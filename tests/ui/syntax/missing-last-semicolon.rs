@@ -1,5 +1,5 @@
+//! The last layer, too, ends with `;`.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         flatten;

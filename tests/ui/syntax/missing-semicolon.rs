@@ -1,5 +1,5 @@
+//! Each layer ends with `;`, and the layers after the gap are still checked.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [1, 28, 28] -> [10] {
         conv1: conv(6, kernel = 5)

@@ -1,5 +1,5 @@
+//! A decimal number begins with a digit, as in Rust.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         flatten; dropout(.5);

@@ -1,5 +1,5 @@
+//! An ellipsis of documentation stands for something that has to be written.
 use convnet::prelude::*;
-
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
         conv1: conv(...);
