@@ -64,3 +64,8 @@ mod coming_from_dfdx {}
 
 #[doc = include_str!("../../../docs/src/engine/exact.md")]
 mod exact {}
+
+#[doc = include_str!("../../../docs/src/course/about.md")]
+mod about_the_course {}
+
+pub mod course;

@@ -30,8 +30,11 @@ pub fn case(kind: &str, case: &str) -> (String, String) {
         !about.is_empty(),
         "tests/ui/{kind}/{case}.rs has to open with `//!` and a sentence that says what is wrong"
     );
-    let code = text.lines().skip(about.len()).take_while(|line| !line.starts_with("fn main"));
-    let code: Vec<&str> = code.filter(|line| *line != "use convnet::prelude::*;").collect();
+    // What is misused outside of a network is in the program.
+    let is_shown = |line: &&str| kind == "outside" || !line.starts_with("fn main");
+    let code = text.lines().skip(about.len()).take_while(is_shown);
+    let everywhere = ["use convnet::prelude::*;", "#![deny(deprecated)]", "fn main() {}"];
+    let code: Vec<&str> = code.filter(|line| !everywhere.contains(line)).collect();
     (about.join(" "), code.join("\n").trim().to_string())
 }
 
