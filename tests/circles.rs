@@ -329,12 +329,24 @@ fn circles_are_found_wherever_they_pass() {
 }
 
 /// Each crate of the project, by the folder of its manifest, and those of the project that it may depend on.
-const MAY_DEPEND: [(&str, &[&str]); 6] = [
+const MAY_DEPEND: [(&str, &[&str]); 8] = [
     ("runtime/graph", &[]),
+    ("runtime/mnist/train", &[]),
+    ("runtime/mnist/test", &[]),
     ("macros/language", &["convnet-graph"]),
     ("macros", &["convnet-graph", "convnet-language"]),
     ("runtime/engine", &["convnet-graph"]),
-    ("runtime", &["convnet-graph", "convnet-language", "convnet-macros", "convnet-engine"]),
+    (
+        "runtime",
+        &[
+            "convnet-graph",
+            "convnet-language",
+            "convnet-macros",
+            "convnet-engine",
+            "convnet-mnist-train",
+            "convnet-mnist-test",
+        ],
+    ),
     ("models", &["convnet"]),
 ];
 

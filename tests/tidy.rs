@@ -3,6 +3,7 @@
 
 mod circles;
 mod layer_words;
+mod packages;
 mod wildcards;
 
 use std::path::{Path, PathBuf};

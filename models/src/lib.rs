@@ -1,4 +1,6 @@
 //! The zoo: declarations only, one family a file.
+#![doc = include_str!("../README.md")]
+//! # Types and entries
 //!
 //! Each network is a type for those who name it, and an [`Entry`] of the [`CATALOGUE`] for those who are told its name when the
 //! program runs: its graph and its source as data, of which [`DynNetwork`](convnet::net::DynNetwork) makes a network without a type.

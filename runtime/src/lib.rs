@@ -1,11 +1,14 @@
-//! Statically shaped convolutional networks for Rust.
+//! Convolutional networks in Rust, checked when they are compiled.
+#![doc = include_str!("../README.md")]
+//! # Modules
 //!
-//! Modules in the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
+//! In the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
 //! [`words`]), is a [`graph`] with typed [`layers`], and runs through [`net`] on the [`backend`] of its device: the CPU
 //! [`engine`], or [`portable`] for everything else. Around it, files become batches ([`data`]), batches train it
 //! ([`train`], with [`optim`]), which leaves a [`report`], and its [`weights`] are kept in a file; what it has learned can be looked at
 //! ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use convnet_graph::{self as graph, diagram};
 /// The procedural macro behind [`cnn!`].

@@ -282,3 +282,8 @@ fn zoo() {
 fn distributed() {
     tell("docs/src/guide/distributed.md", 3);
 }
+
+#[test]
+fn cuda() {
+    tell("docs/src/guide/cuda.md", 1);
+}

@@ -126,16 +126,8 @@ pub fn bundled() -> Result<Split<Images>, DataError> {
         dataset(images, &paths[0], labels, &paths[1], &characters(DIGITS), 0)
     };
     Ok(Split {
-        train: part(
-            include_bytes!("../../../data/mnist/train-images-idx3-ubyte.gz"),
-            include_bytes!("../../../data/mnist/train-labels-idx1-ubyte.gz"),
-            "train",
-        )?,
-        test: part(
-            include_bytes!("../../../data/mnist/t10k-images-idx3-ubyte.gz"),
-            include_bytes!("../../../data/mnist/t10k-labels-idx1-ubyte.gz"),
-            "t10k",
-        )?,
+        train: part(convnet_mnist_train::IMAGES, convnet_mnist_train::LABELS, "train")?,
+        test: part(convnet_mnist_test::IMAGES, convnet_mnist_test::LABELS, "t10k")?,
     })
 }
 

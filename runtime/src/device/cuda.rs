@@ -14,19 +14,34 @@ use dfdx::prelude::*;
 /// The device of this number, on which kernels run, or why there is none.
 pub fn build(number: usize, seed: u64) -> Result<Cuda, String> {
     answers(number).map_err(|error| said(&error))?;
-    let cuda = Cuda::try_build(number, seed).map_err(|error| match error {
-        CudaError::Driver(error) => said(&error),
-        other => format!("{other:?}"),
-    })?;
+    let cuda = Cuda::try_build(number, seed).map_err(|error| told(&error))?;
     works(&cuda).map(|()| cuda)
 }
 
-/// What the driver says. Not `{error:?}`, which unwraps the text that a driver may not have.
+fn told(error: &CudaError) -> String {
+    match error {
+        CudaError::Driver(error) => said(error),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What the driver says, and what is behind it where it is about how the program was built. Not `{error:?}`, which unwraps the text that a
+/// driver may not have.
 fn said(error: &DriverError) -> String {
-    match error.error_string() {
+    let text = match error.error_string() {
         Ok(text) => text.to_string_lossy().into_owned(),
         Err(_) => format!("the driver's error {}", error.0 as u32),
-    }
+    };
+    let behind = match error.0 {
+        CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU | CUresult::CUDA_ERROR_INVALID_PTX => {
+            "; the program was built for a newer GPU: build it on this machine"
+        }
+        CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION => {
+            "; the program was built with a newer CUDA than the driver's: update the driver, or build with an older nvcc"
+        }
+        _ => "",
+    };
+    text + behind
 }
 
 /// Whether the driver is there and has a device of this number.
@@ -46,7 +61,7 @@ fn works(device: &Cuda) -> Result<(), String> {
     match quietly(sum) {
         Ok(Ok(20.0)) => Ok(()),
         Ok(Ok(sum)) => Err(format!("it adds up to {sum} what is 20")),
-        Ok(Err(error)) => Err(format!("{error:?}")),
+        Ok(Err(error)) => Err(told(&error)),
         Err(_) => Err("a kernel could not be loaded or compiled: the CUDA toolkit and the folder in which this program was built \
                        have to be where they were then"
             .into()),

@@ -1,0 +1,1 @@
+../../runtime/docs_rs_rustc.sh
