@@ -119,7 +119,7 @@ fn overfitting(page: &mut Page) -> Outcome {
         100.0 * last.accuracy,
         100.0 * last.test_accuracy
     )?;
-    writeln!(page, "the lowest test loss, ~{:.2}, was in epoch {}", best.test_loss, best.epoch)?;
+    writeln!(page, "the lowest test loss on the way was ~{:.2}", best.test_loss)?;
     page.drawing("training-overfitting", &Chart { x: "epoch", y: "loss", log: false, series }.svg())
 }
 
