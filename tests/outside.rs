@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod editor;
+#[path = "outside/embedded/src/networks.rs"]
+mod networks;
 
+use convnet::prelude::*;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -38,13 +41,22 @@ fn outside(name: &str, arguments: &[&str]) -> Output {
 
 /// The same with environment variables.
 fn outside_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    cargo(copied(name).path(), arguments, variables)
+}
+
+/// A copy of `outside/NAME`.
+fn copied(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(&root().join("tests/outside").join(name), folder.path());
     std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    folder
+}
+
+fn cargo(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO"))
         .args(arguments)
         .arg("--offline")
-        .current_dir(folder.path())
+        .current_dir(folder)
         .envs(variables.iter().copied())
         .env("CARGO_TARGET_DIR", root().join("target/tests/outside"))
         .output()
@@ -88,4 +100,33 @@ fn a_debug_build_runs() {
             assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "{profile}, {set}:\n{errors}");
         }
     }
+}
+
+/// A network of as many tensors as ResNet-152 in a program without optimisation; the program is built anew when the file changes.
+#[test]
+fn an_embedded_network() {
+    let folder = copied("embedded");
+    let file = folder.path().join("deep.safetensors");
+    let answer = |seed: u64| {
+        let net = Cpu::seed_from_u64(seed).build_module::<networks::Deep, f32>();
+        convnet::weights::save(&net, &file, &Default::default()).unwrap();
+        let output = cargo(folder.path(), &["run"], &[]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !errors.contains("warning:"), "{errors}");
+        String::from_utf8_lossy(&output.stdout).to_string()
+    };
+    assert_ne!(answer(1), answer(2));
+    let fails = |expected: &str| {
+        let output = cargo(folder.path(), &["build"], &[]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(expected) && !output.status.success(), "{errors}");
+    };
+    // A path from the package's folder, where that of the source file is meant.
+    let main = folder.path().join("src/main.rs");
+    let text = std::fs::read_to_string(&main).unwrap();
+    std::fs::write(&main, text.replace("../deep", "deep")).unwrap();
+    fails("fix: `\"../deep.safetensors\"`");
+    std::fs::write(&main, text).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    fails("deep.safetensors: No such file");
 }

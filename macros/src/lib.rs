@@ -2,12 +2,14 @@
 //!
 //! What a network is and what is wrong with it, `convnet-language` says. Here it becomes Rust: the struct of its parameters, the
 //! graph as a constant, thin impls. Whatever the errors, the struct is emitted: code that uses it does not light up. `words!` prints
-//! the documentation of the language's words. Nothing here does any I/O or panics.
+//! the documentation of the language's words, and `embed!` puts a weights file into a program. Nothing here panics, or does any I/O
+//! but for `embed/file`.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod attributes;
 mod editor;
+mod embed;
 mod emit;
 mod export;
 mod misused;
@@ -26,6 +28,15 @@ use convnet_language::report::Errors;
 #[proc_macro]
 pub fn cnn(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(tokens.into()).into()
+}
+
+/// Includes a weights file. `convnet::embed!` calls this with the path of its crate in parentheses before the network and the path.
+///
+/// This macro is defined in the crate `convnet-macros` and used as `convnet::embed`, where it is described.
+#[proc_macro]
+pub fn embed(tokens: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let (krate, tokens) = paths::split(tokens.into());
+    paths::resolved(embed::expression(tokens), &krate).into()
 }
 
 /// Declares a documented constant for each layer word of [`cnn!`](macro@cnn), with its arguments, defaults, shapes and parameters.

@@ -5,10 +5,11 @@
 //! from the system while it runs.
 
 use crate::device::cpu::Shared;
-use crate::graph::Op;
+use crate::graph::{Graph, Op};
 use crate::net::{AnyNetwork, params};
 use convnet_engine::{Options, Session};
 use dfdx::prelude::Cpu;
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why there is no prediction.
@@ -72,9 +73,24 @@ pub enum PredictError {
 /// # Ok::<(), convnet::predict::PredictError>(())
 /// ```
 pub struct Predictor {
-    session: Mutex<Session<Shared>>,
+    session: Mutex<Session<Numbers>>,
     input: usize,
     output: usize,
+}
+
+/// The numbers of a parameter: those of a network's tensor, or of a file that is a part of the program.
+enum Numbers {
+    Tensor(Shared),
+    Listed(Cow<'static, [f32]>),
+}
+
+impl AsRef<[f32]> for Numbers {
+    fn as_ref(&self) -> &[f32] {
+        match self {
+            Numbers::Tensor(tensor) => tensor.as_ref(),
+            Numbers::Listed(numbers) => numbers,
+        }
+    }
 }
 
 impl Predictor {
@@ -97,15 +113,27 @@ impl Predictor {
     }
 
     fn freeze(net: &dyn AnyNetwork<f32, Cpu>, batch: usize, half: bool) -> Result<Self, PredictError> {
-        let graph = net.graph();
+        let tensors = params(net).and_then(|params| params.into_iter().map(Shared::new).collect::<Result<Vec<_>, _>>());
+        let tensors = tensors.map_err(|_| PredictError::Memory { batch })?;
+        Self::pack(net.graph(), tensors.into_iter().map(Numbers::Tensor).collect(), batch, half)
+    }
+
+    /// Freezes a network of these parameters, in the order of its graph.
+    pub(crate) fn of_numbers(
+        graph: &Graph,
+        params: Vec<Cow<'static, [f32]>>,
+        batch: usize,
+    ) -> Result<Self, PredictError> {
+        Self::pack(graph, params.into_iter().map(Numbers::Listed).collect(), batch, false)
+    }
+
+    fn pack(graph: &Graph, params: Vec<Numbers>, batch: usize, half: bool) -> Result<Self, PredictError> {
         if graph.nodes.iter().any(|node| matches!(node.op, Op::Custom(_))) {
             return Err(PredictError::Custom);
         }
-        let memory = PredictError::Memory { batch };
-        let params = params(net).and_then(|params| params.into_iter().map(Shared::new).collect());
-        let params = params.map_err(|_| memory.clone())?;
         let options = Options { half, ..Options::new(batch) };
-        let session = Session::new(Arc::new(graph.clone()), params, options).map_err(|_| memory)?;
+        let session = Session::new(Arc::new(graph.clone()), params, options);
+        let session = session.map_err(|_| PredictError::Memory { batch })?;
         let (input, output) = (graph.input().len(), graph.output_shape().len());
         Ok(Predictor { session: Mutex::new(session), input, output })
     }

@@ -317,6 +317,15 @@ pub enum DataError {
         /// What it might say.
         expected: String,
     },
+    /// A weights file says nothing about its images, and there is nobody who could say it on the command line.
+    #[error(
+        "{file} does not say how images are prepared, as weights that convnet has trained do; make the network's input by a \
+         `Preparation` of your own (for torchvision's, `Preparation::assumed` with `Fit::Crop`)"
+    )]
+    Unprepared {
+        /// The file.
+        file: String,
+    },
     /// The classes of the data are not those of the network.
     #[error(transparent)]
     Classes(#[from] ClassesDiffer),

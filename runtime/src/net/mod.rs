@@ -39,6 +39,10 @@ use dfdx::prelude::*;
 use std::fmt;
 
 /// A network defined by `cnn!`: what its type says of it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network of `cnn!` with `{E}` numbers on `{D}`",
+    label = "a network that `cnn!` declares is expected here"
+)]
 pub trait Network<E: Real, D: Backend<E>>: AnyNetwork<E, D> + TensorCollection<E, D> {
     /// The same network with the default dtype and device, which [`Tap`]s name it by.
     type Plain;

@@ -60,11 +60,39 @@ impl DType {
     pub const fn is_float(self) -> bool {
         matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
     }
+
+    /// As the variant is called, in constants too.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            DType::F16 => "F16",
+            DType::BF16 => "BF16",
+            DType::F32 => "F32",
+            DType::F64 => "F64",
+            DType::I8 => "I8",
+            DType::I16 => "I16",
+            DType::I32 => "I32",
+            DType::I64 => "I64",
+            DType::U8 => "U8",
+            DType::Bool => "Bool",
+        }
+    }
+
+    /// Floating-point numbers, of little-endian bytes, in single precision (those of `F32` bit by bit); `None` for other types.
+    pub(crate) fn to_f32(self, bytes: &[u8]) -> Option<Vec<f32>> {
+        let halves = || bytes.as_chunks::<2>().0.iter();
+        Some(match self {
+            DType::F16 => halves().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
+            DType::BF16 => halves().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
+            DType::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            DType::F64 => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        f.write_str(self.name())
     }
 }
 
@@ -96,14 +124,7 @@ impl Entry {
 
     /// The elements of a floating-point tensor in single precision (those of `F32` bit by bit); `None` for other types.
     pub fn to_f32(&self) -> Option<Vec<f32>> {
-        let halves = || self.bytes.as_chunks::<2>().0.iter();
-        Some(match self.dtype {
-            DType::F16 => halves().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
-            DType::BF16 => halves().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
-            DType::F32 => self.bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            DType::F64 => self.bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-            _ => return None,
-        })
+        self.dtype.to_f32(&self.bytes)
     }
 
     /// The elements of a floating-point tensor in double precision; `None` for other types.

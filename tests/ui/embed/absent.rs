@@ -1,0 +1,18 @@
+//! There is no such file.
+use convnet::embed::Embedded;
+use convnet::prelude::*;
+
+cnn! {
+    struct Net: [1, 4, 4] -> [3] {
+        conv1: conv(2, kernel = 3);
+        norm: batch_norm; relu;
+        flatten;
+        fc: linear(3);
+    }
+}
+
+static NET: &Embedded = convnet::embed!(Net, "weights/nets.safetensors");
+
+fn main() {
+    let _ = NET.predictor();
+}

@@ -1,0 +1,18 @@
+//! The file was cut short.
+use convnet::embed::Embedded;
+use convnet::prelude::*;
+
+cnn! {
+    struct Net: [1, 4, 4] -> [3] {
+        conv1: conv(2, kernel = 3);
+        norm: batch_norm; relu;
+        flatten;
+        fc: linear(3);
+    }
+}
+
+static NET: &Embedded = convnet::embed!(Net, "weights/cut.safetensors");
+
+fn main() {
+    let _ = NET.predictor();
+}
