@@ -2,7 +2,7 @@
 
 use super::root;
 use convnet_language::lint;
-use convnet_language::words::{self, FAMILIES, Family, Word};
+use convnet_language::words::{self, FAMILIES, Family};
 
 /// The row of the language's page: each word leads to its own page.
 fn page_row(family: &Family) -> String {

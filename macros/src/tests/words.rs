@@ -32,7 +32,8 @@ fn every_word_has_a_page_with_all_that_the_table_says() {
         }
     }
     // Keywords of Rust, which can name no constant, and the word that stands outside of networks are not among these.
-    let structures: Vec<&Term> = STRUCTURES.iter().filter(|term| !["block", "if", "else"].contains(&term.name)).collect();
+    let structures: Vec<&Term> =
+        STRUCTURES.iter().filter(|term| !["block", "if", "else"].contains(&term.name)).collect();
     for term in &structures {
         let (name, page) = pages.next().unwrap();
         assert_eq!(name, term.name);

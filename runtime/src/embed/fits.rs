@@ -33,7 +33,7 @@ pub(super) const fn problem(graph: &Graph, header: &Header, taken: &mut [bool]) 
         if let Some(index) = header.find(prefix, name(&params[i])) {
             taken[index] = true;
             matched += 1;
-            right += matches!(Fault::of(&params[i], Some(&header.tensors[index])), None) as usize;
+            right += Fault::of(&params[i], Some(&header.tensors[index])).is_none() as usize;
         }
         i += 1;
     }

@@ -124,6 +124,7 @@ pub(super) const fn name(param: &Param) -> &str {
 }
 
 /// A text that may be borrowed, in constants too.
+#[allow(clippy::ptr_arg)] // Only a match on the `Cow` itself is constant.
 pub(super) const fn text<'a>(text: &'a Cow<'static, str>) -> &'a str {
     match text {
         Cow::Borrowed(text) => text,

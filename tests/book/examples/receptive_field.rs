@@ -1,6 +1,8 @@
 //! Chapter "What a unit deep in the network sees": receptive fields, by arithmetic and by gradients.
 //!
 //! `cargo run --release -p convnet-book --example receptive_field`
+// Parts of networks, which see little of their input on purpose.
+#![allow(deprecated)]
 #![allow(missing_docs)]
 
 use convnet::explain::field::{Effective, effective};

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 #[path = "../../../runtime/tests/common/browser.rs"]
+#[allow(dead_code)]
 mod browser;
 
 use html5ever::tokenizer::states::RawKind;

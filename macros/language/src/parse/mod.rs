@@ -190,7 +190,21 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     let (fixed, symbols): (Vec<_>, Vec<_>) = symbols.into_iter().partition(|symbol| fixed.contains(&symbol.name));
     let number = |Symbol { name, default }| default.map(|number| Fixed { name, number });
     let fixed = fixed.into_iter().filter_map(number).collect();
-    Ok(Network { attrs, allowed, export, instance, vis, name, symbols, fixed, input: input_dims, output, headless, body, tokens })
+    Ok(Network {
+        attrs,
+        allowed,
+        export,
+        instance,
+        vis,
+        name,
+        symbols,
+        fixed,
+        input: input_dims,
+        output,
+        headless,
+        body,
+        tokens,
+    })
 }
 
 /// What comes after the name of a network.
