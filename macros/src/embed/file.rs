@@ -16,7 +16,6 @@ const LONGEST_HEADER: u64 = 100_000_000;
 /// A file, as the call has it and as the system finds it.
 pub struct Place {
     pub written: String,
-    /// As short as rustc has the path of the call's own file, for errors.
     path: PathBuf,
     /// Absolute, for `include_bytes!`.
     pub full: PathBuf,
@@ -75,7 +74,7 @@ fn manifest_folder() -> PathBuf {
 /// # Errors
 /// When it cannot be read, or is none.
 pub fn header(place: &Place) -> Result<Header, String> {
-    let shown = place.path.display();
+    let shown = &place.written;
     let cannot = |error: io::Error| format!("cannot read {shown}: {error}{}", hint(place, &error));
     let (start, text, len) = read(&place.path).map_err(cannot)?;
     match text {

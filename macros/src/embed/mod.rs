@@ -59,8 +59,7 @@ fn embedded(Call { network, path }: &Call, file: &file::Place, header: &Header) 
     // With `env!` in it, another value has to be noticed.
     let tracked = matches!(path, Expr::Macro(_)).then(|| quote!(const _: &::core::primitive::str = #path;));
     quote! {{
-        const __GRAPH: &::__convnet::graph::Graph =
-            <#network as ::__convnet::net::Network<f32, ::__convnet::dfdx::tensor::Cpu>>::GRAPH;
+        const __GRAPH: &::__convnet::graph::Graph = ::__convnet::__private::graph::<#network>();
         const __HEADER: &::__convnet::__private::Header = &#data;
         #[allow(long_running_const_eval)]
         const _: () = #fits;

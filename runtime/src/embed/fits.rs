@@ -6,10 +6,17 @@ use super::header::{Header, Stored, name, params, same, shape, text};
 use super::message::Message;
 use crate::format_version::CURRENT;
 use crate::graph::{Graph, Op, Param};
+use crate::net::Network;
 use crate::weights::DType;
+use dfdx::prelude::Cpu;
 
 /// So many keys are listed of each kind of what does not fit.
 const LISTED: usize = 5;
+
+/// The graph of a network. To name the constant of a type that is no network would be an error for each trait that a network has.
+pub const fn graph<N: Network<f32, Cpu>>() -> &'static Graph {
+    N::GRAPH
+}
 
 /// Compares the header of an embedded file with the network. `taken` has an element for each tensor of the file.
 ///

@@ -9,7 +9,7 @@ mod header;
 mod message;
 
 #[doc(hidden)]
-pub use fits::fits;
+pub use fits::{fits, graph};
 #[doc(hidden)]
 pub use header::{Header, Stored};
 

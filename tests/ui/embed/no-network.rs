@@ -5,7 +5,7 @@ use convnet::prelude::*;
 cnn! {
     struct Net: [1, 4, 4] -> [3] {
         conv1: conv(2, kernel = 3);
-        norm: batch_norm; relu;
+        relu; norm: batch_norm;
         flatten;
         fc: linear(3);
     }

@@ -5,7 +5,7 @@ use convnet::prelude::*;
 cnn! {
     struct Net<const CLASSES: usize = 3>: [1, 4, 4] -> [CLASSES] {
         conv1: conv(2, kernel = 3);
-        norm: batch_norm; relu;
+        relu; norm: batch_norm;
         flatten;
         fc: linear(CLASSES);
     }
