@@ -102,7 +102,7 @@ macro_rules! cnn {
 ///     }
 /// }
 ///
-/// static DIGITS: &Embedded = convnet::embed!(LeNet5, "examples/digits/lenet5.safetensors");
+/// static DIGITS: &Embedded = convnet::embed!(LeNet5, "../examples/digits/lenet5.safetensors");
 ///
 /// let pixels = DIGITS.preparation()?.read("examples/digits/three.png".as_ref())?;
 /// let prediction = DIGITS.predict(&pixels)?.remove(0);

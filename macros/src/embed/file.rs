@@ -30,7 +30,7 @@ pub fn path(expr: &Expr) -> syn::Result<Place> {
     let path = match folder {
         Some(folder) => folder.join(given),
         None if given.is_absolute() => given.to_owned(),
-        // Editors, and the tests in documentation.
+        // Older editors do not say it.
         None => manifest_folder().join(given),
     };
     let full = std::path::absolute(&path)
