@@ -176,7 +176,7 @@ fn warnings_about_a_file_are_drawn() {
     assert!(ok(f, &["summary", "my.cnn"]).contains(&format!("\nwarning: {note}")));
     let json: serde_json::Value = serde_json::from_str(&ok(f, &["summary", "my.cnn", "--json"])).unwrap();
     assert_eq!(json["warnings"].as_array().unwrap().len(), 2);
-    assert_eq!(json["warnings"][1], note.as_str());
+    assert_eq!(json["warnings"][1], *note);
     // Trained weights keep the attributes with the declaration.
     std::fs::write(f.join("my.cnn"), text.replace("max_pool", "#[allow(unread_pixels)] max_pool")).unwrap();
     assert_eq!(said(f, &["check", "my.cnn"]), "");
