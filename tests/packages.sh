@@ -33,6 +33,8 @@ on_packages() {
     done
 }
 
+# Built by the same compiler as everything here.
+cp rust-toolchain.toml "$packages"
 mkdir "$packages/packaged"
 cp -r tests/outside/packaged/src "$packages/packaged"
 { cat tests/outside/packaged/manifest.toml; on_packages; } > "$packages/packaged/Cargo.toml"

@@ -28,16 +28,16 @@ cnn! {
 
 convnet_models::resnet20! { pub struct Tiny: [3, 16, 16] -> [4] }
 
-/// LeNet-5 learns: twenty steps, after which most digits are right.
+/// LeNet-5 learns: eighty steps, after which most digits are right (85 to 90 %, by the random seed).
 fn train() -> Result<(), Box<dyn std::error::Error>> {
     let data = mnist::bundled()?;
-    let data = Split { train: data.train.first(2_560), test: data.test.first(500) }.shared();
+    let data = Split { train: data.train.first(5_120), test: data.test.first(500) }.shared();
     let dev = Cpu::seed_from_u64(1);
     let mut net = dev.build_module::<LeNet5, f32>();
     let config = Config { epochs: 1, ..Config::default() };
     let summary = Trainer::new(&mut net, &dev).config(config).train(&data)?;
     let (correct, total) = (summary.evaluation.correct(), summary.evaluation.total());
-    assert!(total == 500 && correct > 250, "{correct} of {total}");
+    assert!(total == 500 && correct > 375, "{correct} of {total}");
 
     let path = std::path::Path::new("lenet5.safetensors");
     weights::save(&net, path, &summary.metadata)?;
