@@ -5,12 +5,12 @@
 # cargo-deny and cargo-semver-checks look at licences and at the library's face where they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-root=$PWD
 # A stranger's build has none of the profiles of this workspace, like those of tests/outside.rs: they share what they compile.
-export CARGO_TARGET_DIR=$root/target/tests/outside
+target=$PWD/target/tests/outside
+export CARGO_TARGET_DIR=$target
 # Cargo believes that a published version never changes: without this it would build from what it unpacked and compiled the last time.
 forget() {
-    rm -rf "$CARGO_TARGET_DIR/package" "$CARGO_TARGET_DIR"/debug/{.fingerprint,deps,incremental}/{,lib}convnet* \
+    rm -rf "$target/package" "$target"/debug/{.fingerprint,deps,incremental}/{,lib}convnet* \
         "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/convnet*
 }
 
@@ -18,7 +18,7 @@ forget
 packages=$(mktemp -d)
 trap 'rm -rf "$packages"; forget' EXIT
 cargo publish --workspace --dry-run --allow-dirty --quiet
-for crate in "$CARGO_TARGET_DIR"/package/tmp-crate/*.crate; do
+for crate in "$target"/package/tmp-crate/*.crate; do
     size=$(wc -c < "$crate")
     echo "$(basename "$crate"): $size bytes"
     [ "$size" -le 10485760 ] || { echo "$crate is larger than 10 MiB, the most that crates.io takes"; exit 1; }
@@ -41,7 +41,7 @@ cp -r tests/outside/packaged/src "$packages/packaged"
 cp Cargo.lock "$packages/packaged"
 (cd "$packages/packaged" && cargo run --quiet)
 
-"$CARGO_TARGET_DIR/debug/convnet" new "$packages/digits" --from lenet5
+"$target/debug/convnet" new "$packages/digits" --from lenet5
 on_packages >> "$packages/digits/Cargo.toml"
 cp Cargo.lock "$packages/digits"
 (cd "$packages/digits" && cargo run --quiet -- train --limit 640 --epochs 1)
