@@ -122,7 +122,7 @@ macro_rules! embed {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::backend::State;
-    pub use crate::embed::{Aligned, Header, Stored, fits, graph};
+    pub use crate::embed::{Aligned, Header, Stored, fits, graph_of};
     pub use crate::layers::NoParams;
     pub use crate::net::{Map, Part, Reader, Traced, Writer, reshape};
     pub use crate::walk::{Walk, WalkMut, Walked};

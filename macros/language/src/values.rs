@@ -212,6 +212,10 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     if let Some(index) = scope.network.symbols.iter().position(|symbol| symbol.name == name) {
         return Dim::Symbol(index);
     }
+    if scope.network.headless {
+        // Its const generics are not known, which was told.
+        return Dim::Unknown;
+    }
     let symbols = scope.network.names().map(ToString::to_string).collect::<Vec<_>>();
     let locals = scope.locals.iter().map(|(local, _)| local.as_str());
     let known = ["channels", "height", "width"].into_iter().chain(symbols.iter().map(String::as_str)).chain(locals);

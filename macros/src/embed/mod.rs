@@ -59,7 +59,7 @@ fn embedded(Call { network, path }: &Call, file: &file::Place, header: &Header) 
     // With `env!` in it, another value has to be noticed.
     let tracked = matches!(path, Expr::Macro(_)).then(|| quote!(const _: &::core::primitive::str = #path;));
     quote! {{
-        const __GRAPH: &::__convnet::graph::Graph = ::__convnet::__private::graph::<#network>();
+        const __GRAPH: &::__convnet::graph::Graph = ::__convnet::__private::graph_of::<#network>();
         const __HEADER: &::__convnet::__private::Header = &#data;
         #[allow(long_running_const_eval)]
         const _: () = #fits;

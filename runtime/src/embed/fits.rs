@@ -14,7 +14,7 @@ use dfdx::prelude::Cpu;
 const LISTED: usize = 5;
 
 /// The graph of a network. To name the constant of a type that is no network would be an error for each trait that a network has.
-pub const fn graph<N: Network<f32, Cpu>>() -> &'static Graph {
+pub const fn graph_of<N: Network<f32, Cpu>>() -> &'static Graph {
     N::GRAPH
 }
 

@@ -9,7 +9,7 @@ mod header;
 mod message;
 
 #[doc(hidden)]
-pub use fits::{fits, graph};
+pub use fits::{fits, graph_of};
 #[doc(hidden)]
 pub use header::{Header, Stored};
 
