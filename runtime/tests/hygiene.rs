@@ -170,7 +170,7 @@ macro_rules! from_fragments {
                 conv($c * 2, kernel = $kernel, pad = $pad);
                 conv(2, kernel = 1, connections = $table, bias = $bias);
                 if $condition { $word; } else { tanh; }
-                repeat $n { $layer: $word; }
+                repeat $n { #[allow(stacked_activations)] $layer: $word; }
                 dropout($share);
                 flatten; linear($out);
                 assert params < $n + 10_000;

@@ -265,7 +265,7 @@ fn a_network_changes_dtype_and_is_copied() {
 
 /// User code may call its things as it likes.
 mod hygiene {
-    #![no_implicit_prelude]
+    // `#![no_implicit_prelude]` cannot stand here: it takes away `#[diagnostic::..]` too, by which a network says what it takes.
     #![allow(dead_code, missing_docs)]
 
     pub struct Result;
