@@ -88,9 +88,9 @@ fn walks_that_would_not_end() {
         let begin = Instant::now();
         let found = only(&source);
         assert!(found.contains(expected), "{body}: {found}");
-        // What is emitted is the struct and nothing of its layers.
+        // What is emitted is the struct and nothing of its layers, and for editors a path for each word that is written.
         let length = expand(TokenStream::from_str(&source).unwrap()).to_string().len();
-        assert!(length < 20_000, "{body}: {length} characters");
+        assert!(length < 20_000 + 20 * source.len(), "{body}: {length} characters");
         assert!(begin.elapsed() < Duration::from_secs(20), "{body}: {:?}", begin.elapsed());
     }
 }
