@@ -164,8 +164,8 @@ fn warnings_about_a_file_are_drawn() {
     let drawn = [
         "warning[unread_pixels]: `max_pool`: kernel 2 and stride 2 leave the last row and the last column of 27x27 unread",
         "my.cnn:2:57",
-        "help: fix: add `ceil`, for windows that reach over the edge",
-        "help: off: write `#[allow(unread_pixels)]` before the layer",
+        "= help: add `ceil`, for windows that reach over the edge",
+        "= help: write `#[allow(unread_pixels)]` before the layer",
         "my.cnn:3:",
     ];
     for arguments in [&["check", "my.cnn"][..], &["train", "my.cnn", "--data", "shapes", "--epochs", "1"]] {
