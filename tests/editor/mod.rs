@@ -1,6 +1,6 @@
 //! What an editor shows, finds and proposes in a call of `cnn!`, asked of rust-analyzer as an editor does: the crate `outside/editor` is
-//! opened and changed as by somebody who types. Where rust-analyzer is not installed (`rustup component add rust-analyzer`), the test says
-//! so and looks at nothing.
+//! opened and changed as by somebody who types. It takes minutes where the machine is busy, so it is asked for: by `CONVNET_EDITOR=1` in the
+//! environment, where rust-analyzer is installed (`rustup component add rust-analyzer`). Otherwise the test says so and looks at nothing.
 
 mod client;
 
@@ -9,6 +9,10 @@ use client::{Document, Server};
 
 #[test]
 fn rust_analyzer_understands_networks() {
+    if std::env::var_os("CONVNET_EDITOR").is_none() {
+        eprintln!("CONVNET_EDITOR is not set: rust-analyzer is not asked");
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     copy(&root().join("tests/outside/editor"), folder.path());
     std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
