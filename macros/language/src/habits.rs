@@ -14,7 +14,7 @@ pub enum Habit {
 
 use Habit::{Advice, Word};
 
-/// Foreign names of layers, as [`plain`] has them, and what they are called here.
+/// Foreign names of layers, as `plain` has them, and what they are called here.
 pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["dense", "fc", "fullyconnected", "innerproduct", "affine", "lazylinear"], Word("linear")),
     (&["convolution", "convolutional", "convolve", "lazyconv"], Word("conv")),
@@ -66,7 +66,7 @@ pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["output"], Advice("the output stands in the header: `struct Net: [3, 32, 32] -> [10]`")),
 ];
 
-/// Foreign names of options, as [`plain`] has them, with what they are called here, the likeliest first.
+/// Foreign names of options, as `plain` has them, with what they are called here, the likeliest first.
 pub const OPTIONS: &[(&[&str], &[&str])] = &[
     (&["kernelsize", "ksize", "poolsize", "filtersize", "windowsize", "window", "kernelshape", "size"], &["kernel"]),
     (&["padding", "paddings", "pads"], &["pad"]),
