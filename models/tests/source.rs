@@ -77,7 +77,10 @@ fn another_number_of_classes_is_what_rustc_makes_of_it() {
 fn what_an_exported_macro_makes_keeps_its_const_generic() {
     let source = Tiny::SOURCE.unwrap();
     assert!(source.contains("struct Tiny<const CLASSES: usize = 7>: [3, 64, 64] -> [CLASSES]"), "{source}");
-    assert!(source.starts_with("block basic("), "{source}");
+    // The block that it uses comes with its documentation, as in the original.
+    let (block, _) = source.split_once("\n}\n").unwrap();
+    assert!(block.starts_with("/// ") && block.contains("\nblock basic("), "{source}");
+    assert!(ResNet18::<1000>::SOURCE.unwrap().starts_with(block), "{source}");
     assert!(source.contains("/// ResNet-18 on 64x64 images.\n"), "{source}");
     same(&graph(source, &Sizes::default()), Tiny::graph());
     assert_eq!(graph(source, &classes("CLASSES", 9)).output_shape().len(), 9);

@@ -158,9 +158,18 @@ impl Document {
         here.filter_map(|target| target["range"]["start"]["line"].as_u64()).map(|line| line as usize + 1).collect()
     }
 
-    /// What could be written at a place.
-    pub fn completions(&mut self, place: &str) -> Vec<String> {
-        let at = self.at(place);
+    /// Writes `new` in place of `old`, says what could be written at its cursor (`|`), and undoes that.
+    pub fn completed(&mut self, old: &str, new: &str) -> Vec<String> {
+        let cursor = new.find('|').expect("a cursor");
+        let written = new.replacen('|', "", 1);
+        let start = self.edit(old, &written);
+        let found = self.completions(start + cursor);
+        self.write(start, &written, old);
+        found
+    }
+
+    fn completions(&mut self, at: usize) -> Vec<String> {
+        let at = self.place(at);
         let answer = self.server.request("textDocument/completion", &at);
         let items = answer.get("items").unwrap_or(&answer).as_array();
         items.into_iter().flatten().filter_map(|item| item["label"].as_str()).map(String::from).collect()
@@ -180,9 +189,15 @@ impl Document {
         lines
     }
 
-    /// Writes `new` in place of `old`, as one does who types.
-    pub fn edit(&mut self, old: &str, new: &str) {
+    /// Writes `new` in place of the first `old`, and says where that was.
+    pub fn edit(&mut self, old: &str, new: &str) -> usize {
         let start = self.text.find(old).unwrap_or_else(|| panic!("{old} is not in the file"));
+        self.write(start, old, new);
+        start
+    }
+
+    /// Writes `new` in place of `old`, which starts there, as one does who types.
+    pub fn write(&mut self, start: usize, old: &str, new: &str) {
         let range = json!({ "start": self.position(start), "end": self.position(start + old.len()) });
         self.text.replace_range(start..start + old.len(), new);
         self.version += 1;
@@ -203,7 +218,11 @@ impl Document {
         let cursor = place.find('|').expect("a cursor");
         let piece = place.replacen('|', "", 1);
         let start = self.text.find(&piece).unwrap_or_else(|| panic!("{piece} is not in the file"));
-        json!({ "textDocument": { "uri": self.uri }, "position": self.position(start + cursor) })
+        self.place(start + cursor)
+    }
+
+    fn place(&self, at: usize) -> Value {
+        json!({ "textDocument": { "uri": self.uri }, "position": self.position(at) })
     }
 
     /// The file is ASCII.

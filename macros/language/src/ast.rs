@@ -126,7 +126,7 @@ impl Statement {
         }
     }
 
-    /// The same, to be changed.
+    /// The statement without its attributes, to be changed.
     pub fn bare_mut(&mut self) -> &mut Statement {
         match self {
             Statement::Allowed(Allowed { statement, .. }) => statement.bare_mut(),

@@ -120,7 +120,7 @@ impl Lints {
 }
 
 impl<T: ToString> FromIterator<T> for Lints {
-    /// Those of these names.
+    /// The lints that have these names; other names are left out.
     fn from_iter<I: IntoIterator<Item = T>>(names: I) -> Self {
         let place = |name: T| ALL.iter().position(|known| known.name == name.to_string());
         Lints(names.into_iter().filter_map(place).fold(0, |set, place| set | 1 << place))

@@ -56,7 +56,7 @@ pub struct Read {
     pub source: String,
     /// What the lints find in it at these sizes, to be drawn as mistakes are. Each is a layer's to allow: `#[allow(unread_pixels)]`.
     pub warnings: Mistakes,
-    /// The same, a line each, for [`Summary::notes`](convnet_graph::Summary::notes).
+    /// The warnings, a line each, for [`Summary::notes`](convnet_graph::Summary::notes).
     pub notes: Vec<String>,
 }
 

@@ -22,12 +22,12 @@ impl Paths {
             self.scopes.push(Scope { numbers });
             let scope = self.scopes.len() - 1;
             if is_block {
-                let params = head.first().map_or(String::new(), ToString::to_string);
+                let params: Vec<String> = params(head).iter().map(|param| written(param)).collect();
                 let docs = docs(trees.get(..at).unwrap_or_default()).iter().cloned().collect();
                 self.blocks.push(Block {
                     name: name.clone(),
                     docs,
-                    written: format!("`block {name}{params}`\n\n"),
+                    written: format!("`block {name}({})`\n\n", params.join(", ")),
                     scope,
                 });
             }
@@ -150,6 +150,11 @@ impl Paths {
             match argument {
                 [] => self.slot(alone.clone()),
                 [TokenTree::Ident(name)] => self.follow(alone.clone(), name),
+                // The word after it starts the next statement: the bracket is not closed yet.
+                [TokenTree::Ident(name), next @ ..] if next.first().is_some_and(|tree| ident(tree).is_some()) => {
+                    self.follow(alone.clone(), name);
+                    self.body(next, scope);
+                }
                 [TokenTree::Ident(name), TokenTree::Punct(equals), value @ ..]
                     if equals.as_char() == '=' && equals.spacing() == Spacing::Alone =>
                 {
@@ -219,17 +224,26 @@ fn docs(trees: &[TokenTree]) -> &[TokenTree] {
     trees.get(start..).unwrap_or_default()
 }
 
-/// The parameters of a block.
-fn parameters(block: &Ident, head: &[TokenTree]) -> Vec<Number> {
+/// What stands between the commas of a block's brackets.
+fn params(head: &[TokenTree]) -> Vec<Vec<TokenTree>> {
     let Some(TokenTree::Group(group)) = head.first() else { return Vec::new() };
     let params = inside(group);
-    let params = params.split(|tree| is(tree, ',')).filter_map(|param| Some((ident(param.first()?)?, param)));
-    let params = params.filter(|(name, _)| is_name(name));
-    let number = |(name, param): (&Ident, &[TokenTree])| {
-        let written: String = param.iter().map(|tree| format!("{} ", tree.to_token_stream())).collect();
-        Number { name: name.clone(), page: format!("`{}`: a parameter of the block `{block}`.", written.trim_end()) }
+    params.split(|tree| is(tree, ',')).filter(|param| !param.is_empty()).map(<[TokenTree]>::to_vec).collect()
+}
+
+/// A parameter as it is written; rust-analyzer and rustc print a stream of tokens with different spaces.
+fn written(param: &[TokenTree]) -> String {
+    let words: Vec<String> = param.iter().map(|tree| tree.to_token_stream().to_string()).collect();
+    words.join(" ")
+}
+
+/// The parameters of a block.
+fn parameters(block: &Ident, head: &[TokenTree]) -> Vec<Number> {
+    let number = |param: &Vec<TokenTree>| {
+        let name = param.first().and_then(ident).filter(|name| is_name(name))?;
+        Some(Number { name: name.clone(), page: format!("`{}`: a parameter of the block `{block}`.", written(param)) })
     };
-    params.map(number).collect()
+    params(head).iter().filter_map(number).collect()
 }
 
 /// The const generics of a network.

@@ -221,7 +221,7 @@ impl Emitter<'_> {
     }
 
     /// What the module of a `custom` node has to be. All that is asked of it is asked through this one trait, so that a type that is no
-    /// such module is one error.
+    /// such module is told by that trait's name and not by a list of dfdx's traits.
     fn custom_trait(&self, node: &Node) -> TokenStream {
         let from = node.inputs.first().and_then(|input| self.graph.nodes.get(*input));
         let [input, output] =

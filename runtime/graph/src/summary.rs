@@ -18,7 +18,7 @@ impl<'a> Summary<'a> {
         Summary { batch, ..self }
     }
 
-    /// With a line below the table for each of these, which lints have found.
+    /// Adds a line below the table for each of these notes, which lints have found.
     pub fn notes(self, notes: &'a [&'a str]) -> Self {
         Summary { notes, ..self }
     }

@@ -61,7 +61,7 @@ pub trait Part<E: Dtype, D: Device<E>, E2: Dtype, D2: Device<E2>, R> {
     /// Visits the module as the field `name` of `P`.
     ///
     /// # Errors
-    /// Those of the visitor.
+    /// What the visitor fails with.
     fn visit<P: TensorCollection<E, D>, V: ModuleVisitor<P, E, D, E2 = E2, D2 = D2>>(
         visitor: &mut V,
         name: &str,

@@ -19,7 +19,7 @@ cnn! {
         conv(32, kernel = 5, pad = 2);
     }
 
-    /// The same behind a convolution of one pixel, which leaves 16 channels.
+    /// A convolution of one pixel leaves 16 channels for the same large one.
     struct Reduced: [192, 28, 28] -> [32, 28, 28] {
         conv(16, kernel = 1); relu;
         conv(32, kernel = 5, pad = 2);

@@ -27,7 +27,7 @@ cnn! {
         conv(16, kernel = 7, bias = false);
     }
 
-    /// The same, where each channel is looked at by itself.
+    /// Three small convolutions, each of which looks at every channel by itself.
     struct ThreeDepthwise: [16, 15, 15] -> [16, 9, 9] {
         repeat 3 { depthwise(kernel = 3, bias = false); }
     }

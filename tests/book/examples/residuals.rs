@@ -159,7 +159,7 @@ fn curve(kind: Kind, lengths: &[f64]) -> Series {
     Series::new(kind.name(), (1..).zip(lengths).map(|(layer, length)| [f64::from(layer), *length]))
 }
 
-/// With batch normalisation, which is how such networks are trained.
+/// Trains the networks with batch normalisation, which is how such networks are trained, and draws what comes of it.
 fn trained(page: &mut Page) -> Outcome {
     const STEPS: usize = 30;
     let (mut series, mut lengths, mut reached) = (Vec::new(), Vec::new(), Vec::new());

@@ -155,7 +155,7 @@ fn the_book_builds_and_every_link_leads_somewhere() {
     assert!(built.len() > 10 && problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
-/// Those of the README and its like, which lead into the repository.
+/// The links of the README and of other pages outside of the book lead to files of the repository.
 #[test]
 fn links_of_the_other_pages_lead_to_files() {
     let mut problems = Vec::new();

@@ -256,7 +256,7 @@ fn statement(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
     first.into_iter().chain(found).collect()
 }
 
-/// The same without attributes.
+/// The statements of tokens in which no attribute is read.
 fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
     let mut found = Vec::new();
     let (mut rest, mut told) = (tokens, false);

@@ -110,7 +110,7 @@ impl Chart<'_> {
         if low < high { [low, high] } else { [low - 0.5, low + 0.5] }
     }
 
-    /// Of the scaled values.
+    /// Where the y axis has its marks, in the values as they are drawn: logarithms of them if the axis is logarithmic.
     fn y_ticks(&self) -> Vec<f64> {
         let [low, high] = self.range(1);
         if !self.log {

@@ -36,7 +36,7 @@ impl Page {
     /// Runs an example and prints its page. Figures go into the folder of the first argument, `course` by default.
     ///
     /// # Errors
-    /// Those of the example.
+    /// What the example fails with, and where the folder or a figure cannot be written.
     pub fn show(example: fn(&mut Page) -> Outcome) -> Outcome {
         let folder = std::env::args().nth(1).unwrap_or_else(|| "course".into());
         std::fs::create_dir_all(&folder)?;
