@@ -329,13 +329,14 @@ fn circles_are_found_wherever_they_pass() {
 }
 
 /// Each crate of the project, by the folder of its manifest, and those of the project that it may depend on.
-const MAY_DEPEND: [(&str, &[&str]); 8] = [
+const MAY_DEPEND: [(&str, &[&str]); 9] = [
     ("runtime/graph", &[]),
     ("runtime/mnist/train", &[]),
     ("runtime/mnist/test", &[]),
     ("macros/language", &["convnet-graph"]),
     ("macros", &["convnet-graph", "convnet-language"]),
     ("runtime/engine", &["convnet-graph"]),
+    ("runtime/onnx", &["convnet-graph"]),
     (
         "runtime",
         &[
@@ -343,6 +344,7 @@ const MAY_DEPEND: [(&str, &[&str]); 8] = [
             "convnet-language",
             "convnet-macros",
             "convnet-engine",
+            "convnet-onnx",
             "convnet-mnist-train",
             "convnet-mnist-test",
         ],

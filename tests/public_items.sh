@@ -7,14 +7,16 @@
 # * `__private`, which is hidden and has a bound of its own: what generated code names;
 # * other items that are `#[doc(hidden)]`: the program, the tests and the benchmarks of this repository share them with the library,
 #   and nobody is promised that they stay.
+# * `onnx`, a feature of its own, which has a bound of its own.
 # `graph` is a crate of its own, of which the pages are counted with those of `convnet`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 most=220
 most_private=40
+most_onnx=12
 
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p convnet --features read,mnist
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p convnet --features read,mnist,onnx
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p convnet-graph
 docs="${CARGO_TARGET_DIR:-target}/doc"
 
@@ -22,7 +24,7 @@ docs="${CARGO_TARGET_DIR:-target}/doc"
 pages() { grep -o '<li><a href="[^"]*\.html">' "$docs/$1/all.html" | sed -E 's/.*href="(.*)\.html">/\1/'; }
 
 all() {
-    pages convnet | grep -vE '^(words|prelude)/'
+    pages convnet | grep -vE '^(words|prelude|onnx)/'
     # `diagram` is among the pages of `convnet`, too.
     pages convnet_graph | grep -v '^diagram/' | sed 's,^,graph/,'
 }
@@ -35,4 +37,7 @@ private=$(sed -n '/^pub mod __private {/,/^}/p' runtime/src/lib.rs | sed 's,//.*
     sed -E 's/.*\{(.*)\}/\1/; t; s/.*:://' | tr ',' '\n' | grep -c '[A-Za-z]')
 echo "$private names in __private, at most $most_private"
 
-[ "$count" -le "$most" ] && [ "$private" -le "$most_private" ]
+onnx=$(pages convnet | grep -c '^onnx/')
+echo "$onnx items in onnx, at most $most_onnx"
+
+[ "$count" -le "$most" ] && [ "$onnx" -le "$most_onnx" ] && [ "$private" -le "$most_private" ]

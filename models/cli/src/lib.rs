@@ -31,6 +31,7 @@ mod devices;
 mod diagram;
 mod eval;
 mod explain;
+mod export;
 mod filter;
 mod golden;
 mod load;
@@ -98,6 +99,8 @@ enum Command {
     Diagram(diagram::Arguments),
     /// Convert a weights file to another format
     Convert(convert::Arguments),
+    /// Write a network as an ONNX file, for other programs to run
+    Export(export::Arguments),
     /// List the devices that networks can run on
     Devices(devices::Arguments),
     /// Measure how fast a network runs
@@ -158,6 +161,7 @@ pub fn run(own: &[Declared]) -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Diagram(arguments) => diagram::run(arguments),
         Command::Convert(arguments) => convert::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Completions(arguments) => shell::completions(&arguments, command()),

@@ -49,7 +49,7 @@ pub struct Trained {
     pub weights: PathBuf,
     pub preparation: Preparation,
     pub classes: Classes,
-    about: Metadata,
+    pub about: Metadata,
 }
 
 /// Says how data in one piece was split: by a seed, or not at all; and how many images it had.
@@ -237,6 +237,12 @@ fn presumed(network: &Network, given: Option<Preparation>, named: Classes) -> (O
         ),
         None => (given, named),
     }
+}
+
+/// How images are prepared for a network of which no weights file says it.
+pub fn assumed(network: &Network) -> Preparation {
+    let pretrained = zoo(network).and_then(|entry| entry.pretrained?.preparation(&network.graph));
+    pretrained.unwrap_or_else(|| Preparation::assumed(&network.graph))
 }
 
 /// The zoo's entry of a network, unless it is one of that name in a file of somebody's.

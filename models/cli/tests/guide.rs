@@ -264,6 +264,11 @@ fn deploying() {
 }
 
 #[test]
+fn onnx() {
+    tell("docs/src/guide/onnx.md", 0);
+}
+
+#[test]
 fn own_program() {
     tell("docs/src/guide/own-program.md", 0);
 }

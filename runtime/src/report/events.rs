@@ -1,11 +1,12 @@
 //! TensorBoard's event files: protocol buffers of a few fields, each in a frame with two checksums.
 //!
-//! The four messages that a curve takes are encoded here by hand: a generator of code for them would need a compiler for
-//! protocol buffers on every machine that builds this crate.
+//! The messages are TensorFlow's (`event.proto`, `summary.proto`), as far as a curve takes them. `prost` derives their encoding from the
+//! numbers beside the fields, so no compiler for protocol buffers is needed where this crate is built.
 
 use super::{ReportError, failed};
 use crate::train::{Callback, CallbackError, Event, Flow, Run};
 use crc::{CRC_32_ISCSI, Crc};
+use prost::Message;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -32,22 +33,23 @@ impl TensorBoard {
         let (now, pid) = (now(), std::process::id());
         self.path = self.folder.join(format!("events.out.tfevents.{:.0}.{pid}.convnet", now * 1e3));
         self.file = Some(File::create(&self.path).map_err(failed(&self.path))?);
-        self.write(&event(now, 0, &string(3, "brain.Event:2")))?;
+        self.write(&Record { wall_time: now, file_version: Some("brain.Event:2".into()), ..Record::default() })?;
         // A session starts: what another one has shown after this step is dropped.
-        self.write(&event(now, step, &bytes(7, &number(1, 1))))
+        let session_log = Some(SessionLog { status: SESSION_START });
+        self.write(&Record { wall_time: now, step, session_log, ..Record::default() })
     }
 
-    fn write(&mut self, event: &[u8]) -> Result<(), ReportError> {
+    fn write(&mut self, event: &Record) -> Result<(), ReportError> {
         match &mut self.file {
-            Some(file) => file.write_all(&frame(event)).map_err(failed(&self.path)),
+            Some(file) => file.write_all(&frame(&event.encode_to_vec())).map_err(failed(&self.path)),
             None => Ok(()),
         }
     }
 
     fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), ReportError> {
-        let value = |(tag, x): &(&str, f64)| bytes(1, &[string(1, tag), float(2, *x as f32)].concat());
-        let summary: Vec<u8> = values.iter().flat_map(value).collect();
-        self.write(&event(now(), step, &bytes(5, &summary)))
+        let value = |(tag, x): &(&str, f64)| Value { tag: tag.to_string(), simple_value: Some(*x as f32) };
+        let summary = Some(Summary { value: values.iter().map(value).collect() });
+        self.write(&Record { wall_time: now(), step, summary, ..Record::default() })
     }
 }
 
@@ -80,37 +82,43 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
 
-/// An event at a time and a step.
-fn event(time: f64, step: u64, what: &[u8]) -> Vec<u8> {
-    [&[1 << 3 | 1][..], &time.to_le_bytes(), &number(2, step), what].concat()
+/// An `Event`, with one of the three last fields.
+#[derive(Clone, PartialEq, Message)]
+struct Record {
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(uint64, tag = "2")]
+    step: u64,
+    #[prost(string, optional, tag = "3")]
+    file_version: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+    #[prost(message, optional, tag = "7")]
+    session_log: Option<SessionLog>,
 }
 
-/// A variable-length number.
-fn varint(mut n: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while n >= 0x80 {
-        bytes.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    bytes.push(n as u8);
-    bytes
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
 }
 
-fn number(field: u8, n: u64) -> Vec<u8> {
-    [&[field << 3][..], &varint(n)].concat()
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
 }
 
-fn float(field: u8, x: f32) -> Vec<u8> {
-    [&[field << 3 | 5][..], &x.to_le_bytes()].concat()
+#[derive(Clone, Copy, PartialEq, Message)]
+struct SessionLog {
+    #[prost(int32, tag = "1")]
+    status: i32,
 }
 
-fn bytes(field: u8, content: &[u8]) -> Vec<u8> {
-    [&[field << 3 | 2][..], &varint(content.len() as u64), content].concat()
-}
-
-fn string(field: u8, text: &str) -> Vec<u8> {
-    bytes(field, text.as_bytes())
-}
+/// `SessionLog.START`.
+const SESSION_START: i32 = 1;
 
 /// A record of a TFRecord file.
 fn frame(content: &[u8]) -> Vec<u8> {
@@ -133,10 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_protocol_buffers() {
-        assert_eq!(varint(0), [0]);
-        assert_eq!(varint(300), [0xac, 0x02]);
-        assert_eq!(bytes(5, &string(1, "a")), [0x2a, 3, 0x0a, 1, b'a']);
-        assert_eq!(float(2, 1.0), [0x15, 0, 0, 0x80, 0x3f]);
+    fn events_are_those_of_tensorflow() {
+        // tensorboard.compat.proto.event_pb2.Event(wall_time=1.5, step=300, summary=Summary(value=[Summary.Value(tag="a",
+        // simple_value=0.0)])).SerializeToString()
+        let summary = Some(Summary { value: vec![Value { tag: "a".into(), simple_value: Some(0.0) }] });
+        let event = Record { wall_time: 1.5, step: 300, summary, ..Record::default() };
+        let expected = [
+            0x09, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0x10, 0xac, 0x02, 0x2a, 0x0a, 0x0a, 0x08, 0x0a, 0x01, b'a', 0x15, 0, 0,
+            0, 0,
+        ];
+        assert_eq!(event.encode_to_vec(), expected);
+        // Event(wall_time=1.5, session_log=SessionLog(status=SessionLog.START)).SerializeToString()
+        let session_log = Some(SessionLog { status: SESSION_START });
+        let event = Record { wall_time: 1.5, session_log, ..Record::default() };
+        assert_eq!(event.encode_to_vec(), [0x09, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0x3a, 0x02, 0x08, 0x01]);
     }
 }
