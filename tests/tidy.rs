@@ -139,13 +139,14 @@ fn unsafe_code_is_in_the_kernels_and_says_why_it_is_safe() {
 }
 
 /// Where cargo features are named: devices, ways to communicate, and the digits that a program may carry.
-const FEATURES: [&str; 6] = [
+const FEATURES: [&str; 7] = [
     "runtime/src/device/",
     "runtime/src/distributed/",
     "runtime/src/data/mnist.rs",
     // Which devices there are.
     "runtime/src/backend/located.rs",
     "runtime/src/language.rs",
+    "runtime/src/onnx.rs",
     "macros/language/src/lib.rs",
 ];
 

@@ -34,8 +34,6 @@ pub mod format_version;
 pub mod language;
 pub mod layers;
 pub mod net;
-#[cfg(feature = "onnx")]
-#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 pub mod onnx;
 pub mod optim;
 #[doc(hidden)]

@@ -18,6 +18,8 @@
 //! # std::fs::remove_dir_all(&folder)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg(feature = "onnx")]
+#![cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 
 use crate::atomic_file;
 use crate::backend::{Backend, Real};
