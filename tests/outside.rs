@@ -130,3 +130,44 @@ fn an_embedded_network() {
     std::fs::remove_file(&file).unwrap();
     fails("deep.safetensors: No such file");
 }
+
+/// A network in a file of its own: the program is built anew when the file changes, and mistakes are drawn with the lines of the file.
+#[test]
+fn an_included_network() {
+    let folder = copied("included");
+    let file = folder.path().join("nets/small.cnn");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let run = || {
+        let output = cargo(folder.path(), &["run"], &[]);
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (first, errors) = run();
+    assert!(!errors.contains("warning:"), "{errors}");
+    std::fs::write(&file, text.replace("conv(4,", "conv(6,").replace("unit(4)", "unit(6)")).unwrap();
+    let (second, errors) = run();
+    assert!(first != second && !errors.contains("warning:"), "{first} {second} {errors}");
+
+    let mistaken =
+        text.replace("linear(CLASSES)", "linear(12)").replace("kernel = 3, pad = 1); relu;", "kernel = 31);");
+    std::fs::write(&file, mistaken).unwrap();
+    let (_, errors) = run();
+    for expected in [
+        "`stem`: kernel 31 does not fit into height 8",
+        "--> nets/small.cnn:9:28",
+        "9 |     stem: conv(4, kernel = 31);",
+        "  |                            ^^",
+        "5 | cnn! { include = \"nets/small.cnn\" }",
+        "`Small` is declared to give [CLASSES], but its layers give [12]",
+    ] {
+        assert!(errors.contains(expected), "{expected} is not in\n{errors}");
+    }
+
+    std::fs::write(&file, text.replace("pad = 1); relu;", "pad = 1); relu; tanh;")).unwrap();
+    let (_, errors) = run();
+    let warned = "a second activation, right after `relu`";
+    assert!(errors.contains(warned) && errors.contains("--> nets/small.cnn:9:47"), "{errors}");
+
+    std::fs::remove_file(&file).unwrap();
+    let (_, errors) = run();
+    assert!(errors.contains("cannot read nets/small.cnn: No such file"), "{errors}");
+}

@@ -3,7 +3,7 @@
 //! What a network is and what is wrong with it, `convnet-language` says. Here it becomes Rust: the struct of its parameters, the
 //! graph as a constant, thin impls. Whatever the errors, the struct is emitted: code that uses it does not light up. `words!` prints
 //! the documentation of the language's words, and `embed!` puts a weights file into a program. Nothing here panics, or does any I/O
-//! but for `embed/file`.
+//! but for `file`.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -12,6 +12,8 @@ mod editor;
 mod embed;
 mod emit;
 mod export;
+mod file;
+mod include;
 mod misused;
 mod paths;
 mod words;
@@ -19,7 +21,13 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use convnet_language::Checked;
+use convnet_language::ast::Network;
+use convnet_language::lints::Finding;
 use convnet_language::report::Errors;
+use include::Included;
+use proc_macro2::TokenStream;
+use std::collections::BTreeSet;
 
 /// Declares convolutional networks. `convnet::cnn!` calls this with the path of its crate in parentheses before the networks.
 ///
@@ -48,29 +56,78 @@ pub fn words(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
     words::constants().into()
 }
 
-fn expand(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+fn expand(tokens: TokenStream) -> TokenStream {
     let (krate, tokens) = paths::split(tokens);
     if let Some(errors) = misused::error(&tokens) {
         return errors.compile_errors();
     }
-    let mut errors = Errors::default();
-    let Some(mut checked) = convnet_language::check(tokens, &mut errors) else { return errors.compile_errors() };
-    checked.call.networks.iter_mut().for_each(|network| attributes::settle(network, &mut errors));
+    let items = match include::file(&tokens) {
+        None => {
+            let mut errors = Errors::default();
+            let networks = checked(tokens, &mut errors).map(|checked| {
+                let (items, followed) = (items(&checked, &told(&checked)), editor::constant(&checked.tokens));
+                quote::quote!(#followed #items)
+            });
+            // The errors come before what is made in spite of them.
+            let errors = errors.compile_errors();
+            quote::quote!(#errors #networks)
+        }
+        Some(Ok(file)) => included(&file),
+        Some(Err(error)) => error.to_compile_error(),
+    };
+    paths::resolved(items, &krate)
+}
+
+/// The networks of a file, in which an editor does not follow words from here.
+fn included(file: &Included) -> TokenStream {
+    let networks = checked(file.tokens(), &mut Errors::default()).map(|checked| items(&checked, &file.told));
+    let (tracked, errors) = (file.tracked(), file.errors());
+    quote::quote!(#tracked #errors #networks)
+}
+
+/// What there is to say about a network that is no error.
+#[derive(Default)]
+struct Told {
+    warnings: Vec<emit::Warning>,
+    notes: Vec<String>,
+    /// Whether there is no error in the whole call.
+    is_right: bool,
+}
+
+fn told(checked: &Checked) -> Vec<Told> {
+    let of = |(findings, network): (&Vec<Finding>, &Network)| Told {
+        warnings: findings.iter().map(|finding| emit::Warning::of(finding, network)).collect(),
+        notes: findings.iter().map(Finding::note).collect(),
+        is_right: true,
+    };
+    checked.findings.iter().zip(&checked.call.networks).map(of).collect()
+}
+
+/// The networks as items, and the macros that export them. Of those without mistakes there is something told.
+fn items(checked: &Checked, told: &[Told]) -> TokenStream {
     let networks = &checked.call.networks;
     let exported = export::macros(&checked.tokens, networks);
-    let is_right = errors.count() == 0;
-    let findings = |index: usize| checked.findings.get(index).filter(|_| is_right).map_or(&[][..], Vec::as_slice);
-    let mut told = std::collections::BTreeSet::new();
+    let (nothing, mut told_before) = (Told::default(), BTreeSet::new());
     let items = networks.iter().zip(&checked.graphs).enumerate().map(|(index, (network, graph))| {
+        let Told { warnings, notes, is_right } = told.get(index).unwrap_or(&nothing);
         // What is written in Rust cannot be read at run time.
         let is_custom = graph.nodes.iter().any(convnet_language::graph::Node::is_custom);
         let source =
-            (is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call.blocks, true));
-        let warnings = emit::warnings(network, findings(index), &mut told);
-        let network = emit::network(network, graph, source.as_deref(), findings(index));
+            (*is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call.blocks, true));
+        let warnings = emit::warnings(network, warnings, &mut told_before);
+        let network = emit::network(network, graph, source.as_deref(), notes.clone());
         quote::quote!(#network #warnings)
     });
-    let items: proc_macro2::TokenStream = items.collect();
-    let (followed, errors) = (editor::constant(&checked.tokens), errors.compile_errors());
-    paths::resolved(quote::quote! { #followed #errors #items #exported }, &krate)
+    let items: TokenStream = items.collect();
+    quote::quote!(#items #exported)
+}
+
+/// A call's networks; nothing where none could be made out. What is found in them is nothing after an error.
+fn checked(tokens: TokenStream, errors: &mut Errors) -> Option<Checked> {
+    let mut checked = convnet_language::check(tokens, errors)?;
+    checked.call.networks.iter_mut().for_each(|network| attributes::settle(network, errors));
+    if errors.count() > 0 {
+        checked.findings.clear();
+    }
+    Some(checked)
 }

@@ -24,7 +24,7 @@ impl<'a> Args<'a> {
     /// Matches the arguments of `layer` with those of `word`.
     pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
         let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
-        let (mut next, mut too_many) = (0, false);
+        let (mut next, mut too_many, mut doubled_kernel) = (0, false, false);
         for arg in &layer.args {
             // One error tells of all values that are too many.
             if too_many && arg.name.is_none() {
@@ -33,9 +33,8 @@ impl<'a> Args<'a> {
             match args.spec(arg, &mut next) {
                 Ok((spec, value)) => {
                     if args.given.iter().any(|(given, _)| given.name == spec.name) {
-                        errors
-                            .on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), doubled(spec, word));
                         args.complete = false;
+                        doubled_kernel |= args.doubled(arg, spec, errors);
                     } else {
                         args.given.push((spec, value.map(bare)));
                     }
@@ -47,7 +46,7 @@ impl<'a> Args<'a> {
                 }
             }
         }
-        if too_many {
+        if too_many || doubled_kernel {
             // Nobody knows which of them is which.
             args.given.clear();
         }
@@ -59,6 +58,26 @@ impl<'a> Args<'a> {
             args.complete = false;
         }
         args
+    }
+
+    /// Reports an argument that is given twice; says whether by its place, which is that of another one than was meant.
+    fn doubled(&self, arg: &Arg, spec: &Spec, errors: &mut Errors) -> bool {
+        let word = self.word.name;
+        let by_place = self.layer.args.iter().filter(|arg| arg.name.is_none()).count();
+        let place = self.word.args.iter().position(|known| known.name == spec.name);
+        let is_placed = arg.name.is_some() && place.is_some_and(|place| place < by_place.min(self.word.positional));
+        let (option, fix) = (spec.name, self.superfluous());
+        let message = match (is_placed, fix.is_empty()) {
+            (true, false) => format!(
+                "`{word}` has `{option}` by its name here, so that of the {by_place} values before it one is too many{fix}"
+            ),
+            (true, true) => format!(
+                "`{option}` of `{word}` is given twice: by its place among the values without a name, and by its name"
+            ),
+            (false, _) => format!("`{option}` of `{word}` is given twice"),
+        };
+        errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
+        is_placed
     }
 
     /// Which argument is given, and its value where it has one.
@@ -181,7 +200,8 @@ impl<'a> Args<'a> {
     pub fn written(&self) -> Written {
         let place = |(spec, value): &(&'static Spec, Option<&Expr>)| value.map(|value| (spec.name, value.span()));
         let args = self.given.iter().filter_map(place).collect();
-        Written { args, same: self.expr("pad").is_some_and(is_same), ..Written::at(self.layer.word.span()) }
+        let (same, named) = (self.expr("pad").is_some_and(is_same), self.layer.name.is_some());
+        Written { args, same, named, ..Written::at(self.layer.word.span()) }
     }
 
     /// Reports `message` on the value of an argument.
@@ -234,6 +254,10 @@ impl<'a> Args<'a> {
                 _ => None,
             };
         };
+        if name == "pad" && is_same(expr) && !["conv", "depthwise"].contains(&self.word.name) {
+            self.no_same(expr, errors);
+            return None;
+        }
         let parts: Vec<&Expr> = match expr {
             Expr::Tuple(tuple) => tuple.elems.iter().collect(),
             other => vec![other],
@@ -254,6 +278,27 @@ impl<'a> Args<'a> {
                 errors.on(expr, format!("`{name}` takes a number or (height, width)"));
                 None
             }
+        }
+    }
+
+    /// Reports `same` where a padding is a number.
+    fn no_same(&self, expr: &Expr, errors: &mut Errors) {
+        let message = format!("`pad` of `{}` is a number of pixels; `same` is for convolutions alone", self.word.name);
+        let kernel = match self.expr("kernel") {
+            Some(Expr::Lit(ExprLit { lit: Lit::Int(kernel), .. })) => kernel.base10_parse::<u64>().ok(),
+            _ => None,
+        };
+        match kernel.filter(|kernel| *kernel > 0) {
+            Some(kernel) if kernel % 2 == 1 => errors.on(expr, format!("{message}\n  fix: write {}", (kernel - 1) / 2)),
+            Some(_) if self.word.arg("ceil").is_some() => {
+                let name = self.layer.args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| *name == "pad");
+                let place = name.map_or_else(|| quote_of(expr), quote_of);
+                errors.on(
+                    place,
+                    format!("{message}\n  fix: leave it out; `ceil` keeps the last row and column of odd sizes"),
+                );
+            }
+            _ => errors.on(expr, message),
         }
     }
 
@@ -280,7 +325,12 @@ impl<'a> Args<'a> {
             None => Some(true),
             Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
             Some(expr) => {
-                errors.on(expr, format!("`{name}` takes `true` or `false`"));
+                let fix = match identifier(expr).as_deref() {
+                    Some("True" | "TRUE" | "yes" | "on") => "\n  fix: write true",
+                    Some("False" | "FALSE" | "None" | "no" | "off") => "\n  fix: write false",
+                    _ => "",
+                };
+                errors.on(expr, format!("`{name}` takes `true` or `false`{fix}"));
                 None
             }
         }
@@ -294,10 +344,6 @@ fn is_same(value: &Expr) -> bool {
         value => identifier(value),
     };
     text.is_some_and(|text| text.eq_ignore_ascii_case("same"))
-}
-
-fn doubled(spec: &Spec, word: &Signature) -> String {
-    format!("`{}` of `{}` is given twice", spec.name, word.name)
 }
 
 fn float(expr: &Expr) -> Option<f64> {

@@ -54,7 +54,8 @@ pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Err
     let before = errors.count();
     let [input, output] = match network.headless {
         true => [Shape::Unknown; 2],
-        false => [&network.input, &network.output].map(|dims| declared(dims, network, errors)),
+        false => [(&network.input, false), (&network.output, true)]
+            .map(|(dims, gives)| declared(dims, gives, network, errors)),
     };
     let mut checker = Checker::new(network, blocks, errors);
     checker.input(input);
@@ -77,10 +78,10 @@ pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Err
     Graph { nodes, connections, root, output, output_node, heads }
 }
 
-/// The shape that the header declares.
-fn declared(dims: &[Expr], network: &Network, errors: &mut Errors) -> Shape {
+/// The shape that the header declares for what the network takes, or `gives`.
+fn declared(dims: &[Expr], gives: bool, network: &Network, errors: &mut Errors) -> Shape {
     let scope = Scope { network, shape: None, locals: &[], largest: SIZE };
-    values::shape(dims, &network.name, &scope, errors)
+    values::shape(dims, gives, &network.name, &scope, errors)
 }
 
 impl Checker<'_, '_> {

@@ -60,13 +60,15 @@ pub struct Written {
     pub args: Vec<(&'static str, Span)>,
     /// Whether its padding is `same`.
     pub same: bool,
+    /// Whether it has a name of its own.
+    pub named: bool,
     pub allowed: Lints,
 }
 
 impl Written {
     /// At a word without arguments.
     pub fn at(word: Span) -> Self {
-        Written { word, args: Vec::new(), same: false, allowed: Lints::default() }
+        Written { word, args: Vec::new(), same: false, named: false, allowed: Lints::default() }
     }
 
     /// The first of these arguments that is given; the word where none is.

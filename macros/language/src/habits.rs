@@ -45,7 +45,7 @@ pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["hswish"], Word("hard_swish")),
     (&["hsigmoid"], Word("hard_sigmoid")),
     (&["logistic"], Word("sigmoid")),
-    (&["drop", "alphadropout"], Word("dropout")),
+    (&["drop"], Word("dropout")),
     (&["spatialdropout", "channeldropout"], Word("dropout2d")),
     (&["zeropad", "zeropadding", "padding"], Word("pad")),
     (&["cropping", "centercrop"], Word("crop")),
@@ -124,7 +124,10 @@ pub const NONE: &[(&[&str], &str)] = &[
     ),
     (&["name", "label"], "a name stands before the layer: `name: layer(...)`"),
     (&["nobias"], "write `bias = false`"),
-    (&["paddingmode"], "leave it out: padding is zeros"),
+    (
+        &["paddingmode"],
+        "padding is zeros here; for another put `pad(1, reflect);` or `pad(1, replicate);` before this layer, and no `pad` into it",
+    ),
     (
         &[
             "kernelinitializer",

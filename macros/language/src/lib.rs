@@ -38,6 +38,7 @@ pub mod print;
 mod read;
 pub mod report;
 mod shape;
+pub mod text;
 mod trace;
 mod walk;
 

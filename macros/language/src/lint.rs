@@ -91,8 +91,28 @@ pub static DROPOUT_BEFORE_NORM: Lint = Lint {
     by_size: false,
 };
 
+/// A `:` for a `;`.
+pub static NAMED_LIKE_A_LAYER: Lint = Lint {
+    name: "named_like_a_layer",
+    what: "A layer whose name is the word of another layer, such as `relu: max_pool(2);`.",
+    why: "A name does nothing: with a `:` for a `;` the layer of that name is not there.",
+    source: "by definition: a name stands before `:`",
+    fix: "`;` after the first word, or another name",
+    by_size: false,
+};
+
+/// An input as other frameworks order it.
+pub static CHANNELS_LAST: Lint = Lint {
+    name: "channels_last",
+    what: "An input `[H, W, C]`, such as `[32, 32, 3]`: its first two sizes are equal and large, its third is 1, 3 or 4.",
+    why: "Shapes are `[C, H, W]`: this network sees 32 channels of 32x3 pixels.",
+    source: "TensorFlow and Keras have channels last",
+    fix: "`[C, H, W]`",
+    by_size: true,
+};
+
 /// All lints.
-pub static ALL: [&Lint; 7] = [
+pub static ALL: [&Lint; 9] = [
     &UNREAD_PIXELS,
     &BIAS_BEFORE_NORM,
     &STACKED_ACTIVATIONS,
@@ -100,6 +120,8 @@ pub static ALL: [&Lint; 7] = [
     &EVEN_KERNEL_SAME,
     &NARROW_RECEPTIVE_FIELD,
     &DROPOUT_BEFORE_NORM,
+    &NAMED_LIKE_A_LAYER,
+    &CHANNELS_LAST,
 ];
 
 /// The lint of this name.

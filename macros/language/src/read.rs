@@ -7,18 +7,12 @@
 use crate::ast::{Call, Fixed, Network, Symbol};
 use crate::graph::Graph;
 use crate::report::Errors;
-use crate::{check, lints, mistakes, numbers, print};
+use crate::{check, lints, mistakes, numbers, print, text};
 use mistakes::{Mistake, Mistakes};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use std::str::FromStr;
 use syn::{Expr, ExprLit, Lit, LitInt};
-
-/// A text with more bytes than this is refused.
-const TEXT: usize = 1 << 20;
-
-/// Brackets deeper than this are refused before the lexer sees them.
-const DEPTH: usize = 256;
 
 /// The sizes that a text is read with, where they are not those that it declares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,31 +122,12 @@ fn whole(network: &Network, graph: &Graph, errors: &mut Errors) -> Option<convne
 
 /// The tokens of a text within its bounds.
 fn lexed(text: &str) -> Result<TokenStream, Mistakes> {
-    if text.len() > TEXT {
-        let message = format!("this text has {} bytes; a network has at most {TEXT}", text.len());
-        return Err(Mistakes::one(Mistake { message, range: 0..0, lint: None }));
-    }
-    if let Some(at) = too_deep(text) {
-        let message = format!("nested more than {DEPTH} deep");
-        return Err(Mistakes::one(Mistake { message, range: at..at + 1, lint: None }));
+    if let Some((range, message)) = text::excess(text) {
+        return Err(Mistakes::one(Mistake { message, range, lint: None }));
     }
     TokenStream::from_str(text).map_err(|error| {
-        let message =
-            "this cannot be read: a bracket or a quote that has no partner, or a character without a meaning".into();
+        let message = text::NO_TOKENS.into();
         Mistakes::one(Mistake { message, range: mistakes::within(error.span().byte_range(), text), lint: None })
-    })
-}
-
-/// The bracket that is too deep, whatever comments and texts may hold.
-fn too_deep(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    text.bytes().position(|byte| {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth > DEPTH
     })
 }
 

@@ -80,9 +80,11 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
                 // In a header there is no shape yet.
                 let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
-                let fix = match int.suffix().starts_with('x') {
-                    true => format!("numbers are parted by commas\n  fix: write {sizes}"),
-                    false => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
+                let fix = match int.suffix() {
+                    "k" | "K" => format!("a number has no unit\n  fix: write {}_000", int.base10_digits()),
+                    "M" | "m" => format!("a number has no unit\n  fix: write {}_000_000", int.base10_digits()),
+                    suffix if suffix.starts_with('x') => format!("numbers are parted by commas\n  fix: write {sizes}"),
+                    _ => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
                 };
                 errors.on(expr, fix);
                 return Dim::Unknown;
@@ -316,10 +318,17 @@ fn arithmetic(binary: &syn::ExprBinary, a: u64, b: u64, largest: u64, errors: &m
     }
 }
 
-/// A shape as it is written; `owner` is what it belongs to.
-pub fn shape(dims: &[Expr], owner: &proc_macro2::Ident, scope: &Scope<'_>, errors: &mut Errors) -> Shape {
+/// A shape as it is written; `owner` is what it belongs to, and `gives` whether that gives such a shape.
+pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Scope<'_>, errors: &mut Errors) -> Shape {
+    // A batch may be written as a name that is none here.
+    let is_batch = |dim: &Expr| {
+        let unknown = identifier(dim).is_some_and(|name| !scope.network.names().any(|known| *known == name));
+        unknown || matches!(dim, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)))
+    };
+    let with_batch = matches!(dims, [first, _, _, _] | [first, _] if is_batch(first));
     let values: Vec<Dim> = dims
         .iter()
+        .skip(usize::from(with_batch))
         .map(|dim| match evaluate(dim, scope, errors) {
             Dim::Known(0) => {
                 errors.on(dim, "a dimension is at least 1");
@@ -329,22 +338,36 @@ pub fn shape(dims: &[Expr], owner: &proc_macro2::Ident, scope: &Scope<'_>, error
         })
         .collect();
     match values[..] {
-        [c, h, w] => Shape::Map([c, h, w]),
+        [c, h, w] if !with_batch => Shape::Map([c, h, w]),
         // Told.
-        [Dim::Unknown] => Shape::Unknown,
-        [n] => Shape::Vector(n),
+        [Dim::Unknown] if !with_batch => Shape::Unknown,
+        [n] if !with_batch => Shape::Vector(n),
         _ => {
             let mut message =
                 format!("a shape is [C, H, W] (channels, height, width) or [N], not {} dimensions", dims.len());
-            if let [_, c, h, w] = dims {
-                message +=
-                    &format!("\n  fix: leave out the batch: [{}, {}, {}]", quote_of(c), quote_of(h), quote_of(w));
+            match dims {
+                [_, c, h, w] => {
+                    message +=
+                        &format!("\n  fix: leave out the batch: [{}, {}, {}]", quote_of(c), quote_of(h), quote_of(w));
+                }
+                [_, n] if with_batch || gives => message += &format!("\n  fix: leave out the batch: [{}]", quote_of(n)),
+                [h, w] => {
+                    message += &format!("\n  fix: write the channels, too: [1, {}, {}]", quote_of(h), quote_of(w))
+                }
+                _ => {}
             }
             match dims.first() {
                 Some(first) => errors.on(quote!(#first #(, #dims)*), message),
                 None => errors.on(owner, message),
             }
-            Shape::Unknown
+            // What was meant, so that nothing else is told of it.
+            match values[..] {
+                [c, h, w] | [_, c, h, w] => Shape::Map([c, h, w]),
+                [n] => Shape::Vector(n),
+                [_, n] if gives => Shape::Vector(n),
+                [h, w] => Shape::Map([Dim::Known(1), h, w]),
+                _ => Shape::Unknown,
+            }
         }
     }
 }

@@ -4,9 +4,9 @@
 //! constant that `convnet::__private::fits` compares with the network's graph while it compiles. Here nothing is known of the network but
 //! its path: with const generics its sizes are known to rustc alone.
 
-mod file;
 mod header;
 
+use crate::file::{self, From};
 use header::Header;
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -42,8 +42,10 @@ impl Parse for Call {
 /// The expression, or the one error.
 pub fn expression(tokens: TokenStream) -> TokenStream {
     let read = syn::parse2(tokens).and_then(|call: Call| {
-        let path = file::path(&call.path)?;
-        let header = file::header(&path).map_err(|problem| syn::Error::new_spanned(&call.path, problem))?;
+        let path = file::path(&call.path, From::Source)?;
+        let header = file::header(&path)
+            .and_then(|(text, len)| Header::read(&text, len).map_err(|problem| format!("{} {problem}", path.written)));
+        let header = header.map_err(|problem| syn::Error::new_spanned(&call.path, problem))?;
         Ok(embedded(&call, &path, &header))
     });
     read.unwrap_or_else(|error| error.to_compile_error())

@@ -15,19 +15,17 @@ mod warnings;
 use convnet_language::ast::{Network, Symbol};
 use convnet_language::cost::{Count, Dim};
 use convnet_language::graph::{Graph, Member, MemberKind, Node, Shape};
-use convnet_language::lints::Finding;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
-pub use warnings::warnings;
+pub use warnings::{Warning, warnings};
 
 /// Everything that a network stands for.
-pub fn network(network: &Network, graph: &Graph, source: Option<&str>, findings: &[Finding]) -> TokenStream {
+pub fn network(network: &Network, graph: &Graph, source: Option<&str>, notes: Vec<String>) -> TokenStream {
     let names = RefCell::new(BTreeSet::from([taps::name(network)]));
     let known = RefCell::new(BTreeMap::new());
-    let notes = findings.iter().map(Finding::note).collect();
     let emitter = Emitter { network, graph, source, notes, symbols: symbols(network), known, names };
     let mut items = Vec::new();
     emitter.root(&mut items);

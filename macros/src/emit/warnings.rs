@@ -3,25 +3,51 @@
 
 use crate::attributes;
 use convnet_language::ast::Network;
+use convnet_language::lint::Lint;
 use convnet_language::lints::{Finding, header};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use std::collections::BTreeSet;
 
+/// What a lint has found, as it is told.
+pub struct Warning {
+    pub lint: &'static Lint,
+    /// Where it is shown.
+    pub place: Span,
+    /// The place that it is about, which is told once.
+    pub about: String,
+    /// The message at a layer, and the one at a network whose layers another one has written.
+    pub on_layer: String,
+    pub on_struct: (Span, String),
+}
+
+impl Warning {
+    /// Of what is found in a network that stands in the call.
+    pub fn of(finding: &Finding, network: &Network) -> Self {
+        Warning {
+            lint: finding.lint,
+            place: finding.place,
+            about: format!("{:?}", finding.place),
+            on_layer: finding.on_layer(),
+            on_struct: (header(network), finding.on_struct()),
+        }
+    }
+}
+
 /// The warnings of a network, without those that were `told` of another one that uses the same block.
-pub fn warnings(network: &Network, findings: &[Finding], told: &mut BTreeSet<String>) -> TokenStream {
+pub fn warnings(network: &Network, warnings: &[Warning], told: &mut BTreeSet<String>) -> TokenStream {
     let conditions: Vec<_> = network.conditions().collect();
     let allowed = attributes::allowed(network);
     let mut items = TokenStream::new();
-    for finding in findings {
-        let name = finding.lint.name;
-        let (place, message) = match network.instance {
-            false => (finding.place, finding.on_layer()),
+    for Warning { lint, place, about, on_layer, on_struct } in warnings {
+        let name = lint.name;
+        let (place, message, about) = match network.instance {
+            false => (*place, on_layer, about.clone()),
             // Its layers are another one's, who was told what does not depend on the size.
-            true if !finding.lint.by_size => continue,
-            true => (header(network), finding.on_struct()),
+            true if !lint.by_size => continue,
+            true => (on_struct.0, &on_struct.1, format!("{:?}", on_struct.0)),
         };
-        let key = format!("{name} {place:?}");
+        let key = format!("{name} {about}");
         // Of networks with conditions there may be only one.
         if told.contains(&key) || (conditions.is_empty() && !told.insert(key)) {
             continue;

@@ -16,6 +16,8 @@ mod explain {}
 
 #[doc = include_str!("../../../docs/src/guide/deploying.md")]
 mod deploying {}
+#[doc = include_str!("../../../docs/src/guide/onnx.md")]
+mod onnx {}
 
 #[doc = include_str!("../../../docs/src/guide/own-program.md")]
 mod own_program {}

@@ -13,8 +13,9 @@ mod reading;
 use crate::ast::Network;
 use crate::cost::{Count, Dim};
 use crate::graph::{Graph, Node, Shape};
-use crate::lint::{self, Lint};
+use crate::lint::{self, Lint, Lints};
 use crate::trace::{called, trace};
+use crate::words;
 use convnet_graph::{Category, Extent, Op};
 use proc_macro2::Span;
 use reading::Reading;
@@ -55,7 +56,8 @@ impl Finding {
 
     /// The message of a layer that the reader has written.
     pub fn on_layer(&self) -> String {
-        self.message(&self.fix, "layer")
+        let is_header = self.lint == &lint::CHANNELS_LAST;
+        self.message(&self.fix, if is_header { "struct" } else { "layer" })
     }
 
     /// The message of a network whose layers another one has written.
@@ -73,6 +75,7 @@ impl Finding {
 /// What the lints find in a network without errors, one for each place that is written.
 pub fn find(graph: &Graph, network: &Network) -> Vec<Finding> {
     let mut rules = Rules { reading: Reading::of(graph), graph, network, found: BTreeMap::new(), list: Vec::new() };
+    rules.order();
     rules.windows();
     (0..graph.nodes.len()).for_each(|id| rules.node(id));
     rules.output();
@@ -94,6 +97,7 @@ impl Rules<'_> {
         self.activations(id, node);
         self.bias(id, node);
         self.even_same(id, node);
+        self.named(id, node);
         if matches!(node.op, Op::Dropout { p, .. } if p > 0.0)
             && let Some(norm) = self.norm_after(id)
         {
@@ -128,6 +132,30 @@ impl Rules<'_> {
         if let Some((_, norm @ Node { op: Op::BatchNorm { .. }, .. })) = next {
             let text = format!("its bias does nothing: `{}` subtracts the mean, and the bias with it", called(norm));
             self.report(&lint::BIAS_BEFORE_NORM, id, &["bias"], text, "write `bias = false`".into());
+        }
+    }
+
+    /// A name that is the word of another layer.
+    fn named(&mut self, id: usize, node: &Node) {
+        let name = node.name.rsplit('.').next().unwrap_or_default();
+        let word = node.op.word();
+        if words::find(name).is_some() && name != word && node.written.named {
+            let text = format!("a `{word}` that is called `{name}`, which is the word of another layer");
+            let fix = format!("write `;` for the `:` if both are meant: `{name}; {word}...;`");
+            self.report(&lint::NAMED_LIKE_A_LAYER, id, &[], text, fix);
+        }
+    }
+
+    /// `[H, W, C]`
+    fn order(&mut self) {
+        // No layer has it, so that it is switched off at the struct.
+        let allowed: Lints = self.network.allowed.iter().collect();
+        let input = self.graph.nodes.first().map(|node| node.shape).filter(|_| !allowed.has(&lint::CHANNELS_LAST));
+        let Some(Shape::Map([Dim::Known(first), Dim::Known(second), Dim::Known(third)])) = input else { return };
+        if first == second && first >= 8 && matches!(third, 1 | 3 | 4) {
+            let text = format!("an input of {first} channels of {second}x{third} pixels; shapes are [C, H, W]");
+            let fix = format!("write [{third}, {first}, {second}] for the input");
+            self.report_at(&lint::CHANNELS_LAST, 0, header(self.network), text, fix);
         }
     }
 
@@ -194,8 +222,13 @@ impl Rules<'_> {
 
     /// Keeps what was found, unless it is allowed, or has been found at the same place; `args` are where it is best shown.
     fn report(&mut self, lint: &'static Lint, id: usize, args: &[&str], text: String, fix: String) {
+        if let Some(place) = self.graph.nodes.get(id).map(|node| node.written.place(args)) {
+            self.report_at(lint, id, place, text, fix);
+        }
+    }
+
+    fn report_at(&mut self, lint: &'static Lint, id: usize, place: Span, text: String, fix: String) {
         let Some(node) = self.graph.nodes.get(id).filter(|node| !node.written.allowed.has(lint)) else { return };
-        let place = node.written.place(args);
         if let Some(known) = self.found.get(&(lint.name, format!("{place:?}"))) {
             if let Some(finding) = self.list.get_mut(*known) {
                 finding.more += 1;

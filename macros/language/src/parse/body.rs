@@ -287,7 +287,8 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
                 found.push(Statement::Unknown(Some(given)));
                 break;
             }
-            if let (Some(message), [first, ..]) = (foreign::path(after), after) {
+            let foreign = foreign::path(after, None).or_else(|| foreign::brackets(after).map(|(message, _)| message));
+            if let (Some(message), [first, ..]) = (foreign, after) {
                 errors.on(first, message);
                 found.push(Statement::Unknown(Some(given)));
                 break;
@@ -414,6 +415,14 @@ fn args(input: ParseStream<'_>, args: &mut Vec<Arg>) -> syn::Result<()> {
         if input.peek(Token![:]) && matches!(value, Expr::Path(_)) {
             let option = value.to_token_stream();
             return Err(input.error(format!("an option has `=`\n  fix: write `{option} = ...`")));
+        }
+        if matches!(value, Expr::Path(_))
+            && name.is_none()
+            && let Ok(number) = input.fork().parse::<syn::Lit>()
+        {
+            let (option, number) = (value.to_token_stream(), number.to_token_stream());
+            let message = format!("an option has `=`\n  fix: write `{option} = {number}`");
+            return Err(syn::Error::new_spanned(quote::quote!(#option #number), message));
         }
         args.push(Arg { name, value });
         if !input.is_empty() {

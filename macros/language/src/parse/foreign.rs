@@ -1,6 +1,7 @@
 //! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
 //! the network is checked as if it had been.
 
+use super::torch;
 use crate::habits::{self, Habit};
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
@@ -29,7 +30,8 @@ pub enum Meant<'a> {
 pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
     let [first, ..] = tokens else { return None };
     named(tokens)
-        .or_else(|| path(tokens).map(|message| (message, Meant::Unknown(None))))
+        .or_else(|| added(tokens))
+        .or_else(|| path(tokens, None).map(|message| (message, Meant::Unknown(None))))
         .or_else(|| chain(tokens))
         .or_else(|| brackets(tokens))
         .or_else(|| commented(tokens))
@@ -68,7 +70,10 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
     if equals.as_char() != '=' || !matches!(rest.first(), Some(TokenTree::Ident(_))) {
         return None;
     }
-    if let Some(message) = path(rest) {
+    if let Some(layer) = summed(rest) {
+        return Some((residual(&layer), Meant::Unknown(None)));
+    }
+    if let Some(message) = path(rest, Some(name)) {
         return Some((format!("a name stands before `:`, and {message}"), Meant::Unknown(Some(name.clone()))));
     }
     // `relu(x)`
@@ -82,6 +87,32 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
     Some((message, Meant::Named(name.clone(), rest)))
 }
 
+/// `x += layer`
+fn added(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Ident(_), plus, equals, layer @ ..] = tokens else { return None };
+    (is(plus, '+') && is(equals, '=')).then(|| (residual(&statement(layer, None)), Meant::Unknown(None)))
+}
+
+/// The layer of `x + layer` or `layer + x`, as it is written here.
+fn summed(tokens: &[TokenTree]) -> Option<String> {
+    let mut parts = tokens.split(|token| is(token, '+'));
+    let (one, other) = (parts.next()?, parts.next().filter(|_| parts.next().is_none())?);
+    match (one, other) {
+        ([TokenTree::Ident(_)], layer @ [TokenTree::Ident(_), _, ..])
+        | (layer @ [TokenTree::Ident(_), _, ..], [TokenTree::Ident(_)]) => Some(statement(layer, None)),
+        _ => None,
+    }
+}
+
+fn residual(layer: &str) -> String {
+    format!("the sum of a layer and what comes into it is a `residual`\n  fix: write `residual {{ {layer}; }}`")
+}
+
+/// A layer as it is written here, as far as that is known.
+fn statement(tokens: &[TokenTree], name: Option<&Ident>) -> String {
+    torch::layer(tokens, name).unwrap_or_else(|| written(tokens))
+}
+
 fn is_one_word(group: &Group) -> bool {
     let mut tokens = group.stream().into_iter();
     matches!((tokens.next(), tokens.next()), (Some(TokenTree::Ident(_)), None))
@@ -92,7 +123,19 @@ fn takes_nothing(word: &Ident) -> bool {
 }
 
 /// `nn.Conv2d(..)`, `nn::Conv2d(..)`, `F.relu`.
-pub fn path(tokens: &[TokenTree]) -> Option<String> {
+pub fn path(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
+    let (last, _) = end_of_path(tokens)?;
+    let hint = match (torch::layer(tokens, name), habits::layer(&last.to_string(), &names())) {
+        (Some(layer), _) => format!("\n  fix: write `{layer};`"),
+        (None, Some(Habit::Word(word))) => format!("\n  fix: write `{word}`"),
+        (None, Some(advice)) => advice.hint(),
+        (None, None) => String::new(),
+    };
+    Some("a layer is a word by itself, without a path".to_string() + &hint)
+}
+
+/// The last word of a path of several, none of the first a layer, and what comes after it.
+pub(super) fn end_of_path(tokens: &[TokenTree]) -> Option<(&Ident, &[TokenTree])> {
     let [TokenTree::Ident(first), rest @ ..] = tokens else { return None };
     let (mut rest, mut last) = (rest, None);
     loop {
@@ -108,13 +151,7 @@ pub fn path(tokens: &[TokenTree]) -> Option<String> {
             _ => break,
         };
     }
-    let last = last.filter(|_| words::find(&first.to_string()).is_none())?.to_string();
-    let hint = match habits::layer(&last, &names()) {
-        Some(Habit::Word(word)) => format!("\n  fix: write `{word}`"),
-        Some(advice) => advice.hint(),
-        None => String::new(),
-    };
-    Some("a layer is a word by itself, without a path".to_string() + &hint)
+    last.filter(|_| words::find(&first.to_string()).is_none()).map(|last| (last, rest))
 }
 
 /// `conv(..).relu()`
@@ -132,7 +169,7 @@ fn chain(tokens: &[TokenTree]) -> Found<'_> {
 }
 
 /// `conv[8, ..]`, `conv<8, 3>`, `conv 8, ..`, and `conv-1: conv(..)`.
-fn brackets(tokens: &[TokenTree]) -> Found<'_> {
+pub fn brackets(tokens: &[TokenTree]) -> Found<'_> {
     let [TokenTree::Ident(word), next, rest @ ..] = tokens else { return None };
     if let ([TokenTree::Literal(number), ..], true) = (rest, is(next, '-')) {
         let message = format!("a name has letters, digits and `_`\n  fix: write `{word}_{number}: ...`");
@@ -196,21 +233,23 @@ pub fn budget(tokens: &TokenStream) -> Option<String> {
     }
 }
 
-fn is(token: &TokenTree, c: char) -> bool {
+pub(super) fn is(token: &TokenTree, c: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == c)
 }
 
-fn names() -> Vec<&'static str> {
+pub(super) fn names() -> Vec<&'static str> {
     words::all().map(words::Word::name).collect()
 }
 
 /// Tokens as somebody would write them.
-fn written(tokens: &[TokenTree]) -> String {
+pub(super) fn written(tokens: &[TokenTree]) -> String {
     let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
     text.replace(" (", "(")
         .replace("( ", "(")
         .replace(" )", ")")
         .replace(" ,", ",")
+        .replace("[ ", "[")
+        .replace(" ]", "]")
         .replace(" .", ".")
         .replace(". ", ".")
 }

@@ -22,13 +22,14 @@ mod foreign;
 mod fragments;
 mod limits;
 mod names;
+mod torch;
 
 use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};
 use crate::report::Errors;
 use crate::values::SIZE;
 use crate::words;
 use body::statements;
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -180,7 +181,7 @@ fn network(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Network> 
     input.parse::<Token![struct]>()?;
     let name: Ident = input.parse()?;
     let symbols = if input.peek(Token![<]) { symbols(input, &name, errors) } else { Ok(Vec::new()) };
-    let head = symbols.and_then(|symbols| Ok((shapes(input)?, symbols)));
+    let head = symbols.and_then(|symbols| Ok((shapes(input, errors)?, symbols)));
     let headless = head.is_err();
     let (Shapes { input: input_dims, output, layers: tokens }, symbols) = head.or_else(|error| {
         errors.add(error);
@@ -215,13 +216,23 @@ struct Shapes {
     layers: TokenStream,
 }
 
-fn shapes(input: ParseStream<'_>) -> syn::Result<Shapes> {
+fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
     let hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
     let say = |error: syn::Error| syn::Error::new(error.span(), hint);
-    input.parse::<Token![:]>().map_err(say)?;
-    let input_dims = dims(input).map_err(say)?;
-    input.parse::<Token![->]>().map_err(say)?;
-    let output = dims(input).map_err(say)?;
+    if input.peek(syn::token::Bracket) {
+        let group: Group = input.fork().parse()?;
+        let written = foreign::written(&[group.clone().into()]);
+        errors.on(group, format!("a `:` stands between the name and the shapes\n  fix: write `: {written}`"));
+    } else {
+        input.parse::<Token![:]>().map_err(say)?;
+    }
+    let input_dims = side(input, "input", errors).map_err(say)?;
+    if input.peek(Token![=>]) {
+        errors.on(input.parse::<Token![=>]>()?, "`->` stands between input and output\n  fix: write `->`");
+    } else {
+        input.parse::<Token![->]>().map_err(say)?;
+    }
+    let output = side(input, "output", errors).map_err(say)?;
     let hint = "expected the layers in braces: `{ ... }`";
     let ahead = input.fork();
     let body: Group = ahead.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), hint))?;
@@ -230,6 +241,21 @@ fn shapes(input: ParseStream<'_>) -> syn::Result<Shapes> {
     }
     input.parse::<Group>()?;
     Ok(Shapes { input: input_dims, output, layers: body.stream() })
+}
+
+/// A shape; what is written in other brackets, or in none, is told and read all the same.
+fn side(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<Vec<Expr>> {
+    let is_alone = what == "output" && (input.peek(syn::Lit) || input.peek(Ident::peek_any));
+    if !is_alone && !input.peek(syn::token::Paren) {
+        return dims(input);
+    }
+    let (place, sizes): (TokenTree, TokenStream) = match input.parse()? {
+        TokenTree::Group(group) => (group.clone().into(), group.stream()),
+        alone => (alone.clone(), alone.into()),
+    };
+    let written = foreign::written(&sizes.clone().into_iter().collect::<Vec<_>>());
+    errors.on(place, format!("the {what} stands in square brackets\n  fix: write `[{written}]`"));
+    Ok(Punctuated::<Expr, Token![,]>::parse_terminated.parse2(sizes)?.into_iter().collect())
 }
 
 /// What stands in the next braces, if no other network or block begins before them.

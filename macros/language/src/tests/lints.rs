@@ -335,3 +335,26 @@ fn findings_need_a_network_without_mistakes() {
     let tokens = TokenStream::from_str("struct N: [2, 16, 16] -> [4] { relu; relu; nothing; }").unwrap();
     assert!(crate::check(tokens, &mut errors).unwrap().findings.is_empty());
 }
+
+#[test]
+fn a_colon_for_a_semicolon_is_seen() {
+    assert_eq!(on_map("relu: max_pool(2);"), one("named_like_a_layer", "relu"));
+    assert_eq!(
+        on_map("stem: { batch_norm: conv(4, kernel = 3, pad = 1); }"),
+        one("named_like_a_layer", "stem.batch_norm")
+    );
+    let meant = "relu: relu; batch_norm; pool: max_pool(2); #[allow(named_like_a_layer)] tanh: max_pool(2);";
+    assert_eq!(on_map(meant), NOTHING);
+}
+
+#[test]
+fn channels_last_are_seen() {
+    let of = |input: &str, head: &str| found(&format!("{head} struct N: [{input}] -> [4] {{ flatten; linear(4); }}"));
+    for input in ["32, 32, 3", "28, 28, 1", "224, 224, 3", "64, 64, 4"] {
+        assert_eq!(of(input, ""), one("channels_last", "input"), "{input}");
+        assert_eq!(of(input, "#[allow(channels_last)]"), NOTHING);
+    }
+    for input in ["3, 32, 32", "32, 32, 32", "4, 4, 3", "32, 16, 3", "16, 16, 2"] {
+        assert_eq!(of(input, ""), NOTHING, "{input}");
+    }
+}

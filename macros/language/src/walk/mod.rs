@@ -314,7 +314,7 @@ impl<'a, 'e> Checker<'a, 'e> {
         let block = closest(&word, blocks.iter().map(String::as_str));
         let (meant, hint) = match habits::layer(&word, &own) {
             Some(habit @ Habit::Word(meant)) if block.is_none() => (Some(meant), habit.hint()),
-            Some(habit @ Habit::Advice(_)) if block.is_none() => (None, habit.hint()),
+            Some(habit @ Habit::Advice(_)) if block.is_none() => (None, advised(habit, layer)),
             _ => (closest(&word, known()), did_you_mean(&word, known())),
         };
         let hint = if hint.is_empty() { format!("\n  layers: {}", listed(known())) } else { hint };
@@ -329,6 +329,17 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     fn trace_from(&self, end: usize) -> String {
         trace(&self.nodes, end, self.network)
+    }
+}
+
+/// What to write for several layers in one, with the channels that it was given.
+fn advised(habit: Habit, layer: &Layer) -> String {
+    let hint = habit.hint();
+    match layer.args.first() {
+        Some(crate::ast::Arg { name: None, value: value @ syn::Expr::Lit(_) }) => {
+            hint.replace("conv(out,", &format!("conv({},", crate::values::quote_of(value)))
+        }
+        _ => hint,
     }
 }
 

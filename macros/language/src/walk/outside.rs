@@ -12,7 +12,7 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn head(&mut self, head: &'a Head, level: &mut Level) {
         let locals = self.locals.clone();
         let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
-        let declared = values::shape(&head.shape, &head.name.field, &scope, self.errors);
+        let declared = values::shape(&head.shape, true, &head.name.field, &scope, self.errors);
         let start = self.at;
         self.named(Some(&head.name), &head.name, level, |checker, path| {
             let members = match &head.body {
@@ -36,7 +36,7 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn custom(&mut self, custom: &'a Custom, level: &mut Level) {
         let locals = self.locals.clone();
         let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
-        let shape = values::shape(&custom.shape, &custom.name.field, &scope, self.errors);
+        let shape = values::shape(&custom.shape, true, &custom.name.field, &scope, self.errors);
         self.named(Some(&custom.name), &custom.name, level, |checker, path| {
             let index = checker.nodes.iter().filter(|node| node.is_custom()).count();
             let from = checker.nodes.get(checker.at.node);
