@@ -1,6 +1,7 @@
 //! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
 //! the network is checked as if it had been.
 
+use super::tokens::{end_of_path, is, names, written};
 use super::torch;
 use crate::habits::{self, Habit};
 use crate::words;
@@ -134,26 +135,6 @@ pub fn path(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
     Some("a layer is a word by itself, without a path".to_string() + &hint)
 }
 
-/// The last word of a path of several, none of the first a layer, and what comes after it.
-pub(super) fn end_of_path(tokens: &[TokenTree]) -> Option<(&Ident, &[TokenTree])> {
-    let [TokenTree::Ident(first), rest @ ..] = tokens else { return None };
-    let (mut rest, mut last) = (rest, None);
-    loop {
-        rest = match rest {
-            [a, b, TokenTree::Ident(word), after @ ..] if is(a, ':') && is(b, ':') => {
-                last = Some(word);
-                after
-            }
-            [dot, TokenTree::Ident(word), after @ ..] if is(dot, '.') => {
-                last = Some(word);
-                after
-            }
-            _ => break,
-        };
-    }
-    last.filter(|_| words::find(&first.to_string()).is_none()).map(|last| (last, rest))
-}
-
 /// `conv(..).relu()`
 fn chain(tokens: &[TokenTree]) -> Found<'_> {
     let [TokenTree::Ident(_), TokenTree::Group(group), dot, after @ ..] = tokens else { return None };
@@ -231,25 +212,4 @@ pub fn budget(tokens: &TokenStream) -> Option<String> {
         _ if tokens.iter().any(|token| is(token, '&')) => Some(format!("{example}; several are parted by commas")),
         _ => None,
     }
-}
-
-pub(super) fn is(token: &TokenTree, c: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == c)
-}
-
-pub(super) fn names() -> Vec<&'static str> {
-    words::all().map(words::Word::name).collect()
-}
-
-/// Tokens as somebody would write them.
-pub(super) fn written(tokens: &[TokenTree]) -> String {
-    let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
-    text.replace(" (", "(")
-        .replace("( ", "(")
-        .replace(" )", ")")
-        .replace(" ,", ",")
-        .replace("[ ", "[")
-        .replace(" ]", "]")
-        .replace(" .", ".")
-        .replace(". ", ".")
 }

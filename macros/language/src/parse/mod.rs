@@ -22,6 +22,7 @@ mod foreign;
 mod fragments;
 mod limits;
 mod names;
+mod tokens;
 mod torch;
 
 use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};
@@ -221,7 +222,7 @@ fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
     let say = |error: syn::Error| syn::Error::new(error.span(), hint);
     if input.peek(syn::token::Bracket) {
         let group: Group = input.fork().parse()?;
-        let written = foreign::written(&[group.clone().into()]);
+        let written = tokens::written(&[group.clone().into()]);
         errors.on(group, format!("a `:` stands between the name and the shapes\n  fix: write `: {written}`"));
     } else {
         input.parse::<Token![:]>().map_err(say)?;
@@ -253,7 +254,7 @@ fn side(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<
         TokenTree::Group(group) => (group.clone().into(), group.stream()),
         alone => (alone.clone(), alone.into()),
     };
-    let written = foreign::written(&sizes.clone().into_iter().collect::<Vec<_>>());
+    let written = tokens::written(&sizes.clone().into_iter().collect::<Vec<_>>());
     errors.on(place, format!("the {what} stands in square brackets\n  fix: write `[{written}]`"));
     Ok(Punctuated::<Expr, Token![,]>::parse_terminated.parse2(sizes)?.into_iter().collect())
 }

@@ -1,6 +1,6 @@
 //! A layer as PyTorch and Keras write it, `nn.Conv2d(1, 6, 5, padding=2)`, as it is written here: `conv(6, kernel = 5, pad = 2)`.
 
-use super::foreign::{end_of_path, is, names, written};
+use super::tokens::{end_of_path, is, names, written};
 use crate::habits::{self, Habit};
 use crate::words;
 use proc_macro2::{Delimiter, Ident, TokenTree};
