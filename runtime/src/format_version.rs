@@ -20,7 +20,7 @@ const FORMAT: (&str, &str) = ("format", "convnet");
 /// A file of ours has a version that this program does not know. The file's name is the caller's to add.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "its format version is `{found}`, but this program reads version {CURRENT}, and files without one, which are of convnet 0.1; {}",
+    "its format version is `{found}`, but this program reads version {CURRENT}, and files without one, which are older; {}",
     self.fix()
 )]
 #[non_exhaustive]
@@ -103,7 +103,7 @@ mod tests {
         let error = check(&about(&[("format", "convnet"), (KEY, "2")])).unwrap_err().to_string();
         assert_eq!(
             error,
-            "its format version is `2`, but this program reads version 1, and files without one, which are of convnet 0.1; use a newer \
+            "its format version is `2`, but this program reads version 1, and files without one, which are older; use a newer \
              convnet"
         );
         for nonsense in ["", "0", "-1", "1.0", "01", " 1", "one", "99999999999999999999999"] {

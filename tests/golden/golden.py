@@ -1,4 +1,4 @@
-"""Writes MODEL.json: what PyTorch computes in double precision for a network under weights that any language can make again.
+"""Writes MODEL.json: what PyTorch computes in double precision for a network under weights that both programs compute from the names of parameters.
 
     python3 -m venv venv && venv/bin/pip install torch torchvision numpy
     venv/bin/python golden.py densenet121 mobilenet_v2 --seed 2

@@ -1,4 +1,4 @@
-//! Golden files: what PyTorch computes for a network under weights that any language can regenerate.
+//! Golden files: what PyTorch computes for a network under weights that both programs compute from the names of parameters.
 //!
 //! `unit(name, seed, n)` is a stream of numbers in [-1, 1) from splitmix64's finaliser over a hash of the parameter's name;
 //! parameters, input and targets follow from it, so no weights file is needed. The format is described beside the files.

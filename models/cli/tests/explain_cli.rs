@@ -93,7 +93,7 @@ fn one_method_answers_to_its_options() {
     let run = |arguments: &[&str]| ok(folder.path(), &[&["explain"], arguments].concat());
     run(&["deconvnet", "--index", "3", "--layer", "conv2", "--channel", "3", "--out", "a"]);
     let page = std::fs::read_to_string(folder.path().join("a/index.html")).unwrap();
-    assert!(page.contains("conv2, channel 3, strongest neuron, deconvnet") && page.contains("guided"));
+    assert!(page.contains("conv2, channel 3, strongest unit, deconvnet") && page.contains("guided"));
     assert_eq!(files(&folder.path().join("a")).len(), 6, "{:?}", files(&folder.path().join("a")));
     run(&["field", "--layer", "conv2", "--at", "0,0", "--out", "b"]);
     assert!(std::fs::read_to_string(folder.path().join("b/index.html")).unwrap().contains("it can see 12x12 pixels"));

@@ -65,6 +65,10 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
     let all = |input: ParseStream<'_>| {
         let mut call = Call::default();
         while !input.is_empty() && !errors.are_many() {
+            if input.peek(Token![#]) && input.peek2(Token![!]) {
+                of_file(&input.call(Attribute::parse_inner)?, errors);
+                continue;
+            }
             if input.peek(Token![;]) && !(call.networks.is_empty() && call.blocks.is_empty()) {
                 let place: Token![;] = input.parse()?;
                 errors.on(place, "a network ends with its brace\n  fix: leave out this `;`");
@@ -97,6 +101,13 @@ pub fn call(tokens: TokenStream, errors: &mut Errors) -> Call {
         errors.add(error);
         Call { is_cut: true, ..Call::default() }
     })
+}
+
+/// A file may begin with `//!`; there is no other attribute of all that stands in it.
+fn of_file(attributes: &[Attribute], errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| !attribute.path().is_ident("doc")) {
+        errors.on(attribute, "an attribute stands before a network, a block or a layer: `#[...]` without `!`");
+    }
 }
 
 fn add_block(call: &mut Call, block: Block, errors: &mut Errors) {

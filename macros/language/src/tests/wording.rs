@@ -404,6 +404,14 @@ fn fixes_have_numbers() {
 }
 
 #[test]
+fn a_file_may_say_what_it_holds() {
+    let network = "struct N: [3, 8, 8] -> [10] { flatten; linear(10); }";
+    assert_eq!(checked(&format!("//! A network.\n//! A small one.\n{network}")).1, Vec::<String>::new());
+    let found = checked(&format!("#![allow(unread_pixels)]\n{network}")).1;
+    assert!(found.len() == 1 && found[0].contains("without `!`"), "{found:#?}");
+}
+
+#[test]
 fn headers_of_other_languages_are_answered() {
     let body = "{ flatten; linear(10); }";
     for (source, expected) in [

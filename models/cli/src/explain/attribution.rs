@@ -103,8 +103,8 @@ pub fn backward(context: &Context<'_>, rule: Rule) -> FindingResult {
         Rule::Deconvnet => Finding::new(
             "deconvnet",
             "Deconvnet",
-            "What in the image made the strongest neuron of a channel respond (Zeiler and Fergus, 2013): its signal goes back through \
-             the switches of max-pools, rectifiers and transposed filters. Beside it guided backpropagation of the same neuron.",
+            "What in the image made the strongest unit of a channel respond (Zeiler and Fergus, 2013): its signal goes back through \
+             the switches of max-pools, rectifiers and transposed filters. Beside it guided backpropagation of the same unit.",
         ),
         Rule::Guided => Finding::new(
             "guided",

@@ -92,7 +92,7 @@ impl Context<'_> {
         let at = match (place, graph.nodes[node].shape) {
             (_, Shape::Vector(_)) => String::new(),
             (Place::At([y, x]), _) => format!(" at row {y}, column {x}"),
-            _ => ", strongest neuron".into(),
+            _ => ", strongest unit".into(),
         };
         Ok((unit, format!("{}, channel {channel}{at}", self.name(node))))
     }

@@ -43,7 +43,7 @@ pub fn filters(context: &Context<'_>) -> FindingResult {
         "filters",
         "Filters",
         "The weights of a convolution as images. Only those of a first layer, which work on pixels, can be read; deeper ones are shown by the \
-         images that drive them most, a row for each channel, cut to what the neuron sees.",
+         images that drive them most, a row for each channel, cut to what the unit sees.",
     );
     let [channels, height, width] = all.first().map_or([0; 3], |filter| filter.shape);
     let scale = shared(&all.iter().map(Volume::summed).collect::<Vec<_>>());
@@ -279,7 +279,7 @@ pub fn field(context: &Context<'_>) -> FindingResult {
     let mut finding = Finding::new(
         "field",
         "Receptive field",
-        "The green frame is what a neuron can see, by the geometry of the layers before it. The map is what it looks at, in the mean over all images \
+        "The green frame is what a unit can see, by the geometry of the layers before it. The map is what it looks at, in the mean over all images \
          (Luo et al., 2016): as a rule a smaller, round part in the middle.",
     );
     let at = context.arguments.at.unwrap_or([height / 2, width / 2]);

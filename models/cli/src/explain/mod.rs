@@ -64,7 +64,7 @@ pub struct Arguments {
     /// The channel of the layer, counted from 0 [default: the strongest for the image]
     #[arg(long)]
     pub channel: Option<usize>,
-    /// The neuron of the channel, by its row and column in the feature map [default: depends on the method]
+    /// The unit of the channel, by its row and column in the feature map [default: depends on the method]
     #[arg(long, value_name = "ROW,COLUMN", value_parser = position)]
     pub at: Option<[usize; 2]>,
     /// The class, by name or number [default: the most probable one]
@@ -116,9 +116,9 @@ pub enum Method {
     Sparsity,
     /// Nearest neighbours of an image in the feature space of a layer
     Neighbours,
-    /// What made a neuron respond, projected back by a deconvnet
+    /// What made a unit respond, projected back by a deconvnet
     Deconvnet,
-    /// What made a neuron respond, by guided backpropagation
+    /// What made a unit respond, by guided backpropagation
     Guided,
     /// The image that activates a class or a channel most
     Maximise,
@@ -140,7 +140,7 @@ pub enum Method {
     Dissect,
     /// TCAV: which concepts a class depends on
     Tcav,
-    /// The theoretical and the effective receptive field of a neuron
+    /// The theoretical and the effective receptive field of a unit
     Field,
     /// How much shifting and turning the image changes a layer, before and after pooling
     Invariance,

@@ -40,7 +40,11 @@ pub fn case(kind: &str, case: &str) -> (String, String) {
 
 fn entry(kind: &str, name: &str) -> String {
     let (about, code) = case(kind, name);
-    let title = capital(&name.replace('-', " "));
+    let names = [("pytorch", "PyTorch"), ("keras", "Keras"), ("python", "Python")];
+    let word = |word: &str| {
+        names.iter().find(|(file, _)| *file == word).map_or(word.to_string(), |(_, name)| name.to_string())
+    };
+    let title = capital(&name.split('-').map(word).collect::<Vec<_>>().join(" "));
     format!("## {title}\n\n{about}\n\n```rs\n{code}\n```\n\n```text\n{}\n```\n\n", said(kind, name))
 }
 
