@@ -64,13 +64,12 @@ fn expand(tokens: TokenStream) -> TokenStream {
     let items = match include::file(&tokens) {
         None => {
             let mut errors = Errors::default();
-            let networks = checked(tokens, &mut errors).map(|checked| {
-                let (items, followed) = (items(&checked, &told(&checked)), editor::constant(&checked.tokens));
-                quote::quote!(#followed #items)
-            });
-            // The errors come before what is made in spite of them.
+            let checked = checked(tokens, &mut errors);
+            // What an editor follows comes first: errors differ with what is being typed, and would move it.
+            let followed = checked.as_ref().map(|checked| editor::constant(&checked.tokens));
+            let items = checked.map(|checked| items(&checked, &told(&checked)));
             let errors = errors.compile_errors();
-            quote::quote!(#errors #networks)
+            quote::quote!(#followed #errors #items)
         }
         Some(Ok(file)) => included(&file),
         Some(Err(error)) => error.to_compile_error(),
