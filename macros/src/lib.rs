@@ -114,7 +114,7 @@ fn items(checked: &Checked, told: &[Told]) -> TokenStream {
         let source =
             (*is_right && !is_custom).then(|| convnet_language::print::network(network, &checked.call.blocks, true));
         let warnings = emit::warnings(network, warnings, &mut told_before);
-        let network = emit::network(network, graph, source.as_deref(), notes.clone());
+        let network = emit::network(network, graph, *is_right, source.as_deref(), notes.clone());
         quote::quote!(#network #warnings)
     });
     let items: TokenStream = items.collect();

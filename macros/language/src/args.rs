@@ -74,10 +74,24 @@ impl<'a> Args<'a> {
             (true, true) => format!(
                 "`{option}` of `{word}` is given twice: by its place among the values without a name, and by its name"
             ),
+            _ if arg.name.is_none() => self.one_too_many(arg, option),
             (false, _) => format!("`{option}` of `{word}` is given twice"),
         };
         errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
         is_placed
+    }
+
+    /// What is wrong with a value without a name whose place is that of an option that is given by its name.
+    fn one_too_many(&self, arg: &Arg, option: &str) -> String {
+        let is_text = matches!(&arg.value, Expr::Lit(ExprLit { lit: Lit::Str(_), .. }));
+        match self.switch(arg) {
+            _ if is_same(&arg.value) && self.word.arg("pad").is_some() => {
+                "a padding has its name\n  fix: write `pad = same`".into()
+            }
+            _ if is_text => "an activation is a layer of its own, such as `relu;` after this one".into(),
+            Some(message) => message,
+            None => format!("`{option}` is given by its name, so that this value is one too many"),
+        }
     }
 
     /// Which argument is given, and its value where it has one.
@@ -176,6 +190,9 @@ impl<'a> Args<'a> {
             name if name.ends_with("pool") => None,
             _ => numbers.next(),
         };
+        if let Some(fix) = self.elsewhere(incoming) {
+            return fix;
+        }
         let all = self.layer.args.iter().all(|arg| arg.name.is_some() || number(&arg).is_some());
         match (self.word.name, told.filter(|told| all && incoming.is_some() && number(told) == incoming)) {
             ("flatten", _) => {
@@ -183,6 +200,27 @@ impl<'a> Args<'a> {
             }
             (_, Some(arg)) => format!("\n  fix: leave {} out: what comes in is known", quote_of(&arg.value)),
             (_, None) => String::new(),
+        }
+    }
+
+    /// The same where PyTorch's first number is not that of what comes in; nothing to leave out where the third is Keras' stride.
+    fn elsewhere(&self, incoming: Option<u64>) -> Option<String> {
+        let numbers = self.layer.args.iter().filter(|arg| arg.name.is_none()).map(|arg| match &arg.value {
+            Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse::<u64>().ok(),
+            _ => None,
+        });
+        let numbers: Option<Vec<u64>> = numbers.collect();
+        let differs = |first: u64, what: &str| {
+            let incoming = incoming.filter(|incoming| *incoming != first)?;
+            let come = if incoming == 1 { format!("{what} comes") } else { format!("{what}s come") };
+            let fix = format!("leave {first} out: what comes in is known");
+            Some(format!("\n  {incoming} {come} in, not {first}\n  fix: {fix}"))
+        };
+        match (self.word.name, &numbers?[..]) {
+            ("conv", [_, kernel, 1 | 2, ..]) if kernel % 2 == 1 && *kernel < 12 => Some(String::new()),
+            ("conv", [first, _, _, ..]) => differs(*first, "channel"),
+            ("linear", [first, _]) => differs(*first, "number"),
+            _ => None,
         }
     }
 

@@ -74,6 +74,8 @@ pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Err
         checker.budgets(&network.body);
     }
     let output_node = checker.current();
+    // After a mistake in the header, what the layers give is what was meant.
+    let output = if output.is_unknown() { checker.shape() } else { output };
     let Checker { nodes, heads, connections, .. } = checker;
     Graph { nodes, connections, root, output, output_node, heads }
 }

@@ -117,6 +117,10 @@ pub const NONE: &[(&[&str], &str)] = &[
         "leave it out: what comes in is known",
     ),
     (&["activation", "act", "nonlinearity"], "an activation is a layer of its own, such as `relu;` after this one"),
+    (
+        &["relu", "sigmoid", "tanh", "gelu", "silu", "softmax", "batchnorm", "dropout", "maxpool", "flatten"],
+        "this is a layer of its own: put it after this one, as a statement",
+    ),
     (&["inplace"], "leave it out: memory is planned by itself"),
     (
         &["dim", "axis", "startdim", "enddim", "dataformat", "channelslast"],

@@ -83,6 +83,13 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 let fix = match int.suffix() {
                     "k" | "K" => format!("a number has no unit\n  fix: write {}_000", int.base10_digits()),
                     "M" | "m" => format!("a number has no unit\n  fix: write {}_000_000", int.base10_digits()),
+                    zeros if zeros.chars().all(|c| c == 'O' || c == 'o') => {
+                        format!(
+                            "`{int}` is no number; is the letter a zero?\n  fix: write {}{}",
+                            int.base10_digits(),
+                            "0".repeat(zeros.len())
+                        )
+                    }
                     suffix if suffix.starts_with('x') => format!("numbers are parted by commas\n  fix: write {sizes}"),
                     _ => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
                 };
@@ -342,7 +349,15 @@ pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Sco
         // Told.
         [Dim::Unknown] if !with_batch => Shape::Unknown,
         [n] if !with_batch => Shape::Vector(n),
+        // Told.
+        [_, _] if !gives && values.contains(&Dim::Unknown) => Shape::Unknown,
         _ => {
+            let side = match values[..] {
+                [Dim::Known(1), Dim::Known(pixels)] if !gives && pixels.isqrt().pow(2) == pixels => {
+                    Some(pixels.isqrt())
+                }
+                _ => None,
+            };
             let mut message =
                 format!("a shape is [C, H, W] (channels, height, width) or [N], not {} dimensions", dims.len());
             match dims {
@@ -351,6 +366,10 @@ pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Sco
                         &format!("\n  fix: leave out the batch: [{}, {}, {}]", quote_of(c), quote_of(h), quote_of(w));
                 }
                 [_, n] if with_batch || gives => message += &format!("\n  fix: leave out the batch: [{}]", quote_of(n)),
+                [_, _] if side.is_some() => {
+                    let side = side.unwrap_or_default();
+                    message += &format!("\n  fix: write [1, {side}, {side}]: channels, height and width");
+                }
                 [h, w] => {
                     message += &format!("\n  fix: write the channels, too: [1, {}, {}]", quote_of(h), quote_of(w))
                 }
@@ -365,7 +384,10 @@ pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Sco
                 [c, h, w] | [_, c, h, w] => Shape::Map([c, h, w]),
                 [n] => Shape::Vector(n),
                 [_, n] if gives => Shape::Vector(n),
-                [h, w] => Shape::Map([Dim::Known(1), h, w]),
+                [h, w] => match side.map(Dim::Known) {
+                    Some(side) => Shape::Map([Dim::Known(1), side, side]),
+                    None => Shape::Map([Dim::Known(1), h, w]),
+                },
                 _ => Shape::Unknown,
             }
         }

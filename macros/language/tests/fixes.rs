@@ -108,6 +108,10 @@ fn written(text: &str, range: &Range<usize>, what: &str) -> Option<String> {
     match code {
         "flatten" => Some(replaced(text, text[..range.start].rfind('(')?..to(&[')'])? + 1, "")),
         _ if code.ends_with([';', '}']) => Some(replaced(text, range.start..to(&[';'])? + 1, code)),
+        _ if text[range.clone()].contains('(') && code.ends_with(')') => {
+            let open = range.start + text[range.start..].find('(')?;
+            Some(replaced(text, range.start..closing(text, open + 1, '(', ')')? + 1, code))
+        }
         _ if code.contains(['=', ' ', '-']) || code.starts_with('[') => Some(replaced(text, range.clone(), code)),
         // A word in place of a path.
         _ => Some(replaced(text, range.start..to(&['(', ';'])?, code)),

@@ -64,21 +64,38 @@ impl Emitter<'_> {
                 fn __like<__G: ::__convnet::net::Features>(&self) -> Self::Like<__G>;
             }
         };
-        let blanket = quote_spanned! {span=>
-            #[diagnostic::do_not_recommend]
-            impl<#params __S: ::__convnet::net::OneOrMany<#features>> #takes for __S {
-                type Like<__G: ::__convnet::net::Features> = <__S as ::__convnet::net::OneOrMany<#features>>::Like<__G>;
+        let of = |more: TokenStream, this: TokenStream, features: &TokenStream| {
+            quote_spanned! {span=>
+                #[diagnostic::do_not_recommend]
+                impl<#params #more> #takes for #this {
+                    type Like<__G: ::__convnet::net::Features> = <#this as ::__convnet::net::OneOrMany<#features>>::Like<__G>;
 
-                fn __images(&self) -> usize {
-                    ::__convnet::net::OneOrMany::images(self)
-                }
+                    fn __images(&self) -> usize {
+                        ::__convnet::net::OneOrMany::<#features>::images(self)
+                    }
 
-                fn __like<__G: ::__convnet::net::Features>(&self) -> Self::Like<__G> {
-                    ::__convnet::net::OneOrMany::like(self)
+                    fn __like<__G: ::__convnet::net::Features>(&self) -> Self::Like<__G> {
+                        ::__convnet::net::OneOrMany::<#features>::like::<__G>(self)
+                    }
                 }
             }
         };
-        [declared, blanket]
+        if self.is_right {
+            let bound = quote!(__S: ::__convnet::net::OneOrMany<#features>);
+            return [declared, of(bound, quote!(__S), &features)];
+        }
+        // A mistake may leave open what the network takes, or make it another one: anything then, so that no tensor is a second mistake.
+        let (batch, each) = (quote!(__B: ::__convnet::dfdx::shapes::Dim), quote!(::__convnet::dfdx::shapes::Const));
+        let ranks = [
+            (quote!(const __C: usize, const __H: usize, const __W: usize), quote!(#each<__C>, #each<__H>, #each<__W>)),
+            (quote!(const __N: usize), quote!(#each<__N>)),
+        ];
+        let all = ranks.into_iter().flat_map(|(sizes, dims)| {
+            let one = quote!((#dims,));
+            [of(sizes.clone(), one.clone(), &one), of(quote!(#batch, #sizes), quote!((__B, #dims)), &one)]
+        });
+        let all = all.collect();
+        [declared, all]
     }
 
     fn module(&self, passage: &Passage) -> TokenStream {

@@ -22,11 +22,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 pub use warnings::{Warning, warnings};
 
-/// Everything that a network stands for.
-pub fn network(network: &Network, graph: &Graph, source: Option<&str>, notes: Vec<String>) -> TokenStream {
+/// Everything that a network stands for; `is_right` says whether there is no mistake in its call.
+pub fn network(
+    network: &Network,
+    graph: &Graph,
+    is_right: bool,
+    source: Option<&str>,
+    notes: Vec<String>,
+) -> TokenStream {
     let names = RefCell::new(BTreeSet::from([taps::name(network)]));
     let known = RefCell::new(BTreeMap::new());
-    let emitter = Emitter { network, graph, source, notes, symbols: symbols(network), known, names };
+    let emitter = Emitter { network, graph, is_right, source, notes, symbols: symbols(network), known, names };
     let mut items = Vec::new();
     emitter.root(&mut items);
     let taps = emitter.taps(&mut items);
@@ -53,6 +59,7 @@ fn unlinked(name: &Ident) -> Ident {
 struct Emitter<'a> {
     network: &'a Network,
     graph: &'a Graph,
+    is_right: bool,
     /// The network as the language prints it.
     source: Option<&'a str>,
     /// What the lints find in it, a line each.

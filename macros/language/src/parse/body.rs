@@ -6,7 +6,7 @@ use crate::ast;
 use crate::ast::{
     Arg, Budget, Concat, Custom, Head, HeadBody, If, Layer, Name, Repeat, Residual, Sequence, Shortcut, Statement,
 };
-use crate::report::Errors;
+use crate::report::{Errors, closest};
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -108,6 +108,14 @@ fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, 
             let Some(name) = name else {
                 return statements.push(Statement::Group(ast::Group { brace: group.span_open(), body }));
             };
+            if name.ident == "shortcut" || name.ident == "else" {
+                let word = name.ident.clone();
+                errors.on(&word, format!("`{word}` has no `:`\n  fix: write `{word} {{ ... }}`"));
+                return match word == "else" {
+                    true => attach_else(&word, TokenStream::new(), body, statements, errors),
+                    false => attach_shortcut(word, TokenStream::new(), body, statements, errors),
+                };
+            }
             let name = names::checked(name, errors);
             if body.is_empty() {
                 errors.at(group.span(), format!("the sequence `{name}` is empty"));
@@ -139,6 +147,7 @@ fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, 
         "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
         "block" => return block(&word, head.get(1), errors),
         "custom" => return errors.on(&word, CUSTOM),
+        _ if rest.is_empty() && name.is_none() => return misspelt(word, body, statements, errors),
         _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
     };
     if let (Statement::Head(head), Some(_)) = (&statement, &name) {
@@ -149,6 +158,28 @@ fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, 
         Some(name) => Statement::Sequence(Sequence { name: names::checked(name, errors), body: vec![statement] }),
         None => statement,
     });
+}
+
+/// A word before a brace that is none: a structure with a slip of the pen, or a name without its `:`. It is read as it was meant.
+fn misspelt(word: Ident, body: Vec<Statement>, statements: &mut Vec<Statement>, errors: &mut Errors) {
+    let written = word.to_string();
+    let meant = match written.to_lowercase().as_str() {
+        "cat" | "concatenate" => Some("concat"),
+        "skip" | "add" | "sum" => Some("residual"),
+        "downsample" | "projection" => Some("shortcut"),
+        word => closest(word, ["residual", "concat", "shortcut"]),
+    };
+    let follows_residual = matches!(statements.last().map(Statement::bare), Some(Statement::Residual(_)));
+    match meant.filter(|meant| *meant != "shortcut" || follows_residual) {
+        Some(meant) => errors.on(&word, format!("no structure is called `{written}`; did you mean `{meant}`?")),
+        None => errors.on(&word, format!("a group of layers has a name and `:`\n  fix: write `{written}: {{ ... }}`")),
+    }
+    match meant {
+        Some("concat") => statements.push(Statement::Concat(Concat { word, branches: body })),
+        Some("residual") => statements.push(Statement::Residual(Residual { word, body, shortcut: None })),
+        Some(_) if follows_residual => attach_shortcut(word, TokenStream::new(), body, statements, errors),
+        _ => statements.push(Statement::Sequence(Sequence { name: names::plain(word, errors), body })),
+    }
 }
 
 /// A block in a network, whose calls are no mistakes of their own.

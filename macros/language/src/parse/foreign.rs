@@ -51,6 +51,9 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
         [TokenTree::Ident(word), dot, rest @ ..] if word == "self" && is(dot, '.') => rest,
         tokens => tokens,
     };
+    if let Some(found) = without_colon(rest) {
+        return Some(found);
+    }
     let [TokenTree::Ident(name), TokenTree::Punct(equals), rest @ ..] = rest else { return None };
     let rest = match rest {
         [next, rest @ ..] if equals.spacing() == Spacing::Joint && is(next, '>') => {
@@ -114,6 +117,16 @@ fn statement(tokens: &[TokenTree], name: Option<&Ident>) -> String {
     torch::layer(tokens, name).unwrap_or_else(|| written(tokens))
 }
 
+/// `conv1 conv(..)`
+fn without_colon(tokens: &[TokenTree]) -> Option<(String, Meant<'_>)> {
+    let [TokenTree::Ident(name), TokenTree::Ident(word), ..] = tokens else { return None };
+    let is_word = |word: &Ident| words::find(&word.to_string()).is_some() || words::is_structure(&word.to_string());
+    let is_layer = words::find(&word.to_string()).is_some();
+    let rest = tokens.get(1..).filter(|_| is_layer && !is_word(name) && name != "pub")?;
+    let message = format!("a name stands before `:`\n  fix: write `{name}: {};`", written(rest));
+    Some((message, Meant::Named(name.clone(), rest)))
+}
+
 fn is_one_word(group: &Group) -> bool {
     let mut tokens = group.stream().into_iter();
     matches!((tokens.next(), tokens.next()), (Some(TokenTree::Ident(_)), None))
@@ -125,7 +138,13 @@ fn takes_nothing(word: &Ident) -> bool {
 
 /// `nn.Conv2d(..)`, `nn::Conv2d(..)`, `F.relu`.
 pub fn path(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
-    let (last, _) = end_of_path(tokens)?;
+    let (last, rest) = end_of_path(tokens)?;
+    let first = tokens.first()?.to_string();
+    let is_module =
+        ["nn", "F", "torch", "functional", "layers", "keras", "tf", "self", "model"].contains(&first.as_str());
+    if !is_module && words::find(&last.to_string()).is_some() {
+        return Some(format!("a name stands before one `:`\n  fix: write `{first}: {last}{};`", written(rest)));
+    }
     let hint = match (torch::layer(tokens, name), habits::layer(&last.to_string(), &names())) {
         (Some(layer), _) => format!("\n  fix: write `{layer};`"),
         (None, Some(Habit::Word(word))) => format!("\n  fix: write `{word}`"),
@@ -201,8 +220,9 @@ pub fn budget(tokens: &TokenStream) -> Option<String> {
         [mark, TokenTree::Group(inner), ..] if is(mark, '!') => {
             // Rust's macro takes a text, too.
             let inner: Vec<TokenTree> = inner.stream().into_iter().collect();
-            let budget = inner.split(|token| is(token, ',')).next().map(written).unwrap_or_default();
-            Some(format!("{example}\n  fix: write `assert {budget};`"))
+            let is_budget = |part: &&[TokenTree]| matches!(part.first(), Some(TokenTree::Ident(_)));
+            let budgets: Vec<String> = inner.split(|token| is(token, ',')).filter(is_budget).map(written).collect();
+            Some(format!("{example}\n  fix: write `assert {};`", budgets.join(", ")))
         }
         [TokenTree::Group(inner)] => Some(format!("{example}\n  fix: write `assert {};`", inner.stream())),
         [TokenTree::Literal(_), ..] => Some(format!("{example}: what is counted comes first")),

@@ -23,7 +23,7 @@ mod fragments;
 mod limits;
 mod names;
 mod tokens;
-mod torch;
+pub mod torch;
 
 use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};
 use crate::report::Errors;
@@ -238,13 +238,14 @@ fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
     } else {
         input.parse::<Token![:]>().map_err(say)?;
     }
-    let input_dims = side(input, "input", errors).map_err(say)?;
+    let input_dims = side(input, "input", errors)?;
     if input.peek(Token![=>]) {
         errors.on(input.parse::<Token![=>]>()?, "`->` stands between input and output\n  fix: write `->`");
     } else {
-        input.parse::<Token![->]>().map_err(say)?;
+        let hint = "expected `->` and what the network gives, as in `[1, 28, 28] -> [10]`";
+        input.parse::<Token![->]>().map_err(|error| syn::Error::new(error.span(), hint))?;
     }
-    let output = side(input, "output", errors).map_err(say)?;
+    let output = side(input, "output", errors)?;
     let hint = "expected the layers in braces: `{ ... }`";
     let ahead = input.fork();
     let body: Group = ahead.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), hint))?;
@@ -259,7 +260,11 @@ fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
 fn side(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<Vec<Expr>> {
     let is_alone = what == "output" && (input.peek(syn::Lit) || input.peek(Ident::peek_any));
     if !is_alone && !input.peek(syn::token::Paren) {
-        return dims(input);
+        let hint = match input.peek(syn::token::Bracket) {
+            true => "the sizes of a shape are parted by commas, as in `[1, 28, 28]`",
+            false => "expected a shape, such as `[1, 28, 28]` for a map or `[10]` for a vector",
+        };
+        return dims(input).map_err(|error| syn::Error::new(error.span(), hint));
     }
     let (place, sizes): (TokenTree, TokenStream) = match input.parse()? {
         TokenTree::Group(group) => (group.clone().into(), group.stream()),

@@ -5,73 +5,206 @@ use crate::habits::{self, Habit};
 use crate::words;
 use proc_macro2::{Delimiter, Ident, TokenTree};
 
-/// The layer behind a path, or a word of another framework alone, if everything in it is known; with its name where it has one.
+/// Whose layer it is, as far as values are ordered or meant differently.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Torch,
+    /// A function of PyTorch, whose first argument is what it is applied to.
+    Functional,
+    Keras,
+}
+
+/// The layer behind a path, if everything in it is known; with its name where it has one.
 pub fn layer(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
     let (last, rest) = end_of_path(tokens)?;
-    let is_torch = matches!(tokens.first(), Some(TokenTree::Ident(first)) if first == "nn" || first == "torch");
-    let Habit::Word(word) = habits::layer(&last.to_string(), &names())? else { return None };
-    let signature = words::find(word)?.signature;
-    let list = match rest {
+    let first = tokens.first()?.to_string();
+    let dialect = match first.as_str() {
+        "nn" => Dialect::Torch,
+        "F" | "torch" | "functional" => Dialect::Functional,
+        _ => Dialect::Keras,
+    };
+    let arguments = match rest {
         [] => Vec::new(),
         [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => {
-            arguments(word, &group.stream().into_iter().collect::<Vec<_>>(), is_torch)?
+            group.stream().into_iter().collect()
         }
         _ => return None,
     };
-    let is_plain = signature.args.is_empty();
-    if list.is_empty() && signature.args.iter().any(|spec| spec.is_required()) {
-        return None;
-    }
-    let layer = if list.is_empty() { word.to_string() } else { format!("{word}({})", list.join(", ")) };
-    // `x = F.relu(x)` names what goes on, and no layer.
-    Some(match name.filter(|_| !is_plain) {
+    let layer = called(&last.to_string(), &arguments, dialect)?;
+    // `x = F.relu(x)` names what goes on, and no layer; nor has a layer a name that computes nothing.
+    let names_a_value = |name: &&Ident| ["x", "y", "h", "out", "output"].iter().any(|value| *name == value);
+    let is_plain = words::find(&layer).is_some_and(|word| word.signature.args.is_empty());
+    Some(match name.filter(|name| !is_plain && !names_a_value(name)) {
         Some(name) => format!("{name}: {layer}"),
         None => layer,
     })
 }
 
-/// The arguments that are wanted here, under their names here.
-fn arguments(word: &str, tokens: &[TokenTree], is_torch: bool) -> Option<Vec<String>> {
-    let signature = words::find(word)?.signature;
-    let options: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
-    let (mut values, mut named) = (Vec::new(), Vec::new());
-    for argument in tokens.split(|token| is(token, ',')).filter(|argument| !argument.is_empty()) {
-        match argument {
-            [TokenTree::Ident(option), equals, value @ ..] if is(equals, '=') => {
-                match habits::option(&option.to_string(), &options)? {
-                    Habit::Word(own) => named.push(format!("{own} = {}", here(value))),
-                    Habit::Advice(advice) if advice.starts_with("leave it out") => {}
-                    Habit::Advice(_) => return None,
+/// A layer that is called by another framework's word alone: by its spelling, PyTorch's or Keras'.
+pub fn alone(word: &str, arguments: &[TokenTree]) -> Option<String> {
+    let is_keras = word.ends_with("2D") || word == "Dense";
+    called(word, arguments, if is_keras { Dialect::Keras } else { Dialect::Torch })
+}
+
+/// The layer with its arguments, and perhaps its activation after it.
+fn called(word: &str, arguments: &[TokenTree], dialect: Dialect) -> Option<String> {
+    let Habit::Word(own) = habits::layer(word, &names())? else { return None };
+    let signature = words::find(own)?.signature;
+    let mut given = Given::read(own, arguments, dialect)?;
+    given.order(own, dialect)?;
+    let needs = signature.args.iter().any(|spec| spec.is_required());
+    let layer = match given.placed(own)? {
+        list if list.is_empty() && needs => return None,
+        list if list.is_empty() => own.to_string(),
+        list => format!("{own}({})", list.join(", ")),
+    };
+    Some(given.activation.map_or(layer.clone(), |activation| format!("{layer}; {activation}")))
+}
+
+/// The arguments of a call, with the names of options that they have here.
+struct Given {
+    values: Vec<String>,
+    named: Vec<(&'static str, String)>,
+    flags: Vec<&'static str>,
+    activation: Option<String>,
+}
+
+impl Given {
+    fn read(word: &str, tokens: &[TokenTree], dialect: Dialect) -> Option<Self> {
+        let signature = words::find(word)?.signature;
+        let options: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
+        let mut given = Given { values: Vec::new(), named: Vec::new(), flags: Vec::new(), activation: None };
+        for argument in tokens.split(|token| is(token, ',')).filter(|argument| !argument.is_empty()) {
+            match argument {
+                [TokenTree::Ident(option), equals, value @ ..] if is(equals, '=') => {
+                    given.option(&option.to_string(), value, &options)?;
                 }
+                [TokenTree::Literal(text)] if text.to_string().starts_with(['"', '\'']) => {
+                    given.activation = Some(activation(&text.to_string())?);
+                }
+                value if word == "pad" => given.values.push(sides(value, dialect)?),
+                // A call within a call is another layer.
+                [TokenTree::Ident(_), _, ..] => return None,
+                value => given.values.push(here(value)),
             }
-            value => values.push(here(value)),
         }
+        if dialect == Dialect::Functional
+            && given.values.first().is_some_and(|value| !value.starts_with(|c: char| c.is_ascii_digit() || c == '('))
+        {
+            given.values.remove(0);
+        }
+        Some(given)
     }
-    let gives = |option: &str| named.iter().any(|given| given.starts_with(&format!("{option} = ")));
-    // What comes in is told first by PyTorch's layers that have an output of their own, and alone by normalisations.
-    let superfluous = match word {
-        "conv" | "conv_transpose" => is_torch && values.len() >= if gives("kernel") { 2 } else { 3 },
-        "linear" => is_torch && values.len() == 2,
-        "batch_norm" | "instance_norm" => values.len() == 1,
-        _ if signature.args.is_empty() => values.len() == 1,
-        _ => false,
-    };
-    if superfluous {
-        values.remove(0);
+
+    fn option(&mut self, option: &str, value: &[TokenTree], options: &[&'static str]) -> Option<()> {
+        let text = here(value);
+        let unquoted = text.trim_matches(['"', '\'']);
+        match habits::option(option, options) {
+            _ if option == "activation" => self.activation = Some(activation(&text)?).filter(|word| word != "identity"),
+            Some(Habit::Word("pad")) if unquoted.eq_ignore_ascii_case("valid") => {}
+            Some(Habit::Word(own)) => self.named.push((own, text)),
+            Some(Habit::Advice(advice)) if advice.starts_with("leave it out") => {}
+            None if option == "mode" => match options.iter().find(|own| **own == unquoted) {
+                Some(flag) => self.flags.push(flag),
+                None => return None,
+            },
+            Some(Habit::Advice(_)) | None => return None,
+        }
+        Some(())
     }
-    let order: &[&str] = match word {
-        "conv" | "conv_transpose" => &["out", "kernel", "stride", "pad"],
-        name if name.ends_with("pool") => &["kernel", "stride", "pad"],
-        _ => options.get(..signature.positional)?,
-    };
-    if values.len() > order.len() {
-        return None;
+
+    /// Leaves out what is known here, and changes what is meant otherwise.
+    fn order(&mut self, word: &str, dialect: Dialect) -> Option<()> {
+        let gives = |option: &str| self.named.iter().any(|(given, _)| *given == option);
+        let is_torch = dialect != Dialect::Keras;
+        // What comes in is told first by PyTorch's layers that have an output of their own, and alone by normalisations.
+        match word {
+            "conv" | "conv_transpose" if is_torch && self.values.len() >= if gives("kernel") { 2 } else { 3 } => {
+                self.values.remove(0);
+            }
+            "linear" if is_torch && self.values.len() == 2 => {
+                self.values.remove(0);
+            }
+            "group_norm" => self.values.truncate(1),
+            "batch_norm" | "instance_norm" | "layer_norm" => self.values.clear(),
+            word if words::find(word)?.signature.args.is_empty() && self.values.len() < 3 => self.values.clear(),
+            _ => {}
+        }
+        // Keras weighs the old statistics.
+        for (option, value) in &mut self.named {
+            if (word, *option, dialect) == ("batch_norm", "momentum", Dialect::Keras) {
+                let old: f64 = value.parse().ok()?;
+                *value = format!("{}", ((1.0 - old) * 1e6).round() / 1e6);
+            }
+        }
+        if word.ends_with("pool") {
+            self.pad_of_pool();
+        }
+        Some(())
     }
-    let placed = values.into_iter().zip(order).enumerate().map(|(place, (value, option))| match place {
-        0 => value,
-        _ => format!("{option} = {value}"),
-    });
-    Some(placed.chain(named).collect())
+
+    /// `same` of a pool is a number here, or nothing for an even window, which then has its own size for a stride.
+    fn pad_of_pool(&mut self) {
+        let kernel =
+            self.named.iter().find(|(option, _)| *option == "kernel").map(|(_, value)| value).or(self.values.first());
+        let kernel: Option<u64> = kernel.and_then(|kernel| kernel.parse().ok());
+        self.named.retain_mut(|(option, value)| {
+            let is_same = *option == "pad" && value == "same";
+            if let (true, Some(kernel)) = (is_same, kernel.filter(|kernel| kernel % 2 == 1)) {
+                *value = ((kernel - 1) / 2).to_string();
+                return true;
+            }
+            !is_same
+        });
+    }
+
+    /// As they are written here.
+    fn placed(&self, word: &str) -> Option<Vec<String>> {
+        let signature = words::find(word)?.signature;
+        let options: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
+        let order: &[&str] = match word {
+            "conv" | "conv_transpose" => &["out", "kernel", "stride", "pad", "dilation"],
+            name if name.ends_with("pool") => &["kernel", "stride", "pad"],
+            _ => options.get(..signature.positional)?,
+        };
+        if self.values.len() > order.len() {
+            return None;
+        }
+        let placed = self.values.iter().zip(order).enumerate().map(|(place, (value, option))| match place {
+            0 => value.clone(),
+            _ => format!("{option} = {value}"),
+        });
+        let named = self.named.iter().map(|(option, value)| format!("{option} = {value}"));
+        Some(placed.chain(named).chain(self.flags.iter().map(|flag| flag.to_string())).collect())
+    }
+}
+
+/// The word of an activation that stands in quotation marks.
+fn activation(text: &str) -> Option<String> {
+    match text.trim_matches(['"', '\'']) {
+        "linear" | "None" => Some("identity".into()),
+        word => match habits::layer(word, &names())? {
+            Habit::Word(own) => Some(own.into()),
+            Habit::Advice(_) => None,
+        },
+    }
+}
+
+/// The sides of a padding as (top, bottom, left, right). PyTorch has left and right first, Keras pairs.
+fn sides(value: &[TokenTree], dialect: Dialect) -> Option<String> {
+    let [TokenTree::Group(group)] = value else { return Some(here(value)) };
+    let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+    let parts: Vec<String> = inside.split(|token| is(token, ',')).filter(|part| !part.is_empty()).map(here).collect();
+    match (&parts[..], dialect) {
+        ([left, right, top, bottom], Dialect::Torch | Dialect::Functional) => {
+            Some(format!("({top}, {bottom}, {left}, {right})"))
+        }
+        ([rows, columns], Dialect::Keras) if rows.starts_with('(') => {
+            Some(format!("{}, {}", rows.trim_end_matches(')'), columns.trim_start_matches('(')))
+        }
+        ([_, _], Dialect::Keras) => Some(here(value)),
+        _ => None,
+    }
 }
 
 /// A value as it is written here.

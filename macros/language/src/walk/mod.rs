@@ -317,6 +317,16 @@ impl<'a, 'e> Checker<'a, 'e> {
             Some(habit @ Habit::Advice(_)) if block.is_none() => (None, advised(habit, layer)),
             _ => (closest(&word, known()), did_you_mean(&word, known())),
         };
+        if words::is_structure(&word) {
+            self.errors.on(&layer.word, format!("`{word}` has its layers in braces: `{word} {{ ... }}`"));
+            return None;
+        }
+        if let Some(layer_here) = translated(layer).filter(|_| block.is_none()) {
+            let (word_given, args) = (&layer.word, tokens_of(layer));
+            let message = format!("no layer is called `{word}`\n  fix: write `{layer_here}`");
+            self.errors.on(quote::quote!(#word_given #args), message);
+            return meant.map(str::to_string);
+        }
         let hint = if hint.is_empty() { format!("\n  layers: {}", listed(known())) } else { hint };
         self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
         meant.map(str::to_string)
@@ -332,15 +342,48 @@ impl<'a, 'e> Checker<'a, 'e> {
     }
 }
 
-/// What to write for several layers in one, with the channels that it was given.
+/// The arguments of a layer as tokens.
+fn tokens_of(layer: &Layer) -> proc_macro2::TokenStream {
+    let args = layer.args.iter().map(|crate::ast::Arg { name, value }| match name {
+        Some(name) => quote::quote!(#name = #value),
+        None => value.to_token_stream(),
+    });
+    quote::quote!(#(#args),*)
+}
+
+/// A call by a word of another framework as it is written here, where more than its word is another one.
+fn translated(layer: &Layer) -> Option<String> {
+    let word = layer.word.to_string();
+    let is_foreign = word.starts_with(|c: char| c.is_ascii_uppercase()) && !layer.args.is_empty() && !layer.broken;
+    let found =
+        crate::parse::torch::alone(&word, &tokens_of(layer).into_iter().collect::<Vec<_>>()).filter(|_| is_foreign)?;
+    let (_, arguments) = found.split_once('(').unwrap_or((&found, ""));
+    let as_given = tokens_of(layer).to_string().replace(" ,", ",");
+    (arguments.trim_end_matches(')') != as_given).then_some(found)
+}
+
+/// What to write for several layers in one, with the numbers that it was given.
 fn advised(habit: Habit, layer: &Layer) -> String {
     let hint = habit.hint();
-    match layer.args.first() {
-        Some(crate::ast::Arg { name: None, value: value @ syn::Expr::Lit(_) }) => {
-            hint.replace("conv(out,", &format!("conv({},", crate::values::quote_of(value)))
-        }
-        _ => hint,
-    }
+    let literal = |value: &syn::Expr| {
+        matches!(value, syn::Expr::Lit(_) | syn::Expr::Tuple(_)).then(|| crate::values::quote_of(value))
+    };
+    let placed =
+        |place: usize| layer.args.get(place).filter(|arg| arg.name.is_none()).and_then(|arg| literal(&arg.value));
+    let named = |names: &[&str]| {
+        let is_one =
+            |arg: &&crate::ast::Arg| arg.name.as_ref().is_some_and(|name| names.iter().any(|known| name == known));
+        layer.args.iter().find(is_one).and_then(|arg| literal(&arg.value))
+    };
+    let (Some(out), Some(kernel)) = (placed(0), placed(1).or_else(|| named(&["kernel_size", "kernel"]))) else {
+        return hint;
+    };
+    let stride = placed(2)
+        .or_else(|| named(&["strides", "stride"]))
+        .map_or(String::new(), |stride| format!(", stride = {stride}"));
+    let same = named(&["padding", "pad"]).is_some_and(|pad| pad.to_string().to_lowercase().contains("same"));
+    let pad = if same { ", pad = same" } else { "" };
+    hint.replace("depthwise(3, pad = 1); conv(out,", &format!("depthwise({kernel}{stride}{pad}); conv({out},"))
 }
 
 /// A node without parameters.
