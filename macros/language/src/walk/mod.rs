@@ -7,6 +7,7 @@
 
 mod blocks;
 mod branches;
+mod foreign_word;
 mod limits;
 mod meant;
 mod outside;
@@ -16,10 +17,9 @@ use crate::args::Args;
 use crate::ast::{Allowed, Block, If, Layer, Name, Network, Sequence, Statement};
 use crate::cost::{Count, Dim};
 use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, Written, show};
-use crate::habits::{self, Habit};
 use crate::layers;
 use crate::lint::Lints;
-use crate::report::{Errors, closest, did_you_mean, listed};
+use crate::report::Errors;
 use crate::trace::trace;
 use crate::values::{SIZE, Scope, condition};
 use crate::words::{self, Meaning, Word};
@@ -301,37 +301,6 @@ impl<'a, 'e> Checker<'a, 'e> {
         self.node(node)
     }
 
-    /// Reports a word that is not known, and says which one was meant.
-    fn unknown_word(&mut self, layer: &Layer) -> Option<String> {
-        let word = layer.word.to_string();
-        if self.errors.forgives(&word) {
-            return None;
-        }
-        let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
-        let own: Vec<&'static str> = words::all().map(words::Word::name).collect();
-        let known = || own.iter().copied().chain(blocks.iter().map(String::as_str));
-        // A block may have nearly the same name, and is then what was meant.
-        let block = closest(&word, blocks.iter().map(String::as_str));
-        let (meant, hint) = match habits::layer(&word, &own) {
-            Some(habit @ Habit::Word(meant)) if block.is_none() => (Some(meant), habit.hint()),
-            Some(habit @ Habit::Advice(_)) if block.is_none() => (None, advised(habit, layer)),
-            _ => (closest(&word, known()), did_you_mean(&word, known())),
-        };
-        if words::is_structure(&word) {
-            self.errors.on(&layer.word, format!("`{word}` has its layers in braces: `{word} {{ ... }}`"));
-            return None;
-        }
-        if let Some(layer_here) = translated(layer).filter(|_| block.is_none()) {
-            let (word_given, args) = (&layer.word, tokens_of(layer));
-            let message = format!("no layer is called `{word}`\n  fix: write `{layer_here}`");
-            self.errors.on(quote::quote!(#word_given #args), message);
-            return meant.map(str::to_string);
-        }
-        let hint = if hint.is_empty() { format!("\n  layers: {}", listed(known())) } else { hint };
-        self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
-        meant.map(str::to_string)
-    }
-
     /// The last shapes with the layers that made them.
     pub fn trace(&self) -> String {
         self.trace_from(self.at.node)
@@ -340,50 +309,6 @@ impl<'a, 'e> Checker<'a, 'e> {
     fn trace_from(&self, end: usize) -> String {
         trace(&self.nodes, end, self.network)
     }
-}
-
-/// The arguments of a layer as tokens.
-fn tokens_of(layer: &Layer) -> proc_macro2::TokenStream {
-    let args = layer.args.iter().map(|crate::ast::Arg { name, value }| match name {
-        Some(name) => quote::quote!(#name = #value),
-        None => value.to_token_stream(),
-    });
-    quote::quote!(#(#args),*)
-}
-
-/// A call by a word of another framework as it is written here, where more than its word is another one.
-fn translated(layer: &Layer) -> Option<String> {
-    let word = layer.word.to_string();
-    let is_foreign = word.starts_with(|c: char| c.is_ascii_uppercase()) && !layer.args.is_empty() && !layer.broken;
-    let found =
-        crate::parse::torch::alone(&word, &tokens_of(layer).into_iter().collect::<Vec<_>>()).filter(|_| is_foreign)?;
-    let (_, arguments) = found.split_once('(').unwrap_or((&found, ""));
-    let as_given = tokens_of(layer).to_string().replace(" ,", ",");
-    (arguments.trim_end_matches(')') != as_given).then_some(found)
-}
-
-/// What to write for several layers in one, with the numbers that it was given.
-fn advised(habit: Habit, layer: &Layer) -> String {
-    let hint = habit.hint();
-    let literal = |value: &syn::Expr| {
-        matches!(value, syn::Expr::Lit(_) | syn::Expr::Tuple(_)).then(|| crate::values::quote_of(value))
-    };
-    let placed =
-        |place: usize| layer.args.get(place).filter(|arg| arg.name.is_none()).and_then(|arg| literal(&arg.value));
-    let named = |names: &[&str]| {
-        let is_one =
-            |arg: &&crate::ast::Arg| arg.name.as_ref().is_some_and(|name| names.iter().any(|known| name == known));
-        layer.args.iter().find(is_one).and_then(|arg| literal(&arg.value))
-    };
-    let (Some(out), Some(kernel)) = (placed(0), placed(1).or_else(|| named(&["kernel_size", "kernel"]))) else {
-        return hint;
-    };
-    let stride = placed(2)
-        .or_else(|| named(&["strides", "stride"]))
-        .map_or(String::new(), |stride| format!(", stride = {stride}"));
-    let same = named(&["padding", "pad"]).is_some_and(|pad| pad.to_string().to_lowercase().contains("same"));
-    let pad = if same { ", pad = same" } else { "" };
-    hint.replace("depthwise(3, pad = 1); conv(out,", &format!("depthwise({kernel}{stride}{pad}); conv({out},"))
 }
 
 /// A node without parameters.
