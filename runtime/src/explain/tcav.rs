@@ -216,8 +216,8 @@ mod tests {
             (0..12).map(|i| vec![side + (i as f32 * 1.7).sin(), (i as f32).cos() * 3.0]).collect::<Vec<_>>()
         };
         let (a, b) = (heap(3.0), heap(-3.0));
-        let views = |heap: &'static [Vec<f32>]| heap.iter().map(Vec::as_slice).collect::<Vec<_>>();
-        let (direction, accuracy) = probe(&views(a.leak()), &views(b.leak()));
+        let [a, b] = [&a, &b].map(|heap| heap.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let (direction, accuracy) = probe(&a, &b);
         assert!(accuracy == 1.0 && direction[0] > 10.0 * direction[1].abs(), "{direction:?} {accuracy}");
     }
 }
