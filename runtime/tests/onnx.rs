@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Of the largest output.
+/// The largest error, as a share of the largest output.
 const TOLERANCE: f64 = 1e-5;
 
 #[test]

@@ -22,7 +22,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// Of what is found in a network that stands in the call.
+    /// The warning about a finding in a network that stands in the call.
     pub fn of(finding: &Finding, network: &Network) -> Self {
         Warning {
             lint: finding.lint,
