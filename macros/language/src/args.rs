@@ -24,7 +24,7 @@ impl<'a> Args<'a> {
     /// Matches the arguments of `layer` with those of `word`.
     pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
         let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
-        let (mut next, mut too_many, mut doubled_kernel) = (0, false, false);
+        let (mut next, mut too_many, mut misplaced) = (0, false, false);
         for arg in &layer.args {
             // One error tells of all values that are too many.
             if too_many && arg.name.is_none() {
@@ -34,7 +34,7 @@ impl<'a> Args<'a> {
                 Ok((spec, value)) => {
                     if args.given.iter().any(|(given, _)| given.name == spec.name) {
                         args.complete = false;
-                        doubled_kernel |= args.doubled(arg, spec, errors);
+                        misplaced |= args.doubled(arg, spec, errors);
                     } else {
                         args.given.push((spec, value.map(bare)));
                     }
@@ -46,7 +46,7 @@ impl<'a> Args<'a> {
                 }
             }
         }
-        if too_many || doubled_kernel {
+        if too_many || misplaced {
             // Nobody knows which of them is which.
             args.given.clear();
         }
