@@ -336,7 +336,7 @@ const MAY_DEPEND: [(&str, &[&str]); 9] = [
     ("macros/language", &["convnet-graph"]),
     ("macros", &["convnet-graph", "convnet-language"]),
     ("runtime/engine", &["convnet-graph"]),
-    ("runtime/onnx", &["convnet-graph"]),
+    ("runtime/onnx", &["convnet-graph", "convnet-language"]),
     (
         "runtime",
         &[

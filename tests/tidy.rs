@@ -139,7 +139,7 @@ fn unsafe_code_is_in_the_kernels_and_says_why_it_is_safe() {
 }
 
 /// Where cargo features are named: devices, ways to communicate, and the digits that a program may carry.
-const FEATURES: [&str; 7] = [
+const FEATURES: [&str; 8] = [
     "runtime/src/device/",
     "runtime/src/distributed/",
     "runtime/src/data/mnist.rs",
@@ -147,6 +147,7 @@ const FEATURES: [&str; 7] = [
     "runtime/src/backend/located.rs",
     "runtime/src/language.rs",
     "runtime/src/onnx.rs",
+    "runtime/onnx/src/lib.rs",
     "macros/language/src/lib.rs",
 ];
 

@@ -1,4 +1,5 @@
-//! ONNX: a network as a file that other programs run, such as ONNX Runtime, OpenVINO, TensorRT and browsers.
+//! ONNX: a network as a file that other programs run, such as ONNX Runtime, OpenVINO, TensorRT and browsers; with the feature `read` also
+//! such files as networks.
 //!
 //! ```
 //! use convnet::onnx;
@@ -21,6 +22,9 @@
 #![cfg(feature = "onnx")]
 #![cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 
+#[cfg(feature = "read")]
+mod import;
+
 use crate::atomic_file;
 use crate::backend::{Backend, Real};
 use crate::data::fit::Fit;
@@ -29,10 +33,16 @@ use crate::net::AnyNetwork;
 use crate::weights::{self, WeightsError};
 #[doc(hidden)] // Of a graph and numbers, for tests.
 pub use convnet_onnx::export as export_graph;
+#[cfg(feature = "read")]
+#[doc(hidden)] // Of bytes, for tests.
+pub use convnet_onnx::import as import_bytes;
 pub use convnet_onnx::{ExportError, Model, OPSET, Options, Preprocessing, Resizing};
+#[cfg(feature = "read")]
+#[cfg_attr(docsrs, doc(cfg(feature = "read")))]
+pub use import::{Import, ImportError, ImportOptions, Unsayable, import};
 use std::path::{Path, PathBuf};
 
-/// Why there is no ONNX file.
+/// Why there is no ONNX file, or no network of one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
@@ -49,6 +59,23 @@ pub enum OnnxError {
         what: &'static str,
         /// What to do about it.
         fix: &'static str,
+    },
+    /// A model cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A model is none, or cannot be said in the language.
+    #[cfg(feature = "read")]
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ImportError,
     },
     /// A file cannot be written; an older one is then unchanged.
     #[error("cannot write {}: {source}", path.display())]

@@ -1,6 +1,6 @@
 //! Small parts of sentences for people: counts with their nouns, lists, and the word that was most likely meant.
 
-pub use convnet_graph::wording::{counted, memory, noun};
+pub use convnet_graph::wording::{counted, grouped, memory, noun};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -81,7 +81,7 @@ pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Err
 }
 
 /// The shape that the header declares for what the network takes, or `gives`.
-fn declared(dims: &[Expr], gives: bool, network: &Network, errors: &mut Errors) -> Shape {
+pub fn declared(dims: &[Expr], gives: bool, network: &Network, errors: &mut Errors) -> Shape {
     let scope = Scope { network, shape: None, locals: &[], largest: SIZE };
     values::shape(dims, gives, &network.name, &scope, errors)
 }

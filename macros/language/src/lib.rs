@@ -15,6 +15,8 @@
 pub mod ast;
 mod parse;
 
+#[cfg(feature = "read")]
+mod alone;
 mod args;
 pub mod habits;
 mod layers;
@@ -48,6 +50,7 @@ mod tests;
 use proc_macro2::TokenStream;
 #[cfg(feature = "read")]
 pub use {
+    alone::shape,
     mistakes::{Mistake, Mistakes},
     read::{Read, Sizes, read},
 };

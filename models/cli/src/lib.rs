@@ -34,6 +34,7 @@ mod explain;
 mod export;
 mod filter;
 mod golden;
+mod import;
 mod load;
 mod models;
 mod network;
@@ -101,6 +102,8 @@ enum Command {
     Convert(convert::Arguments),
     /// Write a network as an ONNX file, for other programs to run
     Export(export::Arguments),
+    /// Read the ONNX file of another program as a network
+    Import(import::Arguments),
     /// List the devices that networks can run on
     Devices(devices::Arguments),
     /// Measure how fast a network runs
@@ -162,6 +165,7 @@ pub fn run(own: &[Declared]) -> ExitCode {
         Command::Diagram(arguments) => diagram::run(arguments),
         Command::Convert(arguments) => convert::run(arguments),
         Command::Export(arguments) => export::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Completions(arguments) => shell::completions(&arguments, command()),

@@ -44,7 +44,7 @@ fn input(text: &str) -> Result<String, String> {
 }
 
 /// `3x64x64` as numbers.
-fn shape(text: &str) -> Option<Vec<usize>> {
+pub fn shape(text: &str) -> Option<Vec<usize>> {
     let numbers: Option<Vec<usize>> = text.split('x').map(|number| number.parse().ok().filter(|n| *n > 0)).collect();
     numbers.filter(|numbers| numbers.len() == 3 || numbers.len() == 1)
 }

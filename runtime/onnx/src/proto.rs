@@ -86,6 +86,8 @@ pub struct Attribute {
     pub i: Option<i64>,
     #[prost(bytes = "bytes", optional, tag = "4")]
     pub s: Option<Bytes>,
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<Tensor>,
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -101,6 +103,7 @@ pub enum AttributeKind {
     Float = 1,
     Int = 2,
     String = 3,
+    Tensor = 4,
     Floats = 6,
     Ints = 7,
 }
@@ -111,11 +114,21 @@ pub struct Tensor {
     pub dims: Vec<i64>,
     #[prost(enumeration = "DataType", optional, tag = "2")]
     pub data_type: Option<i32>,
+    /// Elements of single precision, where they are not in `raw_data`.
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    /// Elements of up to 32 bits, those of half precision among them.
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
     /// The elements in row-major order, little-endian.
     #[prost(bytes = "bytes", optional, tag = "9")]
     pub raw_data: Option<Bytes>,
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
     /// Where they are in another file: `location`, `offset`, `length`.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<Entry>,
@@ -129,8 +142,13 @@ pub enum DataType {
     Undefined = 0,
     Float = 1,
     Uint8 = 2,
+    Int8 = 3,
+    Int32 = 6,
     Int64 = 7,
+    Bool = 9,
+    Float16 = 10,
     Double = 11,
+    Bfloat16 = 16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]

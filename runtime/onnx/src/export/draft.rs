@@ -57,8 +57,7 @@ impl Draft {
             data_type: Some(data_type.into()),
             name: name.into(),
             raw_data: Some(Bytes::from(bytes)),
-            external_data: Vec::new(),
-            data_location: None,
+            ..Tensor::default()
         });
         name.into()
     }

@@ -7,6 +7,7 @@
 use super::Layer;
 use super::conv::pads;
 use super::draft::{int, ints};
+use crate::bins::shares;
 use convnet_graph::{AvgDivisor, Pad, Pool, PoolKind, Shape};
 
 /// How far windows reach beyond a padded input.
@@ -130,27 +131,15 @@ impl Layer<'_> {
             let kernel = [height / out_height, width / out_width];
             return self.then("AveragePool", &[], vec![ints("kernel_shape", &kernel), ints("strides", &kernel)]);
         }
-        let (name, columns) = (self.own("columns"), bins(width, out_width));
+        let (name, columns) = (self.own("columns"), shares(width, out_width));
         let transposed: Vec<f32> =
             (0..width).flat_map(|x| columns.iter().skip(x).step_by(width).copied().collect::<Vec<_>>()).collect();
         let columns = self.draft.floats(&name, &[width, out_width], &transposed);
         self.then("MatMul", &[&columns], vec![]);
         let name = self.own("rows");
-        let rows = self.draft.floats(&name, &[out_height, height], &bins(height, out_height));
+        let rows = self.draft.floats(&name, &[out_height, height], &shares(height, out_height));
         // The rows are the first factor here.
         self.inputs.insert(0, rows);
         self.merged("MatMul", vec![])
     }
-}
-
-/// The share of each of `input` rows in each of `output` bins, row-major `[output, input]`.
-fn bins(input: usize, output: usize) -> Vec<f32> {
-    let mut shares = vec![0.0; output * input];
-    for bin in 0..output {
-        let (start, end) = (bin * input / output, ((bin + 1) * input).div_ceil(output));
-        for share in &mut shares[bin * input + start..bin * input + end] {
-            *share = 1.0 / (end - start) as f32;
-        }
-    }
-    shares
 }

@@ -1,0 +1,126 @@
+//! Pooling over windows and over whole maps.
+
+use super::{Attributes, Lowering, Reason};
+use crate::import::draft::{Id, Layer, Step, Value};
+use crate::proto;
+
+/// What padding of a maximum is filled with where it cannot be left out.
+const LOWEST: f64 = f32::MIN as f64;
+
+impl<'a> Lowering<'a> {
+    pub(super) fn pool(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
+        let input = self.given(node, 0)?;
+        let [channels, height, width] = self.map(input)?;
+        let is_max = node.op_type == "MaxPool";
+        if !attributes.has("kernel_shape") {
+            return Err("it has no kernel_shape".into());
+        }
+        let (kernel, stride) = (attributes.pair("kernel_shape", 1)?, attributes.pair("strides", 1)?);
+        if attributes.pair("dilations", 1)? != [1, 1] {
+            return Err("its windows have gaps (dilations), and those of the language have none".into());
+        }
+        if let (false, Some((Step::Reshape, before))) = (is_max, self.draft.step(input)) {
+            // The window of a local response normalisation over an even number of channels.
+            let pixels: usize = self.dims(before).iter().skip(1).product();
+            let size = kernel[0];
+            let window = Some(vec![size / 2, 0, size.saturating_sub(1) / 2, 0]);
+            let is =
+                (channels, width, kernel[1], stride) == (1, pixels, 1, [1, 1]) && attributes.flag("count_include_pad");
+            if is && attributes.sizes("pads")? == window {
+                return Ok(self.step(Step::ChannelMean(size), vec![input], vec![1, height, width]));
+            }
+        }
+        let (sides, _) = self.pads(input, attributes, kernel, stride, [1, 1])?;
+        let counts = !is_max && attributes.flag("count_include_pad");
+        let windows = Windows { kernel, stride, sides, ceil: attributes.flag("ceil_mode") };
+        let wanted = [windows.count(0, height)?, windows.count(1, width)?];
+        let word = if is_max { "max_pool" } else { "avg_pool" };
+        if !self.own && (kernel, stride, sides) == ([1; 2], [1; 2], [0; 4]) {
+            // An adaptive pool that has nothing to do.
+            return Ok(input);
+        }
+        // What lies beyond the map counts nothing, so that only where windows begin and how many there are matters.
+        let [top, bottom, left, right] = sides;
+        let covers = top + height <= kernel[0] && left + width <= kernel[1];
+        if wanted == [1, 1] && covers && !counts && kernel != [height, width] {
+            // A window that is larger than the map.
+            return self.whole(word, input);
+        }
+        let padded = sides != [0; 4];
+        if !counts || (top, left) == (bottom, right) {
+            for ceil in [false, true] {
+                // ONNX counts padding and not what lies beyond it, as PyTorch does.
+                let layer = windows.layer(word, [top, left], ceil, is_max, counts || !padded);
+                if let Ok(id) = self.layer(layer, input, Vec::new())
+                    && self.dims(id) == [channels, wanted[0], wanted[1]]
+                    && (!counts || ceil == windows.ceil)
+                {
+                    return Ok(id);
+                }
+            }
+        }
+        if !is_max && !counts {
+            return Err(format!("it has padding {sides:?} that does not count; `avg_pool` has as much at each side"));
+        }
+        let fill = if is_max { LOWEST } else { 0.0 };
+        let pad = Layer::new("pad", vec![("amount", Value::sides(sides)), ("value", Value::Decimal(fill))]);
+        let padded = self.layer(pad, input, Vec::new())?;
+        self.layer(windows.layer(word, [0, 0], windows.ceil, is_max, true), padded, Vec::new())
+    }
+
+    pub(super) fn global_pool(&mut self, node: &'a proto::Node) -> Result<Id, Reason> {
+        let input = self.given(node, 0)?;
+        let word = if node.op_type == "GlobalMaxPool" { "max_pool" } else { "avg_pool" };
+        self.whole(word, input)
+    }
+
+    /// One value of a whole map: `[C, 1, 1]`.
+    pub(super) fn whole(&mut self, word: &'static str, input: Id) -> Result<Id, Reason> {
+        let [_, height, width] = self.map(input)?;
+        let layer = match word {
+            "avg_pool" => {
+                Layer::new("adaptive_avg_pool", vec![("height", Value::Number(1)), ("width", Value::Number(1))])
+            }
+            _ => Layer::new(word, vec![("kernel", Value::pair([height, width]))]),
+        };
+        self.layer(layer, input, Vec::new())
+    }
+}
+
+/// Windows as ONNX has them: padding at top, bottom, left and right.
+struct Windows {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    sides: [usize; 4],
+    ceil: bool,
+}
+
+impl Windows {
+    /// How many there are along a dimension.
+    fn count(&self, i: usize, extent: usize) -> Result<usize, Reason> {
+        let (before, after) = (self.sides[2 * i], self.sides[2 * i + 1]);
+        let padded = extent.saturating_add(before).saturating_add(after);
+        let free = padded.checked_sub(self.kernel[i]).ok_or("its window is larger than the map")?;
+        let stride = if self.stride[i] == 0 { return Err("its stride is 0".into()) } else { self.stride[i] };
+        if !self.ceil {
+            return Ok(free / stride + 1);
+        }
+        let count = free.div_ceil(stride) + 1;
+        // The last window begins within the map or the padding before it.
+        let beyond = (count - 1).saturating_mul(stride) >= extent.saturating_add(before);
+        Ok(if beyond { count - 1 } else { count })
+    }
+
+    fn layer(&self, word: &'static str, pad: [usize; 2], ceil: bool, is_max: bool, counts: bool) -> Layer {
+        let mut args = vec![
+            ("kernel", Value::pair(self.kernel)),
+            ("stride", Value::pair(self.stride)),
+            ("pad", Value::pair(pad)),
+            ("ceil", Value::Flag(ceil)),
+        ];
+        if !is_max {
+            args.push(("count_include_pad", Value::Flag(counts)));
+        }
+        Layer::new(word, args)
+    }
+}

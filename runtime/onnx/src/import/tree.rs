@@ -1,0 +1,118 @@
+//! From a graph to the language's structures: sequences, sums and concatenations, each inside another one.
+//!
+//! Where branches meet, they began at the last value that all of them come from: the immediate dominator of the place where they meet.
+//! A graph is said this way if each layer is in one branch alone. Others, in which a branch reads what is inside another one, have no
+//! place in the language, and are refused.
+
+use super::draft::{Draft, Id, Op};
+use super::error::ImportError;
+
+/// What stands in a sequence.
+pub enum Statement {
+    Layer(Id),
+    /// A sum: the body and what is added to it, the value before where that is empty.
+    Residual {
+        at: Id,
+        from: Id,
+        body: Vec<Statement>,
+        shortcut: Vec<Statement>,
+    },
+    /// Branches side by side; an empty one is the value before.
+    Concat {
+        at: Id,
+        branches: Vec<Vec<Statement>>,
+    },
+}
+
+/// Structures inside structures; the language reads so many brackets.
+const DEPTH: usize = 24;
+
+/// The layers from the input to the last value.
+pub fn tree(draft: &Draft, said: &dyn Fn(Id) -> String) -> Result<Vec<Statement>, ImportError> {
+    let mut builder = Builder { draft, dominators: dominators(draft), used: vec![false; draft.nodes.len()], said };
+    builder.way(0, draft.nodes.len().saturating_sub(1), 0)
+}
+
+/// For each value the last one before it that all ways from the input to it go through.
+fn dominators(draft: &Draft) -> Vec<Id> {
+    let mut found = vec![0; draft.nodes.len()];
+    for (id, node) in draft.nodes.iter().enumerate().skip(1) {
+        let mut inputs = node.inputs.iter().copied();
+        let mut common = inputs.next().unwrap_or(0);
+        for mut other in inputs {
+            // Dominators come earlier than what they dominate.
+            while common != other {
+                if common > other { common = found[common] } else { other = found[other] }
+            }
+        }
+        found[id] = common;
+    }
+    found
+}
+
+struct Builder<'a> {
+    draft: &'a Draft,
+    dominators: Vec<Id>,
+    used: Vec<bool>,
+    said: &'a dyn Fn(Id) -> String,
+}
+
+impl Builder<'_> {
+    /// The statements that make `to` of `from`.
+    fn way(&mut self, from: Id, to: Id, depth: usize) -> Result<Vec<Statement>, ImportError> {
+        if depth > DEPTH {
+            return Err(ImportError::Structure(format!("branches of this model are nested more than {DEPTH} deep")));
+        }
+        let (mut found, mut at) = (Vec::new(), to);
+        while at != from {
+            if at < from {
+                return Err(self.tangled(to));
+            }
+            if std::mem::replace(&mut self.used[at], true) {
+                return Err(self.tangled(at));
+            }
+            let node = &self.draft.nodes[at];
+            let start = self.dominators[at];
+            let statement = match node.op {
+                Op::Layer(_) => Statement::Layer(at),
+                Op::Concat => {
+                    let branches = node.inputs.iter().map(|input| self.way(start, *input, depth + 1));
+                    Statement::Concat { at, branches: branches.collect::<Result<_, _>>()? }
+                }
+                Op::Add | Op::Input | Op::Step(_) => self.sum(at, start, depth)?,
+            };
+            found.push(statement);
+            at = start;
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    fn sum(&mut self, at: Id, from: Id, depth: usize) -> Result<Statement, ImportError> {
+        let [first, second] = self.draft.nodes[at].inputs[..] else { return Err(self.tangled(at)) };
+        let body = self.way(from, first, depth + 1)?;
+        let shortcut = self.way(from, second, depth + 1)?;
+        // The longer way is the body; a sum has no order.
+        let swapped = count(&shortcut) > count(&body);
+        let (body, shortcut) = if swapped { (shortcut, body) } else { (body, shortcut) };
+        Ok(Statement::Residual { at, from, body, shortcut })
+    }
+
+    fn tangled(&self, id: Id) -> ImportError {
+        ImportError::Structure(format!(
+            "the branches of this model are not nested: {} is read in a branch and outside of it, and those of `residual` and `concat` \
+             begin at one value",
+            (self.said)(id)
+        ))
+    }
+}
+
+/// How many layers there are.
+fn count(statements: &[Statement]) -> usize {
+    let one = |statement: &Statement| match statement {
+        Statement::Layer(_) => 1,
+        Statement::Residual { body, shortcut, .. } => count(body) + count(shortcut),
+        Statement::Concat { branches, .. } => branches.iter().map(|branch| count(branch)).sum(),
+    };
+    statements.iter().map(one).sum()
+}
