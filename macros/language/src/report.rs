@@ -36,6 +36,11 @@ impl Errors {
         self.push(syn::Error::new(span, self.with_context(message)));
     }
 
+    /// Says nothing more of a place: what is wrong there was told of another one.
+    pub fn settle(&mut self, tokens: impl ToTokens) {
+        self.places.insert(format!("{:?}", syn::Error::new_spanned(tokens, "").span()));
+    }
+
     /// A word that will not be found, since what declares it was at fault.
     pub fn forgive(&mut self, word: String) {
         self.forgiven.insert(word);

@@ -5,7 +5,7 @@ use crate::cost::Dim;
 use crate::graph::Shape;
 use crate::report::{Errors, did_you_mean};
 use quote::quote;
-use syn::{BinOp, Expr, ExprBinary, ExprLit, Lit, UnOp};
+use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, Lit, UnOp};
 
 /// What expressions may refer to.
 pub struct Scope<'a> {
@@ -81,17 +81,19 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 // In a header there is no shape yet.
                 let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
                 let fix = match int.suffix() {
-                    "k" | "K" => format!("a number has no unit\n  fix: write {}_000", int.base10_digits()),
-                    "M" | "m" => format!("a number has no unit\n  fix: write {}_000_000", int.base10_digits()),
+                    "k" | "K" => format!("a number has no unit\n  fix: write `{}_000`", int.base10_digits()),
+                    "M" | "m" => format!("a number has no unit\n  fix: write `{}_000_000`", int.base10_digits()),
                     zeros if zeros.chars().all(|c| c == 'O' || c == 'o') => {
                         format!(
-                            "`{int}` is no number; is the letter a zero?\n  fix: write {}{}",
+                            "`{int}` is no number; is the letter a zero?\n  fix: write `{}{}`",
                             int.base10_digits(),
                             "0".repeat(zeros.len())
                         )
                     }
-                    suffix if suffix.starts_with('x') => format!("numbers are parted by commas\n  fix: write {sizes}"),
-                    _ => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
+                    suffix if suffix.starts_with('x') => {
+                        format!("numbers are parted by commas\n  fix: write `{sizes}`")
+                    }
+                    _ => format!("a size has no type\n  fix: write `{}`", int.base10_digits()),
                 };
                 errors.on(expr, fix);
                 return Dim::Unknown;
@@ -154,7 +156,7 @@ fn power(binary: &ExprBinary) -> String {
         _ => None,
     };
     let written = number(&binary.left).zip(exponent).and_then(|(base, exponent)| u64::from(base).checked_pow(exponent));
-    written.map_or(String::new(), |written| format!("\n  fix: write {written}"))
+    written.map_or(String::new(), |written| format!("\n  fix: write `{written}`"))
 }
 
 /// What to write in place of an expression that is no number, where that can be told.
@@ -179,17 +181,19 @@ fn instead(expr: &Expr) -> String {
                 _ => return String::new(),
             }
         }
-        Expr::Array(array) => {
-            format!("({})", array.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "))
-        }
+        Expr::Array(array) => listed(array),
         Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
             let number = if flag.value { 1 } else { 0 };
             return format!(
-                "\n  sizes are numbers; a block that asks, as in `if act == 1 {{ relu; }}`, takes 0 and 1 for a flag\n  fix: write {number}"
+                "\n  sizes are numbers; a block that asks, as in `if act == 1 {{ relu; }}`, takes 0 and 1 for a flag\n  fix: write `{number}`"
             );
         }
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
-            return "\n  a size is never negative; one that follows from the layer before is left out".to_string();
+            // PyTorch's -1 stands for a size that follows.
+            let follows =
+                matches!(&*unary.expr, Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) if n.base10_digits() == "1");
+            let rest = if follows { "; one that follows from the layer before is left out" } else { "" };
+            return format!("\n  a size is never negative{rest}");
         }
         Expr::Lit(ExprLit { lit: Lit::Float(x), .. }) => match x.base10_parse::<f64>() {
             Ok(x) if x >= 1.0 && x.fract() == 0.0 && x < 1e9 => format!("{x}"),
@@ -197,7 +201,16 @@ fn instead(expr: &Expr) -> String {
         },
         _ => return String::new(),
     };
-    format!("\n  fix: write {written}")
+    format!("\n  fix: write `{written}`")
+}
+
+/// What a list in square brackets holds, in round ones; a single number without any.
+pub fn listed(array: &ExprArray) -> String {
+    let numbers: Vec<String> = array.elems.iter().map(|x| quote_of(x).to_string()).collect();
+    match &numbers[..] {
+        [one] => one.clone(),
+        _ => format!("({})", numbers.join(", ")),
+    }
 }
 
 fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
@@ -363,15 +376,17 @@ pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Sco
             match dims {
                 [_, c, h, w] => {
                     message +=
-                        &format!("\n  fix: leave out the batch: [{}, {}, {}]", quote_of(c), quote_of(h), quote_of(w));
+                        &format!("\n  fix: leave out the batch: `[{}, {}, {}]`", quote_of(c), quote_of(h), quote_of(w));
                 }
-                [_, n] if with_batch || gives => message += &format!("\n  fix: leave out the batch: [{}]", quote_of(n)),
+                [_, n] if with_batch || gives => {
+                    message += &format!("\n  fix: leave out the batch: `[{}]`", quote_of(n))
+                }
                 [_, _] if side.is_some() => {
                     let side = side.unwrap_or_default();
-                    message += &format!("\n  fix: write [1, {side}, {side}]: channels, height and width");
+                    message += &format!("\n  fix: write `[1, {side}, {side}]`: channels, height and width");
                 }
                 [h, w] => {
-                    message += &format!("\n  fix: write the channels, too: [1, {}, {}]", quote_of(h), quote_of(w))
+                    message += &format!("\n  fix: write the channels, too: `[1, {}, {}]`", quote_of(h), quote_of(w))
                 }
                 _ => {}
             }

@@ -49,17 +49,24 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
     }
     let to = |c: char| text[range.start..].find(c).map(|at| range.start + at);
     let open = || text[..range.start].rfind('(');
-    match fix.split_once("write ") {
-        Some(("", what)) => return written(text, range, what),
-        Some((_, shape)) if shape.ends_with(" for the input") => {
-            let start = text.find("struct")? + text[text.find("struct")?..].find('[')?;
-            let shape = shape.strip_suffix(" for the input")?;
-            return Some(replaced(text, start..closing(text, start + 1, '[', ']')? + 1, shape));
-        }
-        _ => {}
+    if let Some(what) = fix.strip_prefix("write `;` ") {
+        return Some(match what.strip_prefix("in place of each `") {
+            Some(sign) => replaced(
+                text,
+                range.start..to(';')?,
+                &text[range.start..to(';')?].replace(sign.strip_suffix('`')?, ";"),
+            ),
+            None => replaced(text, range.end..range.end, ";"),
+        });
+    }
+    if let Some(what) = fix.strip_prefix("write ") {
+        return match fix.split_once("` in `") {
+            Some(_) => Some(changed(text, range, fix)),
+            None => written(text, range, what),
+        };
     }
     if let Some(shape) = fix.strip_prefix("leave out the batch: ") {
-        return Some(replaced(text, text[..range.start].rfind('[')?..to(']')? + 1, shape));
+        return Some(replaced(text, text[..range.start].rfind('[')?..to(']')? + 1, quoted(shape)?));
     }
     if fix == "leave out this `;`" {
         return Some(replaced(text, range.clone(), ""));
@@ -97,25 +104,68 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
     Some(replaced(text, range.clone(), number.split(',').next()?))
 }
 
-/// The text with what is to be written at a mistake: a statement, or what stands in place of the marked tokens.
+/// The call that encloses a place by this word, or the next one: where it begins and ends, its arguments included.
+fn call(text: &str, at: usize, word: &str) -> Option<Range<usize>> {
+    let start = format!("{word}(");
+    let is_word = |found: &usize| !text[..*found].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    let end = |found: usize| Some(closing(text, found + start.len(), '(', ')')? + 1);
+    let around = text[..at].match_indices(&start).map(|(found, _)| found).filter(is_word);
+    let around = around.filter(|found| end(*found).is_some_and(|end| end > at)).last();
+    let next = || text[at..].match_indices(&start).map(|(found, _)| at + found).find(is_word);
+    let found = around.or_else(next)?;
+    Some(found..end(found)?)
+}
+
+/// The text with an option in each of the layers that are named: "`pad = 1` in `a` and in `b`".
+fn changed(text: &str, range: &Range<usize>, fix: &str) -> String {
+    let mut text = text.to_string();
+    for part in fix.split(", ").filter(|part| part.contains("` in `")) {
+        let mut words = part.split('`').skip(1).step_by(2);
+        let option = words.next().unwrap();
+        for layer in words {
+            let named = text[range.start..].find(&format!("{layer}: ")).map_or(range.start, |at| range.start + at);
+            let open = match text[named..].starts_with(&format!("{layer}: ")) {
+                true => named + text[named..].find('(').unwrap(),
+                false => named + text[named..].find(&format!("{layer}(")).unwrap() + layer.len(),
+            };
+            let end = closing(&text, open + 1, '(', ')').unwrap();
+            text.insert_str(end, &format!(", {option}"));
+        }
+    }
+    text
+}
+
+/// The text with what is to be written at a mistake: a statement, a call, or what stands in place of the marked tokens.
 fn written(text: &str, range: &Range<usize>, what: &str) -> Option<String> {
     let to = |c: &[char]| text[range.start..].find(c).map(|at| range.start + at);
-    let Some(code) = what.starts_with('`').then(|| quoted(what)).flatten() else {
-        // `.5` is marked at its point.
-        let digits = text[range.end..].find(|c: char| !c.is_ascii_digit()).filter(|_| &text[range.clone()] == ".");
-        return Some(replaced(text, range.start..range.end + digits.unwrap_or(0), what));
-    };
-    match code {
-        "flatten" => Some(replaced(text, text[..range.start].rfind('(')?..to(&[')'])? + 1, "")),
-        _ if code.ends_with([';', '}']) => Some(replaced(text, range.start..to(&[';'])? + 1, code)),
-        _ if text[range.clone()].contains('(') && code.ends_with(')') => {
-            let open = range.start + text[range.start..].find('(')?;
-            Some(replaced(text, range.start..closing(text, open + 1, '(', ')')? + 1, code))
-        }
-        _ if code.contains(['=', ' ', '-']) || code.starts_with('[') => Some(replaced(text, range.clone(), code)),
-        // A word in place of a path.
-        _ => Some(replaced(text, range.start..to(&['(', ';'])?, code)),
+    let code = what.starts_with('`').then(|| quoted(what)).flatten()?;
+    let word = code.split('(').next()?;
+    let is_word =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+    // `.5` is marked at its point.
+    if &text[range.clone()] == "." {
+        let digits = text[range.end..].find(|c: char| !c.is_ascii_digit())?;
+        return Some(replaced(text, range.start..range.end + digits, code));
     }
+    if code.starts_with('[') && text[..range.start].ends_with('[') && text[range.end..].starts_with(']') {
+        return Some(replaced(text, range.start - 1..range.end + 1, code));
+    }
+    if code.ends_with([';', '}']) {
+        return Some(replaced(text, range.start..to(&[';'])? + 1, code));
+    }
+    if text[range.clone()].contains('(') && code.ends_with(')') && !code.starts_with('(') {
+        let open = range.start + text[range.start..].find('(')?;
+        return Some(replaced(text, range.start..closing(text, open + 1, '(', ')')? + 1, code));
+    }
+    // The whole layer, where the mark is on one of its values.
+    let calls = is_word(word) && (code.ends_with(')') || text[range.clone()].chars().all(|c| c.is_ascii_digit()));
+    if calls
+        && !word.starts_with(|c: char| c.is_ascii_digit())
+        && let Some(place) = call(text, range.start, word)
+    {
+        return Some(replaced(text, place, code));
+    }
+    Some(replaced(text, range.clone(), code))
 }
 
 /// Goes on as somebody would who does what is said: until there are fewer mistakes than `many`, some steps at most.

@@ -440,7 +440,7 @@ fn args(input: ParseStream<'_>, args: &mut Vec<Arg>) -> syn::Result<()> {
             let ahead = input.fork();
             ahead.parse::<Token![.]>()?;
             let digits: syn::LitInt = ahead.parse()?;
-            return Err(input.error(format!("a number begins with a digit\n  fix: write 0.{digits}")));
+            return Err(input.error(format!("a number begins with a digit\n  fix: write `0.{digits}`")));
         }
         let value: Expr = input.parse()?;
         if input.peek(Token![:]) && matches!(value, Expr::Path(_)) {

@@ -22,7 +22,7 @@ mod foreign;
 mod fragments;
 mod limits;
 mod names;
-mod tokens;
+pub mod tokens;
 pub mod torch;
 
 use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};

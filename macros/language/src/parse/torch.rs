@@ -159,8 +159,13 @@ impl Given {
     }
 
     /// As they are written here.
-    fn placed(&self, word: &str) -> Option<Vec<String>> {
+    fn placed(&mut self, word: &str) -> Option<Vec<String>> {
         let signature = words::find(word)?.signature;
+        // The first one needs no name.
+        let first = signature.args.first().filter(|_| signature.positional > 0 && self.values.is_empty());
+        if let Some(place) = first.and_then(|first| self.named.iter().position(|(given, _)| *given == first.name)) {
+            self.values.push(self.named.remove(place).1);
+        }
         let options: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
         let order: &[&str] = match word {
             "conv" | "conv_transpose" => &["out", "kernel", "stride", "pad", "dilation"],

@@ -8,7 +8,7 @@ use crate::report::{closest, did_you_mean, listed};
 use crate::values::quote_of;
 use crate::words;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::Expr;
 
 impl Checker<'_, '_> {
@@ -46,10 +46,7 @@ impl Checker<'_, '_> {
 
 /// The arguments of a layer as tokens.
 fn tokens_of(layer: &Layer) -> TokenStream {
-    let args = layer.args.iter().map(|Arg { name, value }| match name {
-        Some(name) => quote!(#name = #value),
-        None => value.to_token_stream(),
-    });
+    let args = &layer.args;
     quote!(#(#args),*)
 }
 
