@@ -8,7 +8,7 @@ use crate::ast::{
 };
 use crate::report::{Errors, closest};
 use crate::words;
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -47,14 +47,37 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
             _ => current.push(tree),
         }
     }
-    if let Some(last) = current.last().cloned() {
+    if let Some(last) = current.last().map(end) {
         let before = errors.count();
-        statements.extend(statement(current, errors));
+        let found = statement(current, errors);
+        let what = match found.last().map(Statement::bare) {
+            Some(Statement::Layer(layer)) => called(layer),
+            _ => "this".into(),
+        };
         if errors.count() == before {
-            errors.on(last, "expected `;` after this");
+            errors.at(last, unended(&what));
         }
+        statements.extend(found);
     }
     statements
+}
+
+/// What is wrong with a statement without a `;`.
+fn unended(what: &str) -> String {
+    format!("expected `;` after {what}\n  fix: write `;` here")
+}
+
+/// How a layer is called in errors about its statement.
+fn called(layer: &Layer) -> String {
+    format!("`{}`", layer.name.as_ref().map_or_else(|| layer.word.to_string(), |name| name.key.clone()))
+}
+
+/// Where a token ends: at the bracket that closes it, if it has one.
+fn end(token: &TokenTree) -> Span {
+    match token {
+        TokenTree::Group(group) => group.span_close(),
+        token => token.span(),
+    }
 }
 
 /// A statement that ends in braces, with its attributes.
@@ -334,12 +357,12 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
         let one = |input: ParseStream<'_>| {
             let layer = layer(name.clone(), input, errors)?;
             if !input.is_empty() && !told && !layer.broken {
-                errors.add(input.error(format!("expected `;` after `{}`", layer.word)));
+                errors.add(not_ended(&layer, &rest, input));
             }
             skip_separator(input)?;
             Ok((layer, input.parse::<TokenStream>()?))
         };
-        match one.parse2(rest.into_iter().collect()) {
+        match one.parse2(rest.iter().cloned().collect()) {
             Ok((layer, after)) => {
                 found.push(Statement::Layer(layer));
                 (rest, told) = (after.into_iter().collect(), true);
@@ -358,13 +381,33 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
     found
 }
 
+/// The error for a layer that another one follows without a `;`: where the first one ends, or on the sign between them.
+fn not_ended(layer: &Layer, tokens: &[TokenTree], rest: ParseStream<'_>) -> syn::Error {
+    let sign = separator(rest);
+    if !sign.is_empty() {
+        return rest.error(format!("expected `;` after {}\n  fix: write `;` in place of each `{sign}`", called(layer)));
+    }
+    // A word, and what it has in brackets.
+    let last = tokens.get(1).filter(|token| matches!(token, TokenTree::Group(_))).or(tokens.first());
+    syn::Error::new(last.map_or_else(|| rest.span(), end), unended(&called(layer)))
+}
+
+/// The sign that stands in place of a `;`: `,`, `->`, `=>`, `|>`, ... It may be several tokens.
+fn separator(input: ParseStream<'_>) -> String {
+    let ahead = input.fork();
+    let mut sign = String::new();
+    while let Ok(TokenTree::Punct(punct)) = ahead.parse() {
+        if !",->=|+.>".contains(punct.as_char()) || sign.len() == 3 {
+            break;
+        }
+        sign.push(punct.as_char());
+    }
+    sign
+}
+
 /// Passes over what stands in place of a `;`, which was told.
 fn skip_separator(input: ParseStream<'_>) -> syn::Result<()> {
-    if input.peek(Token![=>]) {
-        input.parse::<Token![=>]>()?;
-    } else if input.peek(Token![->]) {
-        input.parse::<Token![->]>()?;
-    } else if input.peek(Token![,]) || input.peek(Token![.]) {
+    for _ in separator(input).chars() {
         input.parse::<TokenTree>()?;
     }
     Ok(())
