@@ -17,6 +17,8 @@ use syn::{BinOp, Expr};
 /// Checks everything in a macro call: a graph for each network. Whether budgets are `held` to, see [`network`].
 pub fn call(call: &Call, held: bool, errors: &mut Errors) -> Vec<Graph> {
     let mut graphs: Vec<Graph> = Vec::new();
+    // What a budget counts may be missing after a mistake of the parser.
+    let held = held && errors.count() == 0;
     for one in &call.networks {
         if graphs.iter().map(|graph| graph.nodes.len()).sum::<usize>() > LAYERS {
             errors.bare(

@@ -130,6 +130,14 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 _ => Dim::Unknown,
             }
         }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            // PyTorch's -1 stands for a size that follows.
+            let one = |n: &syn::LitInt| n.base10_digits() == "1";
+            let follows = matches!(&*unary.expr, Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) if one(n));
+            let rest = if follows { "; one that follows from the layer before is left out" } else { "" };
+            errors.on(expr, format!("a size is never negative{rest}"));
+            Dim::Unknown
+        }
         _ => {
             let expected =
                 "expected a whole number, `channels`, `height`, `width`, a const generic, or + - * / % of these";
@@ -187,13 +195,6 @@ fn instead(expr: &Expr) -> String {
             return format!(
                 "\n  sizes are numbers; a block that asks, as in `if act == 1 {{ relu; }}`, takes 0 and 1 for a flag\n  fix: write `{number}`"
             );
-        }
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
-            // PyTorch's -1 stands for a size that follows.
-            let follows =
-                matches!(&*unary.expr, Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) if n.base10_digits() == "1");
-            let rest = if follows { "; one that follows from the layer before is left out" } else { "" };
-            return format!("\n  a size is never negative{rest}");
         }
         Expr::Lit(ExprLit { lit: Lit::Float(x), .. }) => match x.base10_parse::<f64>() {
             Ok(x) if x >= 1.0 && x.fract() == 0.0 && x < 1e9 => format!("{x}"),
@@ -310,7 +311,14 @@ fn condition_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: 
             }
         }
         _ => {
-            errors.on(expr, "expected a condition, such as `stride != 1 || channels != out`");
+            let message = match identifier(expr).as_deref() {
+                Some("training" | "train" | "is_training") => {
+                    "a layer knows by itself whether it is trained, as `dropout` and `batch_norm` do\n  \
+                     fix: leave out the `if` and its braces, and keep its layers"
+                }
+                _ => "expected a condition, such as `stride != 1 || channels != out`",
+            };
+            errors.on(expr, message);
             None
         }
     }

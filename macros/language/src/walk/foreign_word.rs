@@ -3,11 +3,11 @@
 use super::Checker;
 use crate::ast::{Arg, Layer};
 use crate::habits::{self, Habit};
-use crate::parse::torch;
+use crate::parse::{torch, unbraced};
 use crate::report::{closest, did_you_mean, listed};
 use crate::values::quote_of;
 use crate::words;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::Expr;
 
@@ -29,12 +29,13 @@ impl Checker<'_, '_> {
             _ => (closest(&word, known()), did_you_mean(&word, known())),
         };
         if words::is_structure(&word) {
-            self.errors.on(&layer.word, format!("`{word}` has its layers in braces: `{word} {{ ... }}`"));
+            let args: Vec<TokenTree> = tokens_of(layer).into_iter().collect();
+            self.errors.on(&layer.word, unbraced::structure(&layer.word, &args));
             return None;
         }
         if let Some(layer_here) = translated(layer).filter(|_| block.is_none()) {
             let (word_given, args) = (&layer.word, tokens_of(layer));
-            let message = format!("no layer is called `{word}`\n  fix: write `{layer_here}`");
+            let message = format!("no layer is called `{word}`\n  fix: write `{layer_here};`");
             self.errors.on(quote!(#word_given #args), message);
             return meant.map(str::to_string);
         }
@@ -53,8 +54,8 @@ fn tokens_of(layer: &Layer) -> TokenStream {
 /// A call by a word of another framework as it is written here, where more than its word is another one.
 fn translated(layer: &Layer) -> Option<String> {
     let word = layer.word.to_string();
-    let is_foreign = word.starts_with(|c: char| c.is_ascii_uppercase()) && !layer.args.is_empty() && !layer.broken;
-    let found = torch::alone(&word, &tokens_of(layer).into_iter().collect::<Vec<_>>()).filter(|_| is_foreign)?;
+    let is_whole = !layer.args.is_empty() && !layer.broken;
+    let found = torch::alone(&word, &tokens_of(layer).into_iter().collect::<Vec<_>>()).filter(|_| is_whole)?;
     let (_, arguments) = found.split_once('(').unwrap_or((&found, ""));
     let as_given = tokens_of(layer).to_string().replace(" ,", ",");
     (arguments.trim_end_matches(')') != as_given).then_some(found)
