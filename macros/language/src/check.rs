@@ -7,6 +7,7 @@ use crate::graph::{Graph, Node, Shape, leads_to, peak, size};
 
 use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
+use crate::trace::numbered;
 use crate::values::{self, BUDGET, SIZE, Scope};
 use crate::walk::{Checker, unreached};
 use crate::words;
@@ -216,8 +217,8 @@ impl Checker<'_, '_> {
 
     /// The three nodes with the highest counts.
     fn largest(&self, nodes: &[&Node], count: impl Fn(&Node) -> Count) -> String {
-        let mut counts: Vec<(i128, &str)> =
-            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, node.name.as_str()))).collect();
+        let mut counts: Vec<(i128, String)> =
+            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, numbered(node)))).collect();
         counts.sort_by_key(|(value, _)| -value);
         let shown = counts.iter().filter(|(value, _)| *value > 0).take(3);
         let shown: Vec<String> = shown.map(|(value, name)| format!("{name} {}", grouped(*value))).collect();

@@ -68,6 +68,9 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
     if let Some(shape) = fix.strip_prefix("leave out the batch: ") {
         return Some(replaced(text, text[..range.start].rfind('[')?..to(']')? + 1, quoted(shape)?));
     }
+    if fix == "leave the name out" {
+        return Some(replaced(text, range.start..to(':')? + 1, ""));
+    }
     if fix == "leave out this `;`" {
         return Some(replaced(text, range.clone(), ""));
     }

@@ -30,24 +30,7 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
     let word = match head.first() {
         Some(TokenTree::Ident(word)) => word.clone(),
         Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
-        None => {
-            let Some(name) = name else {
-                return statements.push(Statement::Group(ast::Group { brace: group.span_open(), body }));
-            };
-            if name.ident == "shortcut" || name.ident == "else" {
-                let word = name.ident.clone();
-                errors.on(&word, format!("`{word}` has no `:`\n  fix: write `{word} {{ ... }}`"));
-                return match word == "else" {
-                    true => attach_else(&word, TokenStream::new(), body, statements, errors),
-                    false => attach_shortcut(word, TokenStream::new(), body, statements, errors),
-                };
-            }
-            let name = names::checked(name, errors);
-            if body.is_empty() {
-                errors.at(group.span(), format!("the sequence `{name}` is empty"));
-            }
-            return statements.push(Statement::Sequence(Sequence { name, body }));
-        }
+        None => return sequence(name, group, body, statements, errors),
     };
     let rest: TokenStream = head.iter().skip(1).cloned().collect();
     let statement = match word.to_string().as_str() {
@@ -63,17 +46,8 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
             return errors.on(rest, format!("expected the branches in braces right after `{word}`"));
         }
         "residual" => {
-            let mut residual = vec![Statement::Residual(Residual { word, body, shortcut: None })];
-            if let Some((shortcut, condition, layers)) = within {
-                let message = "a `shortcut` stands behind the `}` of its residual\n  fix: write `residual { ... } shortcut { ... }`";
-                errors.on(&shortcut, message);
-                let layers = body::statements(layers.stream(), errors);
-                attach_shortcut(shortcut, condition, layers, &mut residual, errors);
-            }
-            match residual.pop() {
-                Some(residual) => residual,
-                None => return,
-            }
+            let residual = Statement::Residual(Residual { word, body, shortcut: None });
+            with_shortcut(residual, within, errors)
         }
         "concat" => Statement::Concat(Concat { word, branches: body }),
         "head" => match head_name(head.get(1..).unwrap_or_default(), errors, |_| Ok(())) {
@@ -96,6 +70,43 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         Some(name) => Statement::Sequence(Sequence { name: names::checked(name, errors), body: vec![statement] }),
         None => statement,
     });
+}
+
+/// `name: { ... }`, or the braces of a branch.
+fn sequence(
+    name: Option<names::Given>,
+    group: &Group,
+    body: Vec<Statement>,
+    statements: &mut Vec<Statement>,
+    errors: &mut Errors,
+) {
+    let Some(name) = name else {
+        return statements.push(Statement::Group(ast::Group { brace: group.span_open(), body }));
+    };
+    if name.ident == "shortcut" || name.ident == "else" {
+        let word = name.ident.clone();
+        errors.on(&word, format!("`{word}` has no `:`\n  fix: write `{word} {{ ... }}`"));
+        return match word == "else" {
+            true => attach_else(&word, TokenStream::new(), body, statements, errors),
+            false => attach_shortcut(word, TokenStream::new(), body, statements, errors),
+        };
+    }
+    let name = names::checked(name, errors);
+    if body.is_empty() {
+        errors.at(group.span(), format!("the sequence `{name}` is empty"));
+    }
+    statements.push(Statement::Sequence(Sequence { name, body }));
+}
+
+/// A residual with the shortcut that stands in its braces, which is told.
+fn with_shortcut(mut residual: Statement, shortcut: Option<unbraced::Inside>, errors: &mut Errors) -> Statement {
+    if let Some((word, condition, layers)) = shortcut {
+        let fix = "write `residual { ... } shortcut { ... }`";
+        errors.on(&word, format!("a `shortcut` stands behind the `}}` of its residual\n  fix: {fix}"));
+        let layers = body::statements(layers.stream(), errors);
+        attach_shortcut(word, condition, layers, std::slice::from_mut(&mut residual), errors);
+    }
+    residual
 }
 
 /// A word before a brace that is none: a structure with a slip of the pen, or a name without its `:`. It is read as it was meant.

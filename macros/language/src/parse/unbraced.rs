@@ -63,9 +63,11 @@ pub fn round_brackets(word: &Ident, arguments: &[TokenTree]) -> String {
     format!("the arguments of `{word}` stand in round brackets\n  fix: write `{word}({});`", written(arguments))
 }
 
-/// A `shortcut` in the braces of its residual, which is to stand behind them: what else is in them, and its word, its condition and its
-/// layers.
-pub fn shortcut(inside: TokenStream) -> (TokenStream, Option<(Ident, TokenStream, Group)>) {
+/// The word, the condition and the layers of a `shortcut` that stands in the braces of its residual.
+pub type Inside = (Ident, TokenStream, Group);
+
+/// A `shortcut` in the braces of its residual, which is to stand behind them, and what else is in them.
+pub fn shortcut(inside: TokenStream) -> (TokenStream, Option<Inside>) {
     let trees: Vec<TokenTree> = inside.clone().into_iter().collect();
     let is_word = |token: &TokenTree, word: &str| matches!(token, TokenTree::Ident(ident) if *ident == word);
     let at = trees.iter().position(|token| is_word(token, "shortcut"));

@@ -40,9 +40,9 @@ fn every_mistake_is_reported_once() {
 }
 
 #[test]
-fn one_mistake_gives_one() {
+fn one_mistake_gives_one_error() {
     let cases = [
-        ("conv(6, kernel = 3, groups = 2);", "1 input channels cannot be split into 2 equal groups: 1 % 2 = 1"),
+        ("conv(6, kernel = 3, groups = 2);", "1 input channel cannot be split into 2 equal groups: 1 % 2 = 1"),
         ("linear(10);", "needs a vector, but gets the feature map [1, 28, 28]"),
         ("flatten; conv(6, 3);", "needs a feature map [C, H, W], but gets the vector [784]"),
         ("conv(K * 2, 3);", "`K` has no value when the network is checked"),
@@ -88,7 +88,12 @@ fn one_mistake_gives_one() {
         ("if 1 { relu; }", "expected a condition"),
         ("if K == 3 { relu; }", "so this cannot be decided"),
         ("repeat K { relu; }", "`K` has no value when the network is checked"),
-        ("repeat 3 { a: relu; }", "`a` is used twice"),
+        (
+            "repeat 3 { a: relu; }",
+            "in a `repeat`, a layer with a name would be there more than once\n  fix: leave the name out",
+        ),
+        ("a: relu; repeat 3 { a: relu; }", "`a` is used twice"),
+        ("repeat 3 { a: { relu; } }", "in a `repeat`, `a` would be there more than once"),
         ("concat { conv(2, 1); conv(2, 3); }", "the branches differ in height and width"),
         ("concat { conv(2, 1); conv(K, 1); }", "the channels of branches are added up"),
         ("concat { relu; { } }", "this branch is empty; the input itself is `identity;`"),
@@ -103,13 +108,16 @@ fn one_mistake_gives_one() {
             "it must be smaller than the stride (1) or the dilation (1)",
         ),
         ("conv_transpose(4, kernel = 1, pad = 14);", "nothing is left of the output"),
-        ("conv_transpose(4, kernel = 2, groups = 2);", "1 input channels cannot be split into 2 equal groups"),
+        ("conv_transpose(4, kernel = 2, groups = 2);", "1 input channel cannot be split into 2 equal groups"),
         ("conv(K, 1); depthwise(3, pad = 1);", "the const generic `K`"),
         ("conv(K, 1); squeeze_excite(4);", "`squeeze_excite` divides the channels"),
         ("squeeze_excite;", "`squeeze_excite` needs `reduction`"),
         ("conv(6, 1); pixel_shuffle(2);", "6 channels cannot be shuffled into squares of 2 x 2 pixels: 6 % 4 = 2"),
         ("conv(6, 1); channel_shuffle(4);", "6 input channels cannot be split into 4 equal groups"),
         ("conv(6, 1); group_norm(4);", "6 input channels cannot be split into 4 equal groups"),
+        ("conv(6, 5); conv(16, 3, groups = 4);", "-> conv [6, 24, 24]\n  fix: write `2`"),
+        ("conv(6, 5); conv(12, 3, groups = 4);", "\n  fix: write `3`"),
+        ("conv(6, 5); conv(7, 3, groups = 4);", "\n  fix: make both numbers of channels multiples of 4"),
         ("layer_norm(eps = 0.0);", "`eps` must be above 0"),
         ("dropout2d(1.0);", "`p` is the share of elements"),
         ("match: relu;", "`match` is a Rust keyword"),
@@ -172,7 +180,7 @@ fn budgets_name_the_largest_layers() {
     let expected = [
         "params is 40,630, which is not <= 100\n  largest: fc 40,570, conv1 60",
         "macs is 77,064, which is not < 5\n  largest: fc 40,560, conv1 36,504",
-        "activations is 8,906, which is not > 9,000,000\n  largest: conv1 4,056, 1 4,056, input 784",
+        "activations is 8,906, which is not > 9,000,000\n  largest: conv1 4,056, `flatten` (layer 1) 4,056, input 784",
     ];
     assert_eq!(found, expected);
 }
