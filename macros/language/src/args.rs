@@ -13,6 +13,7 @@ use crate::values::{Scope, bare, evaluate, identifier, number, quote_of};
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, UnOp};
+use too_many::whole_number;
 
 /// Something that is wrong with an argument.
 struct Fault {
@@ -166,7 +167,8 @@ impl<'a> Args<'a> {
         let place = |(spec, value): &(&'static Spec, Option<&Expr>)| value.map(|value| (spec.name, value.span()));
         let args = self.given.iter().filter_map(place).collect();
         let (same, named) = (self.expr("pad").is_some_and(is_same), self.layer.name.is_some());
-        Written { args, same, named, ..Written::at(self.layer.word.span()) }
+        let out = self.expr("out").and_then(whole_number);
+        Written { args, out, same, named, ..Written::at(self.layer.word.span()) }
     }
 
     /// Reports `message` on the value of an argument.

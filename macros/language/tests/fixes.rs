@@ -68,6 +68,10 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
     if let Some(shape) = fix.strip_prefix("leave out the batch: ") {
         return Some(replaced(text, text[..range.start].rfind('[')?..to(']')? + 1, quoted(shape)?));
     }
+    if fix.starts_with("leave this pool out") {
+        let start = text[..range.start].rfind([';', '{'])? + 1;
+        return Some(replaced(text, start..to(';')? + 1, ""));
+    }
     if fix == "leave the name out" {
         return Some(replaced(text, range.start..to(':')? + 1, ""));
     }

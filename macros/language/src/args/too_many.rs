@@ -201,7 +201,7 @@ impl<'a> Args<'a> {
 }
 
 /// The number that an expression is, if it is written as one.
-fn whole_number(value: &Expr) -> Option<u64> {
+pub(super) fn whole_number(value: &Expr) -> Option<u64> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
         _ => None,

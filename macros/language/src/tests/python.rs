@@ -79,6 +79,32 @@ fn headers_in_round_brackets_are_answered() {
     }
 }
 
+#[test]
+fn the_last_number_is_what_the_network_gives() {
+    let found = super::checked("struct LeNet5: [1, 28, 28] -> [10] { flatten; fc3: linear(100); relu; }").1;
+    let expected = "`fc3` gives [100], but `LeNet5` is declared to give [10]\n  \
+                    trace: input [1, 28, 28] -> flatten [784] -> fc3 [100]\n  \
+                    fix: write `10` here, or declare `-> [100]`";
+    assert_eq!(found, [expected]);
+    let found = super::checked("struct N<const K: usize>: [1, 28, 28] -> [K] { flatten; linear(100); }").1;
+    assert!(found[0].ends_with("fix: write `K` here, or declare `-> [100]`"), "{found:?}");
+}
+
+/// A pool of one pixel is no pool.
+#[test]
+fn pools_of_a_single_pixel() {
+    let end = "max_pool(2); flatten; linear(10);";
+    let found = super::checked(&format!("struct N: [1, 5, 5] -> [10] {{ c: conv(3, kernel = 5); relu; {end} }}")).1;
+    assert!(
+        found[0].ends_with("fix: leave this pool out, or keep the map larger before it: write `pad = 2` in `c`"),
+        "{found:?}"
+    );
+    let found = super::checked(&format!("struct N: [1, 2, 2] -> [10] {{ max_pool(2); {end} }}")).1;
+    assert!(found[0].ends_with("fix: leave this pool out, or keep the map larger before it"), "{found:?}");
+    let found = super::checked(&format!("struct N: [1, 2, 2] -> [10] {{ max_pool(3); {end} }}")).1;
+    assert!(found[0].ends_with("fix: use kernel <= 2"), "{found:?}");
+}
+
 /// The mark is where something is to be changed.
 #[test]
 fn marks_are_where_the_fix_is() {
@@ -95,6 +121,19 @@ fn marks_are_where_the_fix_is() {
         let found = marked(&format!("struct N: [1, 28, 28] -> [10] {{ {body} }}"));
         assert!(found.contains(&place.to_string()), "{body}: {found:?}");
     }
-    assert_eq!(marked("struct N: [1, 28, 28] -> [10] { flatten; fc: linear(10) }"), [")"]);
+    for (source, place) in [
+        ("struct N: [1, 28, 28] -> [10] { flatten; fc: linear(10) }", ")"),
+        ("struct N: [28, 28, 1] -> [10] { conv(8, 3); flatten; linear(10); }", "28, 28, 1"),
+        ("struct N: [1, 28, 28] -> [10] { flatten; linear(100); relu; dropout(0.5); }", "100"),
+        ("struct N: [1, 28, 28] -> [10] { conv(7, 3); batch_norm; global_avg_pool; }", "7"),
+        ("struct N: [1, 28, 28] -> [10, 26, 26] { conv(7, 3); }", "7"),
+        // Another number there would not do, or it is not written there.
+        ("struct N: [1, 28, 28] -> [10] { conv(7, 3); flatten; }", "10"),
+        ("struct N: [1, 28, 28] -> [10] { conv(3 + 4, 3); global_avg_pool; }", "10"),
+        ("struct N: [1, 28, 28] -> [10] { residual { conv(1, 1); } global_avg_pool; }", "10"),
+        ("struct N: [2, 28, 28] -> [3] { conv(2, 1, groups = 2); global_avg_pool; }", "3"),
+    ] {
+        assert_eq!(marked(source), [place], "{source}");
+    }
     assert!(super::checked("struct N: [1, 28, 28] -> [10] { flatten; fc: linear(10) }").1[0].contains("after `fc`"));
 }
