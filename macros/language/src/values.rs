@@ -394,7 +394,8 @@ pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Sco
                     message += &format!("\n  fix: write `[1, {side}, {side}]`: channels, height and width");
                 }
                 [h, w] => {
-                    message += &format!("\n  fix: write the channels, too: `[1, {}, {}]`", quote_of(h), quote_of(w))
+                    message +=
+                        &format!("\n  fix: write `[1, {}, {}]`: the channels come first", quote_of(h), quote_of(w))
                 }
                 _ => {}
             }

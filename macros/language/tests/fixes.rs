@@ -60,9 +60,9 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
         });
     }
     if let Some(what) = fix.strip_prefix("write ") {
-        return match fix.split_once("` in `") {
-            Some(_) => Some(changed(text, range, fix)),
-            None => written(text, range, what),
+        return match fix.contains("` in `") || fix.contains("` in each `") {
+            true => Some(changed(text, range, fix)),
+            false => written(text, range, what),
         };
     }
     if let Some(shape) = fix.strip_prefix("leave out the batch: ") {
@@ -123,20 +123,37 @@ fn call(text: &str, at: usize, word: &str) -> Option<Range<usize>> {
     Some(found..end(found)?)
 }
 
-/// The text with an option in each of the layers that are named: "`pad = 1` in `a` and in `b`".
+/// The text with an option in each of the layers that are named: "`pad = 1` in `a` and in `b`", "`pad = 1` in each `conv`".
 fn changed(text: &str, range: &Range<usize>, fix: &str) -> String {
     let mut text = text.to_string();
-    for part in fix.split(", ").filter(|part| part.contains("` in `")) {
+    let is_there = |text: &str, at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    for part in fix.split(", ").filter(|part| part.contains("` in ")) {
         let mut words = part.split('`').skip(1).step_by(2);
         let option = words.next().unwrap();
-        for layer in words {
-            let named = text[range.start..].find(&format!("{layer}: ")).map_or(range.start, |at| range.start + at);
-            let open = match text[named..].starts_with(&format!("{layer}: ")) {
-                true => named + text[named..].find('(').unwrap(),
-                false => named + text[named..].find(&format!("{layer}(")).unwrap() + layer.len(),
+        for layer in words.map(|layer| layer.rsplit('.').next().unwrap()) {
+            let found = |start: usize, sign: &str| {
+                let sign = format!("{layer}{sign}");
+                let found = text[start..].match_indices(&sign).map(|(at, _)| start + at);
+                found.filter(|at| is_there(&text, *at)).collect::<Vec<usize>>()
             };
-            let end = closing(&text, open + 1, '(', ')').unwrap();
-            text.insert_str(end, &format!(", {option}"));
+            let after = [found(range.start, ": "), found(range.start, "("), found(0, ": "), found(0, "(")];
+            let mut layers = after.into_iter().find(|layers| !layers.is_empty()).unwrap();
+            layers.truncate(if part.contains("in each") { layers.len() } else { 1 });
+            for layer in layers.into_iter().rev() {
+                let open = layer + text[layer..].find('(').unwrap();
+                let end = closing(&text, open + 1, '(', ')').unwrap();
+                let inside = &text[open..end];
+                // An option that was written has another value now.
+                let (name, _) = option.split_once(' ').unwrap();
+                let old = inside.find(&format!("{name} = ")).map(|at| open + at);
+                match old {
+                    Some(old) => {
+                        let end = old + text[old..end].find(',').unwrap_or(end - old);
+                        text.replace_range(old..end, option);
+                    }
+                    None => text.insert_str(end, &format!(", {option}")),
+                }
+            }
         }
     }
     text
@@ -218,4 +235,81 @@ fn fixes_fix() {
     let failures = failures.join("\n\n");
     assert!(applied >= 60, "{applied} fixes were applied\n{failures}");
     assert!(100 * worked >= 95 * applied, "{worked} of {applied}\n{failures}");
+}
+
+/// Bodies of networks whose only mistake goes away with its fix.
+const BODIES: [&str; 44] = [
+    "flatten; linear(784, 120);",
+    "flatten; linear(256, 120);",
+    "conv(1, 6, 5);",
+    "conv(1, 6, kernel = 5, pad = 2);",
+    "conv(1, 6, 5, 1, 2);",
+    "conv(6, 5, 1, 2);",
+    "conv(6, 1); batch_norm(6);",
+    "conv(6, 1); group_norm(2, 6);",
+    "max_pool(3, 2, 1);",
+    "relu(1);",
+    "conv(6, kernel = \"5\");",
+    "conv(6, kernel = [5, 5]);",
+    "conv(6, kernel = 5, pad = \"same\");",
+    "conv(6, kernel = 5, pad = \"valid\");",
+    "conv(6, kernel = 5, stride = 0);",
+    "conv(6, kernel == 5);",
+    "conv(6, kernel = 3, bias = \"False\");",
+    "upsample(2, \"nearest\");",
+    "upsample(scale_factor=2, mode=\"nearest\");",
+    "flatten; linear(in_features = 784, out_features = 120);",
+    "relu tanh;",
+    "a: conv(6, 1) tanh;",
+    "conv(6, 1), relu, tanh;",
+    "conv(6, 1) -> relu;",
+    "1conv: conv(4, 1);",
+    "conv{4, kernel = 3};",
+    "conv<4, 1>;",
+    "concat [conv(2, 1), relu];",
+    "residual conv(1, 3, pad = 1);",
+    "repeat 2 relu;",
+    "dropout = 0.5;",
+    "c: nn.Sequential(nn.Flatten(), nn.Linear(784, 12), nn.ReLU());",
+    "x = F.relu(x);",
+    "view(-1, 784);",
+    "x = x.view(x.size(0), -1);",
+    "x = x + conv(x);",
+    "conv(6, 5); conv(16, 3, groups = 4);",
+    "repeat 2 { a: relu; }",
+    "conv(4, 1); residual { conv(4, kernel = 5, pad = 1); relu; }",
+    "conv(4, 1); residual { conv(4, 3); relu; conv(4, 3); }",
+    "conv(4, 1); residual { a: conv(8, 3); b: conv(8, 5); }",
+    "conv(4, 1); concat { a: conv(2, 1); max_pool(3); }",
+    "conv(4, 1); concat { a: conv(2, 3); b: conv(2, 1); identity; }",
+    "conv(4, 28); max_pool(2);",
+];
+
+/// Ends of networks, where nothing may follow.
+const NETWORKS: [&str; 6] = [
+    "struct N: [1, 28, 28] -> [10] { flatten; linear(100); relu; }",
+    "struct N: [1, 28, 28] -> [10] { conv(7, 3); batch_norm; global_avg_pool; }",
+    "struct N: [1, 28, 28] -> [10] { flatten; fc: linear(10) }",
+    "struct N: [28, 28, 1] -> [10] { conv(8, 3); flatten; linear(10); }",
+    "struct N([1, 28, 28]) -> [10] { flatten; linear(10); }",
+    "struct N: [28, 28] -> [10] { flatten; linear(10); }",
+];
+
+#[test]
+fn each_fix_fixes() {
+    let bodies = BODIES.map(|body| {
+        let end = if body.starts_with("flatten") || body.contains("view") || body.contains("Flatten") {
+            ""
+        } else {
+            "flatten; "
+        };
+        format!("struct N: [1, 28, 28] -> [10] {{ {body} {end}linear(10); }}")
+    });
+    for text in bodies.into_iter().chain(NETWORKS.map(String::from)) {
+        let before = mistakes(&text);
+        assert_eq!(before.len(), 1, "{text}\n{before:#?}");
+        let once = fixed(&text, &before[0]).unwrap_or_else(|| panic!("{text}\n{before:#?}"));
+        let (last, after) = applied_on(once, 1);
+        assert!(after.is_empty(), "{text}\n{before:#?}\n{last}\n{after:#?}");
+    }
 }

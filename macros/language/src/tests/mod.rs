@@ -6,6 +6,7 @@ mod costs;
 mod fragments;
 mod habits;
 mod lints;
+mod merge;
 mod names;
 mod python;
 mod shapes;

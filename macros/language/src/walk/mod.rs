@@ -11,6 +11,7 @@ mod foreign_word;
 mod limits;
 mod meant;
 mod outside;
+mod sizes;
 mod unreached;
 
 use crate::args::Args;
