@@ -19,6 +19,15 @@ pub struct Scope<'a> {
     pub largest: u64,
 }
 
+impl Scope<'_> {
+    /// Whether a name stands for a number here.
+    pub fn knows(&self, name: &str) -> bool {
+        ["channels", "height", "width"].contains(&name)
+            || self.locals.iter().any(|(local, _)| local == name)
+            || self.network.names().any(|symbol| symbol == name)
+    }
+}
+
 /// The largest size: beyond it, counts would no longer fit into 64 bits.
 pub const SIZE: u64 = u32::MAX as u64;
 /// The largest budget.
@@ -77,25 +86,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
             if !is_size(int) {
-                let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
-                // In a header there is no shape yet.
-                let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
-                let fix = match int.suffix() {
-                    "k" | "K" => format!("a number has no unit\n  fix: write `{}_000`", int.base10_digits()),
-                    "M" | "m" => format!("a number has no unit\n  fix: write `{}_000_000`", int.base10_digits()),
-                    zeros if zeros.chars().all(|c| c == 'O' || c == 'o') => {
-                        format!(
-                            "`{int}` is no number; is the letter a zero?\n  fix: write `{}{}`",
-                            int.base10_digits(),
-                            "0".repeat(zeros.len())
-                        )
-                    }
-                    suffix if suffix.starts_with('x') => {
-                        format!("numbers are parted by commas\n  fix: write `{sizes}`")
-                    }
-                    _ => format!("a size has no type\n  fix: write `{}`", int.base10_digits()),
-                };
-                errors.on(expr, fix);
+                errors.on(expr, suffixed(int, scope));
                 return Dim::Unknown;
             }
             match int.base10_parse::<u64>() {
@@ -144,6 +135,28 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             errors.on(expr, format!("{expected}{}", instead(expr)));
             Dim::Unknown
         }
+    }
+}
+
+/// What is wrong with a number and what stands right behind it: `3x3`, `62k`, `12O`, `4u8`.
+fn suffixed(int: &syn::LitInt, scope: &Scope<'_>) -> String {
+    let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
+    // In a header there is no shape yet.
+    let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
+    match int.suffix() {
+        "k" | "K" => format!("a number has no unit\n  fix: write `{}_000`", int.base10_digits()),
+        "M" | "m" => format!("a number has no unit\n  fix: write `{}_000_000`", int.base10_digits()),
+        zeros if zeros.chars().all(|c| c == 'O' || c == 'o') => {
+            format!(
+                "`{int}` is no number; is the letter a zero?\n  fix: write `{}{}`",
+                int.base10_digits(),
+                "0".repeat(zeros.len())
+            )
+        }
+        suffix if suffix.starts_with('x') => {
+            format!("numbers are parted by commas\n  fix: write `{sizes}`")
+        }
+        _ => format!("a size has no type\n  fix: write `{}`", int.base10_digits()),
     }
 }
 

@@ -48,7 +48,6 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
         return None;
     }
     let to = |c: char| text[range.start..].find(c).map(|at| range.start + at);
-    let open = || text[..range.start].rfind('(');
     if let Some(what) = fix.strip_prefix("write `;` ") {
         return Some(match what.strip_prefix("in place of each `") {
             Some(sign) => replaced(
@@ -65,6 +64,31 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
             false => written(text, range, what),
         };
     }
+    if fix.starts_with("leave ") {
+        return left_out(text, range, fix);
+    }
+    if let Some((_, shape)) = fix.split_once("declare `-> ") {
+        return Some(replaced(text, range.clone(), shape.strip_prefix('[')?.split(']').next()?));
+    }
+    if let Some(rest) = fix.strip_prefix("end with `flatten") {
+        let at = text.trim_end().rfind('}')?;
+        return Some(replaced(text, at..at, &format!("flatten{} ", rest.strip_suffix('`')?)));
+    }
+    if fix.starts_with("add `shortcut") {
+        let brace = to('{')?;
+        let end = closing(text, brace + 1, '{', '}')? + 1;
+        return Some(replaced(text, end..end, &format!(" {}", quoted(fix)?)));
+    }
+    if fix.starts_with("insert `flatten;`") {
+        return Some(replaced(text, range.start..range.start, "flatten; "));
+    }
+    let number = fix.strip_prefix("use kernel <= ").or_else(|| fix.strip_prefix("use pad <= "))?;
+    Some(replaced(text, range.clone(), number.split(',').next()?))
+}
+
+/// The text without what is to be left out.
+fn left_out(text: &str, range: &Range<usize>, fix: &str) -> Option<String> {
+    let to = |c: char| text[range.start..].find(c).map(|at| range.start + at);
     if let Some(shape) = fix.strip_prefix("leave out the batch: ") {
         return Some(replaced(text, text[..range.start].rfind('[')?..to(']')? + 1, quoted(shape)?));
     }
@@ -86,29 +110,10 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
             (None, false) => replaced(text, range.start..to(')')?, ""),
         });
     }
-    if let Some(number) = fix.strip_prefix("leave ").and_then(|rest| rest.strip_suffix(" out: what comes in is known"))
-    {
-        let (start, end) = (open()? + 1, to(')')?);
-        let rest = text[start..end].strip_prefix(number)?.trim_start_matches([',', ' ']);
-        return Some(replaced(text, start..end, rest));
-    }
-    if let Some((_, shape)) = fix.split_once("declare `-> ") {
-        return Some(replaced(text, range.clone(), shape.strip_prefix('[')?.split(']').next()?));
-    }
-    if let Some(rest) = fix.strip_prefix("end with `flatten") {
-        let at = text.trim_end().rfind('}')?;
-        return Some(replaced(text, at..at, &format!("flatten{} ", rest.strip_suffix('`')?)));
-    }
-    if fix.starts_with("add `shortcut") {
-        let brace = to('{')?;
-        let end = closing(text, brace + 1, '{', '}')? + 1;
-        return Some(replaced(text, end..end, &format!(" {}", quoted(fix)?)));
-    }
-    if fix.starts_with("insert `flatten;`") {
-        return Some(replaced(text, range.start..range.start, "flatten; "));
-    }
-    let number = fix.strip_prefix("use kernel <= ").or_else(|| fix.strip_prefix("use pad <= "))?;
-    Some(replaced(text, range.clone(), number.split(',').next()?))
+    let number = fix.strip_prefix("leave ").and_then(|rest| rest.strip_suffix(" out: what comes in is known"))?;
+    let (start, end) = (text[..range.start].rfind('(')? + 1, to(')')?);
+    let rest = text[start..end].strip_prefix(number)?.trim_start_matches([',', ' ']);
+    Some(replaced(text, start..end, rest))
 }
 
 /// The call that encloses a place by this word, or the next one: where it begins and ends, its arguments included.

@@ -58,9 +58,20 @@ impl<'a> Args<'a> {
         // What comes in is told first, where a layer takes it and something else, and of groups last.
         let told = if word == "group_norm" { placed.last() } else { placed.first() };
         let told = told.copied().filter(|_| TOLD.contains(&word))?;
-        match (word, &numbers?[..]) {
+        // The others may be names of numbers.
+        let is_number = |arg: &&Arg| {
+            let name = identifier(&arg.value);
+            is_size(&arg.value) || name.is_some_and(|name| self.scope.knows(&name))
+        };
+        let numbers = numbers.or_else(|| placed.iter().all(is_number).then(Vec::new))?;
+        // A pair is a kernel, before which only one of the two numbers stands.
+        if let (Some(Arg { value: Expr::Tuple(_), .. }), "conv" | "conv_transpose") = (placed.get(1), word) {
+            return None;
+        }
+        match (word, &numbers[..]) {
             // The third is Keras' stride.
             ("conv", [_, kernel, 1 | 2, ..]) if kernel % 2 == 1 && *kernel < 12 => None,
+            ("conv_transpose", [_, 1..=5, 1 | 2, ..]) => None,
             ("conv", [first, _, _, ..]) | ("linear", [first, _]) if *first != incoming => Some((told, Some(incoming))),
             ("batch_norm" | "instance_norm" | "layer_norm", [first]) if *first != incoming => {
                 Some((told, Some(incoming)))
@@ -90,10 +101,10 @@ impl<'a> Args<'a> {
                 let first = one_of(first).replace(" or ", " and ");
                 let placed = self.layer.args.iter().filter(|arg| arg.name.is_none()).count();
                 let next = known().nth(n).filter(|_| count == n + 1);
-                let fix = match (next, whole_number(&arg.value)) {
+                let fix = match next {
                     _ if is_same(&arg.value) && word.arg("pad").is_some() => Some("pad = same".into()),
                     _ if placed > n + 1 => self.whole(None),
-                    (Some(next), Some(value)) => Some(format!("{next} = {value}")),
+                    Some(next) if is_size(&arg.value) => Some(format!("{next} = {}", shown(&arg.value))),
                     _ => None,
                 };
                 let fix = fix.map_or(String::new(), |fix| format!("\n  fix: write `{fix}`"));
@@ -121,10 +132,7 @@ impl<'a> Args<'a> {
             }
             Expr::Path(_) => {
                 let name = identifier(&arg.value)?;
-                let known = is_same(&arg.value)
-                    || ["channels", "height", "width"].contains(&name.as_str())
-                    || self.scope.locals.iter().any(|(local, _)| *local == name)
-                    || self.scope.network.names().any(|symbol| *symbol == name);
+                let known = is_same(&arg.value) || self.scope.knows(&name);
                 let names: Vec<&'static str> = word.args.iter().map(|spec| spec.name).collect();
                 let hint = habits::option(&name, &names).map_or_else(String::new, habits::Habit::hint);
                 (!known).then(|| format!("`{}` has no option `{name}`{hint}", word.name))
@@ -160,14 +168,18 @@ impl<'a> Args<'a> {
             }
             let spec = self.word.args.get(place)?;
             let is_given = layer.args.iter().filter_map(|arg| arg.name.as_ref()).any(|name| *name == spec.name);
-            let is_number = !matches!(spec.kind, ArgKind::Flag | ArgKind::Table) && whole_number(&arg.value).is_some();
+            let fits = match spec.kind {
+                ArgKind::Flag => matches!(&arg.value, Expr::Lit(ExprLit { lit: Lit::Bool(_), .. })),
+                ArgKind::Table => false,
+                ArgKind::Pad if is_same(&arg.value) => true,
+                ArgKind::Size | ArgKind::Count | ArgKind::Pair | ArgKind::Ends => is_size(&arg.value),
+                ArgKind::Sides | ArgKind::Pad | ArgKind::Float => is_size(&arg.value),
+            };
             place += 1;
             match place <= self.word.positional {
                 _ if is_given => return None,
                 true => parts.push(value),
-                false if is_number || (spec.name == "pad" && is_same(&arg.value)) => {
-                    parts.push(format!("{} = {value}", spec.name));
-                }
+                false if fits => parts.push(format!("{} = {value}", spec.name)),
                 false => return None,
             }
         }
@@ -205,6 +217,14 @@ pub(super) fn whole_number(value: &Expr) -> Option<u64> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
         _ => None,
+    }
+}
+
+/// Whether a value is a number, or several in brackets.
+fn is_size(value: &Expr) -> bool {
+    match value {
+        Expr::Tuple(tuple) => tuple.elems.iter().all(|number| whole_number(number).is_some()),
+        number => whole_number(number).is_some(),
     }
 }
 

@@ -183,13 +183,8 @@ fn bare(tokens: Vec<TokenTree>, errors: &mut Errors) -> Vec<Statement> {
                 found.push(Statement::Unknown(Some(given)));
                 break;
             }
-            let foreign =
-                foreign::path(after, None, "").or_else(|| foreign::brackets(after).map(|(message, _)| message));
-            if let (Some(message), [first, ..]) = (foreign::sequence(&given.field, after).or(foreign), after) {
-                match foreign::is_sequence(after) {
-                    true => errors.on(&given, message),
-                    false => errors.on(first, message),
-                }
+            if let Some((place, message)) = foreign::after_name(&given.field, after) {
+                errors.on(place, message);
                 found.push(Statement::Unknown(Some(given)));
                 break;
             }

@@ -21,10 +21,9 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         let name = name.map(|name| names::checked(name, errors));
         return statements.push(Statement::Unknown(name));
     }
-    let is_residual = matches!(head.first(), Some(TokenTree::Ident(word)) if word == "residual");
-    let (inside, within) = match is_residual {
-        true => unbraced::shortcut(group.stream()),
-        false => (group.stream(), None),
+    let (inside, within) = match head.first() {
+        Some(TokenTree::Ident(word)) if word == "residual" => unbraced::shortcut(group.stream()),
+        _ => (group.stream(), None),
     };
     let body = body::statements(inside, errors);
     let word = match head.first() {

@@ -85,6 +85,13 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
     if let Some(message) = path(rest, Some(name), &format!("{name} = ")) {
         return Some((message, Meant::Unknown(Some(name.clone()))));
     }
+    // `x = x * 2`
+    let is_value = rest.first().is_some_and(|first| torch::names_a_value(&first.to_string()));
+    if is_value && !matches!(rest.get(1), Some(TokenTree::Group(_))) {
+        let message =
+            "a value has no name: a layer takes what the one before it gives\n  fix: write layers alone, as in `relu;`";
+        return Some((message.into(), Meant::Unknown(None)));
+    }
     // `relu(x)`
     let rest = match rest {
         [TokenTree::Ident(word), TokenTree::Group(input)] if is_one_word(input) && takes_nothing(word) => {
@@ -191,15 +198,15 @@ pub fn path(tokens: &[TokenTree], name: Option<&Ident>, before: &str) -> Option<
     Some(otherwise(framework) + &hint)
 }
 
-/// `name: nn.Sequential(..)`
-pub fn sequence(name: &Ident, tokens: &[TokenTree]) -> Option<String> {
-    let statement = torch::statement(tokens, Some(name)).filter(|_| is_sequence(tokens))?;
-    Some(format!("{}\n  fix: write `{statement}`", otherwise(framework(tokens))))
-}
-
-/// Whether this is `nn.Sequential(..)`.
-pub fn is_sequence(tokens: &[TokenTree]) -> bool {
-    end_of_path(tokens).is_some_and(|(last, _)| last == "Sequential")
+/// What is wrong with the layer after `name:`, if it is of another language: the token and the message.
+pub fn after_name(name: &Ident, tokens: &[TokenTree]) -> Option<(TokenTree, String)> {
+    let is_sequence = end_of_path(tokens).is_some_and(|(last, _)| last == "Sequential");
+    if let Some(statement) = torch::statement(tokens, Some(name)).filter(|_| is_sequence) {
+        let message = format!("{}\n  fix: write `{statement}`", otherwise(framework(tokens)));
+        return Some((name.clone().into(), message));
+    }
+    let message = path(tokens, None, "").or_else(|| brackets(tokens).map(|(message, _)| message))?;
+    Some((tokens.first()?.clone(), message))
 }
 
 /// Whose module or value this is called.
@@ -228,6 +235,10 @@ fn python(tokens: &[TokenTree]) -> Found<'_> {
     let [TokenTree::Ident(word), next, ..] = tokens else { return None };
     match (word.to_string().as_str(), next) {
         ("def" | "fn", TokenTree::Ident(name)) => Some((function(name), Meant::Unknown(None))),
+        ("class", TokenTree::Ident(_)) => {
+            let message = "there are no classes: a network is its layers in the order in which they run";
+            Some((message.into(), Meant::Unknown(None)))
+        }
         ("for" | "while", TokenTree::Ident(_)) => Some((looped(tokens), Meant::Unknown(None))),
         ("return", _) if !is(next, ':') => {
             let message = "there is no `return`: a network gives what its last layer gives\n  fix: leave this out";

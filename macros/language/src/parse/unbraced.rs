@@ -23,6 +23,7 @@ pub fn structure(word: &Ident, rest: &[TokenTree]) -> String {
 fn braced(word: &Ident, rest: &[TokenTree]) -> Option<String> {
     let (head, layers) = match (word.to_string().as_str(), rest) {
         ("repeat", [count @ (TokenTree::Literal(_) | TokenTree::Ident(_)), layers @ ..]) => {
+            let layers = layers.split_first().filter(|(colon, _)| is(colon, ':')).map_or(layers, |(_, layers)| layers);
             (format!("{word} {count}"), layers)
         }
         ("residual" | "concat", layers) => (word.to_string(), layers),

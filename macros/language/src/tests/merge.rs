@@ -80,7 +80,7 @@ fn branches_are_named() {
         ),
         (
             "concat { a: conv(2, 3); b: conv(2, 1); }",
-            "branch `b` gives 28x28, and branch `a` 26x26",
+            "branch `a` gives 26x26, and branch `b` 28x28",
             "write `pad = 1` in `a`",
         ),
         // Two of three are right.

@@ -23,6 +23,9 @@ fn python_is_answered() {
         ("dropout = 0.5;", "stand in round brackets\n  fix: write `dropout(0.5);`"),
         ("Conv1d(4, 3);", "fix: declare a series as an image of height 1"),
         ("return x;", "there is no `return`"),
+        ("class Net(nn.Module):\n def __init__(self):\n super().__init__();", "there are no classes"),
+        ("x = x * 2;", "a value has no name: a layer takes what the one before it gives"),
+        ("repeat 2: relu;", "fix: write `repeat 2 { relu; }`"),
         (
             "def forward(self, x):\n x = F.relu(self.conv1(x))\n return x;",
             "there is no `forward`: layers run in the order",

@@ -73,14 +73,18 @@ impl Checker<'_, '_> {
         // Of equal counts the first.
         let Some(most) = branches.iter().rev().max_by_key(alike) else { return false };
         let Some(other) = branches.iter().find(|branch| branch.extent() != most.extent()) else { return false };
+        let change = |branch: &Branch, want: &Branch| self.resized(start, branch.end, want.extent().1);
+        // Of as many of each, what can be changed so that both are alike is at fault.
+        let (most, other, fix) = match (change(other, most), change(most, other)) {
+            (None, Some(fix)) if alike(&most) == alike(&other) => (other, most, Some(fix)),
+            (fix, _) => (most, other, fix),
+        };
         let extent = |branch: &Branch| {
             let (_, [height, width]) = branch.extent();
             format!("{}x{}", size(height, self.network), size(width, self.network))
         };
         let (what, fix) = match most.is_map() == other.is_map() {
             true => {
-                let fix = self.resized(start, other.end, most.extent().1);
-                let fix = fix.or_else(|| self.resized(start, most.end, other.extent().1));
                 let what = format!(
                     "{} gives {}, and {} {}, so their channels cannot be joined",
                     other.what,
