@@ -101,9 +101,10 @@ impl<'a> Args<'a> {
                 let first = one_of(first).replace(" or ", " and ");
                 let placed = self.layer.args.iter().filter(|arg| arg.name.is_none()).count();
                 let next = known().nth(n).filter(|_| count == n + 1);
+                let whole = self.whole(None).filter(|_| placed > n + 1);
                 let fix = match next {
                     _ if is_same(&arg.value) && word.arg("pad").is_some() => Some("pad = same".into()),
-                    _ if placed > n + 1 => self.whole(None),
+                    _ if whole.is_some() => whole,
                     Some(next) if is_size(&arg.value) => Some(format!("{next} = {}", shown(&arg.value))),
                     _ => None,
                 };
