@@ -169,7 +169,7 @@ impl Rules<'_> {
             .find(|(kernel, before, after)| kernel % 2 == 0 && before != after);
         if let Some((kernel, before, after)) = uneven {
             let text = format!("kernel {kernel} with `same` pads {before} before and {after} after, half a pixel off");
-            let fix = format!("use kernel = {}", kernel + 1);
+            let fix = format!("use `kernel = {}`", kernel + 1);
             self.report(&lint::EVEN_KERNEL_SAME, id, &["kernel"], text, fix);
         }
     }

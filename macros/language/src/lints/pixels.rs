@@ -168,7 +168,7 @@ fn fix(node: &Node, map: [u64; 2]) -> String {
         reads_all(&outputs, [pad, pad])
     };
     if let Some(pad) = (pad.top + 1..=most).find(|pad| padded(*pad)) {
-        return format!("use pad = {pad}");
+        return format!("use `pad = {pad}`");
     }
     match (0..2).find(|i| kernel[*i] < stride[*i]) {
         Some(i) => format!("use kernel >= {}, as large as the stride", stride[i]),

@@ -261,7 +261,7 @@ fn looped(head: &[TokenTree]) -> String {
     let range = head.iter().position(is_in).and_then(|at| head.get(at + 1..)).unwrap_or_default();
     let times = match range {
         [from, dot, other, equals, to, ..] if is(dot, '.') && is(other, '.') && is(equals, '=') => {
-            number(to).zip(number(from)).and_then(|(to, from)| (to + 1).checked_sub(from))
+            number(to).zip(number(from)).and_then(|(to, from)| to.checked_add(1)?.checked_sub(from))
         }
         [from, dot, other, to, ..] if is(dot, '.') && is(other, '.') => {
             number(to).zip(number(from)).and_then(|(to, from)| to.checked_sub(from))
