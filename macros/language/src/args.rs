@@ -46,9 +46,6 @@ impl<'a> Args<'a> {
     /// Matches the arguments of `layer` with those of `word`.
     pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
         let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
-        if args.foreign(errors) {
-            return args;
-        }
         let (mut next, mut too_many, mut misplaced) = (0, false, false);
         for arg in &layer.args {
             // One error tells of all values that are too many.

@@ -1,6 +1,6 @@
 //! Errors: how they are collected, and the wording that several passes share.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::collections::BTreeSet;
 
@@ -152,4 +152,17 @@ pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => "nothing".into(),
     }
+}
+
+/// Tokens as somebody would write them.
+pub fn written(tokens: &[TokenTree]) -> String {
+    let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
+    text.replace(" (", "(")
+        .replace("( ", "(")
+        .replace(" )", ")")
+        .replace(" ,", ",")
+        .replace("[ ", "[")
+        .replace(" ]", "]")
+        .replace(" .", ".")
+        .replace(". ", ".")
 }

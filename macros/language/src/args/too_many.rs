@@ -4,11 +4,9 @@ use super::{Args, Fault, is_same};
 use crate::ast::Arg;
 use crate::graph::Shape;
 use crate::habits;
-use crate::parse::{tokens, torch};
-use crate::report::one_of;
+use crate::report::{one_of, written};
 use crate::signature::ArgKind;
 use crate::values::{identifier, quote_of};
-use quote::quote;
 use syn::{Expr, ExprLit, Lit, UnOp};
 
 /// Layers that PyTorch tells what comes in, and that are never told here.
@@ -151,8 +149,8 @@ impl<'a> Args<'a> {
         if text.eq_ignore_ascii_case("same") && self.word.arg("pad").is_some() {
             return Some("a padding has its name\n  fix: write `pad = same`".into());
         }
-        let habit = habits::layer(text, &tokens::names());
-        habit.map(|_| "an activation is a layer of its own, such as `relu;` after this one".into())
+        let is_word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_word.then(|| "an activation is a layer of its own, such as `relu;` after this one".into())
     }
 
     /// The layer as it is to be written, `without` one of its values: those that have no place here have their names, in PyTorch's order, which
@@ -187,30 +185,6 @@ impl<'a> Args<'a> {
         let word = self.word.name;
         Some(if parts.is_empty() { word.to_string() } else { format!("{word}({})", parts.join(", ")) })
     }
-
-    /// Reports names of options that are another framework's, where all of the layer can be translated.
-    pub(super) fn foreign(&mut self, errors: &mut crate::report::Errors) -> bool {
-        let names: Vec<&'static str> = self.word.args.iter().map(|spec| spec.name).collect();
-        let unknown = self.layer.args.iter().filter_map(|arg| arg.name.as_ref());
-        let unknown: Vec<_> = unknown.filter(|name| self.word.arg(&name.to_string()).is_none()).collect();
-        // One that has a word here is told by that word.
-        let (Some(first), Some(_)) = (
-            unknown.first(),
-            unknown.get(1).or(unknown.first().filter(|name| habits::option(&name.to_string(), &names).is_none())),
-        ) else {
-            return false;
-        };
-        let args = &self.layer.args;
-        let Some(layer) = torch::alone(self.word.name, &quote!(#(#args),*).into_iter().collect::<Vec<_>>()) else {
-            return false;
-        };
-        let shown: Vec<String> = unknown.iter().map(ToString::to_string).collect();
-        let options = one_of(shown.iter().map(String::as_str)).replace(" or ", " and ");
-        let what = if unknown.len() > 1 { "options" } else { "option" };
-        errors.on(first, format!("`{}` has no {what} {options}\n  fix: write `{layer}`", self.word.name));
-        self.complete = false;
-        true
-    }
 }
 
 /// The number that an expression is, if it is written as one.
@@ -239,5 +213,5 @@ pub(super) fn text(value: &Expr) -> Option<String> {
 
 /// An expression as somebody would write it.
 fn shown(value: &Expr) -> String {
-    tokens::written(&quote_of(value).into_iter().collect::<Vec<_>>())
+    written(&quote_of(value).into_iter().collect::<Vec<_>>())
 }

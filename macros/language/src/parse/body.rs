@@ -1,12 +1,13 @@
 //! Bodies: cut into statements first, at `;` and after braces, and each parsed by itself.
 
-use super::braces::braced;
+mod braces;
+
 use super::foreign::{self, Foreign, Meant};
-use super::tokens::written;
 use super::{attributes, dims, names, unbraced};
 use crate::ast::{Arg, Budget, Custom, Head, HeadBody, Layer, Name, Statement};
-use crate::report::Errors;
+use crate::report::{Errors, written};
 use crate::words;
+use braces::braced;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -113,11 +114,11 @@ fn unclosed(group: &Group) -> Option<(Group, TokenTree, TokenStream)> {
     is_start.then(|| (own, end, trees.collect()))
 }
 
-pub(super) const HEAD: &str = "expected `head name: [N] { ... }` or `head name: [N] = block(...);`";
-pub(super) const CUSTOM: &str = "expected `custom name: path::To<Type<E, D>> -> [C, H, W];`";
+const HEAD: &str = "expected `head name: [N] { ... }` or `head name: [N] = block(...);`";
+const CUSTOM: &str = "expected `custom name: path::To<Type<E, D>> -> [C, H, W];`";
 
 /// `name: [dims]` and what comes after.
-pub(super) fn head_name<T>(
+fn head_name<T>(
     tokens: &[TokenTree],
     errors: &mut Errors,
     after: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,

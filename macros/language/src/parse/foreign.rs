@@ -1,9 +1,10 @@
 //! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
 //! the network is checked as if it had been.
 
-use super::tokens::{end_of_path, is, names, written};
+use super::tokens::{end_of_path, is, names};
 use super::{torch, unbraced};
 use crate::habits::{self, Habit};
+use crate::report::written;
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, TokenStream, TokenTree};
 

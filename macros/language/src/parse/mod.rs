@@ -18,17 +18,16 @@
 
 mod attributes;
 mod body;
-mod braces;
 mod foreign;
 mod fragments;
 mod limits;
 mod names;
-pub mod tokens;
+mod tokens;
 pub mod torch;
 pub mod unbraced;
 
 use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};
-use crate::report::Errors;
+use crate::report::{Errors, written};
 use crate::values::SIZE;
 use crate::words;
 use body::statements;
@@ -240,8 +239,8 @@ fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
     }
     if input.peek(syn::token::Bracket) {
         let group: Group = input.fork().parse()?;
-        let written = tokens::written(&[group.clone().into()]);
-        errors.on(group, format!("{NO_COLON}\n  fix: write `: {written}`"));
+        let shape = written(&[group.clone().into()]);
+        errors.on(group, format!("{NO_COLON}\n  fix: write `: {shape}`"));
     } else {
         input.parse::<Token![:]>().map_err(say)?;
     }
@@ -280,8 +279,8 @@ fn in_brackets(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Optio
         }
         _ => return Ok(None),
     }
-    let written = tokens::written(&meant.clone().into_iter().collect::<Vec<_>>());
-    errors.on(group, format!("{NO_COLON}, and no brackets around them\n  fix: write `: {written}`"));
+    let shape = written(&meant.clone().into_iter().collect::<Vec<_>>());
+    errors.on(group, format!("{NO_COLON}, and no brackets around them\n  fix: write `: {shape}`"));
     input.parse::<Group>()?;
     let mut rest: TokenStream = quote::quote!(: #meant);
     // All up to the layers belongs to the header.
@@ -309,8 +308,8 @@ fn side(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<
         TokenTree::Group(group) => (group.clone().into(), group.stream()),
         alone => (alone.clone(), alone.into()),
     };
-    let written = tokens::written(&sizes.clone().into_iter().collect::<Vec<_>>());
-    errors.on(place, format!("the {what} stands in square brackets\n  fix: write `[{written}]`"));
+    let shape = written(&sizes.clone().into_iter().collect::<Vec<_>>());
+    errors.on(place, format!("the {what} stands in square brackets\n  fix: write `[{shape}]`"));
     Ok(Punctuated::<Expr, Token![,]>::parse_terminated.parse2(sizes)?.into_iter().collect())
 }
 

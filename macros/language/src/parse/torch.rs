@@ -1,7 +1,8 @@
 //! A layer as PyTorch and Keras write it, `nn.Conv2d(1, 6, 5, padding=2)`, as it is written here: `conv(6, kernel = 5, pad = 2)`.
 
-use super::tokens::{end_of_path, is, names, written};
+use super::tokens::{end_of_path, is, names};
 use crate::habits::{self, Habit};
+use crate::report::written;
 use crate::words;
 use proc_macro2::{Delimiter, Ident, TokenTree};
 

@@ -1,6 +1,7 @@
 //! Structures whose braces are missing or are others, and layers that have braces in place of round brackets: how each is written here.
 
-use super::tokens::{is, written};
+use super::tokens::is;
+use crate::report::written;
 use crate::words;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 

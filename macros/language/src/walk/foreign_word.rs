@@ -4,9 +4,9 @@ use super::Checker;
 use crate::ast::{Arg, Layer};
 use crate::habits::{self, Habit};
 use crate::parse::{torch, unbraced};
-use crate::report::{closest, did_you_mean, listed};
+use crate::report::{closest, did_you_mean, listed, one_of};
 use crate::values::quote_of;
-use crate::words;
+use crate::words::{self, Word};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::Expr;
@@ -42,6 +42,26 @@ impl Checker<'_, '_> {
         let hint = if hint.is_empty() { format!("\n  layers: {}", listed(known())) } else { hint };
         self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
         meant.map(str::to_string)
+    }
+
+    /// Reports names of options that are another framework's, where all of the layer can be translated.
+    pub(super) fn foreign_options(&mut self, layer: &Layer, word: &Word) -> bool {
+        let signature = &word.signature;
+        let own: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
+        let named = layer.args.iter().filter_map(|arg| arg.name.as_ref().map(ToString::to_string));
+        let unknown: Vec<String> = named.filter(|name| signature.arg(name).is_none()).collect();
+        // A single one that has a word here is told by that word.
+        let is_told = matches!(&unknown[..], [one] if habits::option(one, &own).is_some());
+        let place =
+            layer.args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| unknown.iter().any(|one| *name == one));
+        let tokens: Vec<TokenTree> = tokens_of(layer).into_iter().collect();
+        let (Some(place), Some(translated)) = (place.filter(|_| !is_told), torch::alone(word.name(), &tokens)) else {
+            return false;
+        };
+        let options = one_of(unknown.iter().map(String::as_str)).replace(" or ", " and ");
+        let what = if unknown.len() > 1 { "options" } else { "option" };
+        self.errors.on(place, format!("`{}` has no {what} {options}\n  fix: write `{translated}`", word.name()));
+        true
     }
 }
 

@@ -236,7 +236,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             return self.meant(layer, meant.as_deref(), path);
         };
         match word.meaning {
-            _ if layer.broken => self.meant(layer, Some(word.name()), path),
+            _ if layer.broken || self.foreign_options(layer, word) => self.meant(layer, Some(word.name()), path),
             Meaning::Layer(check) => {
                 let before = self.errors.count();
                 let node = self.layer(layer, word, check, &path);

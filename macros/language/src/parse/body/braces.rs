@@ -1,8 +1,8 @@
 //! Statements that end in braces: sequences and structures.
 
-use super::body::{self, CUSTOM, HEAD, head_name};
-use super::{foreign, names, unbraced};
+use super::{CUSTOM, HEAD, head_name, statements as parsed};
 use crate::ast::{self, Concat, Head, HeadBody, If, Repeat, Residual, Sequence, Shortcut, Statement};
+use crate::parse::{foreign, names, unbraced};
 use crate::report::{Errors, closest};
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use syn::Expr;
@@ -25,7 +25,7 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         Some(TokenTree::Ident(word)) if word == "residual" => unbraced::shortcut(group.stream()),
         _ => (group.stream(), None),
     };
-    let body = body::statements(inside, errors);
+    let body = parsed(inside, errors);
     let word = match head.first() {
         Some(TokenTree::Ident(word)) => word.clone(),
         Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
@@ -102,7 +102,7 @@ fn with_shortcut(mut residual: Statement, shortcut: Option<unbraced::Inside>, er
     if let Some((word, condition, layers)) = shortcut {
         let fix = "write `residual { ... } shortcut { ... }`";
         errors.on(&word, format!("a `shortcut` stands behind the `}}` of its residual\n  fix: {fix}"));
-        let layers = body::statements(layers.stream(), errors);
+        let layers = parsed(layers.stream(), errors);
         attach_shortcut(word, condition, layers, std::slice::from_mut(&mut residual), errors);
     }
     residual
