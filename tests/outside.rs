@@ -157,7 +157,7 @@ fn an_included_network() {
         "9 |     stem: conv(4, kernel = 31);",
         "  |                            ^^",
         "5 | cnn! { include = \"nets/small.cnn\" }",
-        "`Small` is declared to give [CLASSES], but its layers give [12]",
+        "`fc` gives [12], but `Small` is declared to give [CLASSES]",
     ] {
         assert!(errors.contains(expected), "{expected} is not in\n{errors}");
     }

@@ -1,5 +1,8 @@
 //! Arguments: which value belongs to which name.
 
+mod form;
+mod too_many;
+
 use crate::ast::{Arg, Layer};
 use crate::cost::Dim;
 use crate::graph::Written;
@@ -7,8 +10,27 @@ use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::signature::{ArgKind, DefaultValue, Signature, Spec};
 use crate::values::{Scope, bare, evaluate, identifier, number, quote_of};
+use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, UnOp};
+use too_many::whole_number;
+
+/// Something that is wrong with an argument.
+struct Fault {
+    place: TokenStream,
+    message: String,
+}
+
+impl Fault {
+    /// At the name of an argument, or at the value of one without a name.
+    fn on(arg: &Arg, message: String) -> Self {
+        Fault { place: Fault::place(arg), message }
+    }
+
+    fn place(arg: &Arg) -> TokenStream {
+        arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of)
+    }
+}
 
 /// The arguments of one layer, matched with the signature of its word.
 pub struct Args<'a> {
@@ -36,12 +58,14 @@ impl<'a> Args<'a> {
                         args.complete = false;
                         misplaced |= args.doubled(arg, spec, errors);
                     } else {
+                        value.into_iter().for_each(|value| args.form(spec, bare(value), errors));
                         args.given.push((spec, value.map(bare)));
                     }
                 }
-                Err(message) => {
+                Err(Fault { place, message }) => {
                     too_many |= arg.name.is_none();
-                    errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
+                    errors.on(place, message);
+                    errors.settle(Fault::place(arg));
                     args.complete = false;
                 }
             }
@@ -61,62 +85,35 @@ impl<'a> Args<'a> {
     }
 
     /// Reports an argument that is given twice; says whether by its place, which is that of another one than was meant.
-    fn doubled(&self, arg: &Arg, spec: &Spec, errors: &mut Errors) -> bool {
+    fn doubled(&self, arg: &'a Arg, spec: &Spec, errors: &mut Errors) -> bool {
         let word = self.word.name;
         let by_place = self.layer.args.iter().filter(|arg| arg.name.is_none()).count();
         let place = self.word.args.iter().position(|known| known.name == spec.name);
         let is_placed = arg.name.is_some() && place.is_some_and(|place| place < by_place.min(self.word.positional));
-        let (option, fix) = (spec.name, self.superfluous());
-        let message = match (is_placed, fix.is_empty()) {
-            (true, false) => format!(
-                "`{word}` has `{option}` by its name here, so that of the {by_place} values before it one is too many{fix}"
+        let option = spec.name;
+        let Fault { place, message } = match self.told().filter(|_| is_placed) {
+            Some(told) => told,
+            None if is_placed => Fault::on(
+                arg,
+                format!(
+                    "`{option}` of `{word}` is given twice: by its place among the values without a name, and by its name"
+                ),
             ),
-            (true, true) => format!(
-                "`{option}` of `{word}` is given twice: by its place among the values without a name, and by its name"
-            ),
-            _ if arg.name.is_none() => self.one_too_many(arg, option),
-            (false, _) => format!("`{option}` of `{word}` is given twice"),
+            None if arg.name.is_none() => Fault::on(arg, self.one_too_many(arg, option)),
+            None => Fault::on(arg, format!("`{option}` of `{word}` is given twice")),
         };
-        errors.on(arg.name.as_ref().map_or_else(|| quote_of(&arg.value), quote_of), message);
+        errors.on(place, message);
+        errors.settle(Fault::place(arg));
         is_placed
     }
 
-    /// What is wrong with a value without a name whose place is that of an option that is given by its name.
-    fn one_too_many(&self, arg: &Arg, option: &str) -> String {
-        let is_text = matches!(&arg.value, Expr::Lit(ExprLit { lit: Lit::Str(_), .. }));
-        match self.switch(arg) {
-            _ if is_same(&arg.value) && self.word.arg("pad").is_some() => {
-                "a padding has its name\n  fix: write `pad = same`".into()
-            }
-            _ if is_text => "an activation is a layer of its own, such as `relu;` after this one".into(),
-            Some(message) => message,
-            None => format!("`{option}` is given by its name, so that this value is one too many"),
-        }
-    }
-
     /// Which argument is given, and its value where it has one.
-    fn spec(&self, arg: &'a Arg, next: &mut usize) -> Result<(&'static Spec, Option<&'a Expr>), String> {
+    fn spec(&self, arg: &'a Arg, next: &mut usize) -> Result<(&'static Spec, Option<&'a Expr>), Fault> {
         let word = self.word;
-        let known = || word.args.iter().map(|spec| spec.name);
         if let Some(name) = &arg.name {
             let name = name.to_string();
-            return word.arg(&name).map(|spec| (spec, Some(&arg.value))).ok_or_else(|| {
-                let has = if word.args.is_empty() {
-                    "takes no argument".into()
-                } else {
-                    format!("has {}", one_of(known()).replace(" or ", " and "))
-                };
-                let names: Vec<&'static str> = known().collect();
-                match habits::option(&name, &names).map(habits::Habit::hint) {
-                    Some(hint) => format!("`{}` has no option `{name}`{hint}", word.name),
-                    None => format!(
-                        "`{}` has no option `{name}`{}\n  `{}` {has}",
-                        word.name,
-                        did_you_mean(&name, known()),
-                        word.name
-                    ),
-                }
-            });
+            let found = word.arg(&name).map(|spec| (spec, Some(&arg.value)));
+            return found.ok_or_else(|| Fault::on(arg, self.no_option(&name)));
         }
         // An option by its name alone: a flag that is set, or `stride` for `stride = stride`.
         let alone = identifier(&arg.value).and_then(|name| word.arg(&name));
@@ -128,99 +125,27 @@ impl<'a> Args<'a> {
         if spec.is_none_or(|spec| self.has(spec.name))
             && let Some(message) = self.switch(arg)
         {
-            return Err(message);
+            return Err(Fault::on(arg, message));
         }
         *next += 1;
-        spec.map(|spec| (spec, Some(&arg.value))).ok_or_else(|| match word.positional {
-            0 if word.args.is_empty() => format!("`{}` takes no argument{}", word.name, self.superfluous()),
-            0 => format!("the options of `{}` need their names: {}{}", word.name, one_of(known()), self.superfluous()),
-            n => {
-                let first: Vec<&str> = known().take(n).collect();
-                let rest: Vec<&str> = known().skip(n).collect();
-                let names = if rest.is_empty() { String::new() } else { format!("; give {} by name", one_of(rest)) };
-                let first = one_of(first).replace(" or ", " and ");
-                let mut fix = self.superfluous();
-                let same = is_same(&arg.value);
-                match (known().nth(n).filter(|_| fix.is_empty() && *next == n + 1), &arg.value) {
-                    (Some(_), _) if same && word.arg("pad").is_some() => fix = "\n  fix: write `pad = same`".into(),
-                    (Some(next), Expr::Lit(ExprLit { lit: Lit::Int(value), .. })) => {
-                        fix = format!("\n  fix: write `{next} = {value}`");
-                    }
-                    _ => {}
-                }
-                format!("`{}` takes only {first} without a name{names}{fix}", word.name)
-            }
-        })
+        spec.map(|spec| (spec, Some(&arg.value)))
+            .ok_or_else(|| self.told().unwrap_or_else(|| Fault::on(arg, self.without_name(arg, *next))))
     }
 
-    /// What is wrong with a value without a name that looks like a flag: `no_bias`, `!bias`.
-    fn switch(&self, arg: &Arg) -> Option<String> {
+    /// What is wrong with the name of an option that the layer does not have.
+    fn no_option(&self, name: &str) -> String {
         let word = self.word;
-        match &arg.value {
-            Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
-                let name = identifier(&unary.expr)?;
-                Some(format!("a flag is `true` or `false`\n  fix: write `{name} = false`"))
-            }
-            Expr::Path(_) => {
-                let name = identifier(&arg.value)?;
-                let known = is_same(&arg.value)
-                    || ["channels", "height", "width"].contains(&name.as_str())
-                    || self.scope.locals.iter().any(|(local, _)| *local == name)
-                    || self.scope.network.names().any(|symbol| *symbol == name);
-                let names: Vec<&'static str> = word.args.iter().map(|spec| spec.name).collect();
-                let hint = habits::option(&name, &names).map_or_else(String::new, habits::Habit::hint);
-                (!known).then(|| format!("`{}` has no option `{name}`{hint}", word.name))
-            }
-            _ => None,
-        }
-    }
-
-    /// What to leave out, where a value looks like the number of channels that come in, which other frameworks want to be told.
-    fn superfluous(&self) -> String {
-        let incoming = self.scope.shape.map(|shape| shape.chw()).and_then(|dims| dims.first()?.known());
-        let number = |arg: &&Arg| match &arg.value {
-            Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) if arg.name.is_none() => int.base10_parse::<u64>().ok(),
-            _ => None,
+        let names: Vec<&'static str> = word.args.iter().map(|spec| spec.name).collect();
+        let known = || names.iter().copied();
+        let has = match word.args {
+            [] => "takes no argument".into(),
+            _ => format!("has {}", one_of(known()).replace(" or ", " and ")),
         };
-        // What comes in is told first, where a layer takes it and something else, and of groups last.
-        let mut numbers = self.layer.args.iter().filter(|arg| arg.name.is_none());
-        let told = match self.word.name {
-            "group_norm" => numbers.next_back(),
-            // A window may well be as large as there are channels.
-            name if name.ends_with("pool") => None,
-            _ => numbers.next(),
-        };
-        if let Some(fix) = self.elsewhere(incoming) {
-            return fix;
-        }
-        let all = self.layer.args.iter().all(|arg| arg.name.is_some() || number(&arg).is_some());
-        match (self.word.name, told.filter(|told| all && incoming.is_some() && number(told) == incoming)) {
-            ("flatten", _) => {
-                "\n  fix: write `flatten`: all of an image becomes a vector, and the batch is not written".into()
+        match habits::option(name, &names).map(habits::Habit::hint) {
+            Some(hint) => format!("`{}` has no option `{name}`{hint}", word.name),
+            None => {
+                format!("`{0}` has no option `{name}`{1}\n  `{0}` {has}", word.name, did_you_mean(name, known()))
             }
-            (_, Some(arg)) => format!("\n  fix: leave {} out: what comes in is known", quote_of(&arg.value)),
-            (_, None) => String::new(),
-        }
-    }
-
-    /// The same where PyTorch's first number is not that of what comes in; nothing to leave out where the third is Keras' stride.
-    fn elsewhere(&self, incoming: Option<u64>) -> Option<String> {
-        let numbers = self.layer.args.iter().filter(|arg| arg.name.is_none()).map(|arg| match &arg.value {
-            Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse::<u64>().ok(),
-            _ => None,
-        });
-        let numbers: Option<Vec<u64>> = numbers.collect();
-        let differs = |first: u64, what: &str| {
-            let incoming = incoming.filter(|incoming| *incoming != first)?;
-            let come = if incoming == 1 { format!("{what} comes") } else { format!("{what}s come") };
-            let fix = format!("leave {first} out: what comes in is known");
-            Some(format!("\n  {incoming} {come} in, not {first}\n  fix: {fix}"))
-        };
-        match (self.word.name, &numbers?[..]) {
-            ("conv", [_, kernel, 1 | 2, ..]) if kernel % 2 == 1 && *kernel < 12 => Some(String::new()),
-            ("conv", [first, _, _, ..]) => differs(*first, "channel"),
-            ("linear", [first, _]) => differs(*first, "number"),
-            _ => None,
         }
     }
 
@@ -239,7 +164,8 @@ impl<'a> Args<'a> {
         let place = |(spec, value): &(&'static Spec, Option<&Expr>)| value.map(|value| (spec.name, value.span()));
         let args = self.given.iter().filter_map(place).collect();
         let (same, named) = (self.expr("pad").is_some_and(is_same), self.layer.name.is_some());
-        Written { args, same, named, ..Written::at(self.layer.word.span()) }
+        let out = self.expr("out").and_then(whole_number);
+        Written { args, out, same, named, ..Written::at(self.layer.word.span()) }
     }
 
     /// Reports `message` on the value of an argument.
@@ -277,10 +203,17 @@ impl<'a> Args<'a> {
 
     fn positive(&self, name: &str, expr: &Expr, dim: Dim, errors: &mut Errors) -> Dim {
         if dim == Dim::Known(0) {
-            errors.on(expr, format!("`{name}` is 0; it must be at least 1"));
+            errors.on(expr, self.least(name, 0, 1));
             return Dim::Unknown;
         }
         dim
+    }
+
+    /// What is wrong with a number that is too small. What does nothing where it is 1 was meant to do nothing.
+    fn least(&self, name: &str, value: u64, minimum: u64) -> String {
+        let does_nothing = name == "stride" || self.default(name) == DefaultValue::Whole(1);
+        let fix = if does_nothing && minimum == 1 { "\n  fix: write `1`" } else { "" };
+        format!("`{name}` is {value}; it must be at least {minimum}{fix}")
     }
 
     /// `[height, width]` of integers from `minimum` on, or its default.
@@ -304,7 +237,7 @@ impl<'a> Args<'a> {
         for part in &parts {
             let value = number(part, self.scope, errors).known()?;
             if value < minimum {
-                errors.on(part, format!("`{name}` is {value}; it must be at least {minimum}"));
+                errors.on(part, self.least(name, value, minimum));
                 return None;
             }
             values.push(value);
@@ -327,7 +260,9 @@ impl<'a> Args<'a> {
             _ => None,
         };
         match kernel.filter(|kernel| *kernel > 0) {
-            Some(kernel) if kernel % 2 == 1 => errors.on(expr, format!("{message}\n  fix: write {}", (kernel - 1) / 2)),
+            Some(kernel) if kernel % 2 == 1 => {
+                errors.on(expr, format!("{message}\n  fix: write `{}`", (kernel - 1) / 2))
+            }
             Some(_) if self.word.arg("ceil").is_some() => {
                 let name = self.layer.args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| *name == "pad");
                 let place = name.map_or_else(|| quote_of(expr), quote_of);
@@ -364,8 +299,8 @@ impl<'a> Args<'a> {
             Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
             Some(expr) => {
                 let fix = match identifier(expr).as_deref() {
-                    Some("True" | "TRUE" | "yes" | "on") => "\n  fix: write true",
-                    Some("False" | "FALSE" | "None" | "no" | "off") => "\n  fix: write false",
+                    Some("True" | "TRUE" | "yes" | "on") => "\n  fix: write `true`",
+                    Some("False" | "FALSE" | "None" | "no" | "off") => "\n  fix: write `false`",
                     _ => "",
                 };
                 errors.on(expr, format!("`{name}` takes `true` or `false`{fix}"));

@@ -1,7 +1,7 @@
 //! What the user wrote, with its spans; no meaning yet.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use std::fmt;
 use syn::{Attribute, BinOp, Expr, Type, Visibility};
 
@@ -221,6 +221,14 @@ pub struct Sequence {
 pub struct Arg {
     pub name: Option<Ident>,
     pub value: Expr,
+}
+
+impl ToTokens for Arg {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Arg { name, value } = self;
+        let name = name.as_ref().map(|name| quote!(#name =));
+        tokens.extend(quote!(#name #value));
+    }
 }
 
 /// One clause of an `assert`: `what op limit`.

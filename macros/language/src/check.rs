@@ -7,16 +7,21 @@ use crate::graph::{Graph, Node, Shape, leads_to, peak, size};
 
 use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
+use crate::trace::{called, numbered};
 use crate::values::{self, BUDGET, SIZE, Scope};
 use crate::walk::{Checker, unreached};
 use crate::words;
 use convnet_graph::wording::grouped;
+use convnet_graph::{Category, Groups, Op};
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{BinOp, Expr};
 
 /// Checks everything in a macro call: a graph for each network. Whether budgets are `held` to, see [`network`].
 pub fn call(call: &Call, held: bool, errors: &mut Errors) -> Vec<Graph> {
     let mut graphs: Vec<Graph> = Vec::new();
+    // What a budget counts may be missing after a mistake of the parser.
+    let held = held && errors.count() == 0;
     for one in &call.networks {
         if graphs.iter().map(|graph| graph.nodes.len()).sum::<usize>() > LAYERS {
             errors.bare(
@@ -92,25 +97,63 @@ impl Checker<'_, '_> {
         if declared.is_unknown() || actual.is_unknown() || declared == actual || self.nodes.len() < 2 {
             return;
         }
-        let message =
-            format!("`{}` is declared to give {}, but its layers give", self.network.name, self.show(declared));
         let dims = &self.network.output;
-        self.wrong_output(quote!(#(#dims),*), &message, declared, actual);
+        self.wrong_output(quote!(#(#dims),*), &format!("`{}`", self.network.name), declared, actual);
     }
 
-    /// Reports that layers end in another shape than was declared.
-    pub fn wrong_output(&mut self, place: proc_macro2::TokenStream, what: &str, declared: Shape, actual: Shape) {
+    /// Reports that the layers of `what` end in another shape than was declared at `place`.
+    pub fn wrong_output(&mut self, place: TokenStream, what: &str, declared: Shape, actual: Shape) {
+        let (want, trace) = (self.show(declared), self.trace());
+        if let Some((layer, place)) = self.written_output(declared, actual) {
+            let message = format!(
+                "`{}` gives {}, but {what} is declared to give {want}\n  trace: {trace}\n  \
+                 fix: write `{}` here, or declare `-> {}`",
+                called(layer),
+                self.show(layer.shape),
+                self.size(declared.chw()[0]),
+                self.show(actual)
+            );
+            return self.errors.at(place, message);
+        }
         let fix = match (declared, actual) {
-            (Shape::Vector(want), Shape::Map(_)) => {
-                format!("\n  fix: end with `flatten; linear({});`", self.size(want))
-            }
+            (Shape::Vector(want), Shape::Map(_)) => format!("end with `flatten; linear({});`", self.size(want)),
             (Shape::Vector(want), Shape::Vector(_)) => {
-                format!("\n  fix: end with `linear({})`, or declare `-> {}`", self.size(want), self.show(actual))
+                format!("end with `linear({})`, or declare `-> {}`", self.size(want), self.show(actual))
             }
-            _ => format!("\n  fix: declare `-> {}`", self.show(actual)),
+            _ => format!("declare `-> {}`", self.show(actual)),
         };
-        let message = format!("{what} {}\n  trace: {}{fix}", self.show(actual), self.trace());
-        self.errors.on(place, message);
+        let what = format!("{what} is declared to give {want}, but its layers give {}", self.show(actual));
+        self.errors.on(place, format!("{what}\n  trace: {trace}\n  fix: {fix}"));
+    }
+
+    /// The layer whose number of outputs is that of the whole network, and where it is written, if another number there would do.
+    fn written_output(&self, declared: Shape, actual: Shape) -> Option<(&Node, Span)> {
+        let ([want, height, width], [channels, h, w]) = (declared.chw(), actual.chw());
+        let is_alike = matches!(declared, Shape::Map(_)) == matches!(actual, Shape::Map(_));
+        if self.network.instance || !is_alike || [height, width] != [h, w] || want == channels {
+            return None;
+        }
+        let mut node = self.nodes.get(self.current())?;
+        loop {
+            match node.op.category() {
+                Category::Linear | Category::Conv => break,
+                Category::Other if node.is_custom() => return None,
+                Category::Pool | Category::Activation | Category::Norm | Category::Other => {}
+                Category::Merge => return None,
+            }
+            // Every layer up to here keeps the channels.
+            node = node.inputs.first().and_then(|input| self.nodes.get(*input))?;
+            if node.shape.chw()[0] != channels {
+                return None;
+            }
+        }
+        // Another number may not fit groups and tables.
+        if matches!(&node.op, Op::Conv(conv) if conv.groups != Groups::One || conv.connections.is_some()) {
+            return None;
+        }
+        let is_written = node.written.out.is_some_and(|out| channels == Dim::Known(out));
+        let place = node.written.args.iter().find(|(name, _)| *name == "out").map(|(_, place)| *place);
+        place.filter(|_| is_written).map(|place| (node, place))
     }
 
     fn size(&self, dim: Dim) -> String {
@@ -214,8 +257,8 @@ impl Checker<'_, '_> {
 
     /// The three nodes with the highest counts.
     fn largest(&self, nodes: &[&Node], count: impl Fn(&Node) -> Count) -> String {
-        let mut counts: Vec<(i128, &str)> =
-            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, node.name.as_str()))).collect();
+        let mut counts: Vec<(i128, String)> =
+            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, numbered(node)))).collect();
         counts.sort_by_key(|(value, _)| -value);
         let shown = counts.iter().filter(|(value, _)| *value > 0).take(3);
         let shown: Vec<String> = shown.map(|(value, name)| format!("{name} {}", grouped(*value))).collect();

@@ -58,6 +58,8 @@ pub struct Written {
     pub word: Span,
     /// The values of the arguments that are given.
     pub args: Vec<(&'static str, Span)>,
+    /// The number of outputs, where it is written as one.
+    pub out: Option<u64>,
     /// Whether its padding is `same`.
     pub same: bool,
     /// Whether it has a name of its own.
@@ -68,7 +70,7 @@ pub struct Written {
 impl Written {
     /// At a word without arguments.
     pub fn at(word: Span) -> Self {
-        Written { word, args: Vec::new(), same: false, named: false, allowed: Lints::default() }
+        Written { word, args: Vec::new(), out: None, same: false, named: false, allowed: Lints::default() }
     }
 
     /// The first of these arguments that is given; the word where none is.

@@ -32,7 +32,13 @@ pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["adaptiveavgpooling", "adaptiveaveragepool"], Word("adaptive_avg_pool")),
     (&["gap", "globalaveragepooling", "globalaveragepool", "globalavgpooling", "globalpool"], Word("global_avg_pool")),
     (&["globalmaxpooling"], Word("global_max_pool")),
-    (&["bn", "norm", "batchnormalization", "batchnormalisation"], Word("batch_norm")),
+    (
+        &["conv1d", "maxpool1d", "maxpooling1d", "avgpool1d", "averagepooling1d"],
+        Advice(
+            "declare a series as an image of height 1, `[C, 1, N]`, with layers such as `conv(16, kernel = (1, 3))`",
+        ),
+    ),
+    (&["bn", "norm", "batchnorm1d", "batchnormalization", "batchnormalisation"], Word("batch_norm")),
     (&["ln", "layernormalization", "layernormalisation"], Word("layer_norm")),
     (&["gn", "groupnormalization", "groupnormalisation"], Word("group_norm")),
     (&["instancenormalization", "instancenormalisation"], Word("instance_norm")),

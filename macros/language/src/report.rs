@@ -1,6 +1,6 @@
 //! Errors: how they are collected, and the wording that several passes share.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::collections::BTreeSet;
 
@@ -34,6 +34,11 @@ impl Errors {
     /// Reports `message` at a place that has no tokens of its own.
     pub fn at(&mut self, span: Span, message: impl std::fmt::Display) {
         self.push(syn::Error::new(span, self.with_context(message)));
+    }
+
+    /// Says nothing more of a place: what is wrong there was told of another one.
+    pub fn settle(&mut self, tokens: impl ToTokens) {
+        self.places.insert(format!("{:?}", syn::Error::new_spanned(tokens, "").span()));
     }
 
     /// A word that will not be found, since what declares it was at fault.
@@ -147,4 +152,17 @@ pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => "nothing".into(),
     }
+}
+
+/// Tokens as somebody would write them.
+pub fn written(tokens: &[TokenTree]) -> String {
+    let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
+    text.replace(" (", "(")
+        .replace("( ", "(")
+        .replace(" )", ")")
+        .replace(" ,", ",")
+        .replace("[ ", "[")
+        .replace(" ]", "]")
+        .replace(" .", ".")
+        .replace(". ", ".")
 }

@@ -1,5 +1,6 @@
 //! All shape arithmetic: numbers in, numbers out.
 
+use convnet_graph::Extent;
 use std::ops::Range;
 
 /// Where the windows of a convolution or pooling do not fit.
@@ -33,6 +34,17 @@ pub fn same(input: u64, span: u64, stride: u64) -> (u64, u64) {
     let outputs = input.div_ceil(stride.max(1));
     let needed = (outputs.saturating_sub(1)).saturating_mul(stride).saturating_add(span).saturating_sub(input);
     (needed / 2, needed - needed / 2)
+}
+
+/// The padding with which a window of an odd extent, with stride 1, would keep the size, and how much more that is at each side than it has.
+/// `None` where there is no such window, or where it lacks nothing.
+pub fn lacking(extent: Extent) -> Option<(usize, usize)> {
+    let Extent::Windows { kernel: [kernel, other], pad, dilation: [dilation, also], .. } = extent else { return None };
+    let span = kernel.checked_sub(1)?.checked_mul(dilation)?;
+    let is_square = kernel == other && dilation == also;
+    let is_even = pad.top == pad.bottom && pad.left == pad.right && pad.top == pad.left;
+    let more = (span / 2).checked_sub(pad.top)?;
+    (is_square && is_even && span % 2 == 0 && more > 0).then_some((span / 2, more))
 }
 
 /// The largest bin of an adaptive pooling: from `floor(i * input / output)` to `ceil((i + 1) * input / output)`.

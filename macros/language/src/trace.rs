@@ -25,9 +25,20 @@ pub fn trace(nodes: &[Node], end: usize, network: &Network) -> String {
 
 /// A node's name; its word where it has only an index, which says nothing to someone who looks for the line.
 pub fn called(node: &Node) -> String {
-    let unnamed = node.name.rsplit('.').next().is_some_and(|key| key.starts_with(|c: char| c.is_ascii_digit()));
-    match unnamed {
+    match is_numbered(node) {
         true => node.word.as_ref().map_or_else(|| node.label.clone(), ToString::to_string),
         false => node.name.clone(),
     }
+}
+
+/// The same where several of one word are to be told apart: "`linear` (layer 9)".
+pub fn numbered(node: &Node) -> String {
+    match is_numbered(node) {
+        true => format!("`{}` (layer {})", called(node), node.name),
+        false => node.name.clone(),
+    }
+}
+
+fn is_numbered(node: &Node) -> bool {
+    node.name.rsplit('.').next().is_some_and(|key| key.starts_with(|c: char| c.is_ascii_digit()))
 }

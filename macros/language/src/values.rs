@@ -5,7 +5,7 @@ use crate::cost::Dim;
 use crate::graph::Shape;
 use crate::report::{Errors, did_you_mean};
 use quote::quote;
-use syn::{BinOp, Expr, ExprBinary, ExprLit, Lit, UnOp};
+use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, Lit, UnOp};
 
 /// What expressions may refer to.
 pub struct Scope<'a> {
@@ -17,6 +17,15 @@ pub struct Scope<'a> {
     pub locals: &'a [(String, Dim)],
     /// The largest number that makes sense here.
     pub largest: u64,
+}
+
+impl Scope<'_> {
+    /// Whether a name stands for a number here.
+    pub fn knows(&self, name: &str) -> bool {
+        ["channels", "height", "width"].contains(&name)
+            || self.locals.iter().any(|(local, _)| local == name)
+            || self.network.names().any(|symbol| symbol == name)
+    }
 }
 
 /// The largest size: beyond it, counts would no longer fit into 64 bits.
@@ -77,23 +86,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
             if !is_size(int) {
-                let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
-                // In a header there is no shape yet.
-                let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
-                let fix = match int.suffix() {
-                    "k" | "K" => format!("a number has no unit\n  fix: write {}_000", int.base10_digits()),
-                    "M" | "m" => format!("a number has no unit\n  fix: write {}_000_000", int.base10_digits()),
-                    zeros if zeros.chars().all(|c| c == 'O' || c == 'o') => {
-                        format!(
-                            "`{int}` is no number; is the letter a zero?\n  fix: write {}{}",
-                            int.base10_digits(),
-                            "0".repeat(zeros.len())
-                        )
-                    }
-                    suffix if suffix.starts_with('x') => format!("numbers are parted by commas\n  fix: write {sizes}"),
-                    _ => format!("a size has no type; write {} without `{}`", int.base10_digits(), int.suffix()),
-                };
-                errors.on(expr, fix);
+                errors.on(expr, suffixed(int, scope));
                 return Dim::Unknown;
             }
             match int.base10_parse::<u64>() {
@@ -128,12 +121,42 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
                 _ => Dim::Unknown,
             }
         }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            // PyTorch's -1 stands for a size that follows.
+            let one = |n: &syn::LitInt| n.base10_digits() == "1";
+            let follows = matches!(&*unary.expr, Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) if one(n));
+            let rest = if follows { "; one that follows from the layer before is left out" } else { "" };
+            errors.on(expr, format!("a size is never negative{rest}"));
+            Dim::Unknown
+        }
         _ => {
             let expected =
                 "expected a whole number, `channels`, `height`, `width`, a const generic, or + - * / % of these";
             errors.on(expr, format!("{expected}{}", instead(expr)));
             Dim::Unknown
         }
+    }
+}
+
+/// What is wrong with a number and what stands right behind it: `3x3`, `62k`, `12O`, `4u8`.
+fn suffixed(int: &syn::LitInt, scope: &Scope<'_>) -> String {
+    let sizes = format!("{}{}", int.base10_digits(), int.suffix()).replace('x', ", ");
+    // In a header there is no shape yet.
+    let sizes = if scope.shape.is_none() { sizes } else { format!("({sizes})") };
+    match int.suffix() {
+        "k" | "K" => format!("a number has no unit\n  fix: write `{}_000`", int.base10_digits()),
+        "M" | "m" => format!("a number has no unit\n  fix: write `{}_000_000`", int.base10_digits()),
+        zeros if zeros.chars().all(|c| c == 'O' || c == 'o') => {
+            format!(
+                "`{int}` is no number; is the letter a zero?\n  fix: write `{}{}`",
+                int.base10_digits(),
+                "0".repeat(zeros.len())
+            )
+        }
+        suffix if suffix.starts_with('x') => {
+            format!("numbers are parted by commas\n  fix: write `{sizes}`")
+        }
+        _ => format!("a size has no type\n  fix: write `{}`", int.base10_digits()),
     }
 }
 
@@ -154,7 +177,7 @@ fn power(binary: &ExprBinary) -> String {
         _ => None,
     };
     let written = number(&binary.left).zip(exponent).and_then(|(base, exponent)| u64::from(base).checked_pow(exponent));
-    written.map_or(String::new(), |written| format!("\n  fix: write {written}"))
+    written.map_or(String::new(), |written| format!("\n  fix: write `{written}`"))
 }
 
 /// What to write in place of an expression that is no number, where that can be told.
@@ -179,17 +202,12 @@ fn instead(expr: &Expr) -> String {
                 _ => return String::new(),
             }
         }
-        Expr::Array(array) => {
-            format!("({})", array.elems.iter().map(|x| quote_of(x).to_string()).collect::<Vec<_>>().join(", "))
-        }
+        Expr::Array(array) => listed(array),
         Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
             let number = if flag.value { 1 } else { 0 };
             return format!(
-                "\n  sizes are numbers; a block that asks, as in `if act == 1 {{ relu; }}`, takes 0 and 1 for a flag\n  fix: write {number}"
+                "\n  sizes are numbers; a block that asks, as in `if act == 1 {{ relu; }}`, takes 0 and 1 for a flag\n  fix: write `{number}`"
             );
-        }
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
-            return "\n  a size is never negative; one that follows from the layer before is left out".to_string();
         }
         Expr::Lit(ExprLit { lit: Lit::Float(x), .. }) => match x.base10_parse::<f64>() {
             Ok(x) if x >= 1.0 && x.fract() == 0.0 && x < 1e9 => format!("{x}"),
@@ -197,7 +215,16 @@ fn instead(expr: &Expr) -> String {
         },
         _ => return String::new(),
     };
-    format!("\n  fix: write {written}")
+    format!("\n  fix: write `{written}`")
+}
+
+/// What a list in square brackets holds, in round ones; a single number without any.
+pub fn listed(array: &ExprArray) -> String {
+    let numbers: Vec<String> = array.elems.iter().map(|x| quote_of(x).to_string()).collect();
+    match &numbers[..] {
+        [one] => one.clone(),
+        _ => format!("({})", numbers.join(", ")),
+    }
 }
 
 fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
@@ -297,7 +324,14 @@ fn condition_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: 
             }
         }
         _ => {
-            errors.on(expr, "expected a condition, such as `stride != 1 || channels != out`");
+            let message = match identifier(expr).as_deref() {
+                Some("training" | "train" | "is_training") => {
+                    "a layer knows by itself whether it is trained, as `dropout` and `batch_norm` do\n  \
+                     fix: leave out the `if` and its braces, and keep its layers"
+                }
+                _ => "expected a condition, such as `stride != 1 || channels != out`",
+            };
+            errors.on(expr, message);
             None
         }
     }
@@ -363,15 +397,18 @@ pub fn shape(dims: &[Expr], gives: bool, owner: &proc_macro2::Ident, scope: &Sco
             match dims {
                 [_, c, h, w] => {
                     message +=
-                        &format!("\n  fix: leave out the batch: [{}, {}, {}]", quote_of(c), quote_of(h), quote_of(w));
+                        &format!("\n  fix: leave out the batch: `[{}, {}, {}]`", quote_of(c), quote_of(h), quote_of(w));
                 }
-                [_, n] if with_batch || gives => message += &format!("\n  fix: leave out the batch: [{}]", quote_of(n)),
+                [_, n] if with_batch || gives => {
+                    message += &format!("\n  fix: leave out the batch: `[{}]`", quote_of(n))
+                }
                 [_, _] if side.is_some() => {
                     let side = side.unwrap_or_default();
-                    message += &format!("\n  fix: write [1, {side}, {side}]: channels, height and width");
+                    message += &format!("\n  fix: write `[1, {side}, {side}]`: channels, height and width");
                 }
                 [h, w] => {
-                    message += &format!("\n  fix: write the channels, too: [1, {}, {}]", quote_of(h), quote_of(w))
+                    message +=
+                        &format!("\n  fix: write `[1, {}, {}]`: the channels come first", quote_of(h), quote_of(w))
                 }
                 _ => {}
             }

@@ -38,11 +38,11 @@ fn fixed(text: &str, warning: &Mistake) -> Option<String> {
     if fix.starts_with("add `ceil`") {
         return Some(inserted(text, end?, ", ceil"));
     }
-    if fix.starts_with("use pad = ") || fix == "write `bias = false`" {
+    if fix.starts_with("use `pad = ") || fix == "write `bias = false`" {
         let what = fix.split_once(' ')?.1.trim_matches('`');
         return Some(inserted(text, end?, &format!(", {what}")));
     }
-    if let Some(kernel) = fix.strip_prefix("use kernel = ") {
+    if let Some(kernel) = fix.strip_prefix("use `kernel = ").and_then(|rest| rest.strip_suffix('`')) {
         return Some(format!("{}{kernel}{}", &text[..warning.range.start], &text[warning.range.end..]));
     }
     if fix.starts_with("leave one of them out") || fix.starts_with("end with the layer before it") {

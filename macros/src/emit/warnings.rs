@@ -52,7 +52,7 @@ pub fn warnings(network: &Network, warnings: &[Warning], told: &mut BTreeSet<Str
         if told.contains(&key) || (conditions.is_empty() && !told.insert(key)) {
             continue;
         }
-        let note = format!("a lint of `cnn!`\n{message}");
+        let note = format!("a lint of `cnn!` (rustc calls every warning of a macro deprecated)\n{message}");
         // Both at the place, so that rustc does not speak of the macro in between.
         let word = Ident::new(name, place);
         items.extend(quote! {

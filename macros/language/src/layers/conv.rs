@@ -147,7 +147,8 @@ impl Context<'_> {
             let bad = match dim {
                 Dim::Known(n) if n % groups == 0 => None,
                 Dim::Known(n) => Some(format!(
-                    "{n} {what} channels cannot be split into {groups} equal groups: {n} % {groups} = {}",
+                    "{n} {what} channel{} cannot be split into {groups} equal groups: {n} % {groups} = {}",
+                    if n == 1 { "" } else { "s" },
                     n % groups
                 )),
                 Dim::Symbol(_) => Some(format!(
@@ -157,7 +158,12 @@ impl Context<'_> {
                 Dim::Unknown => None,
             };
             if let Some(message) = bad {
-                self.args.fault("groups", errors, format!("{}: {message}\n  trace: {}", self.name(), self.trace()));
+                let fix = fitting_groups(groups, channels, out);
+                self.args.fault(
+                    "groups",
+                    errors,
+                    format!("{}: {message}\n  trace: {}{fix}", self.name(), self.trace()),
+                );
                 return Dim::Unknown;
             }
         }
@@ -227,5 +233,17 @@ impl Context<'_> {
             ins.push(number(value));
         }
         Some(ins)
+    }
+}
+
+/// The number of groups nearest below the one that was written into which both numbers of channels can be split.
+fn fitting_groups(groups: u64, channels: Dim, out: Dim) -> String {
+    let (Dim::Known(channels), Dim::Known(out)) = (channels, out) else { return String::new() };
+    // A number of groups is small; looking further is nobody's concern.
+    let fits = |n: &u64| channels.is_multiple_of(*n) && out.is_multiple_of(*n);
+    match (1..groups.min(4096)).rev().find(fits) {
+        Some(fitting) if fitting > 1 => format!("\n  fix: write `{fitting}`"),
+        _ if channels == out => format!("\n  fix: make the channels a multiple of {groups}"),
+        _ => format!("\n  fix: make both numbers of channels multiples of {groups}"),
     }
 }

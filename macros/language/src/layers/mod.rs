@@ -16,9 +16,11 @@ use crate::cost::{Count, Dim};
 use crate::graph::{Connections, Init, Node, Param, Shape, show, size};
 use crate::report::Errors;
 use crate::shape;
-use crate::trace::trace;
+use crate::trace::{called, trace};
 use crate::values::{SIZE, Scope};
 use convnet_graph::{Activation, Groups, Op, Pad};
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::Expr;
 
 /// What a layer is checked against.
@@ -214,21 +216,26 @@ impl Context<'_> {
         }
     }
 
-    /// How to write the input, if its channels seem to come last, as in Keras.
-    fn channels_last(&self) -> Option<String> {
+    /// The header's input and how to write it, if its channels seem to come last, as in Keras.
+    fn channels_last(&self) -> Option<(TokenStream, String)> {
         let number = |expr: &Expr| match expr {
             Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) => n.base10_parse::<u64>().ok(),
             _ => None,
         };
-        match self.network.input.iter().map(number).collect::<Option<Vec<u64>>>()?[..] {
+        let dims = &self.network.input;
+        match dims.iter().map(number).collect::<Option<Vec<u64>>>()?[..] {
             [h, w, c @ 1..=4] if h > 4 && w > 4 => {
-                Some(format!("shapes are [C, H, W]; write [{c}, {h}, {w}] for the input"))
+                let message = format!("the input is {h} channels of {w}x{c}; shapes are [C, H, W]");
+                Some((quote!(#(#dims),*), format!("{message}\n  fix: write `[{c}, {h}, {w}]`")))
             }
             _ => None,
         }
     }
 
     fn too_large(&self, errors: &mut Errors, dimension: usize, input: u64, span: u64, given: &Window) {
+        if let Some((place, message)) = self.channels_last() {
+            return errors.bare(place, message);
+        }
         let (before, after) = given.pad[dimension];
         let kernel = given.kernel[dimension];
         let along = ["height", "width"].get(dimension).copied().unwrap_or("size");
@@ -238,17 +245,18 @@ impl Context<'_> {
             1 => format!("kernel {kernel}"),
             dilation => format!("kernel {kernel} with dilation {dilation} (covers {span})"),
         };
-        let fix = match given.dilation[dimension] {
-            1 => format!("use kernel <= {padded}"),
-            dilation => format!("use kernel <= {}", (padded.saturating_sub(1)) / dilation + 1),
+        let most = padded.saturating_sub(1) / given.dilation[dimension].max(1) + 1;
+        let fix = match given.pools {
+            // A window of one pixel pools nothing.
+            true if most == 1 => format!("leave this pool out, or keep the map larger before it{}", self.unpadded()),
+            true => format!("use kernel <= {most}"),
+            false => format!("use kernel <= {most}, or pad >= {}", before + missing.div_ceil(2)),
         };
-        let pad = if given.pools { String::new() } else { format!(", or pad >= {}", before + missing.div_ceil(2)) };
         let message = format!(
             "{}: {what} does not fit into {along} {input} (pad {before} + {after}): {input} + {before} + {after} - {span} < 0\n  \
-             trace: {}\n  fix: {}",
+             trace: {}\n  fix: {fix}",
             self.name(),
             self.trace(),
-            self.channels_last().unwrap_or(fix + &pad)
         );
         // On the dimension's own number where the kernel was given as (height, width).
         match self.args.expr("kernel") {
@@ -257,6 +265,19 @@ impl Context<'_> {
             }
             _ => self.args.fault("kernel", errors, message),
         }
+    }
+
+    /// The padding that the last layer lacks that made the map smaller by its window alone, as the end of a fix.
+    fn unpadded(&self) -> String {
+        let (nodes, mut at) = self.way;
+        while let Some(node) = nodes.get(at) {
+            if let Some((pad, _)) = shape::lacking(node.op.extent()).filter(|_| matches!(node.op, Op::Conv(_))) {
+                return format!(": write `pad = {pad}` in `{}`", called(node));
+            }
+            let Some(input) = node.inputs.first() else { break };
+            at = *input;
+        }
+        String::new()
     }
 }
 

@@ -71,7 +71,7 @@ impl Context<'_> {
         let p = self.args.float("p", errors);
         if !(0.0..1.0).contains(&p) {
             let fix = match p {
-                p if (2.0..100.0).contains(&p) => format!("\n  fix: write {}", p / 100.0),
+                p if (2.0..100.0).contains(&p) => format!("\n  fix: write `{}`", p / 100.0),
                 _ => String::new(),
             };
             let message = format!("`p` is the share of elements that are dropped, from 0 to below 1, not {p}{fix}");

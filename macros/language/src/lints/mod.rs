@@ -154,7 +154,7 @@ impl Rules<'_> {
         let Some(Shape::Map([Dim::Known(first), Dim::Known(second), Dim::Known(third)])) = input else { return };
         if first == second && first >= 8 && matches!(third, 1 | 3 | 4) {
             let text = format!("an input of {first} channels of {second}x{third} pixels; shapes are [C, H, W]");
-            let fix = format!("write [{third}, {first}, {second}] for the input");
+            let fix = format!("write `[{third}, {first}, {second}]` for the input");
             self.report_at(&lint::CHANNELS_LAST, 0, header(self.network), text, fix);
         }
     }
@@ -169,7 +169,7 @@ impl Rules<'_> {
             .find(|(kernel, before, after)| kernel % 2 == 0 && before != after);
         if let Some((kernel, before, after)) = uneven {
             let text = format!("kernel {kernel} with `same` pads {before} before and {after} after, half a pixel off");
-            let fix = format!("use kernel = {}", kernel + 1);
+            let fix = format!("use `kernel = {}`", kernel + 1);
             self.report(&lint::EVEN_KERNEL_SAME, id, &["kernel"], text, fix);
         }
     }
@@ -196,8 +196,8 @@ impl Rules<'_> {
         let (Some(node), Some(input)) = (self.graph.nodes.get(end), self.graph.nodes.first()) else { return };
         if matches!(node.op, Op::Softmax | Op::LogSoftmax) && matches!(node.shape, Shape::Vector(_)) {
             let text = match matches!(node.op, Op::LogSoftmax) {
-                true => "the trainer's loss takes `log_softmax` itself; a second one changes nothing",
-                false => "the trainer's loss takes the softmax itself; of a second one the gradients are small",
+                true => "the trainer's loss applies `log_softmax` itself; a second one changes nothing",
+                false => "the trainer's loss applies a softmax itself; with a second one the gradients become small",
             };
             let fix = "end with the layer before it: `convnet predict` gives probabilities all the same".into();
             self.report(&lint::SOFTMAX_BEFORE_LOSS, end, &[], text.into(), fix);

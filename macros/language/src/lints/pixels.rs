@@ -168,11 +168,11 @@ fn fix(node: &Node, map: [u64; 2]) -> String {
         reads_all(&outputs, [pad, pad])
     };
     if let Some(pad) = (pad.top + 1..=most).find(|pad| padded(*pad)) {
-        return format!("use pad = {pad}");
+        return format!("use `pad = {pad}`");
     }
     match (0..2).find(|i| kernel[*i] < stride[*i]) {
         Some(i) => format!("use kernel >= {}, as large as the stride", stride[i]),
-        None if dilation != [1, 1] => "use dilation = 1, or another stride".into(),
+        None if dilation != [1, 1] => "use `dilation = 1`, or another stride".into(),
         None => {
             let [rows, columns] = [0, 1].map(|i| missing(map[i] + large(before[i]), spans[i], large(stride[i])));
             format!("put `pad((0, {rows}, 0, {columns}));` before it, or use an input of another size")

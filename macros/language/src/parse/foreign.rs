@@ -1,11 +1,12 @@
 //! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
 //! the network is checked as if it had been.
 
-use super::tokens::{end_of_path, is, names, written};
-use super::torch;
+use super::tokens::{end_of_path, is, names};
+use super::{torch, unbraced};
 use crate::habits::{self, Habit};
+use crate::report::written;
 use crate::words;
-use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, TokenStream, TokenTree};
 
 /// A statement of another language.
 pub struct Foreign<'a> {
@@ -25,14 +26,19 @@ pub enum Meant<'a> {
     Chain(&'a [TokenTree], &'a [TokenTree]),
     /// Some layer, with its name where it has one.
     Unknown(Option<Ident>),
+    /// Nothing that the network would lack.
+    Nothing,
 }
 
 /// The statement that begins with these tokens, if it is of another language.
 pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
     let [first, ..] = tokens else { return None };
-    named(tokens)
+    python(tokens)
+        .or_else(|| quoted_name(tokens))
+        .or_else(|| assigned(tokens))
+        .or_else(|| named(tokens))
         .or_else(|| added(tokens))
-        .or_else(|| path(tokens, None).map(|message| (message, Meant::Unknown(None))))
+        .or_else(|| path(tokens, None, "").map(|message| (message, Meant::Unknown(None))))
         .or_else(|| chain(tokens))
         .or_else(|| brackets(tokens))
         .or_else(|| commented(tokens))
@@ -77,8 +83,15 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
     if let Some(layer) = summed(rest) {
         return Some((residual(&layer), Meant::Unknown(None)));
     }
-    if let Some(message) = path(rest, Some(name)) {
-        return Some((format!("a name stands before `:`, and {message}"), Meant::Unknown(Some(name.clone()))));
+    if let Some(message) = path(rest, Some(name), &format!("{name} = ")) {
+        return Some((message, Meant::Unknown(Some(name.clone()))));
+    }
+    // `x = x * 2`
+    let is_value = rest.first().is_some_and(|first| torch::names_a_value(&first.to_string()));
+    if is_value && !matches!(rest.get(1), Some(TokenTree::Group(_))) {
+        let message =
+            "a value has no name: a layer takes what the one before it gives\n  fix: write layers alone, as in `relu;`";
+        return Some((message.into(), Meant::Unknown(None)));
     }
     // `relu(x)`
     let rest = match rest {
@@ -94,7 +107,7 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
 /// `x += layer`
 fn added(tokens: &[TokenTree]) -> Found<'_> {
     let [TokenTree::Ident(_), plus, equals, layer @ ..] = tokens else { return None };
-    (is(plus, '+') && is(equals, '=')).then(|| (residual(&statement(layer, None)), Meant::Unknown(None)))
+    (is(plus, '+') && is(equals, '=')).then(|| (residual(&statement(layer)), Meant::Unknown(None)))
 }
 
 /// The layer of `x + layer` or `layer + x`, as it is written here.
@@ -103,18 +116,32 @@ fn summed(tokens: &[TokenTree]) -> Option<String> {
     let (one, other) = (parts.next()?, parts.next().filter(|_| parts.next().is_none())?);
     match (one, other) {
         ([TokenTree::Ident(_)], layer @ [TokenTree::Ident(_), _, ..])
-        | (layer @ [TokenTree::Ident(_), _, ..], [TokenTree::Ident(_)]) => Some(statement(layer, None)),
+        | (layer @ [TokenTree::Ident(_), _, ..], [TokenTree::Ident(_)]) => Some(statement(layer)),
         _ => None,
     }
 }
 
 fn residual(layer: &str) -> String {
-    format!("the sum of a layer and what comes into it is a `residual`\n  fix: write `residual {{ {layer}; }}`")
+    format!("the sum of a layer and what comes into it is a `residual`\n  fix: write `residual {{ {layer} }}`")
 }
 
-/// A layer as it is written here, as far as that is known.
-fn statement(tokens: &[TokenTree], name: Option<&Ident>) -> String {
-    torch::layer(tokens, name).unwrap_or_else(|| written(tokens))
+/// A layer as a statement here, as far as that is known. One of which only the input is given is one that keeps the shape.
+fn statement(tokens: &[TokenTree]) -> String {
+    let last = end_of_path(tokens).map(|(last, rest)| (last.clone(), rest));
+    let called = match tokens {
+        [TokenTree::Ident(word), rest @ ..] if last.is_none() => Some((word.clone(), rest)),
+        _ => last,
+    };
+    let word = called.filter(|(_, rest)| matches!(rest, [TokenTree::Group(input)] if is_one_word(input)));
+    if let Some((word, _)) = word {
+        return match habits::layer(&word.to_string(), &names()) {
+            Some(Habit::Word("conv")) => "conv(channels, kernel = 3, pad = 1);".into(),
+            Some(Habit::Word("linear")) => "linear(channels);".into(),
+            Some(Habit::Word(own)) if words::find(own).is_some_and(words::Word::stands_alone) => format!("{own};"),
+            _ => "...".into(),
+        };
+    }
+    torch::statement(tokens, None).unwrap_or_else(|| format!("{};", written(tokens)))
 }
 
 /// `conv1 conv(..)`
@@ -136,22 +163,157 @@ fn takes_nothing(word: &Ident) -> bool {
     words::find(&word.to_string()).is_some_and(|word| word.signature.args.is_empty())
 }
 
-/// `nn.Conv2d(..)`, `nn::Conv2d(..)`, `F.relu`.
-pub fn path(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
+/// `nn.Conv2d(..)`, `nn::Conv2d(..)`, `F.relu`, with what stands `before` it in the statement.
+pub fn path(tokens: &[TokenTree], name: Option<&Ident>, before: &str) -> Option<String> {
     let (last, rest) = end_of_path(tokens)?;
     let first = tokens.first()?.to_string();
-    let is_module =
-        ["nn", "F", "torch", "functional", "layers", "keras", "tf", "self", "model"].contains(&first.as_str());
-    if !is_module && words::find(&last.to_string()).is_some() {
+    let framework = framework(tokens);
+    if framework.is_none() && words::find(&last.to_string()).is_some() && !torch::names_a_value(&first) {
         return Some(format!("a name stands before one `:`\n  fix: write `{first}: {last}{};`", written(rest)));
     }
-    let hint = match (torch::layer(tokens, name), habits::layer(&last.to_string(), &names())) {
-        (Some(layer), _) => format!("\n  fix: write `{layer};`"),
-        (None, Some(Habit::Word(word))) => format!("\n  fix: write `{word}`"),
-        (None, Some(advice)) => advice.hint(),
-        (None, None) => String::new(),
+    let habit = habits::layer(&last.to_string(), &names());
+    if let Some(statement) = torch::statement(tokens, name) {
+        let modules = tokens.get(..tokens.len() - rest.len() - 1).unwrap_or_default();
+        return Some(match rest {
+            [TokenTree::Group(input)] if is_one_word(input) && takes_nothing_here(habit) => format!(
+                "a layer is its name alone, without `{before}{}` and `({})`\n  fix: write `{statement}`",
+                written(modules),
+                input.stream()
+            ),
+            _ => format!("{}\n  fix: write `{statement}`", otherwise(framework)),
+        });
+    }
+    if first == "self" && habit.is_none() {
+        let message =
+            "there is no `self`: a layer is declared where it runs, as in `conv1: conv(16, kernel = 3, pad = 1);`";
+        return Some(message.into());
+    }
+    let hint = match habit {
+        Some(Habit::Word(own)) => match words::find(own).filter(|own| own.stands_alone()) {
+            Some(_) => format!("\n  fix: write `{own};` after the layer that it is applied to"),
+            None => format!("; see `{own}`"),
+        },
+        Some(advice) => advice.hint(),
+        None => String::new(),
     };
-    Some("a layer is a word by itself, without a path".to_string() + &hint)
+    Some(otherwise(framework) + &hint)
+}
+
+/// What is wrong with the layer after `name:`, if it is of another language: the token and the message.
+pub fn after_name(name: &Ident, tokens: &[TokenTree]) -> Option<(TokenTree, String)> {
+    let is_sequence = end_of_path(tokens).is_some_and(|(last, _)| last == "Sequential");
+    if let Some(statement) = torch::statement(tokens, Some(name)).filter(|_| is_sequence) {
+        let message = format!("{}\n  fix: write `{statement}`", otherwise(framework(tokens)));
+        return Some((name.clone().into(), message));
+    }
+    let message = path(tokens, None, "").or_else(|| brackets(tokens).map(|(message, _)| message))?;
+    Some((tokens.first()?.clone(), message))
+}
+
+/// Whose module or value this is called.
+fn framework(tokens: &[TokenTree]) -> Option<&'static str> {
+    let [first, sign, ..] = tokens else { return None };
+    match first.to_string().as_str() {
+        // Several of Rust have a module `nn`.
+        _ if is(sign, ':') => None,
+        "nn" | "F" | "torch" | "functional" | "self" | "model" => Some("PyTorch"),
+        "layers" | "keras" | "tf" => Some("Keras"),
+        first if torch::names_a_value(first) => Some("PyTorch"),
+        _ => None,
+    }
+}
+
+fn otherwise(framework: Option<&str>) -> String {
+    format!("this is {}, and here it is written otherwise", framework.unwrap_or("another framework's"))
+}
+
+fn takes_nothing_here(habit: Option<Habit>) -> bool {
+    matches!(habit, Some(Habit::Word(own)) if words::find(own).is_some_and(words::Word::stands_alone))
+}
+
+/// `def forward(..)`, `for ..:`, `return x`.
+fn python(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Ident(word), next, ..] = tokens else { return None };
+    match (word.to_string().as_str(), next) {
+        ("def" | "fn", TokenTree::Ident(name)) => Some((function(name), Meant::Unknown(None))),
+        ("class", TokenTree::Ident(_)) => {
+            let message = "there are no classes: a network is its layers in the order in which they run";
+            Some((message.into(), Meant::Unknown(None)))
+        }
+        ("for" | "while", TokenTree::Ident(_)) => Some((looped(tokens), Meant::Unknown(None))),
+        ("return", _) if !is(next, ':') => {
+            let message = "there is no `return`: a network gives what its last layer gives\n  fix: leave this out";
+            Some((message.into(), Meant::Nothing))
+        }
+        _ => None,
+    }
+}
+
+fn function(name: &Ident) -> String {
+    format!(
+        "there is no `{name}`: layers run in the order in which they stand\n  fix: leave out the function, and keep its layers"
+    )
+}
+
+/// What to write for `for _ in 0..2`, `for i in range(2)` and other loops.
+fn looped(head: &[TokenTree]) -> String {
+    let number = |token: &TokenTree| token.to_string().parse::<u64>().ok();
+    let is_in = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "in");
+    let range = head.iter().position(is_in).and_then(|at| head.get(at + 1..)).unwrap_or_default();
+    let times = match range {
+        [from, dot, other, equals, to, ..] if is(dot, '.') && is(other, '.') && is(equals, '=') => {
+            number(to).zip(number(from)).and_then(|(to, from)| to.checked_add(1)?.checked_sub(from))
+        }
+        [from, dot, other, to, ..] if is(dot, '.') && is(other, '.') => {
+            number(to).zip(number(from)).and_then(|(to, from)| to.checked_sub(from))
+        }
+        [TokenTree::Ident(word), TokenTree::Group(group), ..] if word == "range" => {
+            match &group.stream().into_iter().collect::<Vec<_>>()[..] {
+                [to] => number(to),
+                [from, comma, to] if is(comma, ',') => {
+                    number(to).zip(number(from)).and_then(|(to, from)| to.checked_sub(from))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let loops = "there is no loop but `repeat`\n  fix: write `repeat";
+    match times.filter(|times| *times > 0) {
+        Some(times) => format!("{loops} {times} {{ ... }}`"),
+        None => format!("{loops} 3 {{ ... }}` with the number of times"),
+    }
+}
+
+/// `"name": layer`, `1conv: layer`
+fn quoted_name(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Literal(literal), colon, rest @ ..] = tokens else { return None };
+    let (name, message) = named_by_literal(literal).filter(|_| is(colon, ':'))?;
+    Some((format!("{message}\n  fix: write `{name}: {};`", written(rest)), Meant::Named(name, rest)))
+}
+
+/// The name that a literal was to be, and what is wrong with it.
+fn named_by_literal(literal: &Literal) -> Option<(Ident, &'static str)> {
+    let text = literal.to_string();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (name, message) = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(text) => (text.replace(['-', ' '], "_"), "a name has no quotes"),
+        None => {
+            let (number, word) = text.split_at_checked(digits)?;
+            (format!("{}{number}", word.trim_start_matches('_')), "a name begins with a letter")
+        }
+    };
+    let mut name: Ident = syn::parse_str(&name).ok()?;
+    name.set_span(literal.span());
+    Some((name, message))
+}
+
+/// `dropout = 0.5`
+fn assigned(tokens: &[TokenTree]) -> Found<'_> {
+    let [TokenTree::Ident(word), equals, value @ ..] = tokens else { return None };
+    let is_value = matches!(value, [TokenTree::Literal(_)]) && is(equals, '=');
+    words::find(&word.to_string()).filter(|own| is_value && own.signature.positional > 0)?;
+    Some((unbraced::round_brackets(word, value), Meant::Unknown(None)))
 }
 
 /// `conv(..).relu()`
@@ -175,13 +337,17 @@ pub fn brackets(tokens: &[TokenTree]) -> Found<'_> {
         let message = format!("a name has letters, digits and `_`\n  fix: write `{word}_{number}: ...`");
         return Some((message, Meant::Unknown(None)));
     }
-    let of_word = words::find(&word.to_string())?;
-    let is_bracket = matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket);
-    (is_bracket || is(next, '<') || matches!(next, TokenTree::Literal(_))).then(|| {
-        let message =
-            format!("the arguments of `{word}` stand in round brackets, as in `{}`", of_word.signature.example);
-        (message, Meant::Unknown(None))
-    })
+    words::find(&word.to_string())?;
+    let arguments: Vec<TokenTree> = match next {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => group.stream().into_iter().collect(),
+        TokenTree::Literal(_) => tokens.get(1..)?.to_vec(),
+        next if is(next, '<') => {
+            let end = rest.iter().rposition(|token| is(token, '>')).unwrap_or(rest.len());
+            rest.get(..end)?.to_vec()
+        }
+        _ => return None,
+    };
+    Some((unbraced::round_brackets(word, &arguments), Meant::Unknown(None)))
 }
 
 /// `# text`
@@ -198,15 +364,20 @@ pub fn brace(name: Option<&Ident>, head: &[TokenTree]) -> Option<(TokenTree, Str
             return Some((name.clone().into(), message));
         }
         (_, TokenTree::Ident(word)) => word,
+        (None, TokenTree::Literal(literal)) if head.get(1).is_some_and(|next| is(next, ':')) => {
+            let (name, message) = named_by_literal(literal)?;
+            return Some((literal.clone().into(), format!("{message}\n  fix: write `{name}: {{ ... }}`")));
+        }
         _ => return None,
     };
     let message = match word.to_string().as_str() {
-        "for" | "while" | "loop" => {
-            "there is no loop but `repeat`\n  fix: write `repeat 3 { ... }` with the number of times"
-        }
+        "for" | "while" | "loop" => return Some((word.clone().into(), looped(head))),
         "elif" | "elseif" => "there is no such word\n  fix: write `else if`",
         "match" | "switch" => "there is no such word\n  fix: write `if channels == 3 { ... } else { ... }`",
-        "fn" | "def" => "a network is its layers in their order, without a function: leave out `fn` and its braces",
+        "fn" | "def" => match head.get(1)? {
+            TokenTree::Ident(name) => return Some((word.clone().into(), function(name))),
+            _ => return None,
+        },
         _ => return None,
     };
     Some((word.clone().into(), message.into()))

@@ -24,9 +24,10 @@ mod limits;
 mod names;
 mod tokens;
 pub mod torch;
+pub mod unbraced;
 
 use crate::ast::{Block, BlockParam, Call, Fixed, Network, Symbol};
-use crate::report::Errors;
+use crate::report::{Errors, written};
 use crate::values::SIZE;
 use crate::words;
 use body::statements;
@@ -231,10 +232,15 @@ struct Shapes {
 fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
     let hint = "expected the shapes after the name, such as `: [1, 28, 28] -> [10]`";
     let say = |error: syn::Error| syn::Error::new(error.span(), hint);
+    if input.peek(syn::token::Paren)
+        && let Some(found) = in_brackets(input, errors)?
+    {
+        return Ok(found);
+    }
     if input.peek(syn::token::Bracket) {
         let group: Group = input.fork().parse()?;
-        let written = tokens::written(&[group.clone().into()]);
-        errors.on(group, format!("a `:` stands between the name and the shapes\n  fix: write `: {written}`"));
+        let shape = written(&[group.clone().into()]);
+        errors.on(group, format!("{NO_COLON}\n  fix: write `: {shape}`"));
     } else {
         input.parse::<Token![:]>().map_err(say)?;
     }
@@ -256,6 +262,38 @@ fn shapes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Shapes> {
     Ok(Shapes { input: input_dims, output, layers: body.stream() })
 }
 
+const NO_COLON: &str = "a `:` stands between the name and the shapes";
+
+/// Shapes that stand in round brackets after the name: `([1, 28, 28]) -> [10]`, `(1, 28, 28) -> [10]` or `([1, 28, 28] -> [10])`.
+fn in_brackets(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Option<Shapes>> {
+    let ahead = input.fork();
+    let group: Group = ahead.parse()?;
+    let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+    let mut meant = TokenStream::new();
+    match &inside[..] {
+        [TokenTree::Group(shape), ..] if shape.delimiter() == Delimiter::Bracket => meant.extend(inside.clone()),
+        [TokenTree::Literal(_), ..] => {
+            let mut shape = Group::new(Delimiter::Bracket, group.stream());
+            shape.set_span(group.span());
+            meant.extend([TokenTree::Group(shape)]);
+        }
+        _ => return Ok(None),
+    }
+    let shape = written(&meant.clone().into_iter().collect::<Vec<_>>());
+    errors.on(group, format!("{NO_COLON}, and no brackets around them\n  fix: write `: {shape}`"));
+    input.parse::<Group>()?;
+    let mut rest: TokenStream = quote::quote!(: #meant);
+    // All up to the layers belongs to the header.
+    while !input.is_empty() && !input.peek(syn::token::Brace) {
+        rest.extend([input.parse::<TokenTree>()?]);
+    }
+    if input.peek(syn::token::Brace) {
+        rest.extend([input.parse::<TokenTree>()?]);
+    }
+    let header = |input: ParseStream<'_>| shapes(input, errors);
+    header.parse2(rest).map(Some)
+}
+
 /// A shape; what is written in other brackets, or in none, is told and read all the same.
 fn side(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<Vec<Expr>> {
     let is_alone = what == "output" && (input.peek(syn::Lit) || input.peek(Ident::peek_any));
@@ -270,8 +308,8 @@ fn side(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<
         TokenTree::Group(group) => (group.clone().into(), group.stream()),
         alone => (alone.clone(), alone.into()),
     };
-    let written = tokens::written(&sizes.clone().into_iter().collect::<Vec<_>>());
-    errors.on(place, format!("the {what} stands in square brackets\n  fix: write `[{written}]`"));
+    let shape = written(&sizes.clone().into_iter().collect::<Vec<_>>());
+    errors.on(place, format!("the {what} stands in square brackets\n  fix: write `[{shape}]`"));
     Ok(Punctuated::<Expr, Token![,]>::parse_terminated.parse2(sizes)?.into_iter().collect())
 }
 

@@ -1,7 +1,7 @@
 //! Small questions about tokens that statements of other languages are recognised by.
 
 use crate::words;
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenTree};
 
 /// The last word of a path of several, none of the first a layer, and what comes after it.
 pub fn end_of_path(tokens: &[TokenTree]) -> Option<(&Ident, &[TokenTree])> {
@@ -31,17 +31,4 @@ pub fn is(token: &TokenTree, c: char) -> bool {
 /// The words of all layers.
 pub fn names() -> Vec<&'static str> {
     words::all().map(words::Word::name).collect()
-}
-
-/// Tokens as somebody would write them.
-pub fn written(tokens: &[TokenTree]) -> String {
-    let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
-    text.replace(" (", "(")
-        .replace("( ", "(")
-        .replace(" )", ")")
-        .replace(" ,", ",")
-        .replace("[ ", "[")
-        .replace(" ]", "]")
-        .replace(" .", ".")
-        .replace(". ", ".")
 }

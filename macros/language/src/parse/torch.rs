@@ -1,7 +1,8 @@
 //! A layer as PyTorch and Keras write it, `nn.Conv2d(1, 6, 5, padding=2)`, as it is written here: `conv(6, kernel = 5, pad = 2)`.
 
-use super::tokens::{end_of_path, is, names, written};
+use super::tokens::{end_of_path, is, names};
 use crate::habits::{self, Habit};
+use crate::report::written;
 use crate::words;
 use proc_macro2::{Delimiter, Ident, TokenTree};
 
@@ -14,8 +15,13 @@ enum Dialect {
     Keras,
 }
 
-/// The layer behind a path, if everything in it is known; with its name where it has one.
-pub fn layer(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
+/// Whether a word is what networks of other frameworks call a value.
+pub fn names_a_value(word: &str) -> bool {
+    ["x", "y", "h", "out", "output"].contains(&word)
+}
+
+/// The statement for a layer behind a path, if everything in it is known; with its name where it has one.
+pub fn statement(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
     let (last, rest) = end_of_path(tokens)?;
     let first = tokens.first()?.to_string();
     let dialect = match first.as_str() {
@@ -25,18 +31,44 @@ pub fn layer(tokens: &[TokenTree], name: Option<&Ident>) -> Option<String> {
     };
     let arguments = match rest {
         [] => Vec::new(),
-        [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => {
+        // Python's next line has no `;` before it.
+        [TokenTree::Group(group)] | [TokenTree::Group(group), TokenTree::Ident(_), ..]
+            if group.delimiter() == Delimiter::Parenthesis =>
+        {
             group.stream().into_iter().collect()
         }
         _ => return None,
     };
+    if last == "Sequential" {
+        return sequence(arguments, name);
+    }
     let layer = called(&last.to_string(), &arguments, dialect)?;
     // `x = F.relu(x)` names what goes on, and no layer; nor has a layer a name that computes nothing.
-    let names_a_value = |name: &&Ident| ["x", "y", "h", "out", "output"].iter().any(|value| *name == value);
     let is_plain = words::find(&layer).is_some_and(|word| word.signature.args.is_empty());
-    Some(match name.filter(|name| !is_plain && !names_a_value(name)) {
-        Some(name) => format!("{name}: {layer}"),
-        None => layer,
+    Some(match name.filter(|name| !is_plain && !names_a_value(&name.to_string())) {
+        Some(name) => format!("{name}: {layer};"),
+        None => format!("{layer};"),
+    })
+}
+
+/// Layers one after the other, in a sequence where they have a name together.
+fn sequence(arguments: Vec<TokenTree>, name: Option<&Ident>) -> Option<String> {
+    // Keras has a list of them.
+    let arguments = match &arguments[..] {
+        [TokenTree::Group(list)] if list.delimiter() == Delimiter::Bracket => list.stream().into_iter().collect(),
+        _ => arguments,
+    };
+    let one = |layer: &[TokenTree]| match layer {
+        [TokenTree::Ident(word), TokenTree::Group(group)] => {
+            alone(&word.to_string(), &group.stream().into_iter().collect::<Vec<_>>()).map(|layer| format!("{layer};"))
+        }
+        layer => statement(layer, None),
+    };
+    let layers = arguments.split(|token| is(token, ',')).filter(|layer| !layer.is_empty()).map(one);
+    let layers = layers.collect::<Option<Vec<String>>>().filter(|layers| !layers.is_empty())?.join(" ");
+    Some(match name {
+        Some(name) => format!("{name}: {{ {layers} }}"),
+        None => layers,
     })
 }
 
@@ -50,6 +82,10 @@ pub fn alone(word: &str, arguments: &[TokenTree]) -> Option<String> {
 fn called(word: &str, arguments: &[TokenTree], dialect: Dialect) -> Option<String> {
     let Habit::Word(own) = habits::layer(word, &names())? else { return None };
     let signature = words::find(own)?.signature;
+    // Whatever shape is asked for, it is a vector here.
+    if own == "flatten" {
+        return Some(own.into());
+    }
     let mut given = Given::read(own, arguments, dialect)?;
     given.order(own, dialect)?;
     let needs = signature.args.iter().any(|spec| spec.is_required());
@@ -159,8 +195,13 @@ impl Given {
     }
 
     /// As they are written here.
-    fn placed(&self, word: &str) -> Option<Vec<String>> {
+    fn placed(&mut self, word: &str) -> Option<Vec<String>> {
         let signature = words::find(word)?.signature;
+        // The first one needs no name.
+        let first = signature.args.first().filter(|_| signature.positional > 0 && self.values.is_empty());
+        if let Some(place) = first.and_then(|first| self.named.iter().position(|(given, _)| *given == first.name)) {
+            self.values.push(self.named.remove(place).1);
+        }
         let options: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
         let order: &[&str] = match word {
             "conv" | "conv_transpose" => &["out", "kernel", "stride", "pad", "dilation"],

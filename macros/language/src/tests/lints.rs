@@ -265,7 +265,7 @@ fn what_a_warning_says() {
         "`p`: kernel 2 and stride 2 leave the last row of 15x16 unread\n  trace: input [2, 15, 16] -> c [4, 15, 16]\n  \
          fix: add `ceil`, for windows that reach over the edge\n  off: write `#[allow(unread_pixels)]` before the layer",
         "`conv`: kernel 3 and stride 2 leave the last column of 7x8 unread\n  \
-         trace: input [2, 15, 16] -> c [4, 15, 16] -> p [4, 7, 8]\n  fix: use pad = 1\n  \
+         trace: input [2, 15, 16] -> c [4, 15, 16] -> p [4, 7, 8]\n  fix: use `pad = 1`\n  \
          off: write `#[allow(unread_pixels)]` before the layer",
     ];
     assert_eq!(said, expected);

@@ -6,7 +6,9 @@ mod costs;
 mod fragments;
 mod habits;
 mod lints;
+mod merge;
 mod names;
+mod python;
 mod shapes;
 mod wording;
 mod words;
@@ -35,6 +37,25 @@ fn graph(source: &str) -> Graph {
     let (graph, errors) = checked(source);
     assert!(errors.is_empty(), "{errors:#?}\n{source}");
     graph.unwrap()
+}
+
+/// What each error marks, in the order of the text.
+fn marked(source: &str) -> Vec<String> {
+    let mut errors = Errors::default();
+    let tokens = parse::prepared(TokenStream::from_str(source).unwrap(), &mut errors).unwrap();
+    check::call(&parse::call(tokens, &mut errors), true, &mut errors);
+    let mut found: Vec<_> = errors.all().iter().map(syn::Error::span).collect();
+    found.sort_by_key(|span| (span.start().line, span.start().column));
+    found.iter().map(|span| span.source_text().unwrap()).collect()
+}
+
+/// Whether a network with this in its body has one error, in these words.
+fn gives_one(body: &str, expected: &str) {
+    let source = format!("struct N<const K: usize = 4>: [1, 28, 28] -> [10] {{ {body} global_avg_pool; linear(10); }}");
+    // What is wrong with a vector already has no map to pool.
+    let found = checked(&source).1;
+    let found: Vec<&String> = found.iter().filter(|error| !error.starts_with("`global_avg_pool` needs")).collect();
+    assert!(found.len() == 1 && found[0].contains(expected), "{body}\n{expected}\n{found:#?}");
 }
 
 /// A shape as fixtures write it: `16x5x5`.

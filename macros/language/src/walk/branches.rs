@@ -1,10 +1,11 @@
 //! Where values part and meet: residuals, concatenations, factors for channels.
 
+use super::sizes::Branch;
 use super::{At, Checker, Level, parameterless};
 use crate::args::Args;
 use crate::ast::{Allowed, Arg, Concat, Head, Layer, Residual, Statement};
 use crate::cost::Dim;
-use crate::graph::{Member, MemberKind, Node, Shape, Written};
+use crate::graph::{Member, MemberKind, Node, Shape, Written, size};
 use crate::values::{SIZE, Scope};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
@@ -38,14 +39,14 @@ impl<'a> Checker<'a, '_> {
         let shape = if a.is_unknown() { b } else { a };
         if a != b && !a.is_unknown() && !b.is_unknown() {
             let [main_trace, other_trace] = [main, other].map(|end| self.trace_from(end.node));
-            let name = if taken.is_some() { "its shortcut" } else { "the identity beside it" };
-            let fix = match taken {
-                None => same_change(a, b),
-                Some(_) => format!("make both give {}", self.show(a)),
+            let (name, label) = match taken {
+                Some(_) => ("its shortcut", "shortcut"),
+                None => ("the identity beside it", "input"),
             };
+            let fix = self.made_alike(start, [(main, a), (other, b)], taken.is_some());
             let message = format!(
                 "this residual gives {}, but {name} gives {}; a sum needs one shape\n  residual: {main_trace}\n  \
-                 shortcut: {other_trace}\n  fix: {fix}",
+                 {label}: {other_trace}\n  fix: {fix}",
                 self.show(a),
                 self.show(b)
             );
@@ -56,22 +57,23 @@ impl<'a> Checker<'a, '_> {
 
     pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
         let start = self.at;
-        let mut ends = Vec::new();
+        let mut branches = Vec::new();
         for branch in &concat.branches {
             if let Statement::Head(Head { word, .. }) = branch.bare() {
                 self.errors.on(word, "a head is no branch; put it before or after the `concat`");
                 continue;
             }
-            ends.push(self.side(branch, start, level).node);
+            let end = self.side(branch, start, level).node;
+            let shape = self.nodes.get(end).map_or(Shape::Unknown, |node| node.shape);
+            branches.push(Branch::new(branch, branches.len(), end, shape));
         }
-        if ends.is_empty() {
+        if branches.is_empty() {
             self.errors.on(&concat.word, "this concatenation has no branches");
             return;
         }
-        let shapes: Vec<Shape> = ends.iter().filter_map(|end| self.nodes.get(*end)).map(|node| node.shape).collect();
-        let shape = self.joined(concat, &ends, &shapes);
+        let shape = self.joined(concat, &branches, start);
         let shape = self.bounded(shape, "`concat`", |checker, message| checker.errors.on(&concat.word, message));
-        self.merge(level, &concat.word, Op::Concat, ends, shape);
+        self.merge(level, &concat.word, Op::Concat, branches.iter().map(Branch::end).collect(), shape);
     }
 
     /// A branch of a concatenation.
@@ -91,40 +93,45 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The shape of branches side by side, or one error.
-    pub(super) fn joined(&mut self, concat: &Concat, ends: &[usize], shapes: &[Shape]) -> Shape {
+    fn joined(&mut self, concat: &Concat, branches: &[Branch], start: At) -> Shape {
+        let shapes: Vec<Shape> = branches.iter().map(Branch::shape).collect();
+        if shapes.iter().any(|shape| shape.is_unknown()) || self.unlike(branches, start) {
+            return Shape::Unknown;
+        }
         let mut channels = 0_u64;
-        let mut extent = None;
-        for (shape, end) in shapes.iter().zip(ends) {
-            let ([c, h, w], is_map) = (shape.chw(), matches!(shape, Shape::Map(_)));
-            if shape.is_unknown() {
-                return Shape::Unknown;
-            }
-            let Dim::Known(c) = c else {
+        for shape in &shapes {
+            let Dim::Known(c) = shape.chw()[0] else {
                 let message = "the channels of branches are added up, but a const generic has no value when the network is checked";
                 self.errors.on(&concat.word, message);
                 return Shape::Unknown;
             };
             channels = channels.saturating_add(c);
-            let (first, first_end) = *extent.get_or_insert(((h, w, is_map), *end));
-            if first != (h, w, is_map) {
-                let (a, b) = (self.trace_from(first_end), self.trace_from(*end));
-                let message = match first.2 == is_map {
-                    true => format!(
-                        "the branches differ in height and width, so their channels cannot be joined\n  one: {a}\n  other: {b}\n  \
-                         fix: pad the convolutions and pools so that all keep the size"
-                    ),
-                    false => format!(
-                        "one branch gives a feature map and another one a vector, so they cannot be joined\n  one: {a}\n  other: {b}\n  \
-                         fix: end all branches with `flatten`, or none"
-                    ),
-                };
-                self.errors.on(&concat.word, message);
-                return Shape::Unknown;
-            }
         }
         match shapes.first() {
             Some(Shape::Map([_, h, w])) => Shape::Map([Dim::Known(channels), *h, *w]),
             _ => Shape::Vector(Dim::Known(channels)),
+        }
+    }
+
+    /// What to do so that a residual and what is beside it give one shape: the padding that one of them lacks comes before all else.
+    fn made_alike(&self, start: At, [(main, a), (other, b)]: [(At, Shape); 2], has_shortcut: bool) -> String {
+        let ([channels, height, width], [before, h, w]) = (a.chw(), b.chw());
+        let behind = "behind the `}` of the residual";
+        let padded = match (a, b) {
+            (Shape::Map(_), Shape::Map(_)) if [height, width] != [h, w] => {
+                let shortcut = || self.resized(start, other.node, [height, width]).filter(|_| has_shortcut);
+                self.resized(start, main.node, [h, w]).or_else(shortcut)
+            }
+            _ => None,
+        };
+        match (padded, channels) {
+            (Some(padded), _) if channels == before => padded,
+            (Some(padded), Dim::Known(c)) if !has_shortcut => {
+                format!("{padded}, and add `shortcut {{ conv({c}, kernel = 1); }}` {behind}")
+            }
+            (Some(padded), _) => format!("{padded}, and make both give {} channels", size(channels, self.network)),
+            (None, _) if has_shortcut => format!("make both give {}", self.show(a)),
+            (None, _) => same_change(a, b, behind),
         }
     }
 
@@ -211,22 +218,26 @@ fn integer(n: u64, span: proc_macro2::Span) -> syn::Expr {
     syn::Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit })
 }
 
-/// The shortcut that changes `from` into `to`, or how to do without a change.
-fn same_change(to: Shape, from: Shape) -> String {
+/// The shortcut that changes `from` into `to`, which stands `behind` the residual, or how to do without a change.
+fn same_change(to: Shape, from: Shape, behind: &str) -> String {
     if let (Shape::Vector(Dim::Known(outputs)), Shape::Vector(_)) = (to, from) {
-        return format!("add `shortcut {{ linear({outputs}); }}`");
+        return format!("add `shortcut {{ linear({outputs}); }}` {behind}");
     }
     let (Shape::Map([c, height, width]), Shape::Map([before, h, w])) = (to, from) else {
-        return "add a `shortcut { ... }` that makes the same change".into();
+        return format!("add a `shortcut {{ ... }}` {behind} that makes the same change");
     };
     let by = |from: Dim, to: Dim| match (from, to) {
         (Dim::Known(from), Dim::Known(to)) if to > 0 => (1..=8).find(|stride: &u64| from.div_ceil(*stride) == to),
         _ => None,
     };
     match (c, by(h, height), by(w, width)) {
-        (Dim::Known(c), Some(1), Some(1)) => format!("add `shortcut {{ conv({c}, kernel = 1); }}`"),
-        (Dim::Known(c), Some(a), Some(b)) if a == b => format!("add `shortcut {{ conv({c}, kernel = 1, stride = {a}); }}`"),
+        (Dim::Known(c), Some(1), Some(1)) => format!("add `shortcut {{ conv({c}, kernel = 1); }}` {behind}"),
+        (Dim::Known(c), Some(a), Some(b)) if a == b => {
+            format!("add `shortcut {{ conv({c}, kernel = 1, stride = {a}); }}` {behind}")
+        }
         _ if c == before => "pad the layers so that they keep height and width, as in `pad = same`".into(),
-        _ => "add a `shortcut { conv(...); }` that makes the same change, or pad the layers so that they keep height and width".into(),
+        _ => format!(
+            "add a `shortcut {{ conv(...); }}` {behind} that makes the same change, or pad the layers so that they keep height and width"
+        ),
     }
 }

@@ -3,12 +3,12 @@
 use super::Checker;
 use crate::ast::{Arg, Layer};
 use crate::habits::{self, Habit};
-use crate::parse::torch;
-use crate::report::{closest, did_you_mean, listed};
+use crate::parse::{torch, unbraced};
+use crate::report::{closest, did_you_mean, listed, one_of};
 use crate::values::quote_of;
-use crate::words;
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use crate::words::{self, Word};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::quote;
 use syn::Expr;
 
 impl Checker<'_, '_> {
@@ -29,12 +29,13 @@ impl Checker<'_, '_> {
             _ => (closest(&word, known()), did_you_mean(&word, known())),
         };
         if words::is_structure(&word) {
-            self.errors.on(&layer.word, format!("`{word}` has its layers in braces: `{word} {{ ... }}`"));
+            let args: Vec<TokenTree> = tokens_of(layer).into_iter().collect();
+            self.errors.on(&layer.word, unbraced::structure(&layer.word, &args));
             return None;
         }
         if let Some(layer_here) = translated(layer).filter(|_| block.is_none()) {
             let (word_given, args) = (&layer.word, tokens_of(layer));
-            let message = format!("no layer is called `{word}`\n  fix: write `{layer_here}`");
+            let message = format!("no layer is called `{word}`\n  fix: write `{layer_here};`");
             self.errors.on(quote!(#word_given #args), message);
             return meant.map(str::to_string);
         }
@@ -42,22 +43,39 @@ impl Checker<'_, '_> {
         self.errors.on(&layer.word, format!("no layer is called `{word}`{hint}"));
         meant.map(str::to_string)
     }
+
+    /// Reports names of options that are another framework's, where all of the layer can be translated.
+    pub(super) fn foreign_options(&mut self, layer: &Layer, word: &Word) -> bool {
+        let signature = &word.signature;
+        let own: Vec<&'static str> = signature.args.iter().map(|spec| spec.name).collect();
+        let named = layer.args.iter().filter_map(|arg| arg.name.as_ref().map(ToString::to_string));
+        let unknown: Vec<String> = named.filter(|name| signature.arg(name).is_none()).collect();
+        // A single one that has a word here is told by that word.
+        let is_told = matches!(&unknown[..], [one] if habits::option(one, &own).is_some());
+        let place =
+            layer.args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| unknown.iter().any(|one| *name == one));
+        let tokens: Vec<TokenTree> = tokens_of(layer).into_iter().collect();
+        let (Some(place), Some(translated)) = (place.filter(|_| !is_told), torch::alone(word.name(), &tokens)) else {
+            return false;
+        };
+        let options = one_of(unknown.iter().map(String::as_str)).replace(" or ", " and ");
+        let what = if unknown.len() > 1 { "options" } else { "option" };
+        self.errors.on(place, format!("`{}` has no {what} {options}\n  fix: write `{translated}`", word.name()));
+        true
+    }
 }
 
 /// The arguments of a layer as tokens.
 fn tokens_of(layer: &Layer) -> TokenStream {
-    let args = layer.args.iter().map(|Arg { name, value }| match name {
-        Some(name) => quote!(#name = #value),
-        None => value.to_token_stream(),
-    });
+    let args = &layer.args;
     quote!(#(#args),*)
 }
 
 /// A call by a word of another framework as it is written here, where more than its word is another one.
 fn translated(layer: &Layer) -> Option<String> {
     let word = layer.word.to_string();
-    let is_foreign = word.starts_with(|c: char| c.is_ascii_uppercase()) && !layer.args.is_empty() && !layer.broken;
-    let found = torch::alone(&word, &tokens_of(layer).into_iter().collect::<Vec<_>>()).filter(|_| is_foreign)?;
+    let is_whole = !layer.args.is_empty() && !layer.broken;
+    let found = torch::alone(&word, &tokens_of(layer).into_iter().collect::<Vec<_>>()).filter(|_| is_whole)?;
     let (_, arguments) = found.split_once('(').unwrap_or((&found, ""));
     let as_given = tokens_of(layer).to_string().replace(" ,", ",");
     (arguments.trim_end_matches(')') != as_given).then_some(found)

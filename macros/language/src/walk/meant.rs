@@ -53,14 +53,15 @@ impl<'a> Checker<'a, '_> {
     /// A statement that was not understood at all.
     pub(super) fn nothing(&mut self, name: Option<&'a Name>, level: &mut Level) {
         let key = |name: &Name| name.key.clone();
-        let is_free = |name: &&Name| level.taken.iter().all(|[other, field]| *other != name.key && name.field != field);
+        let is_free =
+            |name: &&Name| level.taken.iter().all(|[other, field, _]| *other != name.key && name.field != field);
         if let Some(name) = name.filter(|name| !self.dry && is_free(name)) {
             let node = self.node(unknown(name.key.clone(), self.at.node));
             if let Some(word) = words::find(ANY) {
                 self.complete(node, word);
             }
             let kind = MemberKind::Layer(node);
-            level.taken.push([key(name), name.field.to_string()]);
+            level.taken.push([key(name), name.field.to_string(), String::new()]);
             level.members.push(Member { key: key(name), name: Some(name.field.clone()), kind });
         }
         self.lost();

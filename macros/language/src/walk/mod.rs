@@ -11,6 +11,7 @@ mod foreign_word;
 mod limits;
 mod meant;
 mod outside;
+mod sizes;
 mod unreached;
 
 use crate::args::Args;
@@ -25,7 +26,7 @@ use crate::values::{SIZE, Scope, condition};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
 use limits::Limits;
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
 pub use unreached::unreached;
@@ -65,8 +66,8 @@ struct At {
 struct Level {
     path: String,
     members: Vec<Member>,
-    /// Keys and fields that are taken.
-    taken: Vec<[String; 2]>,
+    /// Keys and fields that are taken, and where.
+    taken: Vec<[String; 3]>,
 }
 
 impl<'a, 'e> Checker<'a, 'e> {
@@ -186,17 +187,23 @@ impl<'a, 'e> Checker<'a, 'e> {
         let key = name.map_or_else(|| level.members.len().to_string(), |name| name.key.clone());
         let field = name.map_or_else(String::new, |name| name.field.to_string());
         // Two without names have numbers of their own; without sizes the numbers are not known.
-        let clash = level.taken.iter().any(|[other, other_field]| {
+        let written = name.map_or_else(String::new, |name| format!("{:?}", name.field.span()));
+        let clash = level.taken.iter().find(|[other, other_field, _]| {
             let (named, other_named) = (name.is_some(), !other_field.is_empty());
             let counts = if self.dry { named && other_named } else { named || other_named };
             counts && (*other == key || (named && *other_field == field))
         });
-        if clash {
-            let place = name.map_or_else(|| place.to_token_stream(), ToTokens::to_token_stream);
-            self.errors.on(place, format!("`{key}` is used twice; parameters need names of their own"));
+        if let Some([_, _, first]) = clash {
+            let place = place.to_token_stream();
+            let message = match name {
+                Some(name) if *first == written && !self.limits.repeats.is_empty() => repeated(name, &place),
+                _ => format!("`{key}` is used twice; parameters need names of their own"),
+            };
+            self.errors.on(name.map_or(place, ToTokens::to_token_stream), message);
         }
+        let clash = clash.is_some();
         let path = if level.path.is_empty() { key.clone() } else { format!("{}.{key}", level.path) };
-        level.taken.push([key.clone(), field]);
+        level.taken.push([key.clone(), field, written]);
         if let Some(kind) = make(self, path).filter(|_| !clash) {
             level.members.push(Member { key, name: name.map(|name| name.field.clone()), kind });
         }
@@ -229,7 +236,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             return self.meant(layer, meant.as_deref(), path);
         };
         match word.meaning {
-            _ if layer.broken => self.meant(layer, Some(word.name()), path),
+            _ if layer.broken || self.foreign_options(layer, word) => self.meant(layer, Some(word.name()), path),
             Meaning::Layer(check) => {
                 let before = self.errors.count();
                 let node = self.layer(layer, word, check, &path);
@@ -309,6 +316,14 @@ impl<'a, 'e> Checker<'a, 'e> {
     fn trace_from(&self, end: usize) -> String {
         trace(&self.nodes, end, self.network)
     }
+}
+
+/// What is wrong with a name in a `repeat`; sequences and heads, whose place is their name, need one.
+fn repeated(name: &Name, place: &TokenStream) -> String {
+    if name.field == place.to_string() {
+        return format!("in a `repeat`, `{name}` would be there more than once\n  a use of a `block` needs no name");
+    }
+    "in a `repeat`, a layer with a name would be there more than once\n  fix: leave the name out".into()
 }
 
 /// A node without parameters.

@@ -21,10 +21,8 @@ impl<'a> Checker<'a, '_> {
             };
             let actual = checker.shape();
             if !declared.is_unknown() && !actual.is_unknown() && declared != actual {
-                let what =
-                    format!("`{}` is declared to give {}, but its layers give", head.name, checker.show(declared));
                 let dims = &head.shape;
-                checker.wrong_output(quote!(#(#dims),*), &what, declared, actual);
+                checker.wrong_output(quote!(#(#dims),*), &format!("`{}`", head.name), declared, actual);
             }
             checker.heads.push(graph::Head { path, node: checker.at.node, shape: declared });
             members

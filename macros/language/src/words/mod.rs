@@ -48,6 +48,11 @@ impl Word {
     pub const fn name(&self) -> &'static str {
         self.signature.name
     }
+
+    /// Whether it is complete without arguments.
+    pub fn stands_alone(&self) -> bool {
+        !self.signature.args.iter().any(Spec::is_required)
+    }
 }
 
 /// Layers of one kind.

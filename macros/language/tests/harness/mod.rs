@@ -52,7 +52,7 @@ pub fn all_are_right() {
 }
 
 /// Tokens that are put in, beside those of the networks.
-const TOKENS: [&str; 61] = [
+const TOKENS: [&str; 75] = [
     "(",
     ")",
     "[",
@@ -114,6 +114,20 @@ const TOKENS: [&str; 61] = [
     "as",
     "assert",
     "#[allow(unread_pixels)]",
+    "def",
+    "class",
+    "for",
+    "in",
+    "return",
+    "self",
+    "nn",
+    "F",
+    "Sequential",
+    "Conv2d",
+    "range",
+    "training",
+    "x",
+    "view",
 ];
 
 /// Reads networks in which a few tokens were deleted, doubled, exchanged or replaced.

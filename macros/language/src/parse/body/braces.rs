@@ -1,0 +1,198 @@
+//! Statements that end in braces: sequences and structures.
+
+use super::{CUSTOM, HEAD, head_name, statements as parsed};
+use crate::ast::{self, Concat, Head, HeadBody, If, Repeat, Residual, Sequence, Shortcut, Statement};
+use crate::parse::{foreign, names, unbraced};
+use crate::report::{Errors, closest};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use syn::Expr;
+
+/// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
+pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
+    let (name, head) = match names::split(before) {
+        Some((name, rest)) => (Some(name), rest),
+        None => (None, before),
+    };
+    if let Some((place, message)) = foreign::brace(name.as_ref().map(|name| &name.ident), head) {
+        return errors.on(place, message);
+    }
+    if let Some((word, message)) = unbraced::arguments(head, group) {
+        errors.on(word, message);
+        let name = name.map(|name| names::checked(name, errors));
+        return statements.push(Statement::Unknown(name));
+    }
+    let (inside, within) = match head.first() {
+        Some(TokenTree::Ident(word)) if word == "residual" => unbraced::shortcut(group.stream()),
+        _ => (group.stream(), None),
+    };
+    let body = parsed(inside, errors);
+    let word = match head.first() {
+        Some(TokenTree::Ident(word)) => word.clone(),
+        Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
+        None => return sequence(name, group, body, statements, errors),
+    };
+    let rest: TokenStream = head.iter().skip(1).cloned().collect();
+    let statement = match word.to_string().as_str() {
+        "repeat" => match syn::parse2::<Expr>(rest) {
+            Ok(count) => Statement::Repeat(Repeat { word, count, body }),
+            Err(_) => return errors.on(&word, "`repeat` needs a number: `repeat 3 { ... }`"),
+        },
+        "if" => match syn::parse2::<Expr>(rest) {
+            Ok(condition) => Statement::If(If { condition, then: body, otherwise: Vec::new() }),
+            Err(_) => return errors.on(&word, "`if` needs a condition: `if stride > 1 { ... }`"),
+        },
+        "residual" | "concat" if !rest.is_empty() => {
+            return errors.on(rest, format!("expected the branches in braces right after `{word}`"));
+        }
+        "residual" => {
+            let residual = Statement::Residual(Residual { word, body, shortcut: None });
+            with_shortcut(residual, within, errors)
+        }
+        "concat" => Statement::Concat(Concat { word, branches: body }),
+        "head" => match head_name(head.get(1..).unwrap_or_default(), errors, |_| Ok(())) {
+            Some(_) if body.is_empty() => return errors.on(&word, "this head has no layers"),
+            Some((name, shape, ())) => Statement::Head(Head { word, name, shape, body: HeadBody::Sequence(body) }),
+            None => return errors.on(&word, HEAD),
+        },
+        "else" => return attach_else(&word, rest, body, statements, errors),
+        "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
+        "block" => return block(&word, head.get(1), errors),
+        "custom" => return errors.on(&word, CUSTOM),
+        _ if rest.is_empty() && name.is_none() => return misspelt(word, body, statements, errors),
+        _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
+    };
+    if let (Statement::Head(head), Some(_)) = (&statement, &name) {
+        errors.on(&head.word, HEAD);
+    }
+    statements.push(match name {
+        // A structure with a name is a sequence that holds only it.
+        Some(name) => Statement::Sequence(Sequence { name: names::checked(name, errors), body: vec![statement] }),
+        None => statement,
+    });
+}
+
+/// `name: { ... }`, or the braces of a branch.
+fn sequence(
+    name: Option<names::Given>,
+    group: &Group,
+    body: Vec<Statement>,
+    statements: &mut Vec<Statement>,
+    errors: &mut Errors,
+) {
+    let Some(name) = name else {
+        return statements.push(Statement::Group(ast::Group { brace: group.span_open(), body }));
+    };
+    if name.ident == "shortcut" || name.ident == "else" {
+        let word = name.ident.clone();
+        errors.on(&word, format!("`{word}` has no `:`\n  fix: write `{word} {{ ... }}`"));
+        return match word == "else" {
+            true => attach_else(&word, TokenStream::new(), body, statements, errors),
+            false => attach_shortcut(word, TokenStream::new(), body, statements, errors),
+        };
+    }
+    let name = names::checked(name, errors);
+    if body.is_empty() {
+        errors.at(group.span(), format!("the sequence `{name}` is empty"));
+    }
+    statements.push(Statement::Sequence(Sequence { name, body }));
+}
+
+/// A residual with the shortcut that stands in its braces, which is told.
+fn with_shortcut(mut residual: Statement, shortcut: Option<unbraced::Inside>, errors: &mut Errors) -> Statement {
+    if let Some((word, condition, layers)) = shortcut {
+        let fix = "write `residual { ... } shortcut { ... }`";
+        errors.on(&word, format!("a `shortcut` stands behind the `}}` of its residual\n  fix: {fix}"));
+        let layers = parsed(layers.stream(), errors);
+        attach_shortcut(word, condition, layers, std::slice::from_mut(&mut residual), errors);
+    }
+    residual
+}
+
+/// A word before a brace that is none: a structure with a slip of the pen, or a name without its `:`. It is read as it was meant.
+fn misspelt(word: Ident, body: Vec<Statement>, statements: &mut Vec<Statement>, errors: &mut Errors) {
+    let written = word.to_string();
+    let meant = match written.to_lowercase().as_str() {
+        "cat" | "concatenate" => Some("concat"),
+        "skip" | "add" | "sum" => Some("residual"),
+        "downsample" | "projection" => Some("shortcut"),
+        word => closest(word, ["residual", "concat", "shortcut"]),
+    };
+    let follows_residual = matches!(statements.last().map(Statement::bare), Some(Statement::Residual(_)));
+    match meant.filter(|meant| *meant != "shortcut" || follows_residual) {
+        Some(meant) => errors.on(&word, format!("no structure is called `{written}`; did you mean `{meant}`?")),
+        None => errors.on(&word, format!("a group of layers has a name and `:`\n  fix: write `{written}: {{ ... }}`")),
+    }
+    match meant {
+        Some("concat") => statements.push(Statement::Concat(Concat { word, branches: body })),
+        Some("residual") => statements.push(Statement::Residual(Residual { word, body, shortcut: None })),
+        Some(_) if follows_residual => attach_shortcut(word, TokenStream::new(), body, statements, errors),
+        _ => statements.push(Statement::Sequence(Sequence { name: names::plain(word, errors), body })),
+    }
+}
+
+/// A block in a network, whose calls are no mistakes of their own.
+fn block(word: &Ident, name: Option<&TokenTree>, errors: &mut Errors) {
+    name.iter().for_each(|name| errors.forgive(name.to_string()));
+    errors.on(word, "a block is declared beside the structs, not in one");
+}
+
+fn attach_else(
+    word: &Ident,
+    rest: TokenStream,
+    body: Vec<Statement>,
+    statements: &mut [Statement],
+    errors: &mut Errors,
+) {
+    let Some(Statement::If(first)) = statements.last_mut().map(Statement::bare_mut) else {
+        return errors.on(word, "`else` without an `if` before it");
+    };
+    // The last `if` of a chain is the one without an `else`.
+    let mut open = first;
+    while let [Statement::If(_)] = open.otherwise.as_slice() {
+        let Some(Statement::If(next)) = open.otherwise.first_mut() else { return };
+        open = next;
+    }
+    if !open.otherwise.is_empty() {
+        return errors.on(word, "this `if` has an `else` already");
+    }
+    let mut rest = rest.into_iter();
+    open.otherwise = match rest.next() {
+        None => body,
+        Some(TokenTree::Ident(next)) if next == "if" => match syn::parse2::<Expr>(rest.collect()) {
+            Ok(condition) => vec![Statement::If(If { condition, then: body, otherwise: Vec::new() })],
+            Err(_) => return errors.on(&next, "`if` needs a condition: `if stride > 1 { ... }`"),
+        },
+        Some(other) => return errors.on(other, "expected `{ ... }` or `if` after `else`"),
+    };
+}
+
+fn attach_shortcut(
+    word: Ident,
+    rest: TokenStream,
+    body: Vec<Statement>,
+    statements: &mut [Statement],
+    errors: &mut Errors,
+) {
+    // A named residual is a sequence that holds only it.
+    let residual = match statements.last_mut().map(Statement::bare_mut) {
+        Some(Statement::Residual(residual)) => residual,
+        Some(Statement::Sequence(sequence)) => match sequence.body.as_mut_slice() {
+            [Statement::Residual(residual)] => residual,
+            _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+        },
+        _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+    };
+    if residual.shortcut.is_some() {
+        return errors.on(word, "this `residual` has a `shortcut` already");
+    }
+    let mut rest = rest.into_iter();
+    let condition = match rest.next() {
+        None => None,
+        Some(TokenTree::Ident(next)) if next == "if" => match syn::parse2::<Expr>(rest.collect()) {
+            Ok(condition) => Some(condition),
+            Err(_) => return errors.on(&next, "`if` needs a condition: `shortcut if stride > 1 { ... }`"),
+        },
+        Some(other) => return errors.on(other, "expected `{ ... }` or `if` after `shortcut`"),
+    };
+    residual.shortcut = Some(Shortcut { word, condition, body });
+}
