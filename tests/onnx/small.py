@@ -10,7 +10,10 @@ import argparse
 import pathlib
 import warnings
 
+import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 
@@ -73,12 +76,26 @@ class Small(nn.Module):
         return self.fc(self.dropout(x.view(x.size(0), -1)))
 
 
+def gate():
+    """A product of two branches, which the language cannot say."""
+    shape = ["batch", 4, 8, 8]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ["input", "gated"]]
+    nodes = [
+        helper.make_node("Conv", ["input", "conv.weight"], ["numbers"], "conv"),
+        helper.make_node("Sigmoid", ["numbers"], ["gate"], "sigmoid"),
+        helper.make_node("Mul", ["input", "gate"], ["gated"], "gated"),
+    ]
+    weight = numpy_helper.from_array(np.ones([4, 4, 1, 1], np.float32), "conv.weight")
+    return helper.make_model(helper.make_graph(nodes, "gate", ends[:1], ends[1:], [weight]), opset_imports=[helper.make_opsetid("", 18)])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
+    onnx.save(gate(), folder / "gate.onnx")
     torch.manual_seed(0)
     model, images = Small(), torch.randn(2, 3, 16, 16)
     for module in model.modules():

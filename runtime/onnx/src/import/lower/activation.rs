@@ -86,8 +86,8 @@ impl<'a> Lowering<'a> {
         let sizes: Vec<usize> = slope.shape.iter().copied().skip_while(|size| *size == 1).collect();
         let (count, per_channel) = match slope.len() {
             1 => (1, false),
-            // Broadcast by ONNX's rule: `[C, 1, 1]` for a map.
-            n if n == channels && sizes.len() == self.dims(input).len() => (n, true),
+            // Broadcast by ONNX's rule, `[C, 1, 1]` for a map; until version 7 there was none.
+            n if n == channels && (self.opset < 7 || sizes.len() == self.dims(input).len()) => (n, true),
             _ => return Err(format!("it has slopes of the shape {:?}, not one for each channel", slope.shape)),
         };
         let weight = self.weight(node, 1, &[count])?;

@@ -40,11 +40,13 @@ impl<'a> Lowering<'a> {
     fn kernel(&self, node: &'a proto::Node) -> Result<[usize; 4], Reason> {
         let constant = self.constant(node, 1).ok_or("its weights are computed")?;
         let found: Result<[usize; 4], _> = constant.shape.as_slice().try_into();
-        found.map_err(|_| match constant.shape.len() {
-            3 => "it is a convolution of one dimension; those of the language have two".into(),
-            5 => "it is a convolution of three dimensions; those of the language have two".into(),
-            rank => format!("its weights have {rank} dimensions, not four"),
-        })
+        match (found, constant.shape.len()) {
+            (Ok(shape), _) if shape.contains(&0) => Err(format!("its weights have the shape {shape:?}")),
+            (Ok(shape), _) => Ok(shape),
+            (Err(_), 3) => Err("it is a convolution of one dimension; those of the language have two".into()),
+            (Err(_), 5) => Err("it is a convolution of three dimensions; those of the language have two".into()),
+            (Err(_), rank) => Err(format!("its weights have {rank} dimensions, not four")),
+        }
     }
 
     /// Weight and, if there is one, bias.
@@ -116,7 +118,7 @@ impl<'a> Lowering<'a> {
         let groups = groups(attributes, channels)?;
         let out = per_group.saturating_mul(groups);
         let weights = self.weighed(node, out, [channels, per_group, tall, wide])?;
-        let more = attributes.pair("output_padding", 0)?;
+        let mut more = attributes.pair("output_padding", 0)?;
         let reach = |i: usize, input: usize| {
             let spread = (input - 1).saturating_mul(stride[i]);
             spread.saturating_add(dilation[i].saturating_mul(kernel[i] - 1)).saturating_add(1 + more[i])
@@ -132,6 +134,8 @@ impl<'a> Lowering<'a> {
         let [top, bottom, left, right] = match wanted {
             None => self.pads(input, attributes, kernel, stride, dilation)?.0,
             Some(wanted) => {
+                // What is asked for and not there comes at the end.
+                (0..2).for_each(|i| more[i] += wanted[i].saturating_sub(whole[i]));
                 let cut = [0, 1].map(|i| whole[i].saturating_sub(wanted[i]));
                 let half = cut.map(|cut| if auto == "SAME_UPPER" { cut / 2 } else { cut.div_ceil(2) });
                 [half[0], cut[0] - half[0], half[1], cut[1] - half[1]]

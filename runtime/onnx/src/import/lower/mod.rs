@@ -65,7 +65,19 @@ impl<'a> Lowering<'a> {
             Some(constant) => Value::Constant(Rc::new(constant)),
             None => Value::Node(self.lowered(node)),
         };
+        self.further(node, &value);
         self.values.insert(output, value);
+    }
+
+    /// What an operator gives besides its first output, which no layer does.
+    fn further(&mut self, node: &'a proto::Node, first: &Value) {
+        let is_lost =
+            matches!(first, Value::Node(id) if matches!(self.draft.nodes[*id].op, Op::Step(Step::Unsayable(_))));
+        for name in node.output.iter().skip(1).filter(|name| !name.is_empty()) {
+            let reason = if is_lost { "" } else { "a layer gives one value, and another one of it is read" };
+            let id = self.step(Step::Unsayable(reason.into()), Vec::new(), Vec::new());
+            self.values.entry(name).or_insert(Value::Node(id));
+        }
     }
 
     /// What is known before the network runs.

@@ -119,10 +119,18 @@ impl<'a> Lowering<'a> {
         Ok(self.step(Step::Reshape, vec![x], to.to_vec()))
     }
 
-    /// A shuffle of channels: groups beside each other, turned, and channels again.
+    /// A shuffle: channels in groups, turned, and channels or pixels again.
     fn shuffled(&mut self, x: Id, to: &[usize]) -> Option<Result<Id, Reason>> {
         let (Step::Transpose(order), grouped) = self.draft.step(x)? else { return None };
         let (Step::Reshape, before) = self.draft.step(grouped)? else { return None };
+        if let (&[channels, down, across, height, width], [0, 3, 1, 4, 2]) = (self.dims(grouped), order.as_slice())
+            && down == across
+            && self.dims(before) == [channels * down * across, height, width]
+            && to == [channels, height * down, width * across]
+        {
+            let layer = Layer::new("pixel_shuffle", vec![("factor", Value::Number(down))]);
+            return Some(self.layer(layer, before, Vec::new()));
+        }
         let is = self.dims(before) == to && order.starts_with(&[1, 0]) && order[2..].iter().copied().eq(2..order.len());
         let (dims, channels) = (self.dims(grouped), *to.first()?);
         let groups = *dims.first()?;

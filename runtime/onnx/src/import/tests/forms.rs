@@ -106,6 +106,15 @@ fn groups_that_are_channels_for_a_while() {
 }
 
 #[test]
+fn pixels_out_of_channels() {
+    let mut draft = Draft::new(&[8, 3, 5]);
+    draft.ints("to", &[0, 2, 2, 2, 3, 5]).ints("back", &[0, 2, 6, 10]);
+    draft.node("a = Reshape(x, to)", vec![]).node("b = Transpose(a)", vec![ints("perm", &[0, 1, 4, 2, 5, 3])]);
+    draft.node("y = Reshape(b, back)", vec![]);
+    assert_eq!(draft.body(), "pixel_shuffle(2);");
+}
+
+#[test]
 fn squeeze_and_excitation_by_convolutions_and_by_linear_layers() {
     let mut draft = Draft::new(&[8, 4, 4]);
     draft.weight("fc1.weight", &[2, 8, 1, 1]).weight("fc1.bias", &[2]);

@@ -116,6 +116,11 @@ fn what_cannot_be_said_is_listed_once() {
         "one operator of this model has no layer in the language:
   Softmax `y` of [3, 4, 4]: it is over dimension 3 of 4, and that of the language over channels"
     );
+    // What a layer gives beside its value.
+    let mut draft = Draft::new(&[4]);
+    draft.node("a = Split(x)", vec![]).graph.node[0].output.push("b".into());
+    draft.node("y = Add(a, b)", vec![]);
+    assert!(told(&draft).ends_with("\n  Split `a` of [4]: the language has no such layer"), "{}", told(&draft));
     // One branch reads what is inside the other one.
     let mut draft = Draft::new(&[3, 4, 4]);
     draft.node("a = Relu(x)", vec![]).node("b = Tanh(a)", vec![]).node("c = Add(b, x)", vec![]);
