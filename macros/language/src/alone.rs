@@ -20,6 +20,11 @@ pub fn shape(layer: &str, input: &[usize]) -> Result<Vec<usize>, String> {
     found
 }
 
+/// Whether a word can be the name of a layer as it is: an identifier that is no keyword of Rust.
+pub fn is_name(word: &str) -> bool {
+    syn::parse_str::<syn::Ident>(word).is_ok()
+}
+
 fn attempt(layer: &str, input: &[usize]) -> Result<Vec<usize>, String> {
     let sizes: Vec<String> = input.iter().map(usize::to_string).collect();
     let source = format!("struct Alone: [{}] -> [1] {{ {layer}; }}", sizes.join(", "));

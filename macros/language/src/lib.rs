@@ -50,7 +50,7 @@ mod tests;
 use proc_macro2::TokenStream;
 #[cfg(feature = "read")]
 pub use {
-    alone::shape,
+    alone::{is_name, shape},
     mistakes::{Mistake, Mistakes},
     read::{Read, Sizes, read},
 };

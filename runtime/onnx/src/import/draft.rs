@@ -213,10 +213,7 @@ impl Draft {
 
     /// The layer that a value is, if it is one.
     pub fn layer(&self, id: Id) -> Option<&Layer> {
-        match &self.nodes[id].op {
-            Op::Layer(layer) => Some(layer),
-            _ => None,
-        }
+        if let Op::Layer(layer) = &self.nodes[id].op { Some(layer) } else { None }
     }
 
     /// The input of a value that is this layer.
@@ -227,10 +224,8 @@ impl Draft {
 
     /// The step that a value is, if it is one, and the first value that it reads.
     pub fn step(&self, id: Id) -> Option<(&Step, Id)> {
-        match &self.nodes[id].op {
-            Op::Step(step) => Some((step, self.nodes[id].inputs.first().copied()?)),
-            _ => None,
-        }
+        let Op::Step(step) = &self.nodes[id].op else { return None };
+        Some((step, self.nodes[id].inputs.first().copied()?))
     }
 
     /// Which values the last one depends on.

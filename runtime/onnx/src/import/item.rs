@@ -230,10 +230,8 @@ impl Level {
         if !field.starts_with(|c: char| c.is_ascii_alphabetic()) || field.len() > 100 {
             return None;
         }
-        let is_word =
-            words::is_structure(&field) || matches!(field.as_str(), "if" | "else" | "struct" | "assert" | "allow");
-        let is_rust = is_keyword(&field);
-        let wanted = if is_word || is_rust { format!("{field}_") } else { field };
+        let is_free = convnet_language::is_name(&field) && !words::is_structure(&field) && field != "assert";
+        let wanted = if is_free { field } else { format!("{field}_") };
         let numbered = (2..).map(|n| format!("{wanted}{n}"));
         let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !self.taken.contains(name))?;
         self.taken.insert(free.clone());
@@ -241,14 +239,6 @@ impl Level {
         let keeps = free == wanted && free != key && !key.contains(['.', '"', '\\']) && self.taken.insert(key.clone());
         Some(if keeps { Name::As { field: free, key } } else { Name::Plain(free) })
     }
-}
-
-/// Whether a word is Rust's own.
-fn is_keyword(word: &str) -> bool {
-    const WORDS: &str = "abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in \
-                         let loop macro match mod move mut override priv pub ref return self static struct super trait true try type typeof \
-                         unsafe unsized use virtual where while yield Self";
-    WORDS.split_whitespace().any(|known| known == word)
 }
 
 /// The layers in the order in which they are written.
