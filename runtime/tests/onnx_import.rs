@@ -2,19 +2,21 @@
 #![deny(warnings)]
 
 mod common;
+#[path = "common/meaning.rs"]
+mod meaning;
 #[path = "common/random_graph.rs"]
 mod random_graph;
 
 use convnet::engine::Isa;
-use convnet::graph::{AvgDivisor, Graph, Groups, Op, Pad, Pool, PoolKind};
+use convnet::graph::Graph;
 use convnet::language::{Sizes, read};
 use convnet::net::{AnyNetwork, Map};
 use convnet::onnx::{self, Import, ImportOptions, OnnxError, Options};
 use convnet::prelude::*;
 use convnet_language::words;
 use rand::rngs::StdRng;
+use meaning::meaning;
 use rand::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 /// The largest error, as a share of the largest output, where ONNX has a word only decomposed.
 const TOLERANCE: f64 = 1e-5;
@@ -43,51 +45,6 @@ fn outputs(graph: &Graph, params: &[Map<f32, Cpu>], images: &[f32]) -> Vec<f32> 
 fn params(import: &Import) -> Vec<Map<f32, Cpu>> {
     let net = import.build(&Cpu::default()).unwrap();
     convnet::net::params(&net as &dyn AnyNetwork<f32, Cpu>).unwrap()
-}
-
-/// What a network computes, whatever its layers are called and in which order branches stand: each value by what it is made of.
-fn meaning(graph: &Graph) -> String {
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    let mut values: Vec<String> = Vec::new();
-    for node in graph.nodes.iter() {
-        let mut inputs: Vec<&str> = node.inputs.iter().map(|input| values[*input].as_str()).collect();
-        if node.op == Op::Add {
-            inputs.sort_unstable();
-        }
-        let channels = node.inputs.first().map_or(0, |input| graph.nodes[*input].shape.chw()[0]);
-        let text = match node.op {
-            Op::Input => "input".to_string(),
-            // A layer that does nothing is what it reads.
-            Op::Identity => inputs[0].to_string(),
-            op => format!("{:?} {} of {}", plain(op, channels), node.shape, inputs.join(" and ")),
-        };
-        let next = known.len();
-        let id = *known.entry(text).or_insert(next);
-        values.push(format!("#{id}"));
-    }
-    let mut all: Vec<(usize, String)> = known.into_iter().map(|(text, id)| (id, text)).collect();
-    all.sort();
-    format!("{all:#?} {}", values[graph.output()])
-}
-
-/// An operation without what makes no difference.
-fn plain(op: Op, channels: usize) -> Op {
-    match op {
-        Op::Conv(mut conv) => {
-            conv.connections = None;
-            conv.groups = Groups::Count(conv.groups.count(channels));
-            Op::Conv(conv)
-        }
-        Op::ConvTranspose(mut conv) => {
-            conv.groups = Groups::Count(conv.groups.count(channels));
-            Op::ConvTranspose(conv)
-        }
-        // Without padding there is none to count.
-        Op::Pool(Pool { kind: PoolKind::Avg(_), kernel, stride, pad: Pad::ZERO }) => {
-            Op::Pool(Pool { kind: PoolKind::Avg(AvgDivisor::WithPad), kernel, stride, pad: Pad::ZERO })
-        }
-        other => other,
-    }
 }
 
 /// The declaration of a word's example.
