@@ -138,6 +138,27 @@ fn factors_for_channels() {
 }
 
 #[test]
+fn factors_for_elements() {
+    let map = NodeShape::Map([3, 2, 3]);
+    let ops = [
+        (Op::Activation(Activation::Tanh), map, vec![0]),
+        (Op::Conv(Conv { pad: Pad { top: 1, bottom: 1, left: 1, right: 1 }, ..conv([3, 3]) }), map, vec![1]),
+        (Op::Scale, map, vec![1, 2]),
+    ];
+    check("gate", &network(map, &ops, Vec::new()), true);
+    // A value times itself.
+    let square = [(Op::Activation(Activation::Tanh), map, vec![0]), (Op::Scale, map, vec![1, 1])];
+    check("square", &network(map, &square, Vec::new()), true);
+    let vector = NodeShape::Vector(5);
+    let ops = [
+        (Op::Linear { bias: true }, vector, vec![0]),
+        (Op::Activation(Activation::Sigmoid), vector, vec![1]),
+        (Op::Scale, vector, vec![1, 2]),
+    ];
+    check("gate of a vector", &network(NodeShape::Vector(4), &ops, Vec::new()), true);
+}
+
+#[test]
 fn pooling() {
     let kinds =
         [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];

@@ -55,6 +55,21 @@ class Excite(nn.Module):
         return x * torch.sigmoid(self.fc2(torch.relu(self.fc1(gate))))
 
 
+class Attend(nn.Module):
+    """A factor for each channel by other activations, and one for each element."""
+
+    def __init__(self, channels, narrow):
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, narrow, 1)
+        self.expand = nn.Conv2d(narrow, channels, 1)
+        self.mask = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x):
+        gate = self.expand(nn.functional.silu(self.squeeze(x.mean((2, 3), keepdim=True))))
+        x = x * nn.functional.hardsigmoid(gate)
+        return self.mask(x).sigmoid() * x
+
+
 class Small(nn.Module):
     def __init__(self):
         super().__init__()
@@ -64,6 +79,7 @@ class Small(nn.Module):
         self.mixed_a = Inception(8, 4, 2, 8)
         self.mixed_b = Inception(12, 6, 3, 10)
         self.excite = Excite(16, 4)
+        self.attend = Attend(16, 6)
         self.norm = nn.GroupNorm(4, 16)
         self.dropout = nn.Dropout(0.2)
         self.fc = nn.Linear(16, 5)
@@ -71,22 +87,21 @@ class Small(nn.Module):
     def forward(self, x):
         x = nn.functional.max_pool2d(self.stem(x), 3, 2, 1)
         x = self.mixed_b(self.mixed_a(self.layer2(self.layer1(x))))
-        x = nn.functional.hardswish(self.norm(self.excite(x)))
+        x = nn.functional.hardswish(self.norm(self.attend(self.excite(x))))
         x = nn.functional.adaptive_avg_pool2d(x, 1)
         return self.fc(self.dropout(x.view(x.size(0), -1)))
 
 
-def gate():
-    """A product of two branches, which the language cannot say."""
+def softsign():
+    """An operator that the language has no word for."""
     shape = ["batch", 4, 8, 8]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ["input", "gated"]]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ["input", "output"]]
     nodes = [
         helper.make_node("Conv", ["input", "conv.weight"], ["numbers"], "conv"),
-        helper.make_node("Sigmoid", ["numbers"], ["gate"], "sigmoid"),
-        helper.make_node("Mul", ["input", "gate"], ["gated"], "gated"),
+        helper.make_node("Softsign", ["numbers"], ["output"], "act"),
     ]
     weight = numpy_helper.from_array(np.ones([4, 4, 1, 1], np.float32), "conv.weight")
-    return helper.make_model(helper.make_graph(nodes, "gate", ends[:1], ends[1:], [weight]), opset_imports=[helper.make_opsetid("", 18)])
+    return helper.make_model(helper.make_graph(nodes, "softsign", ends[:1], ends[1:], [weight]), opset_imports=[helper.make_opsetid("", 18)])
 
 
 def main():
@@ -95,7 +110,7 @@ def main():
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
-    onnx.save(gate(), folder / "gate.onnx")
+    onnx.save(softsign(), folder / "softsign.onnx")
     torch.manual_seed(0)
     model, images = Small(), torch.randn(2, 3, 16, 16)
     for module in model.modules():

@@ -155,9 +155,11 @@ pub struct If {
     pub otherwise: Vec<Statement>,
 }
 
-/// `residual { ... } shortcut if condition { ... }`
+/// `residual { ... } shortcut if condition { ... }`, or `gate` for `residual`
 pub struct Residual {
     pub word: Ident,
+    /// Whether the two ways are multiplied instead of added.
+    pub is_gate: bool,
     pub body: Vec<Statement>,
     pub shortcut: Option<Shortcut>,
 }

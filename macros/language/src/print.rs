@@ -186,7 +186,7 @@ impl Printer {
     }
 
     fn residual(&mut self, called: &str, residual: &Residual) {
-        self.braces(&format!("{called}residual"), &residual.body);
+        self.braces(&format!("{called}{}", if residual.is_gate { "gate" } else { "residual" }), &residual.body);
         if let Some(Shortcut { condition, body, .. }) = &residual.shortcut {
             let condition = condition.as_ref().map_or(String::new(), |condition| format!(" if {}", expr(condition)));
             self.braces(&format!("shortcut{condition}"), body);

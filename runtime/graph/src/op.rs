@@ -61,7 +61,7 @@ pub enum Op {
     },
     /// Each channel times a factor of its own. Parameter: weight `[C]`.
     ChannelScale,
-    /// The first value times the second one, `[C, 1, 1]`, which is one factor a channel.
+    /// The first value times the second one, which is of the same shape or `[C, 1, 1]`, a factor for each channel.
     Scale,
     /// `y = W x + b`. Parameters: weight `[out, in]`, then bias `[out]` if `bias`.
     Linear {

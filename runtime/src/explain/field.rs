@@ -82,7 +82,8 @@ fn through(graph: &Graph, node: &Node, slot: usize, d: usize, [first, end]: [usi
             [taps().min().unwrap_or(0), taps().max().map_or(0, |last| last + 1)]
         }
         Extent::Squares(factor) => [first / factor, end.div_ceil(factor)],
-        Extent::Product if slot == 1 => [0, 1],
+        // A factor of a channel is one pixel.
+        Extent::Product if slot == 1 && side != own => [0, 1],
         Extent::Product => [first, end],
         Extent::Normalised | Extent::Whole | Extent::Unknown => [0, side],
     }

@@ -122,7 +122,10 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
                 let (joined, other) = distinct(joined, other, same)?;
                 (joined, other).try_concat_along(Axis::<0>)
             }),
-            Op::Scale => others.into_iter().try_fold(x, |x, (factors, _)| self.scale(x, factors)),
+            Op::Scale => others.into_iter().try_fold(x, |x, (factors, same)| {
+                let (x, factors) = distinct(x, factors, same)?;
+                self.scale(x, factors)
+            }),
             Op::ChannelScale => self.channel_scale(x),
             Op::Custom(_) => unreachable!("custom modules are cut out before an executor runs"),
             Op::ConvTranspose(conv) => self.conv_transpose(&conv, x),

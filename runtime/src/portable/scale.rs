@@ -6,12 +6,15 @@ use crate::backend::{NetTape, Real};
 use dfdx::prelude::*;
 
 impl<E: Real, D: Device<E>> Context<'_, E, D> {
-    /// Each channel times its factor; `factors` is `[C, N]`.
+    /// Each channel times its factor, `factors` is `[C, N]` then, or each element times another one.
     pub(super) fn scale<T: NetTape<E, D>>(
         &self,
         x: Flat<E, D, T>,
         factors: Flat<E, D>,
     ) -> Result<Flat<E, D, T>, D::Err> {
+        if factors.shape() == x.shape() {
+            return x.try_mul(factors);
+        }
         let area = self.input[1] * self.input[2];
         let (x, tape) = x.split_tape();
         let count = || Choice::one((0..x.shape().0).map(|i| Some(i / area)).collect());

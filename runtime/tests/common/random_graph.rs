@@ -211,8 +211,17 @@ pub fn random_graph(rng: &mut StdRng) -> Graph {
     let (mut nodes, mut tables): (Nodes, _) = (Vec::new(), Vec::new());
     for _ in 0..rng.gen_range(1..6) {
         if let (NodeShape::Map([c, ..]), true) = (shape, rng.gen_bool(0.08)) {
-            // Squeeze and excitation, whose factors come from the map itself.
+            // Squeeze and excitation, whose factors come from the map itself; or a factor for each element.
             let (at, one) = (nodes.len(), NodeShape::Map([c, 1, 1]));
+            if rng.clone().gen_bool(0.4) {
+                nodes.push((Op::Conv(conv([1, 1])), shape, vec![at]));
+                nodes.push((
+                    Op::Scale,
+                    shape,
+                    if rng.clone().gen_bool(0.5) { vec![at, at + 1] } else { vec![at + 1, at] },
+                ));
+                continue;
+            }
             nodes.push((Op::AdaptiveAvgPool, one, vec![at]));
             nodes.push((Op::Conv(conv([1, 1])), one, vec![at + 1]));
             nodes.push((Op::Scale, shape, vec![at, at + 2]));

@@ -6,7 +6,7 @@
 //!               ":" "[" dims "]" "->" "[" dims "]" "{" body "}"
 //! body      = { allow ( [ called ] word [ "(" args ")" ] ";" | called "{" body "}" | "assert" clause { "," clause } ";"
 //!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
-//!             | [ called ] "residual" "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
+//!             | [ called ] ("residual" | "gate") "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
 //!             | [ called ] "concat" "{" ( body | "{" body "}" ) "}" | "head" called "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
 //!             | "custom" called type "->" "[" dims "]" ";" ) }
 //! allow     = { "#[allow(" lint { "," lint } ")]" }

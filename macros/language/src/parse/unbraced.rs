@@ -12,6 +12,7 @@ pub fn structure(word: &Ident, rest: &[TokenTree]) -> String {
         "repeat" => ("layers", "repeat 3 { ... }"),
         "if" => ("layers", "if stride > 1 { ... }"),
         "residual" => ("layers", "residual { ... }"),
+        "gate" => ("layers", "gate { ... }"),
         word => return format!("expected `{word} {{ ... }}`"),
     };
     match braced(word, rest) {
@@ -27,7 +28,7 @@ fn braced(word: &Ident, rest: &[TokenTree]) -> Option<String> {
             let layers = layers.split_first().filter(|(colon, _)| is(colon, ':')).map_or(layers, |(_, layers)| layers);
             (format!("{word} {count}"), layers)
         }
-        ("residual" | "concat", layers) => (word.to_string(), layers),
+        ("residual" | "gate" | "concat", layers) => (word.to_string(), layers),
         _ => return None,
     };
     let inside: Vec<TokenTree> = match layers {
@@ -80,7 +81,7 @@ pub fn shortcut(inside: TokenStream) -> (TokenStream, Option<Inside>) {
         .iter()
         .position(|token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace));
     // One that belongs to a residual in the braces.
-    let is_inner = before.iter().any(|token| is_word(token, "residual"));
+    let is_inner = before.iter().any(|token| is_word(token, "residual") || is_word(token, "gate"));
     match brace.and_then(|brace| Some((after.get(..brace)?, after.get(brace)?, after.get(brace + 1..)?))) {
         Some((condition, TokenTree::Group(layers), rest)) if !is_inner => {
             let rest = before.iter().chain(rest).cloned().collect();

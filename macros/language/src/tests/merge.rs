@@ -124,3 +124,41 @@ fn the_branch_that_differs_is_marked() {
 fn what_cannot_be_joined_is_one_mistake() {
     gives_one("concat { conv(2, 1); conv(2, 3); concat { conv(2, 3); conv(2, 3); } }", "the first branch gives 28x28");
 }
+
+#[test]
+fn a_gate_multiplies_what_comes_in() {
+    let scaled = |source: &str| {
+        let graph = super::graph(source);
+        let node = graph.nodes.last().unwrap();
+        assert_eq!(node.op, convnet_graph::Op::Scale, "{source}");
+        (node.inputs.clone(), super::text(node.shape))
+    };
+    // Factors for channels, and for elements; the map comes first.
+    let gate = "struct Net: [4, 8, 8] -> [4, 8, 8] { gate { adaptive_avg_pool(1); conv(4, kernel = 1); sigmoid; } }";
+    assert_eq!(scaled(gate), (vec![0, 3], "4x8x8".into()));
+    let gate = "struct Net: [4, 8, 8] -> [4, 8, 8] { gate { conv(4, kernel = 1); sigmoid; } }";
+    assert_eq!(scaled(gate), (vec![0, 2], "4x8x8".into()));
+    let gate = "struct Net: [4, 8, 8] -> [6, 8, 8] { gate { conv(6, kernel = 1); } shortcut { conv(6, kernel = 1); } }";
+    assert_eq!(scaled(gate), (vec![2, 1], "6x8x8".into()));
+    let gate = "struct Net: [4, 8, 8] -> [4, 8, 8] { gate { relu; } shortcut { adaptive_avg_pool(1); } }";
+    assert_eq!(scaled(gate), (vec![1, 2], "4x8x8".into()));
+    let gate = "struct Net: [4] -> [4] { gate { linear(4); sigmoid; } }";
+    assert_eq!(scaled(gate), (vec![0, 2], "4".into()));
+    let one = |source: &str| {
+        let (_, errors) = super::checked(source);
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        errors[0].clone()
+    };
+    let error =
+        one("struct Net: [4, 8, 8] -> [4, 8, 8] { gate { adaptive_avg_pool(1); conv(2, kernel = 1); sigmoid; } }");
+    assert!(
+        error.starts_with("this gate gives [2, 1, 1], and what comes in is [4, 8, 8]; a product needs one shape"),
+        "{error}"
+    );
+    assert!(error.ends_with("fix: end the gate with 4 channels, of 1x1 or of the size of the map"), "{error}");
+    let error = one("struct Net: [4, 8, 8] -> [4, 8, 8] { gate { global_avg_pool; linear(4); sigmoid; } }");
+    assert!(error.starts_with("this gate gives [4], and what comes in is [4, 8, 8]"), "{error}");
+    assert_eq!(one("struct Net: [4] -> [4] { gate {} }"), "this gate has no layers");
+    let error = one("struct Net: [4] -> [4] { multiply { linear(4); sigmoid; } }");
+    assert_eq!(error, "no structure is called `multiply`; did you mean `gate`?");
+}

@@ -82,7 +82,7 @@ fn one_mistake_gives_one_error() {
         ("custom stem: Stem -> [1, 28, 28]; assert params <= 9;", "`params` cannot be told: `stem` is a custom module"),
         ("residual { conv(4, 3); }", "this residual gives [4, 26, 26], but the identity beside it gives [1, 28, 28]"),
         ("residual { }", "this residual has no layers"),
-        ("shortcut { relu; }", "`shortcut` without a `residual` before it"),
+        ("shortcut { relu; }", "`shortcut` without a `residual` or a `gate` before it"),
         ("residual { relu; } shortcut { relu; } shortcut { relu; }", "has a `shortcut` already"),
         ("else { relu; }", "`else` without an `if` before it"),
         ("if 1 { relu; }", "expected a condition"),

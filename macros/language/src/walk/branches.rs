@@ -22,7 +22,7 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn residual(&mut self, residual: &'a Residual, level: &mut Level) {
         let start = self.at;
         if residual.body.is_empty() {
-            self.errors.on(&residual.word, "this residual has no layers");
+            self.errors.on(&residual.word, format!("this {} has no layers", named(residual)));
             return;
         }
         let taken = residual.shortcut.as_ref().filter(|shortcut| match &shortcut.condition {
@@ -36,6 +36,9 @@ impl<'a> Checker<'a, '_> {
         };
         self.at = main;
         let [a, b] = [main, other].map(|end| self.nodes.get(end.node).map_or(Shape::Unknown, |node| node.shape));
+        if residual.is_gate {
+            return self.gate(residual, [(main, a), (other, b)], taken.is_some(), level);
+        }
         let shape = if a.is_unknown() { b } else { a };
         if a != b && !a.is_unknown() && !b.is_unknown() {
             let [main_trace, other_trace] = [main, other].map(|end| self.trace_from(end.node));
@@ -53,6 +56,52 @@ impl<'a> Checker<'a, '_> {
             self.errors.on(&residual.word, message);
         }
         self.merge(level, &residual.word, Op::Add, vec![main.node, other.node], shape);
+    }
+
+    /// The product of two ways: the one with the map comes first, then what it is multiplied by.
+    fn gate(&mut self, gate: &Residual, [main, other]: [(At, Shape); 2], has_shortcut: bool, level: &mut Level) {
+        let is_factors = |shape: Shape, of: Shape| {
+            let ([channels, height, width], [others, ..]) = (shape.chw(), of.chw());
+            let is_map = matches!((shape, of), (Shape::Map(_), Shape::Map(_)));
+            is_map && channels == others && [height, width] == [Dim::Known(1); 2]
+        };
+        let ((_, a), (_, b)) = (main, other);
+        // What the gate gives is the factors, where both could be.
+        let (map, factors) = if is_factors(b, a) && !is_factors(a, b) { (main, other) } else { (other, main) };
+        let known = !a.is_unknown() && !b.is_unknown();
+        if known && a != b && !is_factors(factors.1, map.1) {
+            let (name, label) = if has_shortcut { ("its shortcut", "shortcut") } else { ("what comes in is", "input") };
+            let verb = if has_shortcut { " gives" } else { "" };
+            let traces = [main, other].map(|(end, _)| self.trace_from(end.node));
+            let fix = match (a, b) {
+                (Shape::Vector(_), Shape::Map([channels, ..])) => {
+                    let channels = size(channels, self.network);
+                    format!(
+                        "keep a map of 1x1: `adaptive_avg_pool(1)` for a global pool, `conv({channels}, kernel = 1)` for `linear`"
+                    )
+                }
+                (_, Shape::Map([channels, ..])) => {
+                    let channels = size(channels, self.network);
+                    format!("end the gate with {channels} channels, of 1x1 or of the size of the map")
+                }
+                (_, Shape::Vector(n)) => {
+                    format!("end the gate with `linear({})` and an activation", size(n, self.network))
+                }
+                (_, Shape::Unknown) => "make both of one shape".into(),
+            };
+            let message = format!(
+                "this gate gives {}, and {name}{verb} {}; a product needs one shape, or a factor for each channel, [C, 1, 1]\n  \
+                 gate: {}\n  {label}: {}\n  fix: {fix}",
+                self.show(a),
+                self.show(b),
+                traces[0],
+                traces[1]
+            );
+            self.errors.on(&gate.word, message);
+        }
+        let shape = if known { map.1 } else { Shape::Unknown };
+        self.at = map.0;
+        self.merge(level, &gate.word, Op::Scale, vec![map.0.node, factors.0.node], shape);
     }
 
     pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
@@ -210,6 +259,11 @@ impl<'a> Checker<'a, '_> {
         self.at.source_extent = start.source_extent;
         Some(MemberKind::Sequence(members, self.at.node))
     }
+}
+
+/// How a sum or a product of two ways is called.
+fn named(residual: &Residual) -> &'static str {
+    if residual.is_gate { "gate" } else { "residual" }
 }
 
 /// A number as an expression.

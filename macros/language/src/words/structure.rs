@@ -22,10 +22,17 @@ pub const STRUCTURES: &[Term] = &[
                itself (He et al., 2015). Both have to be of one shape.",
     },
     Term {
+        name: "gate",
+        written: "gate { ... } shortcut { ... }",
+        help: "The product of what its layers give and of what the `shortcut` gives for the same input; without a shortcut, of the input \
+               itself. One of both may be `[C, 1, 1]`, a factor for each channel (squeeze and excitation: Hu et al., 2017); otherwise both \
+               have to be of one shape.",
+    },
+    Term {
         name: "shortcut",
         written: "residual { ... } shortcut if stride != 1 { ... }",
-        help: "The layers beside those of the `residual` before it. Where its condition does not hold, they are left out, and the input \
-               itself is added.",
+        help: "The layers beside those of the `residual` or the `gate` before it. Where its condition does not hold, they are left out, and \
+               it is the input itself that is added or multiplied.",
     },
     Term {
         name: "concat",

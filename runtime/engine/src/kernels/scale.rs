@@ -1,4 +1,4 @@
-//! Each channel of each image times a factor of its own, and the gradients of both.
+//! Each channel of each image times a factor of its own, or each element times another one, and the gradients of both.
 
 use super::Simd;
 use super::pointwise::GradMode;
@@ -10,7 +10,7 @@ use crate::layout::Layout;
 pub struct Scale {
     /// A map.
     pub x: Layout,
-    /// `[C, 1, 1]`
+    /// `[C, 1, 1]`, or a map like `x`.
     pub factors: Layout,
     /// A map like `x`.
     pub out: Layout,
@@ -37,6 +37,23 @@ impl StepKernel for Scale {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
         let (lanes, len) = (S::LANES, self.out.chw[2] * S::LANES);
+        if self.factors.chw == self.x.chw {
+            for row in tasks {
+                // SAFETY: the caller's promises.
+                let (x, factors, out) = unsafe {
+                    (
+                        mem.read(self.x.row_at(row), len),
+                        mem.read(self.factors.row_at(row), len),
+                        mem.write(self.out.row_at(row), len),
+                    )
+                };
+                for ((x, factor), out) in x.iter().zip(factors).zip(out) {
+                    let product = x * factor;
+                    *out = if self.mode == GradMode::Add { *out + product } else { product };
+                }
+            }
+            return;
+        }
         for row in tasks {
             // A plane of the factors is one pixel.
             let plane = row / self.out.chw[1];

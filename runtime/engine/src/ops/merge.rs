@@ -118,7 +118,7 @@ impl Operation for Concat {
     }
 }
 
-/// The first value times the second one, which is one factor a channel.
+/// The first value times the second one, which is of the same shape or one factor a channel.
 pub struct Product;
 
 impl Operation for Product {
@@ -143,7 +143,10 @@ impl Operation for Product {
         }
         if to.plan(inputs[1]).wants_grad {
             let (out, mode) = to.grad_of(inputs[1]);
-            to.push(ScaleGrad { x, d_out, out, mode, batch });
+            match x.chw == factors.chw {
+                true => to.push(Scale { x: d_out, factors: x, out, mode, batch }),
+                false => to.push(ScaleGrad { x, d_out, out, mode, batch }),
+            }
         }
     }
 }

@@ -41,6 +41,8 @@ pub enum Op {
     Input,
     Layer(Layer),
     Add,
+    /// The first value times the second one, which is like it or `[C, 1, 1]`.
+    Gate,
     Concat,
     Step(Step),
 }

@@ -76,8 +76,8 @@ fn write(item: &Item, shortcuts: bool, text: &mut String) {
             text.push_str(&format!("{}{};", name.as_ref().map_or_else(String::new, written), args(layer)));
         }
         Item::Sequence { name, body, .. } => all(&written(name), body),
-        Item::Residual { body, shortcut, .. } => {
-            all("residual", body);
+        Item::Residual { is_gate, body, shortcut, .. } => {
+            all(if *is_gate { "gate" } else { "residual" }, body);
             if shortcuts {
                 all("shortcut", shortcut);
             }

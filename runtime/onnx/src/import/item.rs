@@ -23,6 +23,7 @@ pub enum Item {
     },
     /// `channels` come in.
     Residual {
+        is_gate: bool,
         channels: usize,
         body: Vec<Item>,
         shortcut: Vec<Item>,
@@ -113,19 +114,19 @@ impl Gathering<'_> {
             Statement::Layer(id) => {
                 let layer = match &self.draft.nodes[*id].op {
                     Op::Layer(layer) => layer.clone(),
-                    Op::Input | Op::Add | Op::Concat | Op::Step(_) => Layer::new("identity", Vec::new()),
+                    Op::Input | Op::Add | Op::Gate | Op::Concat | Op::Step(_) => Layer::new("identity", Vec::new()),
                 };
                 // Only weights have keys.
                 let name = self.places.all[*id].name.clone().filter(|_| !self.draft.nodes[*id].weights.is_empty());
                 Item::Layer { name: name.map(Name::Plain), layer, id: *id }
             }
-            Statement::Residual { from, body, shortcut, .. } => {
+            Statement::Residual { is_gate, from, body, shortcut, .. } => {
                 let channels = self.draft.nodes[*from].dims.first().copied().unwrap_or(0);
                 let mut body = self.level(body, prefix);
                 if body.is_empty() {
                     body.push(identity(*from));
                 }
-                Item::Residual { channels, body, shortcut: self.level(shortcut, prefix) }
+                Item::Residual { is_gate: *is_gate, channels, body, shortcut: self.level(shortcut, prefix) }
             }
             Statement::Concat { branches, at } => Item::Concat(
                 branches

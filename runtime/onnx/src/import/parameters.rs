@@ -279,7 +279,7 @@ fn body(module: &Item) -> &[Item] {
 fn visit<'a>(items: &'a [Item], found: &mut impl FnMut(usize, &'a [Item])) {
     for item in items {
         match item {
-            Item::Residual { channels, body, shortcut } => {
+            Item::Residual { channels, body, shortcut, .. } => {
                 found(*channels, shortcut);
                 visit(body, found);
                 visit(shortcut, found);

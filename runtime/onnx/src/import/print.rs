@@ -112,14 +112,15 @@ impl Printer {
                 }
                 braces(name.trim_end(), self.body(body))
             }
-            Item::Residual { body, shortcut, .. } => {
+            Item::Residual { is_gate, body, shortcut, .. } => {
+                let word = if *is_gate { "gate" } else { "residual" };
                 // In the order in which they were found: from the outside in.
                 let condition = if shortcut.is_empty() { None } else { self.conditions.pop_front().flatten() };
                 let inner = self.body(body);
                 if shortcut.is_empty() {
-                    return braces("residual", inner);
+                    return braces(word, inner);
                 }
-                let mut lines = long("residual", &inner);
+                let mut lines = long(word, &inner);
                 let condition = condition.map_or_else(String::new, |condition| format!(" if {condition}"));
                 let other = braces(&format!("}} shortcut{condition}"), self.body(shortcut));
                 lines.pop();

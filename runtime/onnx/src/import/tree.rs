@@ -12,6 +12,7 @@ pub enum Statement {
     Layer(Id),
     /// A sum: the body and what is added to it, the value before where that is empty.
     Residual {
+        is_gate: bool,
         at: Id,
         from: Id,
         body: Vec<Statement>,
@@ -79,6 +80,7 @@ impl Builder<'_> {
                     let branches = node.inputs.iter().map(|input| self.way(start, *input, depth + 1));
                     Statement::Concat { at, branches: branches.collect::<Result<_, _>>()? }
                 }
+                Op::Gate => self.product(at, start, depth)?,
                 Op::Add | Op::Input | Op::Step(_) => self.sum(at, start, depth)?,
             };
             found.push(statement);
@@ -95,7 +97,16 @@ impl Builder<'_> {
         // The longer way is the body; a sum has no order.
         let swapped = count(&shortcut) > count(&body);
         let (body, shortcut) = if swapped { (shortcut, body) } else { (body, shortcut) };
-        Ok(Statement::Residual { at, from, body, shortcut })
+        Ok(Statement::Residual { is_gate: false, at, from, body, shortcut })
+    }
+
+    /// The body is what makes the factors, unless that is nothing.
+    fn product(&mut self, at: Id, from: Id, depth: usize) -> Result<Statement, ImportError> {
+        let [map, factors] = self.draft.nodes[at].inputs[..] else { return Err(self.tangled(at)) };
+        let shortcut = self.way(from, map, depth + 1)?;
+        let body = self.way(from, factors, depth + 1)?;
+        let (body, shortcut) = if body.is_empty() { (shortcut, body) } else { (body, shortcut) };
+        Ok(Statement::Residual { is_gate: true, at, from, body, shortcut })
     }
 
     fn tangled(&self, id: Id) -> ImportError {

@@ -22,7 +22,7 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         return statements.push(Statement::Unknown(name));
     }
     let (inside, within) = match head.first() {
-        Some(TokenTree::Ident(word)) if word == "residual" => unbraced::shortcut(group.stream()),
+        Some(TokenTree::Ident(word)) if word == "residual" || word == "gate" => unbraced::shortcut(group.stream()),
         _ => (group.stream(), None),
     };
     let body = parsed(inside, errors);
@@ -41,11 +41,12 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
             Ok(condition) => Statement::If(If { condition, then: body, otherwise: Vec::new() }),
             Err(_) => return errors.on(&word, "`if` needs a condition: `if stride > 1 { ... }`"),
         },
-        "residual" | "concat" if !rest.is_empty() => {
+        "residual" | "gate" | "concat" if !rest.is_empty() => {
             return errors.on(rest, format!("expected the branches in braces right after `{word}`"));
         }
-        "residual" => {
-            let residual = Statement::Residual(Residual { word, body, shortcut: None });
+        "residual" | "gate" => {
+            let is_gate = word == "gate";
+            let residual = Statement::Residual(Residual { word, is_gate, body, shortcut: None });
             with_shortcut(residual, within, errors)
         }
         "concat" => Statement::Concat(Concat { word, branches: body }),
@@ -100,8 +101,12 @@ fn sequence(
 /// A residual with the shortcut that stands in its braces, which is told.
 fn with_shortcut(mut residual: Statement, shortcut: Option<unbraced::Inside>, errors: &mut Errors) -> Statement {
     if let Some((word, condition, layers)) = shortcut {
-        let fix = "write `residual { ... } shortcut { ... }`";
-        errors.on(&word, format!("a `shortcut` stands behind the `}}` of its residual\n  fix: {fix}"));
+        let of = match &residual {
+            Statement::Residual(Residual { is_gate: true, .. }) => "gate",
+            _ => "residual",
+        };
+        let fix = format!("write `{of} {{ ... }} shortcut {{ ... }}`");
+        errors.on(&word, format!("a `shortcut` stands behind the `}}` of its {of}\n  fix: {fix}"));
         let layers = parsed(layers.stream(), errors);
         attach_shortcut(word, condition, layers, std::slice::from_mut(&mut residual), errors);
     }
@@ -114,8 +119,9 @@ fn misspelt(word: Ident, body: Vec<Statement>, statements: &mut Vec<Statement>, 
     let meant = match written.to_lowercase().as_str() {
         "cat" | "concatenate" => Some("concat"),
         "skip" | "add" | "sum" => Some("residual"),
+        "mul" | "multiply" | "product" | "scale" | "attention" => Some("gate"),
         "downsample" | "projection" => Some("shortcut"),
-        word => closest(word, ["residual", "concat", "shortcut"]),
+        word => closest(word, ["residual", "concat", "shortcut", "gate"]),
     };
     let follows_residual = matches!(statements.last().map(Statement::bare), Some(Statement::Residual(_)));
     match meant.filter(|meant| *meant != "shortcut" || follows_residual) {
@@ -124,7 +130,10 @@ fn misspelt(word: Ident, body: Vec<Statement>, statements: &mut Vec<Statement>, 
     }
     match meant {
         Some("concat") => statements.push(Statement::Concat(Concat { word, branches: body })),
-        Some("residual") => statements.push(Statement::Residual(Residual { word, body, shortcut: None })),
+        Some(meant @ ("residual" | "gate")) => {
+            let is_gate = meant == "gate";
+            statements.push(Statement::Residual(Residual { word, is_gate, body, shortcut: None }));
+        }
         Some(_) if follows_residual => attach_shortcut(word, TokenStream::new(), body, statements, errors),
         _ => statements.push(Statement::Sequence(Sequence { name: names::plain(word, errors), body })),
     }
@@ -178,12 +187,12 @@ fn attach_shortcut(
         Some(Statement::Residual(residual)) => residual,
         Some(Statement::Sequence(sequence)) => match sequence.body.as_mut_slice() {
             [Statement::Residual(residual)] => residual,
-            _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+            _ => return errors.on(word, "`shortcut` without a `residual` or a `gate` before it"),
         },
-        _ => return errors.on(word, "`shortcut` without a `residual` before it"),
+        _ => return errors.on(word, "`shortcut` without a `residual` or a `gate` before it"),
     };
     if residual.shortcut.is_some() {
-        return errors.on(word, "this `residual` has a `shortcut` already");
+        return errors.on(word, format!("this `{}` has a `shortcut` already", residual.word));
     }
     let mut rest = rest.into_iter();
     let condition = match rest.next() {

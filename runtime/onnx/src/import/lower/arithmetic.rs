@@ -144,9 +144,9 @@ impl<'a> Lowering<'a> {
                 return Ok(found);
             }
         }
-        let (left, right) = (self.dims(a), self.dims(b));
-        let fits = left.len() == right.len() && left.iter().zip(right).all(|(a, b)| a == b || *a == 1 || *b == 1);
-        let dims = left.iter().zip(right).map(|(a, b)| *a.max(b)).collect();
+        let (left, right) = (self.dims(a).to_vec(), self.dims(b).to_vec());
+        let fits = left.len() == right.len() && left.iter().zip(&right).all(|(a, b)| a == b || *a == 1 || *b == 1);
+        let dims = left.iter().zip(&right).map(|(a, b)| *a.max(b)).collect();
         match fits {
             true => Ok(self.step(Step::Product, vec![a, b], dims)),
             false => Err(format!("it multiplies shapes {left:?} and {right:?}")),

@@ -26,6 +26,13 @@ pub fn settle(draft: &Draft, output: Id, own: bool) -> Result<Draft, Vec<Left>> 
         let inputs: Vec<Id> = node.inputs.iter().map(|input| places.get(input).copied().unwrap_or(0)).collect();
         let mut node = Node { inputs, ..node.clone() };
         match &node.op {
+            Op::Step(Step::Product) if is_gate(&node, &settled) => {
+                // The map first, then what it is multiplied by.
+                if settled.nodes[node.inputs[0]].dims != node.dims {
+                    node.inputs.reverse();
+                }
+                node.op = Op::Gate;
+            }
             Op::Step(step) => match said(step, &node, &settled) {
                 Ok(layered) if !own && readers[draft.nodes[id].inputs[0]] == 1 => {
                     node = absorbed(step, &layered, &settled).unwrap_or(layered);
@@ -53,7 +60,7 @@ pub fn settle(draft: &Draft, output: Id, own: bool) -> Result<Draft, Vec<Left>> 
             Op::Concat => {
                 shortened(&mut node, &mut joined, settled.nodes.len());
             }
-            Op::Input | Op::Layer(_) | Op::Add => {}
+            Op::Input | Op::Layer(_) | Op::Add | Op::Gate => {}
         }
         places.insert(id, settled.push(node));
     }
@@ -118,6 +125,14 @@ fn shortened(node: &mut Node, joined: &mut HashMap<Vec<Id>, Id>, id: Id) {
     joined.insert(all, id);
 }
 
+/// Whether a product is one of the language.
+fn is_gate(product: &Node, draft: &Draft) -> bool {
+    let [a, b] = product.inputs[..] else { return false };
+    let (a, b) = (&draft.nodes[a].dims, &draft.nodes[b].dims);
+    let is_factors = |factors: &[usize], of: &[usize]| matches!((factors, of), ([c, 1, 1], [d, _, _]) if c == d);
+    matches!(a.len(), 1 | 3) && (a == b || is_factors(a, b) || is_factors(b, a))
+}
+
 /// A batch normalisation with the factor or the offset behind it, which Caffe has as a layer of its own.
 fn absorbed(step: &Step, layered: &Node, draft: &Draft) -> Option<Node> {
     let norm = draft.nodes.get(*layered.inputs.first()?)?;
@@ -180,7 +195,9 @@ fn said(step: &Step, node: &Node, draft: &Draft) -> Result<Node, String> {
         Step::Negative => Err("it reads neither a map nor a vector".into()),
         Step::Power(exponent) => Err(format!("it raises to the power {exponent}")),
         Step::Quotient => Err("the language has no quotient of two branches".into()),
-        Step::Product => Err("the language has no product of two branches but `squeeze_excite`".into()),
+        Step::Product => {
+            Err("a `gate` multiplies two values of one shape, or a map by a factor for each channel".into())
+        }
         Step::Erf => Err("alone it is no activation of the language".into()),
         Step::Normalised { .. } => Err("it normalises what is no map".into()),
         Step::Matrix { .. } => Err("it multiplies maps by a matrix".into()),
