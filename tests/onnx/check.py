@@ -29,6 +29,9 @@ NUDGES = 8
 MAY_NEED_ROUNDING = 0.02
 STORED_CASES = 80
 STORED = 8
+# What a runner computes wrong by its own measure: OpenVINO 2026.4.1 gives for the `Mish` of these, which is behind a pool, another value than
+# `Mish` of what it gives for that pool. ONNX Runtime agrees with the engine.
+FAULTS = {("random-184", "OpenVINO")}
 
 
 def error(found, expected):
@@ -115,6 +118,9 @@ def check(folder, case, failures, roundings):
                 continue
             found = error(output.reshape(-1), expected)
             if found <= TOLERANCE:
+                continue
+            if (case["name"], kind_of_runner.name) in FAULTS:
+                print(f"{name}: {kind_of_runner.name}: {found:.1e}, a fault of its own that is known")
                 continue
             allowed = ROUNDINGS * rounding(runner, images, output)
             if found <= allowed:

@@ -8,6 +8,11 @@ pub fn meaning(graph: &Graph) -> String {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut values: Vec<String> = Vec::new();
     for node in graph.nodes.iter() {
+        // Heads are not in a file.
+        if node.auxiliary {
+            values.push(String::new());
+            continue;
+        }
         let mut inputs: Vec<&str> = node.inputs.iter().map(|input| values[*input].as_str()).collect();
         if node.op == Op::Add {
             inputs.sort_unstable();
