@@ -5,7 +5,7 @@
 //! first, so that a block may use another one.
 
 use super::draft::Draft;
-use super::form::form;
+use super::form::{form, form_of};
 use super::item::{Item, Name, is_activation};
 use super::parameters::{Block, block};
 use super::print;
@@ -26,22 +26,35 @@ pub fn blocks(items: &mut Vec<Item>, draft: &Draft, taken: &[&str]) -> Vec<Block
         for module in &modules {
             alike.entry(&module.form).or_default().push(module);
         }
-        let mut made: BTreeMap<String, usize> = BTreeMap::new();
+        let mut made: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for module in &modules {
             let all = &alike[module.form.as_str()];
-            if made.contains_key(&module.form) || !is_worth(all) {
+            if made.contains_key(module.form.as_str()) || !is_worth(all) {
                 continue;
             }
-            let names: Vec<&str> = taken.iter().copied().chain(found.iter().map(|block| block.name.as_str())).collect();
             let items: Vec<Item> = all.iter().map(|module| module.item.clone()).collect();
-            if let Some(block) = block(block_name(&items, &names), &items, draft) {
-                made.insert(module.form.clone(), found.len());
-                found.push(block);
-            }
+            let mut make = |items: &[Item]| {
+                let names: Vec<&str> =
+                    taken.iter().copied().chain(found.iter().map(|block| block.name.as_str())).collect();
+                let made = block(block_name(items, &names), items, draft);
+                made.map(|block| {
+                    found.push(block);
+                    found.len() - 1
+                })
+            };
+            let blocks = match make(&items) {
+                Some(one) => vec![one],
+                // Their shortcuts differ: those of one kind together.
+                None => {
+                    by_shortcut(items).iter().filter(|items| items.len() > 1).filter_map(|items| make(items)).collect()
+                }
+            };
+            made.insert(&module.form, blocks);
         }
+        let made: BTreeMap<String, Vec<usize>> = made.into_iter().map(|(form, at)| (form.to_string(), at)).collect();
         let change = |module: &mut Item| {
-            let block = made.get(&form(module)).map(|at| &found[*at]);
-            match block.and_then(|block| block.call(module, draft)) {
+            let blocks = made.get(&form(module)).into_iter().flatten().map(|at| &found[*at]);
+            match blocks.filter_map(|block| block.call(module, draft)).next() {
                 Some(call) => *module = call,
                 None => {
                     if let Item::Sequence { inline, .. } = module {
@@ -57,8 +70,8 @@ pub fn blocks(items: &mut Vec<Item>, draft: &Draft, taken: &[&str]) -> Vec<Block
         *items =
             parted.flat_map(|(item, whole)| if let Item::Call { .. } = item { vec![item] } else { whole }).collect();
     }
+    // Not within blocks, where equal statements may have numbers that differ from use to use.
     repeats(items);
-    found.iter_mut().for_each(|block| repeats(&mut block.body));
     found
 }
 
@@ -69,6 +82,16 @@ fn has_modules(item: &Item) -> bool {
         Item::Concat(body) | Item::Group(body) | Item::Repeat { body, .. } => body.iter().any(has_modules),
         Item::Layer { .. } | Item::Call { .. } => false,
     }
+}
+
+/// Modules whose shortcuts are written alike.
+fn by_shortcut(modules: Vec<Item>) -> Vec<Vec<Item>> {
+    let mut found: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for module in modules {
+        let Item::Sequence { body, .. } = &module else { continue };
+        found.entry(form_of(body)).or_default().push(module);
+    }
+    found.into_values().collect()
 }
 
 /// In a network without modules, each structure with the activations behind it may be a block. Names that are counted through the whole
@@ -264,8 +287,11 @@ fn repeats(items: &mut Vec<Item>) {
         }
     }
     let said: Vec<Option<String>> = rest.iter().map(plain).collect();
-    // People begin what they repeat with a layer that has weights.
-    let begins = |item: &Item| !matches!(item, Item::Layer { layer, .. } if print::has_no_weights(layer.word));
+    // People begin what they repeat with a layer that has weights and is no normalisation of what came before.
+    let begins = |item: &Item| {
+        let follows = |word: &str| print::has_no_weights(word) || word.ends_with("norm") || word == "channel_scale";
+        !matches!(item, Item::Layer { layer, .. } if follows(layer.word))
+    };
     let mut at = 0;
     while at < rest.len() {
         let longest = if begins(&rest[at]) || !rest[at..].iter().take(LONGEST).any(begins) { LONGEST } else { 1 };

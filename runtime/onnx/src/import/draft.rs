@@ -52,6 +52,8 @@ pub enum Op {
 pub enum Step {
     Reshape,
     Transpose(Vec<usize>),
+    /// One pixel for all of a map.
+    Expand,
     Times(Rc<Constant>),
     Plus(Rc<Constant>),
     Power(f64),

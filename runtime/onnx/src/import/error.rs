@@ -61,8 +61,8 @@ const LISTED: usize = 20;
 
 fn unsayable(all: &[Unsayable]) -> String {
     let mut text = match all.len() {
-        1 => "one operator of this model has no layer in the language:".to_string(),
-        n => format!("{n} operators of this model have no layer in the language:"),
+        1 => "one operator of this model cannot be said in the language:".to_string(),
+        n => format!("{n} operators of this model cannot be said in the language:"),
     };
     for one in all.iter().take(LISTED) {
         text.push_str(&format!("\n  {one}"));

@@ -126,12 +126,19 @@ fn permuted(shape: &[usize], order: &[usize]) -> Vec<usize> {
     places
 }
 
+/// Lists one after the other.
 fn joined(inputs: &[Option<&Constant>]) -> Option<Constant> {
-    let mut values = Vec::new();
-    for input in inputs {
-        values.extend_from_slice((*input)?.as_whole()?);
+    let all: Vec<&Constant> = inputs.iter().copied().collect::<Option<_>>()?;
+    let len: usize = all.iter().map(|constant| constant.len()).sum();
+    if len > LONGEST || all.iter().any(|constant| constant.shape.len() > 1) {
+        return None;
     }
-    (values.len() <= LONGEST).then(|| Constant::whole(vec![values.len()], values))
+    let whole: Option<Vec<&[Whole]>> = all.iter().map(|constant| constant.as_whole()).collect();
+    if let Some(whole) = whole {
+        return Some(Constant::whole(vec![len], whole.concat()));
+    }
+    let floats = all.iter().map(|constant| constant.as_floats().map(|values| values.to_vec()));
+    Some(Constant::floats(vec![len], floats.collect::<Option<Vec<_>>>()?.concat()))
 }
 
 fn gathered(from: &Constant, places: &Constant, axis: i64) -> Option<Constant> {
@@ -146,20 +153,31 @@ fn gathered(from: &Constant, places: &Constant, axis: i64) -> Option<Constant> {
     (found.len() == places.len()).then(|| Constant::whole(shape, found))
 }
 
+/// A part of a tensor of whole numbers along its first dimension, forwards or backwards.
 fn sliced(from: &Constant, attributes: Attributes<'_>, inputs: &[Option<&Constant>]) -> Option<Constant> {
-    let values = from.as_whole().filter(|_| from.shape.len() == 1)?;
+    let values = from.as_whole()?;
     let bound = |name: &str, at: usize| match attributes.ints(name) {
-        Some(values) => values.first().copied(),
+        Some(values) => (values.len() == 1).then(|| values.first().copied())?,
         None => inputs.get(at).copied().flatten()?.numbers()?.first().copied(),
     };
-    let len = i64::try_from(values.len()).ok()?;
-    let place = |at: i64| usize::try_from(if at < 0 { at.saturating_add(len) } else { at }.clamp(0, len)).ok();
-    if bound("steps", 4).is_some_and(|step| step != 1) {
+    let (axis, step) = (bound("axes", 3).unwrap_or(0), bound("steps", 4).unwrap_or(1));
+    let rows = *from.shape.first()?;
+    let row = values.len().checked_div(rows)?;
+    if axis != 0 || !matches!(step, 1 | -1) {
         return None;
     }
-    let (start, end) = (place(bound("starts", 1)?)?, place(bound("ends", 2)?)?);
-    let found = values.get(start..end.max(start))?.to_vec();
-    Some(Constant::whole(vec![found.len()], found))
+    let len = i64::try_from(rows).ok()?;
+    let place = |at: i64, low: i64, high: i64| (if at < 0 { at.saturating_add(len) } else { at }).clamp(low, high);
+    let (start, end) = (bound("starts", 1)?, bound("ends", 2)?);
+    let all: Vec<i64> = match step {
+        1 => (place(start, 0, len)..place(end, 0, len)).collect(),
+        _ => (place(end, -1, len - 1) + 1..=place(start, -1, len - 1)).rev().collect(),
+    };
+    let part = |at: &i64| values.get(usize::try_from(*at).ok()? * row..(usize::try_from(*at).ok()? + 1) * row);
+    let found = all.iter().map(part).collect::<Option<Vec<_>>>()?.concat();
+    let mut shape = from.shape.clone();
+    *shape.first_mut()? = all.len();
+    Some(Constant::whole(shape, found))
 }
 
 fn filled(shape: &Constant, attributes: Attributes<'_>) -> Option<Constant> {

@@ -101,6 +101,12 @@ impl Gathering<'_> {
             let end = (i..statements.len()).find(|j| inner(*j) != Some(module)).unwrap_or(statements.len());
             let path: Vec<String> = prefix.iter().chain([module]).cloned().collect();
             let body = self.level(&statements[i..end], &path);
+            if !body.iter().any(has_weights) {
+                // A module of an activation alone says nothing.
+                items.extend(body);
+                i = end;
+                continue;
+            }
             let class = self.places.classes.get(&path).cloned();
             let name = Name::Plain(module.clone());
             items.push(Item::Sequence { name, class, body, inline: false });
@@ -160,6 +166,18 @@ impl Gathering<'_> {
                 common(branches.iter().flatten().map(|one| self.scope(one)).chain([own(at)]))
             }
         }
+    }
+}
+
+/// Whether there are layers with weights in it.
+fn has_weights(item: &Item) -> bool {
+    match item {
+        Item::Layer { layer, .. } => words::find(layer.word).is_some_and(|word| !word.parameters.is_empty()),
+        Item::Residual { body, shortcut, .. } => body.iter().chain(shortcut).any(has_weights),
+        Item::Sequence { body, .. } | Item::Concat(body) | Item::Group(body) | Item::Repeat { body, .. } => {
+            body.iter().any(has_weights)
+        }
+        Item::Call { .. } => true,
     }
 }
 

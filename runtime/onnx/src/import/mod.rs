@@ -87,20 +87,21 @@ pub fn import(bytes: Bytes, beside: &Beside<'_>, options: &ImportOptions) -> Res
     let own = model.producer_name == "convnet";
     let mut notes = Vec::new();
     let input = input(graph, options, &mut notes)?;
-    let (draft, output) = lowered(&model, graph, &input, beside, options)?;
+    let (draft, output) = lowered(&model, graph, &input, beside, options, &mut notes)?;
     let settled =
         lower::settle(&draft, output, own).map_err(|left| ImportError::Unsayable(unsayable(&left, &draft, graph)))?;
     let said = |id: Id| {
         let node = graph.node.get(settled.nodes[id].origin).filter(|_| id > 0);
         node.map_or_else(|| "the input".into(), |node| format!("`{}`", node_name(node)))
     };
+    notes.extend(shared(&settled));
     let statements = tree::tree(&settled, &said)?;
     let places = Places::of(&settled, &graph.node, own);
     let names = [options.name.as_deref(), Some(graph.name.as_str()), options.fallback_name.as_deref()];
     let name = names.into_iter().flatten().find_map(struct_name).unwrap_or_else(|| "Imported".into());
     let remark = remark(&model);
     let written = Written { draft: &settled, statements: &statements, places: &places, name: &name, remark: &remark };
-    let (source, graph, params) = written.read_back(&input.shape)?;
+    let (source, graph, params) = written.read_back(&input.shape, &mut notes)?;
     let metadata = model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
     Ok(Imported { source, graph, params, metadata, notes })
 }
@@ -130,7 +131,7 @@ fn input<'a>(
         [] => return Err(fault("it has none".into())),
         many => {
             let names: Vec<&str> = many.iter().map(|one| one.name.as_str()).collect();
-            return Err(fault(format!("there are {}, {}; a network has one", many.len(), names.join(", "))));
+            return Err(fault(format!("there are {}, {}; a network has one", many.len(), quoted(&names))));
         }
     };
     let tensor = one.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
@@ -152,12 +153,20 @@ fn input<'a>(
             notes.push(format!("the file has the input {known:?}, and {given:?} was asked for"));
             given.clone()
         }
+        (Some(given), _) if !dims.is_empty() && given.len() + 1 != dims.len() => {
+            return Err(fault(format!(
+                "`{}` is {}, and {given:?} has not as many dimensions",
+                one.name,
+                described(dims)
+            )));
+        }
         (Some(given), _) => given.clone(),
         (None, Some(known)) if !dims.is_empty() => known,
         (None, _) => {
             return Err(fault(format!(
-                "the file leaves the shape of `{}` open; say which one the network has",
-                one.name
+                "the file leaves the shape of `{}` open ({}); say which one an image has (`--input`)",
+                one.name,
+                described(dims)
             )));
         }
     };
@@ -174,6 +183,21 @@ fn input<'a>(
     Ok(Input { name: &one.name, shape, batch })
 }
 
+/// Names, so that a reader sees where each ends.
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A shape as the file has it: `[batch, 3, ?, ?]`.
+fn described(dims: &[proto::Dimension]) -> String {
+    let one = |dim: &proto::Dimension| match &dim.extent {
+        Some(proto::Extent::Value(n)) => n.to_string(),
+        Some(proto::Extent::Name(name)) => name.clone(),
+        None => "?".into(),
+    };
+    format!("[{}]", dims.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
 /// All operators as layers and steps, and which of them is the output.
 fn lowered(
     model: &proto::Model,
@@ -181,6 +205,7 @@ fn lowered(
     input: &Input<'_>,
     beside: &Beside<'_>,
     options: &ImportOptions,
+    notes: &mut Vec<String>,
 ) -> Result<(Draft, Id), ImportError> {
     let opset = model.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = opset.and_then(|set| set.version).unwrap_or(1);
@@ -206,6 +231,7 @@ fn lowered(
         ordered(node, &lowering)?;
         lowering.node(at, node);
     }
+    notes.append(&mut lowering.notes);
     let output = output(graph, options)?;
     match lowering.values.get(output) {
         Some(Value::Node(id)) => Ok((lowering.draft, *id)),
@@ -229,17 +255,30 @@ fn ordered(node: &proto::Node, lowering: &Lowering<'_>) -> Result<(), ImportErro
 }
 
 fn output<'a>(graph: &'a proto::Graph, options: &'a ImportOptions) -> Result<&'a str, ImportError> {
-    let names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    let mut names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    names.dedup();
     match (&options.output, names.as_slice()) {
         (Some(wanted), _) => Ok(wanted),
         (None, [one]) => Ok(one),
         (None, []) => Err(ImportError::Output("it has none".into())),
         (None, many) => Err(ImportError::Output(format!(
-            "there are {}, {}; say which one the network has",
+            "there are {}, {}; say which one the network gives (`--output`)",
             many.len(),
-            many.join(", ")
+            quoted(many)
         ))),
     }
+}
+
+/// What is said of weights that several layers share in the file.
+fn shared(draft: &Draft) -> Option<String> {
+    let names = draft.nodes.iter().flat_map(|node| &node.weights).filter_map(|weight| weight.name.as_deref());
+    let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
+    names.for_each(|name| *readers.entry(name).or_default() += 1);
+    let all: Vec<&str> = readers.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect();
+    let some = quoted(&all[..all.len().min(3)]);
+    (!all.is_empty()).then(|| {
+        format!("in the file several layers share {some}; here each layer has weights of its own, with these numbers")
+    })
 }
 
 // --- what goes out ----------------------------------------------------------------------------------------------------
@@ -255,44 +294,70 @@ struct Written<'a> {
 
 impl Written<'_> {
     /// The text, and what the language makes of it.
-    fn read_back(&self, input: &[usize]) -> Result<(String, Graph, Vec<Vec<f32>>), ImportError> {
+    fn read_back(
+        &self,
+        input: &[usize],
+        notes: &mut Vec<String>,
+    ) -> Result<(String, Graph, Vec<Vec<f32>>), ImportError> {
         let items = item::items(self.statements, self.draft, self.places);
         let mut order = Vec::new();
         item::layers(&items, &mut order);
         let weights: Vec<&Weight> = order.iter().flat_map(|id| &self.draft.nodes[*id].weights).collect();
         let output = self.draft.nodes.last().map_or(&[][..], |node| &node.dims);
-        let mut problem = String::new();
-        // Without what is only there to be read well, where that goes wrong.
-        for (with_blocks, with_classes) in [(true, true), (true, false), (false, false)] {
-            let mut items = items.clone();
-            let blocks = match with_blocks {
-                true => blocks::blocks(&mut items, self.draft, &[self.name]),
-                false => Vec::new(),
-            };
-            let classes = classes(self.draft).filter(|id| with_classes && item::has_layer(&items, *id));
+        let text = |items: &[item::Item], blocks: &[parameters::Block], with_classes: bool| {
+            let classes = classes(self.draft).filter(|id| with_classes && item::has_layer(items, *id));
             let (name, remark) = (self.name, self.remark);
-            let source = Source { name, remark, input, output, blocks: &blocks, items: &items, classes }.print();
-            match checked(&source, &weights, output) {
-                Ok(graph) => {
-                    let params = weights.iter().map(|weight| weight.values.to_vec()).collect();
-                    return Ok((source, graph, params));
-                }
-                Err(text) => problem = format!("{text}\n\n{source}"),
+            Source { name, remark, input, output, blocks, items, classes }.print()
+        };
+        // Layer after layer, without anything that is only there to be read well: what all other texts are held against.
+        let plain = text(&items, &[], false);
+        let whole = read(&plain).and_then(|graph| checked(graph, &weights, output));
+        let whole = whole.map_err(|problem| ImportError::ReadsBack(format!("{problem}\n\n{plain}")))?;
+        let mut written = items.clone();
+        let blocks = blocks::blocks(&mut written, self.draft, &[self.name]);
+        let params = weights.iter().map(|weight| weight.values.to_vec()).collect();
+        for with_classes in [true, false] {
+            let source = text(&written, &blocks, with_classes);
+            if let Some(graph) = read(&source).ok().filter(|graph| is_same(graph, &whole)) {
+                return Ok((source, graph, params));
             }
         }
-        Err(ImportError::ReadsBack(problem))
+        notes.push(WITHOUT_BLOCKS.into());
+        let source = text(&items, &[], true);
+        match read(&source).ok().filter(|graph| is_same(graph, &whole)) {
+            Some(graph) => Ok((source, graph, params)),
+            None => Ok((plain, whole, params)),
+        }
     }
 }
 
-/// The network that the language reads in a text, if its parameters are these.
-fn checked(source: &str, weights: &[&Weight], output: &[usize]) -> Result<Graph, String> {
+/// What is said where blocks were left out.
+const WITHOUT_BLOCKS: &str = "blocks were left out, since with them it would be another network; this is a mistake of `convnet`, please report it";
+
+/// The network that the language reads in a text.
+fn read(source: &str) -> Result<Graph, String> {
     let read = convnet_language::read(source, &Sizes::default());
     let mut read = read.map_err(|mistakes| mistakes.draw("network.cnn", source, false))?;
-    let graph = read.pop().map(|read| read.graph).ok_or("there is no network")?;
+    read.pop().map(|read| read.graph).ok_or_else(|| "there is no network".into())
+}
+
+/// The network, if its parameters are those of the file.
+fn checked(graph: Graph, weights: &[&Weight], output: &[usize]) -> Result<Graph, String> {
     let same = graph.params.len() == weights.len()
         && graph.params.iter().zip(weights).all(|(param, weight)| *param.shape == weight.shape[..]);
     let gives = graph.output_shape() == shape(output);
     if same && gives { Ok(graph) } else { Err("its parameters are not those of the file".into()) }
+}
+
+/// Whether two networks compute the same, layer by layer.
+fn is_same(graph: &Graph, other: &Graph) -> bool {
+    let same = |(a, b): (&convnet_graph::Node, &convnet_graph::Node)| {
+        a.op == b.op && a.inputs == b.inputs && a.shape == b.shape && a.n_params == b.n_params
+    };
+    let shapes = |graph: &Graph| graph.params.iter().map(|param| param.shape.clone()).collect::<Vec<_>>();
+    graph.nodes.len() == other.nodes.len()
+        && graph.nodes.iter().zip(other.nodes.iter()).all(same)
+        && shapes(graph) == shapes(other)
 }
 
 fn shape(dims: &[usize]) -> convnet_graph::Shape {
@@ -341,7 +406,7 @@ fn node_name(node: &proto::Node) -> String {
 
 /// A name as those of types are: `ResNet18` of `resnet-18`.
 fn struct_name(name: &str) -> Option<String> {
-    let generic = ["", "main_graph", "main", "torch_jit", "torch-jit-export", "graph"].contains(&name);
+    let generic = ["", "main_graph", "main", "torch_jit", "torch-jit-export", "graph", "tf2onnx"].contains(&name);
     let mut text = String::new();
     let mut upper = true;
     for letter in name.chars().take(60) {

@@ -147,14 +147,17 @@ impl Making {
         if let Some((at, _)) = params.iter().filter(same).find(|(_, param)| fits(&param.values, 1)) {
             return Number::Times(*at, 1);
         }
-        let channels: Option<Vec<usize>> =
-            column.iter().map(|slot| slot.map_or(Some(0), |slot| slot.channels)).collect();
-        let channels = channels.filter(|_| counts && is_whole).unwrap_or_default();
+        // Where a shortcut is missing, nothing is known and nothing needed.
+        let channels: Vec<Option<usize>> = column.iter().map(|slot| slot.and_then(|slot| slot.channels)).collect();
         let from_channels = |times: usize, over: usize| {
-            let is = |(value, channels): (&Option<usize>, &usize)| {
-                *value == channels.checked_mul(times).map(|all| all / over) && channels % over == 0
+            let is = |(value, channels): (&Option<usize>, &Option<usize>)| match (value, channels) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(value), Some(channels)) => {
+                    channels % over == 0 && channels.checked_mul(times).map(|all| all / over) == Some(*value)
+                }
             };
-            !channels.is_empty() && values.iter().zip(&channels).all(is)
+            counts && values.iter().zip(&channels).all(is)
         };
         if from_channels(1, 1) {
             return Number::Channels { times: 1, over: 1 };

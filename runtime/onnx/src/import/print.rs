@@ -142,9 +142,9 @@ impl Printer {
             let said = self.number(*value);
             match default {
                 Some(default) if said == default.to_string() => {}
-                // What has a default is said by its name, as other options are.
-                Some(_) if said != *name => parts.push(format!("{name} = {said}")),
-                _ => parts.push(said),
+                // What has a default is said by its name, as other options are; a name alone would be the next parameter in order.
+                Some(_) => parts.push(format!("{name} = {said}")),
+                None => parts.push(said),
             }
         }
         parts.join(", ")

@@ -76,10 +76,7 @@ impl Builder<'_> {
             let start = self.dominators[at];
             let statement = match node.op {
                 Op::Layer(_) => Statement::Layer(at),
-                Op::Concat => {
-                    let branches = node.inputs.iter().map(|input| self.way(start, *input, depth + 1));
-                    Statement::Concat { at, branches: branches.collect::<Result<_, _>>()? }
-                }
+                Op::Concat => Statement::Concat { at, branches: self.branches(at, start, &node.inputs, depth)? },
                 Op::Gate => self.product(at, start, depth)?,
                 Op::Add | Op::Input | Op::Step(_) => self.sum(at, start, depth)?,
             };
@@ -88,6 +85,41 @@ impl Builder<'_> {
         }
         found.reverse();
         Ok(found)
+    }
+
+    /// The branches that end at these values. Neighbours that part only later are a concatenation in a branch, which exporters write as one
+    /// with the other branches.
+    fn branches(&mut self, at: Id, start: Id, ends: &[Id], depth: usize) -> Result<Vec<Vec<Statement>>, ImportError> {
+        let mut found = Vec::new();
+        let mut rest = ends;
+        while let Some((first, others)) = rest.split_first() {
+            // As many as come from one value behind the start.
+            let (mut common, mut count) = (*first, 1);
+            for other in others {
+                let next = self.common(common, *other);
+                if next <= start {
+                    break;
+                }
+                (common, count) = (next, count + 1);
+            }
+            let (group, after) = rest.split_at(count);
+            rest = after;
+            let mut branch = self.way(start, common, depth + 1)?;
+            if count > 1 {
+                let branches = self.branches(at, common, group, depth + 1)?;
+                branch.push(Statement::Concat { at, branches });
+            }
+            found.push(branch);
+        }
+        Ok(found)
+    }
+
+    /// The last value that two have in common.
+    fn common(&self, mut a: Id, mut b: Id) -> Id {
+        while a != b {
+            if a > b { a = self.dominators[a] } else { b = self.dominators[b] }
+        }
+        a
     }
 
     fn sum(&mut self, at: Id, from: Id, depth: usize) -> Result<Statement, ImportError> {

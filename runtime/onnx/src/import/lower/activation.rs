@@ -101,7 +101,13 @@ impl<'a> Lowering<'a> {
         let axis = if axis < 0 { axis.saturating_add(dims.len() as i64 + 1) } else { axis };
         // Until version 13, all dimensions from the axis on were one.
         let flat = old && dims.iter().skip(1).any(|size| *size != 1);
-        if axis != 1 || flat {
+        if axis == 1 && flat {
+            return Err(
+                "until version 13 of ONNX it is over all values of an image, and that of the language over channels"
+                    .into(),
+            );
+        }
+        if axis != 1 {
             return Err(format!(
                 "it is over dimension {axis} of {}, and that of the language over channels",
                 dims.len() + 1
@@ -122,7 +128,8 @@ impl<'a> Lowering<'a> {
                 () if self.is_gelu(x, y) => "gelu",
                 () => continue,
             };
-            let input = if word == "gelu" { self.halved(x).unwrap_or(x) } else { x };
+            let is_outside = word == "gelu" && !self.is_half_erf_of(y, x);
+            let input = if is_outside { self.halved(x).unwrap_or(x) } else { x };
             return self.plain(word, input).ok();
         }
         None
@@ -139,9 +146,13 @@ impl<'a> Lowering<'a> {
         matches!(step, Step::Times(half) if half.scalar().is_some_and(|half| is_close(half, 0.5))).then_some(inner)
     }
 
-    /// Whether `x y` is `x/2 (1 + erf(x / sqrt 2))`.
+    /// Whether `x y` is `x/2 (1 + erf(x / sqrt 2))`, with the half on either side.
     fn is_gelu(&self, x: Id, y: Id) -> bool {
-        self.halved(x).is_some_and(|inner| self.is_erf_of(y, inner))
+        self.halved(x).is_some_and(|inner| self.is_erf_of(y, inner)) || self.is_half_erf_of(y, x)
+    }
+
+    fn is_half_erf_of(&self, y: Id, x: Id) -> bool {
+        self.halved(y).is_some_and(|inner| self.is_erf_of(inner, x))
     }
 
     /// Whether a value is `1 + erf(x / sqrt 2)`.

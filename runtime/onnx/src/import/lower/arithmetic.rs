@@ -133,6 +133,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn product(&mut self, a: Id, b: Id) -> Result<Id, Reason> {
+        // What is repeated only to have the map's size.
+        let plain = |this: &Self, id: Id, other: Id| match this.draft.step(id) {
+            Some((Step::Expand, inner)) if this.dims(id) == this.dims(other) => inner,
+            _ => id,
+        };
+        let (a, b) = (plain(self, a, b), plain(self, b, a));
         if let Some(found) = self.activated(a, b) {
             return Ok(found);
         }

@@ -14,7 +14,8 @@ impl<'a> Lowering<'a> {
         let groups = groups(attributes, channels)?;
         let weights = self.weighed(node, out, [out, channels / groups, tall, wide])?;
         let (mut pad, same) = self.pads(input, attributes, kernel, stride, dilation)?;
-        if let Some((inner, more)) = self.zeros_before(node, input) {
+        let is_counted = matches!(attributes.text("auto_pad").unwrap_or("NOTSET"), "NOTSET" | "VALID");
+        if let Some((inner, more)) = self.zeros_before(node, input).filter(|_| is_counted) {
             input = inner;
             pad.iter_mut().zip(more).for_each(|(pad, more)| *pad += more);
         }

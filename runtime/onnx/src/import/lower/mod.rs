@@ -39,6 +39,8 @@ pub struct Lowering<'a> {
     pub opset: i64,
     /// Whether the file is one of ours, in which padding before a convolution is a layer of its own.
     pub own: bool,
+    /// What was guessed or left behind, a sentence each.
+    pub notes: Vec<String>,
     /// The number of images, where the file has it fixed.
     pub batch: Option<usize>,
     /// How many more numbers may be computed before the network runs.
@@ -54,7 +56,8 @@ type Reason = String;
 impl<'a> Lowering<'a> {
     pub fn new(opset: i64, own: bool, batch: Option<usize>, budget: usize) -> Self {
         let (values, uses, shapes) = Default::default();
-        Lowering { draft: Draft::default(), values, uses, opset, own, batch, budget, at: 0, shapes }
+        let (draft, notes) = Default::default();
+        Lowering { draft, values, uses, opset, own, notes, batch, budget, at: 0, shapes }
     }
 
     /// Reads the operator at a place of the file.
@@ -139,7 +142,9 @@ impl<'a> Lowering<'a> {
             return Err(format!("its operators are those of `{}`", node.domain));
         }
         match node.op_type.as_str() {
-            "Identity" | "Cast" | "CastLike" => self.given(node, 0),
+            "Identity" => self.given(node, 0),
+            "Cast" | "CastLike" => self.cast(node, attributes),
+            "Expand" => self.expand(node),
             "Conv" => self.conv(node, attributes),
             "ConvTranspose" => self.conv_transpose(node, attributes),
             "Gemm" => self.gemm(node, attributes),
@@ -165,6 +170,43 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Numbers of single precision stay what they are; others lose what makes them whole or short.
+    fn cast(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
+        let value = self.given(node, 0)?;
+        let to = match node.op_type.as_str() {
+            "Cast" => attributes.int("to"),
+            // What it is to be like is a value of the network, or a constant.
+            _ => Some(if self.constant(node, 1).is_some_and(|like| like.as_whole().is_some()) { 7 } else { 1 }),
+        };
+        match to {
+            Some(1 | 11) => {}
+            Some(10 | 16) => {
+                let note = "the file computes some values in half precision, and the network in single precision";
+                if !self.notes.iter().any(|known| known == note) {
+                    self.notes.push(note.into());
+                }
+            }
+            _ => return Err("it makes whole numbers, or true and false, of values that the network computes".into()),
+        }
+        Ok(value)
+    }
+
+    /// A factor for each channel in the size of a map, for what multiplies by it.
+    fn expand(&mut self, node: &'a proto::Node) -> Result<Id, Reason> {
+        let value = self.given(node, 0)?;
+        let to = self.constant(node, 1).and_then(|to| to.as_whole().map(<[Whole]>::to_vec));
+        let to = to.ok_or("its shape depends on what the network computes")?;
+        let dims = self.dims(value).to_vec();
+        let rest = to.get(to.len().saturating_sub(dims.len())..).unwrap_or_default();
+        let sizes: Option<Vec<usize>> = rest.iter().map(|size| usize::try_from(size.number()?).ok()).collect();
+        let sizes = sizes.filter(|sizes| sizes.len() == dims.len()).ok_or("it mixes images with what is in them")?;
+        let larger: Vec<usize> = dims.iter().zip(&sizes).map(|(size, to)| *size.max(to)).collect();
+        match larger == dims {
+            true => Ok(value),
+            false => Ok(self.step(Step::Expand, vec![value], larger)),
+        }
+    }
+
     // --- what a node reads --------------------------------------------------------------------------------------------
 
     pub(super) fn value(&self, node: &'a proto::Node, i: usize) -> Option<&Value> {
@@ -176,7 +218,11 @@ impl<'a> Lowering<'a> {
     fn given(&self, node: &'a proto::Node, i: usize) -> Result<Id, Reason> {
         match self.value(node, i) {
             Some(Value::Node(id)) => Ok(*id),
-            Some(Value::Constant(_)) => Err(format!("its input {i} is a constant")),
+            Some(Value::Constant(_)) => {
+                Err("it works on known numbers in a way that is not followed here; programs such as `onnxsim` \
+                                             compute them beforehand, and so does PyTorch's newer exporter"
+                    .into())
+            }
             None => Err(format!("its input {i} is missing")),
         }
     }

@@ -60,12 +60,21 @@ impl<'a> Lowering<'a> {
             }
         }
         if !is_max && !counts {
-            return Err(format!("it has padding {sides:?} that does not count; `avg_pool` has as much at each side"));
+            return Err(format!(
+                "its padding at top, bottom, left and right is {sides:?} and does not count; that of `avg_pool` is the same at both sides, \
+                 and at most half of the kernel"
+            ));
         }
         let fill = if is_max { LOWEST } else { 0.0 };
         let pad = Layer::new("pad", vec![("amount", Value::sides(sides)), ("value", Value::Decimal(fill))]);
         let padded = self.layer(pad, input, Vec::new())?;
-        self.layer(windows.layer(word, [0, 0], windows.ceil, is_max, true), padded, Vec::new())
+        for ceil in [windows.ceil, false] {
+            let pooled = self.layer(windows.layer(word, [0, 0], ceil, is_max, true), padded, Vec::new())?;
+            if self.dims(pooled) == [channels, wanted[0], wanted[1]] {
+                return Ok(pooled);
+            }
+        }
+        Err("it rounds up, and its last windows would begin in the padding".into())
     }
 
     pub(super) fn global_pool(&mut self, node: &'a proto::Node) -> Result<Id, Reason> {

@@ -115,12 +115,15 @@ fn flattened_before(flatten: &Node, draft: &mut Draft) -> Option<Id> {
     Some(draft.push(Node { inputs: vec![flat], dims, ..dropout }))
 }
 
-/// A concatenation whose first parts are another one together reads that: DenseNet joins all that came before, again and again.
+/// A concatenation whose first or last parts are another one together reads that: DenseNet joins all that came before, again and again.
 fn shortened(node: &mut Node, joined: &mut HashMap<Vec<Id>, Id>, id: Id) {
     let all = node.inputs.clone();
     let longest = (2..all.len()).rev().find_map(|len| joined.get(&all[..len]).map(|known| (len, *known)));
+    let latest = || (2..all.len()).rev().find_map(|len| joined.get(&all[all.len() - len..]).map(|known| (len, *known)));
     if let Some((len, known)) = longest {
         node.inputs = std::iter::once(known).chain(all[len..].iter().copied()).collect();
+    } else if let Some((len, known)) = latest() {
+        node.inputs = all[..all.len() - len].iter().copied().chain([known]).collect();
     }
     joined.insert(all, id);
 }
@@ -191,7 +194,12 @@ fn said(step: &Step, node: &Node, draft: &Draft) -> Result<Node, String> {
             Ok(Node { inputs, ..made(Layer::new("depthwise", args), vec![weight, bias]) })
         }
         Step::Reshape => Err(format!("it makes the shape {dims:?} of its input's")),
+        Step::Transpose(order) if order.as_slice() == [2, 0, 1] => {
+            Err("its images have their channels last; export it with channels first (tf2onnx: `--inputs-as-nchw`)"
+                .into())
+        }
         Step::Transpose(order) => Err(format!("it puts the dimensions in the order {order:?}")),
+        Step::Expand => Err("it repeats values along a dimension".into()),
         Step::Negative => Err("it reads neither a map nor a vector".into()),
         Step::Power(exponent) => Err(format!("it raises to the power {exponent}")),
         Step::Quotient => Err("the language has no quotient of two branches".into()),

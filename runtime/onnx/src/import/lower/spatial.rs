@@ -33,7 +33,10 @@ impl<'a> Lowering<'a> {
             if before < 0 || after < 0 || mode != "constant" || fill != 0.0 {
                 return Err("it pads channels with something else than zeros".into());
             }
-            let ends = Value::Numbers(vec![positive(before), positive(after)]);
+            let ends = match before == after {
+                true => Value::Number(positive(before)),
+                false => Value::Numbers(vec![positive(before), positive(after)]),
+            };
             value = self.layer(Layer::new("channel_pad", vec![("amount", ends)]), value, Vec::new())?;
         }
         let sides = [top, bottom, left, right];
@@ -126,6 +129,15 @@ impl<'a> Lowering<'a> {
             None => self.constant(node, scales_at).and_then(|scales| scales.as_floats()).map(|scales| scales.to_vec()),
         };
         let sizes = self.constant(node, 3).and_then(|sizes| sizes.as_whole().map(<[_]>::to_vec));
+        if attributes.text("keep_aspect_ratio_policy").is_some_and(|policy| policy != "stretch") {
+            return Err("it keeps the ratio of height and width".into());
+        }
+        let axes: Option<Vec<i64>> = attributes
+            .ints("axes")
+            .map(|axes| axes.iter().map(|axis| if *axis < 0 { axis + 4 } else { *axis }).collect());
+        if axes.is_some_and(|axes| !axes.is_sorted() || !axes.ends_with(&[2, 3])) {
+            return Err("it resizes other dimensions than height and width, or in another order".into());
+        }
         let last = |len: usize| (len >= 2).then(|| len - 2);
         let factor = match (scales.filter(|scales| !scales.is_empty()), sizes) {
             (Some(scales), _) => {

@@ -219,3 +219,70 @@ pub struct Imported: [4, 8, 8] -> [8, 4, 4] {
 "
     );
 }
+
+#[test]
+fn numbers_of_a_block_within_a_block_keep_their_names() {
+    // Modules of two layers in modules; of the first parameters with defaults, only a later one differs.
+    let mut draft = Draft::new(&[4, 9, 9]);
+    let mut before = "x".to_string();
+    for (i, dilation) in [1, 2, 3].into_iter().enumerate() {
+        for (part, kernel, pad) in [("a", 1, 0), ("b", 3, 1)] {
+            let (weight, value) = (format!("body.{i}.{part}.0.weight"), format!("{part}{i}"));
+            draft.weight(&weight, &[4, 4, kernel, kernel]);
+            let dilations = ints("dilations", &if part == "b" { [dilation; 2] } else { [1; 2] });
+            draft.node(&format!("{value} = Conv({before}, {weight})"), vec![ints("pads", &[pad; 4]), dilations]);
+            draft.node(&format!("{value}r = Relu({value})"), vec![]);
+            draft.graph.node.last_mut().unwrap().name = format!("/body/body.{i}/{part}/{part}.1/Relu");
+            before = format!("{value}r");
+        }
+        let weight = format!("body.{i}.c.weight");
+        draft.weight(&weight, &[4, 4, 1, 1]);
+        draft.node(&format!("c{i} = Conv({before}, {weight})"), vec![]);
+        before = format!("c{i}");
+    }
+    let found = draft.import().unwrap();
+    assert!(found.notes.is_empty(), "{:?}", found.notes);
+    assert!(found.source.contains("unit(3, pad = 1, dilation = dilation);"), "{}", found.source);
+    assert_eq!(found.graph.output_shape().chw(), [4, 3, 3], "{}", found.source);
+}
+
+#[test]
+fn equal_statements_of_a_block_may_differ_in_another_one() {
+    let mut draft = Draft::new(&[2, 9, 9]);
+    let mut before = "x".to_string();
+    for (i, dilations) in [[1, 2, 1], [1, 2, 2], [2, 2, 1]].into_iter().enumerate() {
+        for (j, dilation) in dilations.into_iter().enumerate() {
+            let weight = format!("layer{i}.{j}.weight");
+            draft.weight(&weight, &[2, 2, 3, 3]);
+            let window = vec![ints("pads", &[dilation; 4]), ints("dilations", &[dilation; 2])];
+            draft.node(&format!("v{i}{j} = Conv({before}, {weight})"), window);
+            before = format!("v{i}{j}");
+        }
+    }
+    let found = draft.import().unwrap();
+    assert!(found.notes.is_empty(), "{:?}\n{}", found.notes, found.source);
+}
+
+#[test]
+fn what_looks_like_another_layer_is_none() {
+    let refused = |draft: &mut Draft| draft.import().unwrap_err().to_string();
+    // Whole numbers on the way.
+    let mut draft = Draft::new(&[3, 4, 4]);
+    draft.node("a = Cast(x)", vec![int("to", 2)]).node("y = Cast(a)", vec![int("to", 1)]);
+    assert!(refused(&mut draft).contains("whole numbers"));
+    // Zeros before padding that goes by the size.
+    let mut draft = Draft::new(&[2, 8, 8]);
+    draft.weight("conv.weight", &[5, 2, 3, 3]).ints("pads", &[0, 0, 1, 0, 0, 0, 1, 1]);
+    draft.node("a = Pad(x, pads)", vec![]);
+    draft.node("y = Conv(a, conv.weight)", vec![word("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])]);
+    assert_eq!(draft.import().unwrap().graph.output_shape().chw(), [5, 5, 5]);
+    // Width before height.
+    let mut draft = Draft::new(&[2, 4, 4]);
+    draft.ints("sizes", &[4, 8]).node("y = Resize(x, , , sizes)", vec![ints("axes", &[3, 2])]);
+    assert!(refused(&mut draft).contains("in another order"));
+    // Windows that begin in padding that is a part of the map here.
+    let mut draft = Draft::new(&[2, 8, 7]);
+    let window = vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), ints("pads", &[0, 0, 2, 2])];
+    draft.node("y = MaxPool(x)", window.into_iter().chain([int("ceil_mode", 1)]).collect());
+    assert!(draft.import().map_or(true, |found| found.graph.output_shape().chw() == [2, 4, 4]));
+}

@@ -84,7 +84,7 @@ fn graphs_that_contradict_themselves() {
     assert_eq!(told(&draft), "the node `y`: it gives `y`, which is there already");
     let mut draft = conv();
     draft.graph.input.push(value("z", Shape::default()));
-    assert_eq!(told(&draft), "the input of this model: there are 2, x, z; a network has one");
+    assert_eq!(told(&draft), "the input of this model: there are 2, `x`, `z`; a network has one");
     draft.graph.input.clear();
     assert_eq!(told(&draft), "the input of this model: it has none");
     let open = Dimension { extent: Some(Extent::Name("height".into())) };
@@ -105,7 +105,7 @@ fn what_cannot_be_said_is_listed_once() {
     draft.node("y = Add(b, c)", vec![]);
     assert_eq!(
         told(&draft),
-        "2 operators of this model have no layer in the language:
+        "2 operators of this model cannot be said in the language:
   Einsum `a` of [3, 4, 4]: the language has no such layer
   Sign `c` of [3, 4, 4]: the language has no such layer"
     );
@@ -113,7 +113,7 @@ fn what_cannot_be_said_is_listed_once() {
     draft.node("y = Softmax(x)", vec![int("axis", 3)]);
     assert_eq!(
         told(&draft),
-        "one operator of this model has no layer in the language:
+        "one operator of this model cannot be said in the language:
   Softmax `y` of [3, 4, 4]: it is over dimension 3 of 4, and that of the language over channels"
     );
     // What a layer gives beside its value.
