@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 
 most=220
 most_private=40
-most_onnx=12
+most_onnx=15
 
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p convnet --features read,mnist,onnx
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p convnet-graph
