@@ -117,7 +117,7 @@ fn mistakes_are_drawn_where_they_are() {
         "3 |     größe: conv(6, kernel = 11);",
         "^^",
         "trace: input [1, 8, 8]",
-        "use kernel <= 8, or pad >= 2",
+        "use kernel <= 8, which leaves a height of 1, or `pad = 5`, which keeps 8",
         " --> net.cnn:4:5",
         "did you mean `flatten`?",
     ] {

@@ -71,8 +71,12 @@ impl<'a> Args<'a> {
             }
         }
         if too_many || misplaced {
-            // Nobody knows which of them is which.
-            args.given.clear();
+            match args.without_the_superfluous() {
+                // What was told apart, the layers after this one know what comes in.
+                Some(given) => (args.given, args.complete) = (given, true),
+                // Nobody knows which of them is which.
+                None => args.given.clear(),
+            }
         }
         let missing = word.args.iter().filter(|spec| spec.is_required() && !args.has(spec.name));
         let missing: Vec<&str> = missing.map(|spec| spec.name).collect();
@@ -82,6 +86,22 @@ impl<'a> Args<'a> {
             args.complete = false;
         }
         args
+    }
+
+    /// The arguments without the number of what comes in, if all others are right.
+    fn without_the_superfluous(&self) -> Option<Vec<(&'static Spec, Option<&'a Expr>)>> {
+        let (superfluous, _) = self.input_number()?;
+        let mut args =
+            Args { layer: self.layer, word: self.word, scope: self.scope, given: Vec::new(), complete: true };
+        let mut next = 0;
+        for arg in self.layer.args.iter().filter(|arg| !std::ptr::eq(*arg, superfluous)) {
+            let (spec, value) = args.spec(arg, &mut next).ok()?;
+            if args.has(spec.name) {
+                return None;
+            }
+            args.given.push((spec, value.map(bare)));
+        }
+        Some(args.given)
     }
 
     /// Reports an argument that is given twice; says whether by its place, which is that of another one than was meant.

@@ -47,7 +47,7 @@ impl<'a> Args<'a> {
     }
 
     /// The value that looks like the number of what comes in, and what comes in where that is another number.
-    fn input_number(&self) -> Option<(&'a Arg, Option<u64>)> {
+    pub(super) fn input_number(&self) -> Option<(&'a Arg, Option<u64>)> {
         let word = self.word.name;
         let incoming = self.scope.shape.map(|shape| shape.chw()).and_then(|dims| dims.first()?.known())?;
         let layer = self.layer;
@@ -99,11 +99,14 @@ impl<'a> Args<'a> {
                 let first = one_of(first).replace(" or ", " and ");
                 let placed = self.layer.args.iter().filter(|arg| arg.name.is_none()).count();
                 let next = known().nth(n).filter(|_| count == n + 1);
+                let is_flag = |name: &str| word.arg(name).is_some_and(|spec| spec.kind == ArgKind::Flag);
                 let whole = self.whole(None).filter(|_| placed > n + 1);
                 let fix = match next {
                     _ if is_same(&arg.value) && word.arg("pad").is_some() => Some("pad = same".into()),
                     _ if whole.is_some() => whole,
-                    Some(next) if is_size(&arg.value) => Some(format!("{next} = {}", shown(&arg.value))),
+                    Some(next) if is_size(&arg.value) && !is_flag(next) => {
+                        Some(format!("{next} = {}", shown(&arg.value)))
+                    }
                     _ => None,
                 };
                 let fix = fix.map_or(String::new(), |fix| format!("\n  fix: write `{fix}`"));

@@ -250,7 +250,15 @@ impl Context<'_> {
             // A window of one pixel pools nothing.
             true if most == 1 => format!("leave this pool out, or keep the map larger before it{}", self.unpadded()),
             true => format!("use kernel <= {most}"),
-            false => format!("use kernel <= {most}, or pad >= {}", before + missing.div_ceil(2)),
+            // What is left says why a smaller one may be better still.
+            false => {
+                let keeps = (span - 1) / 2;
+                let pad = match given.stride[dimension] == 1 && span % 2 == 1 && before == after {
+                    true => format!("`pad = {keeps}`, which keeps {input}"),
+                    false => format!("pad >= {}", before + missing.div_ceil(2)),
+                };
+                format!("use kernel <= {most}, which leaves a {along} of 1, or {pad}")
+            }
         };
         let message = format!(
             "{}: {what} does not fit into {along} {input} (pad {before} + {after}): {input} + {before} + {after} - {span} < 0\n  \

@@ -158,6 +158,8 @@ fn a_gate_multiplies_what_comes_in() {
     assert!(error.ends_with("fix: end the gate with 4 channels, of 1x1 or of the size of the map"), "{error}");
     let error = one("struct Net: [4, 8, 8] -> [4, 8, 8] { gate { global_avg_pool; linear(4); sigmoid; } }");
     assert!(error.starts_with("this gate gives [4], and what comes in is [4, 8, 8]"), "{error}");
+    let error = one("struct Net: [4, 8, 8] -> [4, 8, 8] { gate { mask: conv(4, kernel = 3); sigmoid; } }");
+    assert!(error.ends_with("fix: write `pad = 1` in `mask`"), "{error}");
     assert_eq!(one("struct Net: [4] -> [4] { gate {} }"), "this gate has no layers");
     let error = one("struct Net: [4] -> [4] { multiply { linear(4); sigmoid; } }");
     assert_eq!(error, "no structure is called `multiply`; did you mean `gate`?");

@@ -140,3 +140,20 @@ fn marks_are_where_the_fix_is() {
     }
     assert!(super::checked("struct N: [1, 28, 28] -> [10] { flatten; fc: linear(10) }").1[0].contains("after `fc`"));
 }
+
+#[test]
+fn a_whole_port_has_one_error_for_each_layer() {
+    let (_, errors) = super::checked(
+        "struct Net: [1, 28, 28] -> [10] { conv(1, 6, kernel = 5, pad = 2); relu; max_pool(2); conv(6, 16, 5); relu; max_pool(2); \
+         flatten; linear(400, 120); relu; linear(120, 84); relu; linear(84, 10); }",
+    );
+    let fixes: Vec<&str> = errors.iter().filter_map(|error| error.split("fix: ").nth(1)).collect();
+    let expected = [
+        "write `conv(6, kernel = 5, pad = 2)`",
+        "write `conv(16, 5)`",
+        "write `linear(120)`",
+        "write `linear(84)`",
+        "write `linear(10)`",
+    ];
+    assert_eq!(fixes, expected, "{errors:#?}");
+}

@@ -15,7 +15,7 @@ fn a_kernel_that_does_not_fit() {
         errors(&format!("conv1: conv(6, kernel = 5, pad = 2); max_pool(2); conv2: conv(16, kernel = 17); {TAIL}"));
     let expected = "`conv2`: kernel 17 does not fit into height 14 (pad 0 + 0): 14 + 0 + 0 - 17 < 0\n  \
                     trace: input [1, 28, 28] -> conv1 [6, 28, 28] -> max_pool [6, 14, 14]\n  \
-                    fix: use kernel <= 14, or pad >= 2";
+                    fix: use kernel <= 14, which leaves a height of 1, or `pad = 8`, which keeps 14";
     assert_eq!(found, [expected]);
 }
 

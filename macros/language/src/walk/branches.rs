@@ -37,7 +37,7 @@ impl<'a> Checker<'a, '_> {
         self.at = main;
         let [a, b] = [main, other].map(|end| self.nodes.get(end.node).map_or(Shape::Unknown, |node| node.shape));
         if residual.is_gate {
-            return self.gate(residual, [(main, a), (other, b)], taken.is_some(), level);
+            return self.gate(residual, start, [(main, a), (other, b)], taken.is_some(), level);
         }
         let shape = if a.is_unknown() { b } else { a };
         if a != b && !a.is_unknown() && !b.is_unknown() {
@@ -59,7 +59,14 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The product of two ways: the one with the map comes first, then what it is multiplied by.
-    fn gate(&mut self, gate: &Residual, [main, other]: [(At, Shape); 2], has_shortcut: bool, level: &mut Level) {
+    fn gate(
+        &mut self,
+        gate: &Residual,
+        start: At,
+        [main, other]: [(At, Shape); 2],
+        has_shortcut: bool,
+        level: &mut Level,
+    ) {
         let is_factors = |shape: Shape, of: Shape| {
             let ([channels, height, width], [others, ..]) = (shape.chw(), of.chw());
             let is_map = matches!((shape, of), (Shape::Map(_), Shape::Map(_)));
@@ -73,7 +80,14 @@ impl<'a> Checker<'a, '_> {
             let (name, label) = if has_shortcut { ("its shortcut", "shortcut") } else { ("what comes in is", "input") };
             let verb = if has_shortcut { " gives" } else { "" };
             let traces = [main, other].map(|(end, _)| self.trace_from(end.node));
+            let padded = match (a, b) {
+                (Shape::Map([same, ..]), Shape::Map([channels, height, width])) if same == channels => {
+                    self.resized(start, main.0.node, [height, width])
+                }
+                _ => None,
+            };
             let fix = match (a, b) {
+                _ if padded.is_some() => padded.unwrap_or_default(),
                 (Shape::Vector(_), Shape::Map([channels, ..])) => {
                     let channels = size(channels, self.network);
                     format!(
