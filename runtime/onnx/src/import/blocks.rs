@@ -54,13 +54,11 @@ pub fn blocks(items: &mut Vec<Item>, draft: &Draft, taken: &[&str]) -> Vec<Block
         let made: BTreeMap<String, Vec<usize>> = made.into_iter().map(|(form, at)| (form.to_string(), at)).collect();
         let change = |module: &mut Item| {
             let blocks = made.get(&form(module)).into_iter().flatten().map(|at| &found[*at]);
-            match blocks.filter_map(|block| block.call(module, draft)).next() {
-                Some(call) => *module = call,
-                None => {
-                    if let Item::Sequence { inline, .. } = module {
-                        *inline = true;
-                    }
-                }
+            let call = blocks.filter_map(|block| block.call(module, draft)).next();
+            match (call, module) {
+                (Some(call), module) => *module = call,
+                (None, Item::Sequence { inline, .. }) => *inline = true,
+                (None, _) => {}
             }
         };
         items.iter_mut().for_each(|item| replace(item, &change));

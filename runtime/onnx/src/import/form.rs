@@ -1,6 +1,6 @@
 //! The form of a module: what is written of it but its numbers, which are counted through in one order.
 
-use super::draft::{Draft, Layer, Value};
+use super::draft::{Draft, Id, Layer, Value};
 use super::item::{Item, Name};
 
 /// A place for a number in a module.
@@ -129,6 +129,21 @@ impl Walk<'_> {
         }
     }
 
+    fn layer(&mut self, own: Option<(&Layer, Id)>, pattern: &Layer, name: Option<String>) {
+        let owner = name.or_else(|| self.owner.clone());
+        let numbers = pattern.args.iter().enumerate().filter(|(_, (_, value))| matches!(value, Value::Number(_)));
+        for (i, (arg, _)) in numbers {
+            let slot = own.and_then(|(own, id)| {
+                let Some((_, Value::Number(value))) = own.args.get(i) else { return None };
+                let input = self.draft.nodes[id].inputs.first().copied();
+                let channels = input.and_then(|input| self.draft.nodes[input].dims.first().copied());
+                let default = own.whole_default(arg);
+                Some(Slot { arg: (*arg).into(), value: *value, default, channels, owner: owner.clone() })
+            });
+            self.found.push(slot);
+        }
+    }
+
     fn item(&mut self, item: Option<&Item>, pattern: &Item) {
         match pattern {
             Item::Layer { name, layer, .. } => {
@@ -136,18 +151,7 @@ impl Walk<'_> {
                     Some(Item::Layer { layer, id, .. }) => Some((layer, *id)),
                     _ => None,
                 };
-                let owner = name.as_ref().and_then(field).or_else(|| self.owner.clone());
-                let numbers = layer.args.iter().enumerate().filter(|(_, (_, value))| matches!(value, Value::Number(_)));
-                for (i, (arg, _)) in numbers {
-                    let slot = own.and_then(|(own, id)| {
-                        let Some((_, Value::Number(value))) = own.args.get(i) else { return None };
-                        let input = self.draft.nodes[id].inputs.first().copied();
-                        let channels = input.and_then(|input| self.draft.nodes[input].dims.first().copied());
-                        let default = own.whole_default(arg);
-                        Some(Slot { arg: (*arg).into(), value: *value, default, channels, owner: owner.clone() })
-                    });
-                    self.found.push(slot);
-                }
+                self.layer(own, layer, name.as_ref().and_then(field));
             }
             Item::Call { name, args, .. } => {
                 let (own, channels) = match item {

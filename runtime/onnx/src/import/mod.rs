@@ -121,19 +121,8 @@ fn input<'a>(
     options: &ImportOptions,
     notes: &mut Vec<String>,
 ) -> Result<Input<'a>, ImportError> {
+    let one = sole_input(graph)?;
     let fault = |text: String| ImportError::Input(text);
-    // Older files list weights among their inputs, too.
-    let weights: std::collections::HashSet<&str> = graph.initializer.iter().map(|one| one.name.as_str()).collect();
-    let inputs: Vec<&proto::ValueInfo> =
-        graph.input.iter().filter(|one| !weights.contains(one.name.as_str())).collect();
-    let one = match inputs.as_slice() {
-        [one] => *one,
-        [] => return Err(fault("it has none".into())),
-        many => {
-            let names: Vec<&str> = many.iter().map(|one| one.name.as_str()).collect();
-            return Err(fault(format!("there are {}, {}; a network has one", many.len(), quoted(&names))));
-        }
-    };
     let tensor = one.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
     if tensor.is_some_and(|tensor| tensor.elem_type == Some(proto::DataType::Uint8 as i32)) {
         return Err(fault(format!(
@@ -154,19 +143,15 @@ fn input<'a>(
             given.clone()
         }
         (Some(given), _) if !dims.is_empty() && given.len() + 1 != dims.len() => {
-            return Err(fault(format!(
-                "`{}` is {}, and {given:?} has not as many dimensions",
-                one.name,
-                described(dims)
-            )));
+            let (name, described) = (&one.name, described(dims));
+            return Err(fault(format!("`{name}` is {described}, and {given:?} has not as many dimensions")));
         }
         (Some(given), _) => given.clone(),
         (None, Some(known)) if !dims.is_empty() => known,
         (None, _) => {
+            let (name, described) = (&one.name, described(dims));
             return Err(fault(format!(
-                "the file leaves the shape of `{}` open ({}); say which one an image has (`--input`)",
-                one.name,
-                described(dims)
+                "the file leaves the shape of `{name}` open ({described}); say which one an image has (`--input`)"
             )));
         }
     };
@@ -181,6 +166,23 @@ fn input<'a>(
         notes.push(format!("the file is for batches of {batch}; the network takes any number of images"));
     }
     Ok(Input { name: &one.name, shape, batch })
+}
+
+/// The one value that goes in.
+fn sole_input(graph: &proto::Graph) -> Result<&proto::ValueInfo, ImportError> {
+    // Older files list weights among their inputs, too.
+    let weights: std::collections::HashSet<&str> = graph.initializer.iter().map(|one| one.name.as_str()).collect();
+    let inputs: Vec<&proto::ValueInfo> =
+        graph.input.iter().filter(|one| !weights.contains(one.name.as_str())).collect();
+    match inputs.as_slice() {
+        [one] => Ok(one),
+        [] => Err(ImportError::Input("it has none".into())),
+        many => {
+            let names: Vec<&str> = many.iter().map(|one| one.name.as_str()).collect();
+            let names = quoted(&names);
+            Err(ImportError::Input(format!("there are {}, {names}; a network has one", many.len())))
+        }
+    }
 }
 
 /// Names, so that a reader sees where each ends.

@@ -129,14 +129,16 @@ impl<'a> Lowering<'a> {
         let wanted = match attributes.sizes("output_shape")?.as_deref() {
             Some([.., height, width]) => Some([*height, *width]),
             Some(_) => return Err("its output_shape has no two dimensions".into()),
-            None if auto.starts_with("SAME") => Some([height * stride[0], width * stride[1]]),
+            None if auto.starts_with("SAME") => {
+                Some([height.saturating_mul(stride[0]), width.saturating_mul(stride[1])])
+            }
             None => None,
         };
         let [top, bottom, left, right] = match wanted {
             None => self.pads(input, attributes, kernel, stride, dilation)?.0,
             Some(wanted) => {
                 // What is asked for and not there comes at the end.
-                (0..2).for_each(|i| more[i] += wanted[i].saturating_sub(whole[i]));
+                (0..2).for_each(|i| more[i] = more[i].saturating_add(wanted[i].saturating_sub(whole[i])));
                 let cut = [0, 1].map(|i| whole[i].saturating_sub(wanted[i]));
                 let half = cut.map(|cut| if auto == "SAME_UPPER" { cut / 2 } else { cut.div_ceil(2) });
                 [half[0], cut[0] - half[0], half[1], cut[1] - half[1]]
@@ -144,7 +146,7 @@ impl<'a> Lowering<'a> {
         };
         // Less cut off at the end is output padding, up to what the language takes.
         let open = [(top, bottom, 0), (left, right, 1)].map(|(before, after, i)| {
-            let sum = (more[i] + before).checked_sub(after)?;
+            let sum = more[i].saturating_add(before).checked_sub(after)?;
             (sum < stride[i].max(dilation[i])).then_some(sum)
         });
         let [pad, output_pad, crop] = match open {
@@ -165,13 +167,13 @@ impl<'a> Lowering<'a> {
             ],
         );
         let value = self.layer(layer, input, weights)?;
-        match crop[..] {
-            [top, bottom, left, right] => {
-                let crop = Layer::new("crop", vec![("amount", Value::sides([top, bottom, left, right]))]);
-                self.layer(crop, value, Vec::new())
-            }
-            _ => Ok(value),
-        }
+        self.cropped(value, &crop)
+    }
+
+    /// A value without these pixels at its sides, if there are any to take.
+    fn cropped(&mut self, value: Id, sides: &[usize]) -> Result<Id, Reason> {
+        let Ok(sides) = <[usize; 4]>::try_from(sides) else { return Ok(value) };
+        self.layer(Layer::new("crop", vec![("amount", Value::sides(sides))]), value, Vec::new())
     }
 
     pub(super) fn gemm(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {

@@ -114,7 +114,7 @@ impl<'a> Lowering<'a> {
         let dims = self.dims(input).to_vec();
         let rank = dims.len() as i64 + 1;
         let axis = attributes.int("axis").unwrap_or(-1);
-        if axis != 1 && axis + rank != 1 {
+        if axis != 1 && axis.saturating_add(rank) != 1 {
             return Err(format!("it normalises from dimension {axis} on, and `layer_norm` all values of an image"));
         }
         let mut weights = vec![self.weight(node, 1, &dims)?];

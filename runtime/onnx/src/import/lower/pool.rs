@@ -65,12 +65,24 @@ impl<'a> Lowering<'a> {
                  and at most half of the kernel"
             ));
         }
+        self.padded_pool(word, &windows, input, [channels, wanted[0], wanted[1]])
+    }
+
+    /// A pool of a map that is padded before, where its own padding cannot be as the file's.
+    fn padded_pool(
+        &mut self,
+        word: &'static str,
+        windows: &Windows,
+        input: Id,
+        wanted: [usize; 3],
+    ) -> Result<Id, Reason> {
+        let is_max = word == "max_pool";
         let fill = if is_max { LOWEST } else { 0.0 };
-        let pad = Layer::new("pad", vec![("amount", Value::sides(sides)), ("value", Value::Decimal(fill))]);
+        let pad = Layer::new("pad", vec![("amount", Value::sides(windows.sides)), ("value", Value::Decimal(fill))]);
         let padded = self.layer(pad, input, Vec::new())?;
         for ceil in [windows.ceil, false] {
             let pooled = self.layer(windows.layer(word, [0, 0], ceil, is_max, true), padded, Vec::new())?;
-            if self.dims(pooled) == [channels, wanted[0], wanted[1]] {
+            if self.dims(pooled) == wanted {
                 return Ok(pooled);
             }
         }

@@ -123,41 +123,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn resize(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
         let input = self.given(node, 0)?;
         let [_, height, width] = self.map(input)?;
-        let scales_at = if node.op_type == "Resize" && self.opset >= 11 { 2 } else { 1 };
-        let scales: Option<Vec<f32>> = match attributes.floats("scales") {
-            Some(scales) => Some(scales.to_vec()),
-            None => self.constant(node, scales_at).and_then(|scales| scales.as_floats()).map(|scales| scales.to_vec()),
-        };
-        let sizes = self.constant(node, 3).and_then(|sizes| sizes.as_whole().map(<[_]>::to_vec));
-        if attributes.text("keep_aspect_ratio_policy").is_some_and(|policy| policy != "stretch") {
-            return Err("it keeps the ratio of height and width".into());
-        }
-        let axes: Option<Vec<i64>> = attributes
-            .ints("axes")
-            .map(|axes| axes.iter().map(|axis| if *axis < 0 { axis + 4 } else { *axis }).collect());
-        if axes.is_some_and(|axes| !axes.is_sorted() || !axes.ends_with(&[2, 3])) {
-            return Err("it resizes other dimensions than height and width, or in another order".into());
-        }
-        let last = |len: usize| (len >= 2).then(|| len - 2);
-        let factor = match (scales.filter(|scales| !scales.is_empty()), sizes) {
-            (Some(scales), _) => {
-                let at = last(scales.len()).ok_or("it has no two scales")?;
-                if scales[..at].iter().any(|scale| *scale != 1.0) {
-                    return Err("it changes the number of channels or images".into());
-                }
-                let whole = |scale: f32| (scale >= 1.0 && scale.fract() == 0.0).then_some(scale as usize);
-                [whole(scales[at]), whole(scales[at + 1])]
-            }
-            (None, Some(sizes)) => {
-                let at = last(sizes.len()).ok_or("it has no two sizes")?;
-                let whole = |size: Option<i64>, extent: usize| {
-                    let size = usize::try_from(size?).ok()?;
-                    (size >= extent && size.is_multiple_of(extent)).then(|| size / extent)
-                };
-                [whole(sizes[at].number(), height), whole(sizes[at + 1].number(), width)]
-            }
-            (None, None) => return Err("its scales are computed".into()),
-        };
+        let factor = self.factors(node, attributes, [height, width])?;
         let [Some(down), Some(across)] = factor else {
             return Err("it does not enlarge by whole numbers, as `upsample` does".into());
         };
@@ -187,6 +153,50 @@ impl<'a> Lowering<'a> {
             args.push(("bilinear", Value::Flag(true)));
         }
         self.layer(Layer::new("upsample", args), input, Vec::new())
+    }
+
+    /// How many times larger height and width become, where that is a whole number.
+    fn factors(
+        &self,
+        node: &'a proto::Node,
+        attributes: Attributes<'a>,
+        [height, width]: [usize; 2],
+    ) -> Result<[Option<usize>; 2], Reason> {
+        let scales_at = if node.op_type == "Resize" && self.opset >= 11 { 2 } else { 1 };
+        let scales: Option<Vec<f32>> = match attributes.floats("scales") {
+            Some(scales) => Some(scales.to_vec()),
+            None => self.constant(node, scales_at).and_then(|scales| scales.as_floats()).map(|scales| scales.to_vec()),
+        };
+        let sizes = self.constant(node, 3).and_then(|sizes| sizes.as_whole().map(<[_]>::to_vec));
+        if attributes.text("keep_aspect_ratio_policy").is_some_and(|policy| policy != "stretch") {
+            return Err("it keeps the ratio of height and width".into());
+        }
+        let axes: Option<Vec<i64>> = attributes
+            .ints("axes")
+            .map(|axes| axes.iter().map(|axis| if *axis < 0 { axis + 4 } else { *axis }).collect());
+        if axes.is_some_and(|axes| !axes.is_sorted() || !axes.ends_with(&[2, 3])) {
+            return Err("it resizes other dimensions than height and width, or in another order".into());
+        }
+        let last = |len: usize| (len >= 2).then(|| len - 2);
+        match (scales.filter(|scales| !scales.is_empty()), sizes) {
+            (Some(scales), _) => {
+                let at = last(scales.len()).ok_or("it has no two scales")?;
+                if scales[..at].iter().any(|scale| *scale != 1.0) {
+                    return Err("it changes the number of channels or images".into());
+                }
+                let whole = |scale: f32| (scale >= 1.0 && scale.fract() == 0.0).then_some(scale as usize);
+                Ok([whole(scales[at]), whole(scales[at + 1])])
+            }
+            (None, Some(sizes)) => {
+                let at = last(sizes.len()).ok_or("it has no two sizes")?;
+                let whole = |size: Option<i64>, extent: usize| {
+                    let size = usize::try_from(size?).ok()?;
+                    (size >= extent && size.is_multiple_of(extent)).then(|| size / extent)
+                };
+                Ok([whole(sizes[at].number(), height), whole(sizes[at + 1].number(), width)])
+            }
+            (None, None) => Err("its scales are computed".into()),
+        }
     }
 
     pub(super) fn depth_to_space(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
