@@ -13,12 +13,15 @@ import pathlib
 import torch
 import torchvision
 
-NAMES = ["alexnet", "vgg11_bn", "googlenet", "resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1", "densenet121", "mobilenet_v2"]
+NAMES = """
+alexnet vgg11_bn googlenet resnet18 resnet50 squeezenet1_0 squeezenet1_1 densenet121 mobilenet_v2
+inception_v3 mobilenet_v3_large efficientnet_b0 efficientnet_v2_s regnet_x_400mf regnet_y_400mf mnasnet1_0 resnext50_32x4d
+""".split()
 
 
 def built(name):
     torch.manual_seed(0)
-    more = {"init_weights": False} if name == "googlenet" else {}
+    more = {"init_weights": False} if name in ["googlenet", "inception_v3"] else {}
     model = getattr(torchvision.models, name)(weights=None, **more)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -32,11 +35,14 @@ def built(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("names", nargs="*", default=NAMES)
+    arguments = parser.parse_args()
+    folder = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     names = {"input_names": ["input"], "output_names": ["output"]}
-    for name in NAMES:
-        model, images = built(name), torch.randn(2, 3, 224, 224)
+    for name in arguments.names:
+        side = 299 if name == "inception_v3" else 224
+        model, images = built(name), torch.randn(2, 3, side, side)
         with torch.no_grad():
             output = model.double()(images.double()).float()
         model.float()

@@ -222,7 +222,8 @@ fn block_name(modules: &[Item], taken: &[&str]) -> String {
         |wanted: fn(&Item) -> bool| matches!(&modules[0], Item::Sequence { body, .. } if body.iter().any(wanted));
     let wanted = match (class.map(snake).filter(|class| !class.is_empty()), same) {
         (Some(class), _) => class,
-        (None, Some(stem)) => stem.to_string(),
+        (None, Some(stem)) => stem.to_lowercase(),
+        (None, None) if inside(|item| matches!(item, Item::Residual { is_gate: true, .. })) => "gate_unit".into(),
         (None, None) if inside(|item| matches!(item, Item::Residual { .. })) => "residual_unit".into(),
         (None, None) if inside(|item| matches!(item, Item::Concat(_))) => "concat_unit".into(),
         (None, None) => "unit".into(),
