@@ -33,6 +33,9 @@ pub struct Arguments {
     /// The output that the network gives, where the model has several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
+    /// Replace a .cnn file that has another text, which may have been changed by hand
+    #[arg(long)]
+    force: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -71,6 +74,13 @@ pub fn run(arguments: Arguments) -> Outcome {
     let found = onnx::import(&arguments.file, &options)?;
     drop(bar);
     found.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
+    let is_other = std::fs::read(&out).is_ok_and(|text| text != found.source.as_bytes());
+    if is_other && !arguments.force {
+        let out = out.display();
+        return Err(
+            format!("{out} is there already, with another text; give --force to replace it, or another --out").into()
+        );
+    }
     write(&found, &out, &beside, format)?;
     let graph = &found.graph;
     let report = Report {
