@@ -7,7 +7,7 @@ use crate::progress::Bar;
 use convnet::atomic_file;
 use convnet::format_version;
 use convnet::onnx::{self, Import, ImportOptions};
-use convnet::weights::{self, Format};
+use convnet::weights::{self, Format, StateDict};
 use convnet::wording::{counted, grouped};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// The output that the network gives, where the model has several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
-    /// Replace a .cnn file that has another text, which may have been changed by hand
+    /// Replace files that have another text or other weights: they may have been changed by hand, or trained
     #[arg(long)]
     force: bool,
     /// Print the result as JSON
@@ -74,14 +74,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let found = onnx::import(&arguments.file, &options)?;
     drop(bar);
     found.notes.iter().try_for_each(|note| say(&format!("note: {note}")))?;
-    let is_other = std::fs::read(&out).is_ok_and(|text| text != found.source.as_bytes());
-    if is_other && !arguments.force {
-        let out = out.display();
-        return Err(
-            format!("{out} is there already, with another text; give --force to replace it, or another --out").into()
-        );
-    }
-    write(&found, &out, &beside, format)?;
+    write(&found, &out, (&beside, format), arguments.force)?;
     let graph = &found.graph;
     let report = Report {
         network: graph.name.to_string(),
@@ -110,14 +103,31 @@ pub fn run(arguments: Arguments) -> Outcome {
     ))?)
 }
 
-/// The weights first, so that a declaration never stands there without them.
-fn write(found: &Import, out: &Path, beside: &Path, format: Format) -> Outcome {
+/// The weights first, so that a declaration never stands there without them; what is there and differs stays, unless by force.
+fn write(found: &Import, out: &Path, (beside, format): (&Path, Format), by_force: bool) -> Outcome {
     let word = out.to_string_lossy();
     let network = Network::of_text(&word, out.display().to_string(), found.source.clone(), &Sizes::default())?;
     let mut dict = found.weights.clone();
     dict.metadata.extend(network.about());
     dict.metadata.insert("network".into(), found.graph.name.to_string());
     format_version::mark(&mut dict.metadata);
+    if !by_force {
+        let is_other_text = std::fs::read(out).is_ok_and(|text| text != found.source.as_bytes());
+        // A file has its tensors in an order of its own.
+        let is_same = |there: &StateDict| {
+            there.entries.len() == dict.entries.len() && dict.entries.iter().all(|entry| there.entries.contains(entry))
+        };
+        let has_other_weights = beside.exists() && !weights::read(beside).is_ok_and(|there| is_same(&there));
+        for (differs, path, what) in
+            [(is_other_text, out, "another text"), (has_other_weights, beside, "other weights")]
+        {
+            if differs {
+                let path = path.display();
+                let fix = "give --force to replace it, or another --out";
+                return Err(format!("{path} is there already, with {what}; {fix}").into());
+            }
+        }
+    }
     weights::write(&dict, beside, format)?;
     atomic_file::write(out, found.source.as_bytes()).map_err(|source| place::unwritable(out, source))?;
     Ok(())

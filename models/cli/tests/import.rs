@@ -41,6 +41,13 @@ fn a_text_that_was_changed_is_not_replaced() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), changed);
     ok(at, &["import", "net.onnx", "--force"]);
     assert_ne!(std::fs::read_to_string(&path).unwrap(), changed);
+    // Nor weights that were trained since.
+    let weights = at.join("net.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, &bytes).unwrap();
+    fails(at, &["import", "net.onnx"], 1, &["net.safetensors is there already, with other weights"]);
+    assert_eq!(std::fs::read(&weights).unwrap(), bytes);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub struct Imported {
     pub graph: Graph,
     /// The numbers of its parameters, in the order of [`Graph::params`].
     pub params: Vec<Vec<f32>>,
-    /// What the file says about itself.
+    /// What a file that `convnet` wrote says about itself; nothing of others.
     pub metadata: BTreeMap<String, String>,
     /// What was guessed, or left behind.
     pub notes: Vec<String>,
@@ -102,7 +102,14 @@ pub fn import(bytes: Bytes, beside: &Beside<'_>, options: &ImportOptions) -> Res
     let remark = remark(&model);
     let written = Written { draft: &settled, statements: &statements, places: &places, name: &name, remark: &remark };
     let (source, graph, params) = written.read_back(&input.shape, &mut notes)?;
-    let metadata = model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+    // In files of others the same keys mean other things.
+    let metadata: BTreeMap<String, String> =
+        model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+    if !own && !metadata.is_empty() {
+        let keys: Vec<&str> = metadata.keys().take(3).map(String::as_str).collect();
+        notes.push(format!("what the file says about itself ({} ...) was left behind", quoted(&keys)));
+    }
+    let metadata = if own { metadata } else { BTreeMap::new() };
     Ok(Imported { source, graph, params, metadata, notes })
 }
 
