@@ -40,12 +40,14 @@ pub struct Args<'a> {
     given: Vec<(&'static Spec, Option<&'a Expr>)>,
     /// Whether every argument that was given is known and every required one was given.
     pub complete: bool,
+    /// The number of outputs that is tried in place of the one that is written.
+    pub tried: Option<u64>,
 }
 
 impl<'a> Args<'a> {
     /// Matches the arguments of `layer` with those of `word`.
     pub fn new(layer: &'a Layer, word: &'static Signature, scope: &'a Scope<'a>, errors: &mut Errors) -> Self {
-        let mut args = Args { layer, word, scope, given: Vec::new(), complete: true };
+        let mut args = Args { layer, word, scope, given: Vec::new(), complete: true, tried: None };
         let (mut next, mut too_many, mut misplaced) = (0, false, false);
         for arg in &layer.args {
             // One error tells of all values that are too many.
@@ -91,8 +93,14 @@ impl<'a> Args<'a> {
     /// The arguments without the number of what comes in, if all others are right.
     fn without_the_superfluous(&self) -> Option<Vec<(&'static Spec, Option<&'a Expr>)>> {
         let (superfluous, _) = self.input_number()?;
-        let mut args =
-            Args { layer: self.layer, word: self.word, scope: self.scope, given: Vec::new(), complete: true };
+        let mut args = Args {
+            layer: self.layer,
+            word: self.word,
+            scope: self.scope,
+            given: Vec::new(),
+            complete: true,
+            tried: None,
+        };
         let mut next = 0;
         for arg in self.layer.args.iter().filter(|arg| !std::ptr::eq(*arg, superfluous)) {
             let (spec, value) = args.spec(arg, &mut next).ok()?;
@@ -185,7 +193,9 @@ impl<'a> Args<'a> {
         let args = self.given.iter().filter_map(place).collect();
         let (same, named) = (self.expr("pad").is_some_and(is_same), self.layer.name.is_some());
         let out = self.expr("out").and_then(whole_number);
-        Written { args, out, same, named, ..Written::at(self.layer.word.span()) }
+        let is_set = |value: &Option<&Expr>| !matches!(value, Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) if !flag.value);
+        let ceil = self.given.iter().any(|(spec, value)| spec.name == "ceil" && is_set(value));
+        Written { args, out, same, ceil, named, ..Written::at(self.layer.word.span()) }
     }
 
     /// Reports `message` on the value of an argument.
@@ -199,6 +209,9 @@ impl<'a> Args<'a> {
     /// A size, which may be a const generic.
     pub fn size(&self, name: &str, errors: &mut Errors) -> Dim {
         let Some(expr) = self.expr(name) else { return Dim::Unknown };
+        if let Some(out) = self.tried.filter(|_| name == "out") {
+            return Dim::Known(out);
+        }
         let dim = evaluate(expr, self.scope, errors);
         self.positive(name, expr, dim, errors)
     }
@@ -255,6 +268,10 @@ impl<'a> Args<'a> {
         };
         let mut values = Vec::new();
         for part in &parts {
+            if let Some(message) = below_zero(name, minimum, part) {
+                errors.on(part, message);
+                return None;
+            }
             let value = number(part, self.scope, errors).known()?;
             if value < minimum {
                 errors.on(part, self.least(name, value, minimum));
@@ -328,6 +345,14 @@ impl<'a> Args<'a> {
             }
         }
     }
+}
+
+/// What is wrong with a number that has a minus sign before it: `pad = -1`.
+pub fn below_zero(name: &str, minimum: u64, value: &Expr) -> Option<String> {
+    let Expr::Unary(unary) = value else { return None };
+    let Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) = &*unary.expr else { return None };
+    let what = if minimum == 0 { "0 or more" } else { "at least 1" };
+    matches!(unary.op, UnOp::Neg(_)).then(|| format!("`{name}` is -{}; it must be {what}", n.base10_digits()))
 }
 
 /// Whether a value is `same`, in quotation marks or not.

@@ -1,21 +1,18 @@
 //! AST to graph: the header, what the whole network gives, and its budgets. The layers in between are walked by
 //! [`crate::walk`].
 
-use crate::ast::{Block, Budget, Call, Network, Statement};
-use crate::cost::{Count, Dim};
-use crate::graph::{Graph, Node, Shape, leads_to, peak, size};
-
-use crate::habits;
-use crate::report::{Errors, did_you_mean, one_of};
-use crate::trace::{called, numbered};
-use crate::values::{self, BUDGET, SIZE, Scope};
+use crate::ast::{Block, Call, Network, Statement};
+use crate::cost::Dim;
+use crate::graph::{Graph, Node, Shape, size};
+use crate::report::Errors;
+use crate::trace::called;
+use crate::values::{self, SIZE, Scope};
 use crate::walk::{Checker, unreached};
-use crate::words;
 use convnet_graph::wording::grouped;
 use convnet_graph::{Category, Groups, Op};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{BinOp, Expr};
+use syn::Expr;
 
 /// Checks everything in a macro call: a graph for each network. Whether budgets are `held` to, see [`network`].
 pub fn call(call: &Call, held: bool, errors: &mut Errors) -> Vec<Graph> {
@@ -43,9 +40,6 @@ pub fn call(call: &Call, held: bool, errors: &mut Errors) -> Vec<Graph> {
     }
     graphs
 }
-
-/// Budgets of one `assert`.
-const BUDGETS: usize = 16;
 
 /// Networks beyond so many layers are to stand in a call of their own.
 const LAYERS: usize = 200_000;
@@ -105,12 +99,16 @@ impl Checker<'_, '_> {
     pub fn wrong_output(&mut self, place: TokenStream, what: &str, declared: Shape, actual: Shape) {
         let (want, trace) = (self.show(declared), self.trace());
         if let Some((layer, place)) = self.written_output(declared, actual) {
+            let number = self.size(declared.chw()[0]);
+            let missing = match self.ends_like_a_hidden_layer() {
+                true => format!("end with `linear({number});`, "),
+                false => String::new(),
+            };
             let message = format!(
                 "`{}` gives {}, but {what} is declared to give {want}\n  trace: {trace}\n  \
-                 fix: write `{}` here, or declare `-> {}`",
+                 fix: {missing}write `{number}` here, or declare `-> {}`",
                 called(layer),
                 self.show(layer.shape),
-                self.size(declared.chw()[0]),
                 self.show(actual)
             );
             return self.errors.at(place, message);
@@ -124,6 +122,18 @@ impl Checker<'_, '_> {
         };
         let what = format!("{what} is declared to give {want}, but its layers give {}", self.show(actual));
         self.errors.on(place, format!("{what}\n  trace: {trace}\n  fix: {fix}"));
+    }
+
+    /// Whether the last linear layer has an activation after it, as all but the last of a network have.
+    fn ends_like_a_hidden_layer(&self) -> bool {
+        let mut node = self.nodes.get(self.current());
+        let mut is_activated = false;
+        while let Some(Node { op: op @ (Op::Activation(_) | Op::Prelu { .. } | Op::Dropout { .. }), inputs, .. }) = node
+        {
+            is_activated |= !matches!(op, Op::Dropout { .. });
+            node = inputs.first().and_then(|input| self.nodes.get(*input));
+        }
+        is_activated && matches!(node, Some(Node { op: Op::Linear { .. }, .. }))
     }
 
     /// The layer whose number of outputs is that of the whole network, and where it is written, if another number there would do.
@@ -158,110 +168,5 @@ impl Checker<'_, '_> {
 
     fn size(&self, dim: Dim) -> String {
         size(dim, self.network)
-    }
-
-    fn budgets(&mut self, body: &[Statement]) {
-        let complete = !self.nodes.iter().any(|node| node.shape.is_unknown());
-        for statement in body {
-            if let Statement::Assert(budgets) = statement {
-                // Each looks at all layers.
-                budgets.iter().take(BUDGETS).for_each(|budget| self.budget(budget, complete));
-                if let Some(budget) = budgets.get(BUDGETS) {
-                    self.errors.on(&budget.what, format!("an `assert` has at most {BUDGETS} budgets"));
-                }
-            }
-        }
-    }
-
-    fn budget(&mut self, budget: &Budget, complete: bool) {
-        let what = budget.what.to_string();
-        let count: Option<fn(&Node) -> Count> = match what.as_str() {
-            "params" => Some(Node::param_count),
-            "macs" => Some(|node| node.macs.clone()),
-            "activations" => Some(|node| crate::cost::product(&node.shape.chw())),
-            "receptive_field" | "peak_activations" => None,
-            _ => {
-                let known = || words::BUDGETS.iter().map(|budget| budget.name);
-                let hint = habits::budget(&what).map_or_else(|| did_you_mean(&what, known()), habits::Habit::hint);
-                let message = format!("there is no budget for `{what}`{hint}\n  budgets: {}", one_of(known()));
-                return self.errors.on(&budget.what, message);
-            }
-        };
-        let scope = Scope { network: self.network, shape: None, locals: &[], largest: BUDGET };
-        let limit = crate::values::number(&budget.limit, &scope, self.errors);
-        let (Some(limit), true) = (limit.known().map(i128::from), complete) else { return };
-        // Auxiliary heads have parameters, but evaluation does not compute them.
-        let main = leads_to(&self.nodes, self.current());
-        let counted = |id: &usize| what == "params" || main.get(*id) == Some(&true);
-        let nodes: Vec<&Node> =
-            self.nodes.iter().enumerate().filter(|(id, _)| counted(id)).map(|(_, node)| node).collect();
-        let values = self.values(&what, count, &nodes);
-        if let Some(custom) = self.nodes.iter().find(|node| node.is_custom()) {
-            let message = format!("`{what}` cannot be told: `{}` is a custom module, which has its own", custom.name);
-            return self.errors.on(&budget.what, message);
-        }
-        let Some(values) = values else {
-            let names = self.network.symbols.iter().filter(|symbol| symbol.default.is_none());
-            let names =
-                one_of(names.map(|symbol| symbol.name.to_string()).collect::<Vec<_>>().iter().map(String::as_str));
-            let message = format!(
-                "`{what}` depends on {names}, which has no default; give it one (`const N: usize = 10`) to check this budget"
-            );
-            return self.errors.on(&budget.what, message);
-        };
-        let holds = |value: &i128| match budget.op {
-            BinOp::Le(_) => Some(*value <= limit),
-            BinOp::Lt(_) => Some(*value < limit),
-            BinOp::Ge(_) => Some(*value >= limit),
-            BinOp::Gt(_) => Some(*value > limit),
-            BinOp::Eq(_) => Some(*value == limit),
-            _ => None,
-        };
-        let Some(verdicts) = values.iter().map(holds).collect::<Option<Vec<bool>>>() else {
-            return self.errors.on(budget.op, "a budget compares with <=, <, >=, > or ==");
-        };
-        if verdicts.iter().all(|holds| *holds) {
-            return;
-        }
-        let shown: Vec<String> = values.iter().map(|value| grouped(*value)).collect();
-        let largest = count.map_or(String::new(), |count| self.largest(&nodes, count));
-        let op = budget.op;
-        let message =
-            format!("{what} is {}, which is not {} {}{largest}", shown.join(" x "), quote!(#op), grouped(limit));
-        self.errors.on(&budget.limit, message);
-    }
-
-    /// What a budget is about, for each dimension where it has two; `None` where it depends on a const generic without a default.
-    fn values(&self, what: &str, count: Option<fn(&Node) -> Count>, nodes: &[&Node]) -> Option<Vec<i128>> {
-        match count {
-            Some(count) => {
-                let total = nodes.iter().fold(Count::default(), |sum, node| sum.plus(&count(node)));
-                self.evaluate(&total).map(|total| vec![total])
-            }
-            None if what == "peak_activations" => {
-                let candidates = peak(&self.nodes, self.current());
-                let values: Option<Vec<i128>> = candidates.iter().map(|count| self.evaluate(count)).collect();
-                values.map(|values| values.into_iter().max().into_iter().collect())
-            }
-            None => {
-                let last = nodes.iter().rev().find(|node| matches!(node.shape, Shape::Map(_)));
-                let fields = last.map(|node| node.receptive_field.clone()).unwrap_or_default();
-                fields.iter().map(|field| self.evaluate(field)).collect()
-            }
-        }
-    }
-
-    fn evaluate(&self, count: &Count) -> Option<i128> {
-        count.evaluate(|index| self.network.symbols.get(index).and_then(|symbol| symbol.default))
-    }
-
-    /// The three nodes with the highest counts.
-    fn largest(&self, nodes: &[&Node], count: impl Fn(&Node) -> Count) -> String {
-        let mut counts: Vec<(i128, String)> =
-            nodes.iter().filter_map(|node| Some((self.evaluate(&count(node))?, numbered(node)))).collect();
-        counts.sort_by_key(|(value, _)| -value);
-        let shown = counts.iter().filter(|(value, _)| *value > 0).take(3);
-        let shown: Vec<String> = shown.map(|(value, name)| format!("{name} {}", grouped(*value))).collect();
-        format!("\n  largest: {}", shown.join(", "))
     }
 }

@@ -62,6 +62,10 @@ pub struct Written {
     pub out: Option<u64>,
     /// Whether its padding is `same`.
     pub same: bool,
+    /// Whether it rounds sizes up.
+    pub ceil: bool,
+    /// Whether it is a branch of a `concat` without braces and without a name, right after one that has none either.
+    pub bare_branch: bool,
     /// Whether it has a name of its own.
     pub named: bool,
     pub allowed: Lints,
@@ -70,7 +74,8 @@ pub struct Written {
 impl Written {
     /// At a word without arguments.
     pub fn at(word: Span) -> Self {
-        Written { word, args: Vec::new(), out: None, same: false, named: false, allowed: Lints::default() }
+        let (same, ceil, bare_branch, named) = (false, false, false, false);
+        Written { word, args: Vec::new(), out: None, same, ceil, bare_branch, named, allowed: Lints::default() }
     }
 
     /// The first of these arguments that is given; the word where none is.

@@ -120,7 +120,7 @@ pub const NONE: &[(&[&str], &str)] = &[
             "inputdim",
             "dinput",
         ],
-        "leave it out: what comes in is known",
+        "leave it out: the layer before gives it",
     ),
     (&["activation", "act", "nonlinearity"], "an activation is a layer of its own, such as `relu;` after this one"),
     (

@@ -26,6 +26,8 @@ mod signature;
 mod values;
 pub mod words;
 
+mod budgets;
+mod chain;
 mod check;
 #[allow(missing_docs)] // Each field and case is what its name says.
 pub mod cost;

@@ -111,8 +111,28 @@ pub static CHANNELS_LAST: Lint = Lint {
     by_size: true,
 };
 
+/// Layers that were to be one branch, and are several.
+pub static LONE_BRANCH: Lint = Lint {
+    name: "lone_branch",
+    what: "A branch of a `concat` that is one activation or normalisation without braces, right after a layer.",
+    why: "Each statement in a `concat` is a branch: the activation gets what the layer before it gets, and not what that gives.",
+    source: "by definition: branches stand side by side",
+    fix: "braces around the layers of a branch, `{ conv(8, kernel = 1); relu; }`",
+    by_size: false,
+};
+
+/// A momentum as Keras counts it.
+pub static OLD_MOMENTUM: Lint = Lint {
+    name: "old_momentum",
+    what: "A `momentum` of `batch_norm` above 0.5.",
+    why: "It is the weight of the new batch, as in PyTorch. Keras and TensorFlow have the weight of the old statistics: their 0.99 is 0.01 here.",
+    source: "Ioffe and Szegedy, 2015, section 3.1; the default of PyTorch is 0.1, that of Keras 0.99",
+    fix: "`momentum = 0.01` for Keras's 0.99",
+    by_size: false,
+};
+
 /// All lints.
-pub static ALL: [&Lint; 9] = [
+pub static ALL: [&Lint; 11] = [
     &UNREAD_PIXELS,
     &BIAS_BEFORE_NORM,
     &STACKED_ACTIVATIONS,
@@ -122,6 +142,8 @@ pub static ALL: [&Lint; 9] = [
     &DROPOUT_BEFORE_NORM,
     &NAMED_LIKE_A_LAYER,
     &CHANNELS_LAST,
+    &LONE_BRANCH,
+    &OLD_MOMENTUM,
 ];
 
 /// The lint of this name.

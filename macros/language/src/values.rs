@@ -125,7 +125,7 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             // PyTorch's -1 stands for a size that follows.
             let one = |n: &syn::LitInt| n.base10_digits() == "1";
             let follows = matches!(&*unary.expr, Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) if one(n));
-            let rest = if follows { "; one that follows from the layer before is left out" } else { "" };
+            let rest = if follows { "; a `-1` for a size that follows from the others is not needed here" } else { "" };
             errors.on(expr, format!("a size is never negative{rest}"));
             Dim::Unknown
         }

@@ -67,6 +67,10 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
     if fix.starts_with("leave ") {
         return left_out(text, range, fix);
     }
+    if let Some(rest) = fix.strip_prefix("end with `linear") {
+        let at = text.trim_end().rfind('}')?;
+        return Some(replaced(text, at..at, &format!("linear{} ", rest.split('`').next()?)));
+    }
     if let Some((_, shape)) = fix.split_once("declare `-> ") {
         return Some(replaced(text, range.clone(), shape.strip_prefix('[')?.split(']').next()?));
     }
@@ -82,6 +86,16 @@ fn fixed(text: &str, Mistake { message, range, .. }: &Mistake) -> Option<String>
     if fix.starts_with("insert `flatten;`") {
         return Some(replaced(text, range.start..range.start, "flatten; "));
     }
+    if let Some((_, number)) = fix.split_once("raise this to ").or(fix.split_once("lower this to ")) {
+        return Some(replaced(text, range.clone(), number));
+    }
+    if fix == "leave out each `,` behind a `}`" {
+        return Some(replaced(
+            text,
+            range.start..text.len(),
+            &text[range.start..].replace("},", "}").replacen(',', "", 1),
+        ));
+    }
     let number = fix.strip_prefix("use kernel <= ").or_else(|| fix.strip_prefix("use pad <= "))?;
     Some(replaced(text, range.clone(), number.split(',').next()?))
 }
@@ -95,6 +109,9 @@ fn left_out(text: &str, range: &Range<usize>, fix: &str) -> Option<String> {
     if fix.starts_with("leave this pool out") {
         let start = text[..range.start].rfind([';', '{'])? + 1;
         return Some(replaced(text, start..to(';')? + 1, ""));
+    }
+    if fix == "leave this out" {
+        return Some(replaced(text, range.start..to(';')? + 1, ""));
     }
     if fix == "leave the name out" {
         return Some(replaced(text, range.start..to(':')? + 1, ""));
@@ -110,7 +127,13 @@ fn left_out(text: &str, range: &Range<usize>, fix: &str) -> Option<String> {
             (None, false) => replaced(text, range.start..to(')')?, ""),
         });
     }
-    let number = fix.strip_prefix("leave ").and_then(|rest| rest.strip_suffix(" out: what comes in is known"))?;
+    if let Some(option) = fix.strip_prefix("leave out `") {
+        let (option, layer) = option.split_once("` in `")?;
+        let at = text[range.start..].find(layer.split('`').next()?)? + range.start;
+        let at = text[at..].find(&format!(", {option}"))? + at;
+        return Some(replaced(text, at..at + 2 + option.len(), ""));
+    }
+    let number = fix.strip_prefix("leave `").and_then(|rest| rest.strip_suffix("` out"))?;
     let (start, end) = (text[..range.start].rfind('(')? + 1, to(')')?);
     let rest = text[start..end].strip_prefix(number)?.trim_start_matches([',', ' ']);
     Some(replaced(text, start..end, rest))
@@ -171,6 +194,11 @@ fn written(text: &str, range: &Range<usize>, what: &str) -> Option<String> {
     let word = code.split('(').next()?;
     let is_word =
         |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+    // Braces that follow those of a `concat` are written again with them.
+    if code.starts_with("concat {") && text[range.clone()].starts_with('{') {
+        let start = text[..range.start].rfind("concat")?;
+        return Some(replaced(text, start..closing(text, range.start + 1, '{', '}')? + 1, code));
+    }
     // `.5` is marked at its point.
     if &text[range.clone()] == "." {
         let digits = text[range.end..].find(|c: char| !c.is_ascii_digit())?;
@@ -243,7 +271,7 @@ fn fixes_fix() {
 }
 
 /// Bodies of networks whose only mistake goes away with its fix.
-const BODIES: [&str; 44] = [
+const BODIES: [&str; 57] = [
     "flatten; linear(784, 120);",
     "flatten; linear(256, 120);",
     "conv(1, 6, 5);",
@@ -288,6 +316,19 @@ const BODIES: [&str; 44] = [
     "conv(4, 1); concat { a: conv(2, 1); max_pool(3); }",
     "conv(4, 1); concat { a: conv(2, 3); b: conv(2, 1); identity; }",
     "conv(4, 28); max_pool(2);",
+    "c: conv(4, 15); max_pool(2); max_pool(2); max_pool(2); max_pool(2);",
+    "c: conv(4, kernel = 5, stride = 30); max_pool(2);",
+    "conv(16, kernel = 8, dilation = 4);",
+    "max_pool(20); conv(6, 10);",
+    "conv(4, 3); global_max_pool; assert params <= 5;",
+    "concat { { conv(8, 1); } { conv(8, kernel = 3, stride = 2, pad = 1); } }",
+    "concat { conv(8, kernel = 1); } { conv(8, kernel = 3, pad = 1); }",
+    "conv(4, 1); residual { conv(4, 3, stride = 2, pad = 1); } shortcut { s: conv(4, kernel = 1); }",
+    "conv(6, kernel: 5, pad: 2);",
+    "relu; return x;",
+    "relu max_pool(2);",
+    "conv(4, 3) max_pool(2);",
+    "conv1 conv(4, 3);",
 ];
 
 /// Ends of networks, where nothing may follow.
@@ -303,7 +344,11 @@ const NETWORKS: [&str; 6] = [
 #[test]
 fn each_fix_fixes() {
     let bodies = BODIES.map(|body| {
-        let end = if body.starts_with("flatten") || body.contains("view") || body.contains("Flatten") {
+        let end = if body.starts_with("flatten")
+            || body.contains("view")
+            || body.contains("global_max")
+            || body.contains("Flatten")
+        {
             ""
         } else {
             "flatten; "

@@ -52,7 +52,7 @@ impl Emitter<'_> {
         let (name, params, shape) = (&self.network.name, self.const_params(), show(self.input(), self.network));
         let (features, span, takes) = (self.features(self.input()), passage.span, &passage.takes);
         let batch = shape.replacen('[', "[N, ", 1);
-        let message = format!("`{name}` takes an image `{shape}` or N of them, `{batch}`; here is `{{Self}}`");
+        let message = format!("`{name}` takes an image `{shape}` or N of them, `{batch}`; it got `{{Self}}`");
         let label = format!("a tensor of this shape is neither `{shape}` nor `{batch}`");
         let declared = quote_spanned! {span=>
             #[doc(hidden)]

@@ -29,10 +29,10 @@ impl<'a> Args<'a> {
         let (word, number) = (self.word.name, quote_of(&arg.value));
         let is_vector = self.scope.shape.is_some_and(|shape| matches!(shape, Shape::Vector(_)));
         let (what, thing) = match word {
-            "linear" => ("has no number of inputs: what comes in is known", "number"),
-            "conv" | "conv_transpose" => ("has no number of input channels: they are known", "channel"),
-            _ if is_vector => ("takes no number of inputs: what comes in is known", "number"),
-            _ => ("takes no number of channels: they are known", "channel"),
+            "linear" => ("takes no number of inputs: the layer before gives it", "number"),
+            "conv" | "conv_transpose" => ("takes no number of input channels: the layer before gives it", "channel"),
+            _ if is_vector => ("takes no number of inputs: the layer before gives it", "number"),
+            _ => ("takes no number of channels: the layer before gives it", "channel"),
         };
         let differs = match incoming {
             None => String::new(),
@@ -41,7 +41,7 @@ impl<'a> Args<'a> {
         };
         let fix = match self.whole(Some(arg)) {
             Some(whole) => format!("write `{whole}`"),
-            None => format!("leave {number} out: what comes in is known"),
+            None => format!("leave `{number}` out"),
         };
         Some(Fault { place: number, message: format!("`{word}` {what}{differs}\n  fix: {fix}") })
     }

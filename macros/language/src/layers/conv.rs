@@ -1,6 +1,7 @@
 //! `conv`: windows, padding, groups and connection tables.
 
 use super::{Context, Made, Window, count, extent, groups, number, pair, param, sides};
+use crate::args::below_zero;
 use crate::cost::{Dim, product};
 use crate::graph::{Connections, Init, Param, Shape, size};
 use crate::report::Errors;
@@ -46,6 +47,11 @@ impl Context<'_> {
         if let Some(Expr::Tuple(tuple)) = expr
             && tuple.elems.len() == 4
         {
+            if let Some((side, message)) = tuple.elems.iter().find_map(|side| Some((side, below_zero(name, 0, side)?)))
+            {
+                errors.on(side, message);
+                return None;
+            }
             let number = |side| crate::values::number(side, &self.scope(), errors).known();
             let sides: Option<Vec<u64>> = tuple.elems.iter().map(number).collect();
             return match sides?[..] {

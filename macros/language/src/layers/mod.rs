@@ -4,6 +4,7 @@
 //! what can be told all the same (its channels, its parameters), so that the layers after it can still be checked.
 
 mod conv;
+mod fit;
 mod norm;
 mod plain;
 mod pool;
@@ -19,9 +20,6 @@ use crate::shape;
 use crate::trace::{called, trace};
 use crate::values::{SIZE, Scope};
 use convnet_graph::{Activation, Groups, Op, Pad};
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::Expr;
 
 /// What a layer is checked against.
 pub struct Context<'a> {
@@ -62,8 +60,10 @@ pub type Check = fn(&Context<'_>, &mut Errors) -> Made;
 pub fn made(check: Check, context: &Context<'_>, errors: &mut Errors) -> Made {
     let before = errors.count();
     let mut made = check(context, errors);
-    // A layer that got a vector for a map is in the wrong place; what it would have given says nothing.
-    if matches!((context.shape, made.shape), (Shape::Vector(_), Shape::Map(_))) && errors.count() > before {
+    // A layer that got a vector for a map, or a map for a vector, is in the wrong place; what it would have given says nothing.
+    let is_misplaced =
+        matches!((context.shape, made.shape), (Shape::Vector(_), Shape::Map(_)) | (Shape::Map(_), Shape::Vector(_)));
+    if is_misplaced && errors.count() > before {
         made.shape = Shape::Unknown;
     }
     made
@@ -167,15 +167,34 @@ impl Context<'_> {
             Shape::Unknown => [Dim::Unknown; 3],
             Shape::Vector(_) => {
                 let message = format!(
-                    "{} needs a feature map [C, H, W], but gets the vector {}\n  trace: {}\n  fix: put it before `flatten`",
+                    "{} needs a feature map [C, H, W], but gets the vector {}\n  trace: {}\n  fix: {}",
                     self.name(),
                     self.show(self.shape),
-                    self.trace()
+                    self.trace(),
+                    self.before_the_vector()
                 );
                 errors.on(&self.layer.word, message);
                 [Dim::Unknown; 3]
             }
         }
+    }
+
+    /// Where a layer that takes a map would get one: before the layer that made a vector of it.
+    fn before_the_vector(&self) -> String {
+        let (nodes, mut at) = self.way;
+        while let Some(node) = nodes.get(at) {
+            let input = node.inputs.first().and_then(|input| nodes.get(*input).map(|node| (*input, node.shape)));
+            match input {
+                Some((input, Shape::Vector(_))) => at = input,
+                Some(_) => return format!("put it before `{}`", called(node)),
+                None => break,
+            }
+        }
+        let shape = match self.shape {
+            Shape::Vector(Dim::Known(n)) if n > 1 && n.isqrt().pow(2) == n => format!("[1, {0}, {0}]", n.isqrt()),
+            shape => format!("[{}, 1, 1]", size(shape.chw()[0], self.network)),
+        };
+        format!("declare the input as a map, such as `{shape}`: channels, height and width")
     }
 
     /// The output extent along one dimension, or one error on argument `name`.
@@ -209,83 +228,11 @@ impl Context<'_> {
             Ok(outputs) => Dim::Known(outputs),
             Err(shape::DoesNotFit) => {
                 if !std::mem::replace(failed, true) {
-                    self.too_large(errors, dimension, input, span, given);
+                    self.too_large(errors, dimension, input, given);
                 }
                 Dim::Unknown
             }
         }
-    }
-
-    /// The header's input and how to write it, if its channels seem to come last, as in Keras.
-    fn channels_last(&self) -> Option<(TokenStream, String)> {
-        let number = |expr: &Expr| match expr {
-            Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) => n.base10_parse::<u64>().ok(),
-            _ => None,
-        };
-        let dims = &self.network.input;
-        match dims.iter().map(number).collect::<Option<Vec<u64>>>()?[..] {
-            [h, w, c @ 1..=4] if h > 4 && w > 4 => {
-                let message = format!("the input is {h} channels of {w}x{c}; shapes are [C, H, W]");
-                Some((quote!(#(#dims),*), format!("{message}\n  fix: write `[{c}, {h}, {w}]`")))
-            }
-            _ => None,
-        }
-    }
-
-    fn too_large(&self, errors: &mut Errors, dimension: usize, input: u64, span: u64, given: &Window) {
-        if let Some((place, message)) = self.channels_last() {
-            return errors.bare(place, message);
-        }
-        let (before, after) = given.pad[dimension];
-        let kernel = given.kernel[dimension];
-        let along = ["height", "width"].get(dimension).copied().unwrap_or("size");
-        let padded = input.saturating_add(before).saturating_add(after);
-        let missing = span.saturating_sub(padded);
-        let what = match given.dilation[dimension] {
-            1 => format!("kernel {kernel}"),
-            dilation => format!("kernel {kernel} with dilation {dilation} (covers {span})"),
-        };
-        let most = padded.saturating_sub(1) / given.dilation[dimension].max(1) + 1;
-        let fix = match given.pools {
-            // A window of one pixel pools nothing.
-            true if most == 1 => format!("leave this pool out, or keep the map larger before it{}", self.unpadded()),
-            true => format!("use kernel <= {most}"),
-            // What is left says why a smaller one may be better still.
-            false => {
-                let keeps = (span - 1) / 2;
-                let pad = match given.stride[dimension] == 1 && span % 2 == 1 && before == after {
-                    true => format!("`pad = {keeps}`, which keeps {input}"),
-                    false => format!("pad >= {}", before + missing.div_ceil(2)),
-                };
-                format!("use kernel <= {most}, which leaves a {along} of 1, or {pad}")
-            }
-        };
-        let message = format!(
-            "{}: {what} does not fit into {along} {input} (pad {before} + {after}): {input} + {before} + {after} - {span} < 0\n  \
-             trace: {}\n  fix: {fix}",
-            self.name(),
-            self.trace(),
-        );
-        // On the dimension's own number where the kernel was given as (height, width).
-        match self.args.expr("kernel") {
-            Some(Expr::Tuple(tuple)) if tuple.elems.len() == 2 => {
-                errors.on(tuple.elems.iter().nth(dimension), message);
-            }
-            _ => self.args.fault("kernel", errors, message),
-        }
-    }
-
-    /// The padding that the last layer lacks that made the map smaller by its window alone, as the end of a fix.
-    fn unpadded(&self) -> String {
-        let (nodes, mut at) = self.way;
-        while let Some(node) = nodes.get(at) {
-            if let Some((pad, _)) = shape::lacking(node.op.extent()).filter(|_| matches!(node.op, Op::Conv(_))) {
-                return format!(": write `pad = {pad}` in `{}`", called(node));
-            }
-            let Some(input) = node.inputs.first() else { break };
-            at = *input;
-        }
-        String::new()
     }
 }
 

@@ -98,6 +98,8 @@ impl Rules<'_> {
         self.bias(id, node);
         self.even_same(id, node);
         self.named(id, node);
+        self.momentum(id, node);
+        self.branches(node);
         if matches!(node.op, Op::Dropout { p, .. } if p > 0.0)
             && let Some(norm) = self.norm_after(id)
         {
@@ -143,6 +145,36 @@ impl Rules<'_> {
             let text = format!("a `{word}` that is called `{name}`, which is the word of another layer");
             let fix = format!("write `;` for the `:` if both are meant: `{name}; {word}...;`");
             self.report(&lint::NAMED_LIKE_A_LAYER, id, &[], text, fix);
+        }
+    }
+
+    /// The weight of the old statistics for that of the new batch.
+    fn momentum(&mut self, id: usize, node: &Node) {
+        if let Op::BatchNorm { momentum, .. } = node.op
+            && momentum > 0.5
+            && momentum < 1.0
+        {
+            let text = format!("momentum {momentum} is the weight of the new batch, and not of the old statistics");
+            let fix = format!("write `momentum = {}`", ((1.0 - momentum) * 1e6).round() / 1e6);
+            self.report(&lint::OLD_MOMENTUM, id, &["momentum"], text, fix);
+        }
+    }
+
+    /// The first branch of a concatenation that was to be a part of the one before it.
+    fn branches(&mut self, node: &Node) {
+        if !matches!(node.op, Op::Concat) {
+            return;
+        }
+        let is_lone = |id: &usize| {
+            self.graph.nodes.get(*id).is_some_and(|node| {
+                let category = node.op.category();
+                node.written.bare_branch && matches!(category, Category::Activation | Category::Norm)
+            })
+        };
+        if let Some(id) = node.inputs.iter().copied().find(is_lone) {
+            let text = "a branch of its own: it gets what goes into the layer before it, and not what comes out".into();
+            let fix = "write `{ conv(...); relu; }` for a branch of several layers".into();
+            self.report(&lint::LONE_BRANCH, id, &[], text, fix);
         }
     }
 

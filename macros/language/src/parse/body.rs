@@ -1,25 +1,37 @@
 //! Bodies: cut into statements first, at `;` and after braces, and each parsed by itself.
 
 mod braces;
+mod layer;
 
 use super::foreign::{self, Foreign, Meant};
+use super::tokens::is;
 use super::{attributes, dims, names, unbraced};
-use crate::ast::{Arg, Budget, Custom, Head, HeadBody, Layer, Name, Statement};
-use crate::report::{Errors, written};
+use crate::ast::{Budget, Custom, Head, HeadBody, Layer, Name, Statement};
+use crate::report::Errors;
 use crate::words;
-use braces::braced;
+use braces::{braced, gathered, is_concat};
+use layer::layer;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{BinOp, Expr, ExprBinary, Token};
+use syn::{BinOp, Expr, Token};
 
 /// Cuts a body into statements and parses each.
 pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
+    cut(tokens, false, errors)
+}
+
+/// The same for the branches of a `concat`, which need no names.
+fn branches(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
+    cut(tokens, true, errors)
+}
+
+fn cut(tokens: TokenStream, in_concat: bool, errors: &mut Errors) -> Vec<Statement> {
     let mut statements = Vec::new();
     let mut current: Vec<TokenTree> = Vec::new();
-    for tree in tokens {
+    let mut rest = tokens.into_iter().peekable();
+    let mut told = false;
+    while let Some(tree) = rest.next() {
         if errors.are_many() {
             return statements;
         }
@@ -30,9 +42,18 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
                     statements.extend(statement(std::mem::take(&mut current), errors));
                 }
             }
+            TokenTree::Punct(punct) if punct.as_char() == ',' && current.is_empty() && !statements.is_empty() => {
+                if !std::mem::replace(&mut told, true) {
+                    let between = if in_concat { "between branches" } else { "behind a `}`" };
+                    errors.on(&tree, format!("there is no comma {between}\n  fix: leave out each `,` behind a `}}`"));
+                }
+            }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                let group = group.clone();
                 let before = std::mem::take(&mut current);
+                let group = match is_concat(&before) && !in_concat {
+                    true => gathered(group, &mut rest, errors),
+                    false => group.clone(),
+                };
                 allowing_braced(&before, &group, &mut statements, errors);
             }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => match unclosed(group) {
@@ -47,7 +68,7 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
             _ => current.push(tree),
         }
     }
-    if let Some(last) = current.last().map(end) {
+    if let Some(last) = current.last().cloned() {
         let before = errors.count();
         let found = statement(current, errors);
         let what = match found.last().map(Statement::bare) {
@@ -55,16 +76,25 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
             _ => "this".into(),
         };
         if errors.count() == before {
-            errors.at(last, unended(&what));
+            errors.at(end(&last), unended(&what, Some(&last)));
         }
         statements.extend(found);
     }
     statements
 }
 
-/// What is wrong with a statement without a `;`.
-fn unended(what: &str) -> String {
-    format!("expected `;` after {what}\n  fix: write `;` here")
+/// What is wrong with a statement without a `;`, which ends with this token.
+fn unended(what: &str, last: Option<&TokenTree>) -> String {
+    let place = match last {
+        Some(TokenTree::Group(group)) => match group.delimiter() {
+            Delimiter::Parenthesis => "behind this `)`".into(),
+            Delimiter::Bracket => "behind this `]`".into(),
+            Delimiter::Brace | Delimiter::None => "behind this".into(),
+        },
+        Some(last) => format!("behind `{last}`"),
+        None => "here".into(),
+    };
+    format!("expected `;` after {what}\n  fix: write `;` {place}")
 }
 
 /// How a layer is called in errors about its statement.
@@ -83,6 +113,15 @@ fn end(token: &TokenTree) -> Span {
 /// A statement that ends in braces, with its attributes.
 fn allowing_braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Statement>, errors: &mut Errors) {
     let (lints, before) = attributes::before(before, errors);
+    // Layers with commas after them; what is wrong with the commas is told of them.
+    let before =
+        match before.iter().rposition(|token| is(token, ',')).and_then(|comma| before.split_at_checked(comma + 1)) {
+            Some((layers, rest)) if is_layer(layers) => {
+                statements.extend(statement(layers.to_vec(), errors));
+                rest
+            }
+            _ => before,
+        };
     let (count, found) = (statements.len(), errors.count());
     braced(before, group, statements, errors);
     match statements.pop() {
@@ -94,6 +133,12 @@ fn allowing_braced(before: &[TokenTree], group: &Group, statements: &mut Vec<Sta
             }
         }
     }
+}
+
+/// Whether tokens begin with a layer and not with a structure.
+fn is_layer(tokens: &[TokenTree]) -> bool {
+    let first = names::split(tokens).map_or(tokens, |(_, rest)| rest).first();
+    matches!(first, Some(TokenTree::Ident(word)) if !words::is_structure(&word.to_string()))
 }
 
 /// Brackets that are not closed, as an editor has them while somebody types: they hold all that comes after, of which the next thing is a
@@ -231,7 +276,7 @@ fn not_ended(layer: &Layer, tokens: &[TokenTree], rest: ParseStream<'_>) -> syn:
     }
     // A word, and what it has in brackets.
     let last = tokens.get(1).filter(|token| matches!(token, TokenTree::Group(_))).or(tokens.first());
-    syn::Error::new(last.map_or_else(|| rest.span(), end), unended(&called(layer)))
+    syn::Error::new(last.map_or_else(|| rest.span(), end), unended(&called(layer), last))
 }
 
 /// The sign that stands in place of a `;`: `,`, `->`, `=>`, `|>`, ... It may be several tokens.
@@ -286,72 +331,6 @@ fn structured(word: &Ident, tokens: &[TokenTree], errors: &mut Errors) -> Option
     };
     errors.on(word, message);
     Some(Statement::Unknown(None))
-}
-
-/// `word` or `word(args)`. Where the arguments are not understood, the word still is.
-fn layer(name: Option<Name>, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Layer> {
-    if !input.peek(Ident::peek_any) {
-        return Err(input.error("expected a layer, such as `conv(16, kernel = 3)`"));
-    }
-    let word = input.call(Ident::parse_any)?;
-    let (mut list, mut broken) = (Vec::new(), false);
-    if input.peek(syn::token::Paren) {
-        let content;
-        syn::parenthesized!(content in input);
-        if let Err(error) = args(&content, &mut list) {
-            errors.add(error);
-            content.parse::<TokenStream>()?;
-            broken = true;
-        }
-    }
-    Ok(Layer { name, word, args: list, broken })
-}
-
-fn args(input: ParseStream<'_>, args: &mut Vec<Arg>) -> syn::Result<()> {
-    while !input.is_empty() {
-        let mut name = None;
-        if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
-            name = Some(input.call(Ident::parse_any)?);
-            input.parse::<Token![=]>()?;
-        }
-        if input.is_empty() || input.peek(Token![,]) {
-            return Err(input.error("expected a value"));
-        }
-        if input.peek(Token![...]) {
-            return Err(input.error("expected a value in place of `...`"));
-        }
-        if input.peek(Token![.]) && input.peek2(syn::LitInt) {
-            let ahead = input.fork();
-            ahead.parse::<Token![.]>()?;
-            let digits: syn::LitInt = ahead.parse()?;
-            return Err(input.error(format!("a number begins with a digit\n  fix: write `0.{digits}`")));
-        }
-        let value: Expr = input.parse()?;
-        if let (None, Expr::Binary(ExprBinary { left, op: BinOp::Eq(_), right, .. })) = (&name, &value)
-            && matches!(**left, Expr::Path(_))
-        {
-            let option = written(&quote::quote!(#left = #right).into_iter().collect::<Vec<_>>());
-            let message = format!("an option has one `=`\n  fix: write `{option}`");
-            return Err(syn::Error::new_spanned(value, message));
-        }
-        if input.peek(Token![:]) && matches!(value, Expr::Path(_)) {
-            let option = value.to_token_stream();
-            return Err(input.error(format!("an option has `=`\n  fix: write `{option} = ...`")));
-        }
-        if matches!(value, Expr::Path(_))
-            && name.is_none()
-            && let Ok(number) = input.fork().parse::<syn::Lit>()
-        {
-            let (option, number) = (value.to_token_stream(), number.to_token_stream());
-            let message = format!("an option has `=`\n  fix: write `{option} = {number}`");
-            return Err(syn::Error::new_spanned(quote::quote!(#option #number), message));
-        }
-        args.push(Arg { name, value });
-        if !input.is_empty() {
-            input.parse::<Token![,]>()?;
-        }
-    }
-    Ok(())
 }
 
 fn budgets(word: &Ident, tokens: TokenStream, errors: &mut Errors) -> Option<Statement> {

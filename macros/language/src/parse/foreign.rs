@@ -1,6 +1,7 @@
 //! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
 //! the network is checked as if it had been.
 
+use super::python::{function, looped, python};
 use super::tokens::{end_of_path, is, names};
 use super::{torch, unbraced};
 use crate::habits::{self, Habit};
@@ -45,15 +46,19 @@ pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
         .map(|(message, meant)| Foreign { place: first.clone(), message, meant })
 }
 
-type Found<'a> = Option<(String, Meant<'a>)>;
+pub type Found<'a> = Option<(String, Meant<'a>)>;
 
-/// `name = layer`, `let name = layer`, `self.name = layer`, `name => layer`.
+/// `name = layer`, `let name = layer`, `var name = layer`, `self.name = layer`, `name => layer`.
 fn named(tokens: &[TokenTree]) -> Found<'_> {
     let rest = match tokens {
-        [TokenTree::Ident(word), rest @ ..] if word == "let" => match rest {
-            [TokenTree::Ident(word), rest @ ..] if word == "mut" => rest,
-            rest => rest,
-        },
+        [TokenTree::Ident(word), rest @ ..]
+            if ["let", "var", "val", "const", "auto"].iter().any(|known| word == known) =>
+        {
+            match rest {
+                [TokenTree::Ident(word), rest @ ..] if word == "mut" => rest,
+                rest => rest,
+            }
+        }
         [TokenTree::Ident(word), dot, rest @ ..] if word == "self" && is(dot, '.') => rest,
         tokens => tokens,
     };
@@ -100,7 +105,7 @@ fn named(tokens: &[TokenTree]) -> Found<'_> {
         }
         rest => rest,
     };
-    let message = format!("a name stands before `:`\n  fix: write `{name}: {};`", written(rest));
+    let message = format!("expected `:` after the name `{name}`\n  fix: write `{name}: {};`", written(rest));
     Some((message, Meant::Named(name.clone(), rest)))
 }
 
@@ -150,11 +155,11 @@ fn without_colon(tokens: &[TokenTree]) -> Option<(String, Meant<'_>)> {
     let is_word = |word: &Ident| words::find(&word.to_string()).is_some() || words::is_structure(&word.to_string());
     let is_layer = words::find(&word.to_string()).is_some();
     let rest = tokens.get(1..).filter(|_| is_layer && !is_word(name) && name != "pub")?;
-    let message = format!("a name stands before `:`\n  fix: write `{name}: {};`", written(rest));
+    let message = format!("expected `:` after the name `{name}`\n  fix: write `{name}: {};`", written(rest));
     Some((message, Meant::Named(name.clone(), rest)))
 }
 
-fn is_one_word(group: &Group) -> bool {
+pub fn is_one_word(group: &Group) -> bool {
     let mut tokens = group.stream().into_iter();
     matches!((tokens.next(), tokens.next()), (Some(TokenTree::Ident(_)), None))
 }
@@ -229,60 +234,6 @@ fn otherwise(framework: Option<&str>) -> String {
 
 fn takes_nothing_here(habit: Option<Habit>) -> bool {
     matches!(habit, Some(Habit::Word(own)) if words::find(own).is_some_and(words::Word::stands_alone))
-}
-
-/// `def forward(..)`, `for ..:`, `return x`.
-fn python(tokens: &[TokenTree]) -> Found<'_> {
-    let [TokenTree::Ident(word), next, ..] = tokens else { return None };
-    match (word.to_string().as_str(), next) {
-        ("def" | "fn", TokenTree::Ident(name)) => Some((function(name), Meant::Unknown(None))),
-        ("class", TokenTree::Ident(_)) => {
-            let message = "there are no classes: a network is its layers in the order in which they run";
-            Some((message.into(), Meant::Unknown(None)))
-        }
-        ("for" | "while", TokenTree::Ident(_)) => Some((looped(tokens), Meant::Unknown(None))),
-        ("return", _) if !is(next, ':') => {
-            let message = "there is no `return`: a network gives what its last layer gives\n  fix: leave this out";
-            Some((message.into(), Meant::Nothing))
-        }
-        _ => None,
-    }
-}
-
-fn function(name: &Ident) -> String {
-    format!(
-        "there is no `{name}`: layers run in the order in which they stand\n  fix: leave out the function, and keep its layers"
-    )
-}
-
-/// What to write for `for _ in 0..2`, `for i in range(2)` and other loops.
-fn looped(head: &[TokenTree]) -> String {
-    let number = |token: &TokenTree| token.to_string().parse::<u64>().ok();
-    let is_in = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "in");
-    let range = head.iter().position(is_in).and_then(|at| head.get(at + 1..)).unwrap_or_default();
-    let times = match range {
-        [from, dot, other, equals, to, ..] if is(dot, '.') && is(other, '.') && is(equals, '=') => {
-            number(to).zip(number(from)).and_then(|(to, from)| to.checked_add(1)?.checked_sub(from))
-        }
-        [from, dot, other, to, ..] if is(dot, '.') && is(other, '.') => {
-            number(to).zip(number(from)).and_then(|(to, from)| to.checked_sub(from))
-        }
-        [TokenTree::Ident(word), TokenTree::Group(group), ..] if word == "range" => {
-            match &group.stream().into_iter().collect::<Vec<_>>()[..] {
-                [to] => number(to),
-                [from, comma, to] if is(comma, ',') => {
-                    number(to).zip(number(from)).and_then(|(to, from)| to.checked_sub(from))
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    };
-    let loops = "there is no loop but `repeat`\n  fix: write `repeat";
-    match times.filter(|times| *times > 0) {
-        Some(times) => format!("{loops} {times} {{ ... }}`"),
-        None => format!("{loops} 3 {{ ... }}` with the number of times"),
-    }
 }
 
 /// `"name": layer`, `1conv: layer`

@@ -22,6 +22,7 @@ mod foreign;
 mod fragments;
 mod limits;
 mod names;
+mod python;
 mod tokens;
 pub mod torch;
 pub mod unbraced;

@@ -139,6 +139,35 @@ fn layers_that_do_nothing() {
 }
 
 #[test]
+fn branches_that_were_to_be_one() {
+    let of = |branches: &str| on_map(&format!("concat {{ {branches} }}"));
+    // Told once of each `concat`, though there are two.
+    assert_eq!(of("conv(8, 1); relu; conv(8, 3, pad = 1); relu;"), one("lone_branch", "1"));
+    assert_eq!(of("a: conv(8, 1); batch_norm; relu;"), one("lone_branch", "1"));
+    assert_eq!(of("#[allow(lone_branch)] { conv(8, 1); } #[allow(lone_branch)] relu;"), NOTHING);
+    for branches in [
+        "{ conv(8, 1); relu; } { conv(8, 3, pad = 1); relu; }",
+        "relu; tanh;",
+        "relu; conv(8, 1);",
+        "conv(8, 1); { relu; }",
+        "conv(8, 1); b: relu;",
+        "{ conv(8, 1); } relu;",
+        "conv(8, 1); identity;",
+        "conv(8, 1); max_pool(3, stride = 1, pad = 1);",
+    ] {
+        assert_eq!(of(branches), NOTHING, "{branches}");
+    }
+}
+
+#[test]
+fn momentum_of_the_old_statistics() {
+    assert_eq!(on_map("a: batch_norm(momentum = 0.99);"), one("old_momentum", "a"));
+    for momentum in ["0.5", "0.01", "1.0"] {
+        assert_eq!(on_map(&format!("a: batch_norm(momentum = {momentum});")), NOTHING);
+    }
+}
+
+#[test]
 fn softmax_before_the_loss() {
     let ends = |end: &str| found(&format!("struct N: [4] -> [4] {{ linear(4); {end} }}"));
     assert_eq!(ends("a: softmax;"), one("softmax_before_loss", "a"));

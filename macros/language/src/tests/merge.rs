@@ -91,8 +91,23 @@ fn branches_are_named() {
         ),
         (
             "concat { conv(2, 3, stride = 2, pad = 1); relu; }",
-            "the second branch gives 28x28, and the first branch 14x14",
-            "pad the convolutions and pools so that all keep the size",
+            "the first branch gives 14x14, and the second branch 28x28",
+            "leave out `stride = 2` in `conv` of the first branch",
+        ),
+        (
+            "concat { { conv(8, 1); } { conv(8, kernel = 3, stride = 2, pad = 1); } }",
+            "the second branch gives 14x14, and the first branch 28x28",
+            "leave out `stride = 2` in `conv` of the second branch, or write `stride = 2` in `conv` of the first branch",
+        ),
+        (
+            "concat { a: conv(8, 3, stride = 2); b: conv(8, 1); identity; }",
+            "branch `a` gives 13x13, and branch `b` 28x28",
+            "leave out `stride = 2` in `a`, and write `pad = 1` there",
+        ),
+        (
+            "concat { a: conv(8, 3, stride = 2, pad = 1); b: conv(8, 1, stride = 2); c: conv(8, 1); }",
+            "branch `c` gives 28x28, and branch `a` 14x14",
+            "write `stride = 2` in `c`",
         ),
         (
             "concat { a: { flatten; linear(8); } b: conv(8, 1); }",

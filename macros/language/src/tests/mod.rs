@@ -2,6 +2,7 @@
 //!
 //! In a fixture the expected shape stands under its layer, as in `//^ 6x28x28`.
 
+mod advice;
 mod costs;
 mod fragments;
 mod habits;

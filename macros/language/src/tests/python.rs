@@ -87,7 +87,7 @@ fn the_last_number_is_what_the_network_gives() {
     let found = super::checked("struct LeNet5: [1, 28, 28] -> [10] { flatten; fc3: linear(100); relu; }").1;
     let expected = "`fc3` gives [100], but `LeNet5` is declared to give [10]\n  \
                     trace: input [1, 28, 28] -> flatten [784] -> fc3 [100]\n  \
-                    fix: write `10` here, or declare `-> [100]`";
+                    fix: end with `linear(10);`, write `10` here, or declare `-> [100]`";
     assert_eq!(found, [expected]);
     let found = super::checked("struct N<const K: usize>: [1, 28, 28] -> [K] { flatten; linear(100); }").1;
     assert!(found[0].ends_with("fix: write `K` here, or declare `-> [100]`"), "{found:?}");

@@ -181,9 +181,9 @@ fn budgets_name_the_largest_layers() {
     let found =
         errors("conv1: conv(6, 3); flatten; fc: linear(10); assert params <= 100, macs < 5, activations > 9_000_000;");
     let expected = [
-        "params is 40,630, which is not <= 100\n  largest: fc 40,570, conv1 60",
-        "macs is 77,064, which is not < 5\n  largest: fc 40,560, conv1 36,504",
-        "activations is 8,906, which is not > 9,000,000\n  largest: conv1 4,056, `flatten` (layer 1) 4,056, input 784",
+        "params is 40,630, which is not <= 100\n  largest: fc 40,570, conv1 60\n  fix: raise this to 40_630",
+        "macs is 77,064, which is not < 5\n  largest: fc 40,560, conv1 36,504\n  fix: raise this to 77_065",
+        "activations is 8,906, which is not > 9,000,000\n  largest: conv1 4,056, `flatten` (layer 1) 4,056, input 784\n  fix: lower this to 8_905",
     ];
     assert_eq!(found, expected);
 }
@@ -230,7 +230,7 @@ fn habits_of_other_frameworks_are_answered() {
         ("conv(4, kernel_size = 3);", "`conv` has no option `kernel_size`; did you mean `kernel`?"),
         ("conv(4, kernel = 3, padding = 1);", "`conv` has no option `padding`; did you mean `pad`?"),
         ("conv(out_channels = 4, kernel = 3);", "`conv` has no option `out_channels`; did you mean `out`?"),
-        ("conv(in_channels = 1, out = 4, kernel = 3);", "fix: leave it out: what comes in is known"),
+        ("conv(in_channels = 1, out = 4, kernel = 3);", "fix: leave it out: the layer before gives it"),
         ("conv(4, kernel = 3, use_bias = false);", "did you mean `bias`?"),
         (
             "conv(4, kernel = 3, activation = relu);",
@@ -248,18 +248,27 @@ fn habits_of_other_frameworks_are_answered() {
         ("flatten; dense(10);", "no layer is called `dense`; did you mean `linear`?"),
         ("deconv(4, kernel = 3);", "no layer is called `deconv`; did you mean `conv_transpose`?"),
         ("add;", "fix: write `residual { ... }` around the layers whose result is added to their input"),
-        ("conv(1, 4, 3);", "`conv` has no number of input channels: they are known\n  fix: write `conv(4, 3)`"),
+        (
+            "conv(1, 4, 3);",
+            "`conv` takes no number of input channels: the layer before gives it\n  fix: write `conv(4, 3)`",
+        ),
         (
             "flatten; linear(784, 10);",
-            "`linear` has no number of inputs: what comes in is known\n  fix: write `linear(10)`",
+            "`linear` takes no number of inputs: the layer before gives it\n  fix: write `linear(10)`",
         ),
-        ("batch_norm(1);", "`batch_norm` takes no number of channels: they are known\n  fix: write `batch_norm`"),
-        ("batch_norm(64);", "they are known\n  1 channel comes in, not 64\n  fix: write `batch_norm`"),
+        (
+            "batch_norm(1);",
+            "`batch_norm` takes no number of channels: the layer before gives it\n  fix: write `batch_norm`",
+        ),
+        ("batch_norm(64);", "the layer before gives it\n  1 channel comes in, not 64\n  fix: write `batch_norm`"),
         ("conv(6, 1); batch_norm(6, eps = 1e-3);", "fix: write `batch_norm(eps = 1e-3)`"),
         ("conv(6, 1); group_norm(2, 6);", "fix: write `group_norm(2)`"),
         ("conv(6, 5); conv(6, 16, 5);", "fix: write `conv(16, 5)`"),
         ("flatten; linear(784, K);", "fix: write `linear(K)`"),
-        ("conv(6, 5); depthwise(6, 3);", "takes no number of channels: they are known\n  fix: write `depthwise(3)`"),
+        (
+            "conv(6, 5); depthwise(6, 3);",
+            "takes no number of channels: the layer before gives it\n  fix: write `depthwise(3)`",
+        ),
         ("conv(6, 5); conv(6, 16, kernel = 5);", "fix: write `conv(16, kernel = 5)`"),
         ("conv(1, 6, 5, 1, 2);", "fix: write `conv(6, 5, stride = 1, pad = 2)`"),
         (
@@ -290,7 +299,9 @@ fn habits_of_other_frameworks_are_answered() {
             "conv(4, kernel = 5, pad = [2]);",
             "`pad` takes a number, or a pair or four of them in round brackets\n  fix: write `2`",
         ),
-        ("conv(4, kernel = 3, pad = -2);", "a size is never negative"),
+        ("conv(4, kernel = 3, pad = -2);", "`pad` is -2; it must be 0 or more"),
+        ("conv(4, kernel = 3, pad = (0, 1, -1, 1));", "`pad` is -1; it must be 0 or more"),
+        ("max_pool(2, stride = -1);", "`stride` is -1; it must be at least 1"),
         ("conv(6, kernel = 3, stride = 0);", "it must be at least 1\n  fix: write `1`"),
         ("flatten(1);", "fix: write `flatten`: all of an image becomes a vector"),
         ("conv(4, kernel = 3, pad = \"same\");", "`pad` takes no text in quotes\n  fix: write `same`"),
@@ -301,7 +312,7 @@ fn habits_of_other_frameworks_are_answered() {
         ("conv_transpose(4, kernel = 2, pad = same);", "`pad` of `conv_transpose` is a number of pixels"),
         (
             "conv(1, 4, kernel = 3);",
-            "`conv` has no number of input channels: they are known\n  fix: write `conv(4, kernel = 3)`",
+            "`conv` takes no number of input channels: the layer before gives it\n  fix: write `conv(4, kernel = 3)`",
         ),
         (
             "conv(5, 4, kernel = 3);",
@@ -345,7 +356,10 @@ fn habits_of_other_frameworks_are_answered() {
 #[test]
 fn statements_of_other_languages_are_answered() {
     let cases = [
-        ("conv1 = conv(8, kernel = 3);", "a name stands before `:`\n  fix: write `conv1: conv(8, kernel = 3);`"),
+        (
+            "conv1 = conv(8, kernel = 3);",
+            "expected `:` after the name `conv1`\n  fix: write `conv1: conv(8, kernel = 3);`",
+        ),
         ("let conv1 = conv(8, kernel = 3);", "fix: write `conv1: conv(8, kernel = 3);`"),
         ("self.conv1 = conv(8, kernel = 3);", "fix: write `conv1: conv(8, kernel = 3);`"),
         ("conv1 => conv(8, kernel = 3);", "fix: write `conv1: conv(8, kernel = 3);`"),
@@ -380,7 +394,10 @@ fn statements_of_other_languages_are_answered() {
         ("nn.Upsample(scale_factor=2, mode=\"bilinear\");", "fix: write `upsample(2, bilinear);`"),
         ("nn.Conv2d(1, 8, 3, 1, 1, 2);", "fix: write `conv(8, kernel = 3, stride = 1, pad = 1, dilation = 2);`"),
         ("nn.GroupNorm(1, 1);", "fix: write `group_norm(1);`"),
-        ("conv1 conv(8, kernel = 3);", "a name stands before `:`\n  fix: write `conv1: conv(8, kernel = 3);`"),
+        (
+            "conv1 conv(8, kernel = 3);",
+            "expected `:` after the name `conv1`\n  fix: write `conv1: conv(8, kernel = 3);`",
+        ),
         ("conv1:: conv(8, kernel = 3);", "a name stands before one `:`\n  fix: write `conv1: conv(8, kernel = 3);`"),
         ("stage1 { relu; }", "a group of layers has a name and `:`\n  fix: write `stage1: { ... }`"),
         ("residul { relu; }", "no structure is called `residul`; did you mean `residual`?"),
@@ -407,7 +424,7 @@ fn statements_of_other_languages_are_answered() {
             "conv1: nn.Conv2d(1, 8, 3);",
             "this is PyTorch, and here it is written otherwise\n  fix: write `conv(8, kernel = 3);`",
         ),
-        ("x = relu(x);", "a name stands before `:`\n  fix: write `x: relu;`"),
+        ("x = relu(x);", "expected `:` after the name `x`\n  fix: write `x: relu;`"),
         ("relu => max_pool(2);", "layers follow each other as statements\n  fix: write `relu; max_pool(2);`"),
         ("/// One\n /// and two\n relu;", "a layer has no documentation of its own"),
         ("/// The stem\n stem: { relu; }", "a layer has no documentation of its own"),
@@ -429,7 +446,9 @@ fn statements_of_other_languages_are_answered() {
         ("conv-1: conv(8, kernel = 3);", "a name has letters, digits and `_`\n  fix: write `conv_1: ...`"),
         ("/// A layer\n relu;", "a layer has no documentation of its own\n  fix: write `// ...`"),
         ("#[inline] relu;", "a layer has no attributes"),
-        ("conv(8, kernel: 3);", "an option has `=`\n  fix: write `kernel = ...`"),
+        ("conv(8, kernel: 3);", "an option has `=`\n  fix: write `conv(8, kernel = 3)`"),
+        ("conv(out: 8, kernel: 3, pad = 1);", "fix: write `conv(out = 8, kernel = 3, pad = 1)`"),
+        ("var conv1 = conv(8, kernel = 3);", "expected `:` after the name `conv1`"),
         ("for i in 0..3 { relu; }", "there is no loop but `repeat`"),
     ];
     for (body, expected) in cases {

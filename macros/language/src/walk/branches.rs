@@ -8,7 +8,7 @@ use crate::cost::Dim;
 use crate::graph::{Member, MemberKind, Node, Shape, Written, size};
 use crate::values::{SIZE, Scope};
 use crate::words::{self, Meaning, Word};
-use convnet_graph::Op;
+use convnet_graph::{Category, Op};
 use proc_macro2::Ident;
 
 impl<'a> Checker<'a, '_> {
@@ -39,9 +39,11 @@ impl<'a> Checker<'a, '_> {
         if residual.is_gate {
             return self.gate(residual, start, [(main, a), (other, b)], taken.is_some(), level);
         }
-        let shape = if a.is_unknown() { b } else { a };
+        let mut shape = if a.is_unknown() { b } else { a };
         if a != b && !a.is_unknown() && !b.is_unknown() {
-            let [main_trace, other_trace] = [main, other].map(|end| self.trace_from(end.node));
+            // Which of them was meant nobody knows.
+            shape = Shape::Unknown;
+            let [main_trace, other_trace] = [main, other].map(|end| self.branch_trace(start, end.node));
             let (name, label) = match taken {
                 Some(_) => ("its shortcut", "shortcut"),
                 None => ("the identity beside it", "input"),
@@ -76,13 +78,15 @@ impl<'a> Checker<'a, '_> {
         // What the gate gives is the factors, where both could be.
         let (map, factors) = if is_factors(b, a) && !is_factors(a, b) { (main, other) } else { (other, main) };
         let known = !a.is_unknown() && !b.is_unknown();
-        if known && a != b && !is_factors(factors.1, map.1) {
+        let is_told = known && a != b && !is_factors(factors.1, map.1);
+        if is_told {
             let (name, label) = if has_shortcut { ("its shortcut", "shortcut") } else { ("what comes in is", "input") };
             let verb = if has_shortcut { " gives" } else { "" };
-            let traces = [main, other].map(|(end, _)| self.trace_from(end.node));
+            let traces = [main, other].map(|(end, _)| self.branch_trace(start, end.node));
             let padded = match (a, b) {
                 (Shape::Map([same, ..]), Shape::Map([channels, height, width])) if same == channels => {
-                    self.resized(start, main.0.node, [height, width])
+                    let unstrided = || self.unstrided(start, main.0.node, [height, width], "");
+                    self.resized(start, main.0.node, [height, width]).or_else(unstrided)
                 }
                 _ => None,
             };
@@ -113,20 +117,23 @@ impl<'a> Checker<'a, '_> {
             );
             self.errors.on(&gate.word, message);
         }
-        let shape = if known { map.1 } else { Shape::Unknown };
+        let shape = if known && !is_told { map.1 } else { Shape::Unknown };
         self.at = map.0;
         self.merge(level, &gate.word, Op::Scale, vec![map.0.node, factors.0.node], shape);
     }
 
     pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
         let start = self.at;
-        let mut branches = Vec::new();
+        let mut branches: Vec<Branch> = Vec::new();
         for branch in &concat.branches {
             if let Statement::Head(Head { word, .. }) = branch.bare() {
                 self.errors.on(word, "a head is no branch; put it before or after the `concat`");
                 continue;
             }
             let end = self.side(branch, start, level).node;
+            let before =
+                branches.len().checked_sub(1).and_then(|at| Some((concat.branches.get(at)?, branches.get(at)?)));
+            self.bare_branch(before.map(|(before, known)| (before, known.end())), branch, end);
             let shape = self.nodes.get(end).map_or(Shape::Unknown, |node| node.shape);
             branches.push(Branch::new(branch, branches.len(), end, shape));
         }
@@ -137,6 +144,19 @@ impl<'a> Checker<'a, '_> {
         let shape = self.joined(concat, &branches, start);
         let shape = self.bounded(shape, "`concat`", |checker, message| checker.errors.on(&concat.word, message));
         self.merge(level, &concat.word, Op::Concat, branches.iter().map(Branch::end).collect(), shape);
+    }
+
+    /// Notes a branch that is one layer without braces after another one that computes more than it: an activation or a normalisation is
+    /// hardly meant to be a branch then.
+    fn bare_branch(&mut self, before: Option<(&Statement, usize)>, branch: &Statement, end: usize) {
+        let is_alone = matches!(branch.bare(), Statement::Layer(layer) if layer.name.is_none());
+        let is_after = before.is_some_and(|(before, end)| {
+            let computes = |node: &Node| !matches!(node.op.category(), Category::Activation | Category::Norm);
+            matches!(before.bare(), Statement::Layer(_)) && self.nodes.get(end).is_some_and(computes)
+        });
+        if let Some(node) = self.nodes.get_mut(end).filter(|_| is_alone && is_after) {
+            node.written.bare_branch = true;
+        }
     }
 
     /// A branch of a concatenation.
@@ -182,8 +202,14 @@ impl<'a> Checker<'a, '_> {
         let behind = "behind the `}` of the residual";
         let padded = match (a, b) {
             (Shape::Map(_), Shape::Map(_)) if [height, width] != [h, w] => {
-                let shortcut = || self.resized(start, other.node, [height, width]).filter(|_| has_shortcut);
-                self.resized(start, main.node, [h, w]).or_else(shortcut)
+                let (want, of) = ([height, width], "the shortcut");
+                let shortcut = || {
+                    self.resized(start, other.node, want)
+                        .or_else(|| self.strided(start, other.node, want, of))
+                        .or_else(|| self.unstrided(start, other.node, want, of))
+                        .or_else(|| self.unstrided(start, main.node, [h, w], ""))
+                };
+                self.resized(start, main.node, [h, w]).or_else(|| shortcut().filter(|_| has_shortcut))
             }
             _ => None,
         };

@@ -12,6 +12,7 @@ mod limits;
 mod meant;
 mod outside;
 mod sizes;
+mod strides;
 mod unreached;
 
 use crate::args::Args;
@@ -21,7 +22,7 @@ use crate::graph::{self, Connections, Member, MemberKind, Node, Shape, Written, 
 use crate::layers;
 use crate::lint::Lints;
 use crate::report::Errors;
-use crate::trace::trace;
+use crate::trace;
 use crate::values::{SIZE, Scope, condition};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::Op;
@@ -51,6 +52,8 @@ pub struct Checker<'a, 'e> {
     allowed: Lints,
     /// No size is known and every branch is taken once: see [`unreached`].
     dry: bool,
+    /// The layer that is tried with another number of outputs, by its place, and that number.
+    tried: Option<(String, u64)>,
 }
 
 /// The value that the next layer reads.
@@ -76,7 +79,32 @@ impl<'a, 'e> Checker<'a, 'e> {
         let (nodes, heads, connections) = (Vec::new(), Vec::new(), Vec::new());
         let (locals, limits) = (Vec::new(), Limits::default());
         let (depth, called, dry, allowed) = (0, None, false, network.allowed.iter().collect());
-        Checker { network, blocks, errors, nodes, heads, connections, at, locals, depth, called, limits, allowed, dry }
+        let tried = None;
+        Checker {
+            network,
+            blocks,
+            errors,
+            nodes,
+            heads,
+            connections,
+            at,
+            locals,
+            depth,
+            called,
+            limits,
+            allowed,
+            dry,
+            tried,
+        }
+    }
+
+    /// The same network walked once more, where the layer at `place` has so many outputs.
+    pub fn again<'f>(&self, place: Span, out: u64, input: Shape, errors: &'f mut Errors) -> Checker<'a, 'f> {
+        let mut checker = Checker::new(self.network, self.blocks, errors);
+        checker.tried = Some((format!("{place:?}"), out));
+        checker.input(input);
+        checker.root(&self.network.body);
+        checker
     }
 
     pub fn input(&mut self, shape: Shape) {
@@ -264,7 +292,9 @@ impl<'a, 'e> Checker<'a, 'e> {
         let shape = self.shape();
         let locals = self.locals.clone();
         let scope = Scope { network: self.network, shape: Some(shape), locals: &locals, largest: SIZE };
-        let args = Args::new(layer, &word.signature, &scope, self.errors);
+        let mut args = Args::new(layer, &word.signature, &scope, self.errors);
+        let tried = self.tried.as_ref().filter(|(place, _)| *place == format!("{:?}", layer.word.span()));
+        args.tried = tried.map(|(_, out)| *out);
         let (network, source_extent, way) =
             (self.network, self.at.source_extent, (self.nodes.as_slice(), self.at.node));
         let context = layers::Context { layer, args: &args, shape, network, locals: &locals, way, source_extent };
@@ -310,11 +340,12 @@ impl<'a, 'e> Checker<'a, 'e> {
 
     /// The last shapes with the layers that made them.
     pub fn trace(&self) -> String {
-        self.trace_from(self.at.node)
+        trace::trace(&self.nodes, self.at.node, self.network)
     }
 
-    fn trace_from(&self, end: usize) -> String {
-        trace(&self.nodes, end, self.network)
+    /// The shapes of a branch with the layers that made them.
+    fn branch_trace(&self, start: At, end: usize) -> String {
+        trace::branch(&self.nodes, start.node, end, self.network)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{At, Checker};
 use crate::ast::{Head, Statement};
+use crate::chain::paddings;
 use crate::cost::Dim;
 use crate::graph::{Node, Shape, size};
 use crate::shape::lacking;
@@ -73,7 +74,11 @@ impl Checker<'_, '_> {
         // Of equal counts the first.
         let Some(most) = branches.iter().rev().max_by_key(alike) else { return false };
         let Some(other) = branches.iter().find(|branch| branch.extent() != most.extent()) else { return false };
-        let change = |branch: &Branch, want: &Branch| self.resized(start, branch.end, want.extent().1);
+        let change = |branch: &Branch, want: &Branch| {
+            let want = want.extent().1;
+            let unstrided = || self.unstrided(start, branch.end, want, &branch.what);
+            self.resized(start, branch.end, want).or_else(unstrided)
+        };
         // Of as many of each, what can be changed so that both are alike is at fault.
         let (most, other, fix) = match (change(other, most), change(most, other)) {
             (None, Some(fix)) if alike(&most) == alike(&other) => (other, most, Some(fix)),
@@ -92,7 +97,7 @@ impl Checker<'_, '_> {
                     most.what,
                     extent(most)
                 );
-                (what, fix.unwrap_or_else(|| "pad the convolutions and pools so that all keep the size".into()))
+                (what, self.sized_alike(fix, start, other, most))
             }
             false => {
                 let rank = |branch: &Branch| if branch.is_map() { "the map" } else { "the vector" };
@@ -110,10 +115,25 @@ impl Checker<'_, '_> {
         };
         let mut traced = [most, other];
         traced.sort_by_key(|branch| branch.end);
-        let traces = traced.map(|branch| format!("\n  {}: {}", branch.label, self.trace_from(branch.end))).concat();
+        let traces =
+            traced.map(|branch| format!("\n  {}: {}", branch.label, self.branch_trace(start, branch.end))).concat();
         let message = format!("{what}{traces}\n  fix: {fix}");
         self.errors.at(other.place, message);
         true
+    }
+
+    /// What to do so that one branch gives the size of another: the fix that there is, or a stride; one of two may as well have that of the other.
+    fn sized_alike(&self, fix: Option<String>, start: At, other: &Branch, most: &Branch) -> String {
+        let strided = |branch: &Branch, want: &Branch| self.strided(start, branch.end, want.extent().1, &branch.what);
+        match fix {
+            Some(fix) if fix.contains("stride") => match strided(most, other) {
+                Some(also) => format!("{fix}, or {also}"),
+                None => fix,
+            },
+            Some(fix) => fix,
+            None => strided(other, most)
+                .unwrap_or_else(|| "pad the convolutions and pools so that all keep the size".into()),
+        }
     }
 
     /// How the layers from `start` to `end` come to give a map of this height and width, if they lose pixels by their windows alone.
@@ -175,32 +195,6 @@ impl Checker<'_, '_> {
         let pad = (pad - more) as u64 + by;
         Some(format!("write `pad = {pad}` in `{}`", called(node)))
     }
-}
-
-/// `pad = 1` in `a` and in `b`, and `pad = 2` in `c`.
-fn paddings(lacks: &[(&Node, (usize, usize))]) -> String {
-    let mut parts: Vec<(usize, Vec<String>)> = Vec::new();
-    for (node, (pad, _)) in lacks {
-        let name = called(node);
-        match parts.iter_mut().find(|(known, _)| known == pad) {
-            Some((_, names)) => names.push(name),
-            None => parts.push((*pad, vec![name])),
-        }
-    }
-    let shown = parts.into_iter().map(|(pad, names)| {
-        let mut layers: Vec<String> = Vec::new();
-        for name in &names {
-            let layer = match names.iter().filter(|other| *other == name).count() {
-                1 => format!("in `{name}`"),
-                _ => format!("in each `{name}`"),
-            };
-            if !layers.contains(&layer) {
-                layers.push(layer);
-            }
-        }
-        format!("`pad = {pad}` {}", layers.join(" and "))
-    });
-    shown.collect::<Vec<_>>().join(", and ")
 }
 
 /// The strides of a window; 1 where a layer has none.

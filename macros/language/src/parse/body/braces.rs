@@ -1,10 +1,12 @@
 //! Statements that end in braces: sequences and structures.
 
-use super::{CUSTOM, HEAD, head_name, statements as parsed};
+use super::{CUSTOM, HEAD, branches, head_name, statements as parsed};
 use crate::ast::{self, Concat, Head, HeadBody, If, Repeat, Residual, Sequence, Shortcut, Statement};
+use crate::parse::tokens::is;
 use crate::parse::{foreign, names, unbraced};
-use crate::report::{Errors, closest};
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use crate::report::{Errors, closest, written};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree, token_stream};
+use std::iter::Peekable;
 use syn::Expr;
 
 /// A statement that ends in braces: a sequence or a structure. `else` and `shortcut` belong to the one before.
@@ -25,7 +27,10 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         Some(TokenTree::Ident(word)) if word == "residual" || word == "gate" => unbraced::shortcut(group.stream()),
         _ => (group.stream(), None),
     };
-    let body = parsed(inside, errors);
+    let body = match is_concat(head) {
+        true => branches(inside, errors),
+        false => parsed(inside, errors),
+    };
     let word = match head.first() {
         Some(TokenTree::Ident(word)) => word.clone(),
         Some(other) => return errors.on(other, "expected `name: { ... }` before this brace, or `;` after a layer"),
@@ -70,6 +75,43 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         Some(name) => Statement::Sequence(Sequence { name: names::checked(name, errors), body: vec![statement] }),
         None => statement,
     });
+}
+
+/// Whether the braces after these tokens are those of a `concat`.
+pub(super) fn is_concat(before: &[TokenTree]) -> bool {
+    matches!(before.last(), Some(TokenTree::Ident(word)) if word == "concat")
+}
+
+/// The braces of a `concat` together with those that follow them, which were to be branches, too.
+pub(super) fn gathered(first: &Group, rest: &mut Peekable<token_stream::IntoIter>, errors: &mut Errors) -> Group {
+    let is_brace =
+        |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let mut groups = vec![first.clone()];
+    while let Some(TokenTree::Group(next)) = rest.next_if(is_brace) {
+        groups.push(next);
+    }
+    let [_, second, ..] = &groups[..] else { return first.clone() };
+    let mut inside = TokenStream::new();
+    for group in &groups {
+        let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+        // Braces around branches that have some already.
+        let holds_branches = match &tokens[..] {
+            [brace, ..] if is_brace(brace) => true,
+            [TokenTree::Ident(_), colon, brace, ..] => is(colon, ':') && is_brace(brace),
+            _ => false,
+        };
+        match holds_branches {
+            true => inside.extend(tokens),
+            false => inside.extend([TokenTree::Group(group.clone())]),
+        }
+    }
+    let mut whole = Group::new(Delimiter::Brace, inside);
+    whole.set_span(first.span());
+    let shown = written(&[TokenTree::Group(whole.clone())]).replace(" ;", ";").replace(" :", ":");
+    let shown = if shown.len() > 120 { "{ { ... } { ... } }".into() } else { shown };
+    let message = format!("all branches of a `concat` stand in one pair of braces\n  fix: write `concat {shown}`");
+    errors.at(second.span_open(), message);
+    whole
 }
 
 /// `name: { ... }`, or the braces of a branch.

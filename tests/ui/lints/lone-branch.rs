@@ -1,0 +1,13 @@
+//! Each statement in a `concat` is a branch, the activation too.
+#![deny(deprecated)]
+use convnet::prelude::*;
+
+cnn! {
+    pub struct Net: [1, 28, 28] -> [10] {
+        concat { conv(8, kernel = 1); relu; conv(8, kernel = 3, pad = 1); relu; }
+        flatten;
+        fc: linear(10);
+    }
+}
+
+fn main() {}
