@@ -7,8 +7,9 @@ use convnet::explain::neighbours::Index;
 use convnet::explain::saliency::gradient;
 use convnet::explain::{Inspectable, NetworkView, Unit, Volume, layer};
 use convnet::graph::Graph;
+use convnet::objective::Prediction;
 use convnet::prelude::*;
-use convnet::train::{Config, Prediction, Trainer};
+use convnet::train::{Config, Trainer};
 use convnet_models::{LeNet5, Model};
 
 type Net = <LeNet5 as Model>::On<Cpu>;

@@ -33,12 +33,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .config(config)
         .callback(|event: Event<'_>, _: &Run<'_>| {
             if let Event::Epoch(epoch) = event {
-                println!("epoch {}: test accuracy {:.1} %", epoch.epoch, epoch.test_accuracy * 100.0);
+                println!("epoch {}: test accuracy {:.1} %", epoch.epoch, epoch.metric("test_accuracy") * 100.0);
             }
             Ok(Flow::Continue)
         })
         .train(&data)?;
-    println!("{} of {} digits", summary.evaluation.correct(), summary.evaluation.total());
+    println!("{:.2} % of {} digits", summary.evaluation.accuracy() * 100.0, summary.evaluation.images);
 
     let path = std::env::temp_dir().join("small.safetensors");
     weights::save(&net, &path, &summary.metadata)?;

@@ -5,7 +5,7 @@
 //! In the order in which a program meets them: a network is declared with [`cnn!`] (whose words are explained in
 //! [`words`]), is a [`graph`] with typed [`layers`], and runs through [`net`] on the [`backend`] of its device: the CPU
 //! [`engine`], or [`portable`] for everything else. Around it, files become batches ([`data`]), batches train it
-//! ([`train`], with [`optim`]), which leaves a [`report`], and its [`weights`] are kept in a file, or in the program
+//! ([`train`], with [`optim`]) for an [`objective`], which leaves a [`report`], and its [`weights`] are kept in a file, or in the program
 //! ([`mod@embed`]); what it has learned can be looked at ([`explain`]). The [`device`] is chosen when the program runs.
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -34,6 +34,7 @@ pub mod format_version;
 pub mod language;
 pub mod layers;
 pub mod net;
+pub mod objective;
 pub mod onnx;
 pub mod optim;
 #[doc(hidden)]

@@ -4,9 +4,9 @@
 use convnet::data::{DataError, Image};
 use convnet::embed::Embedded;
 use convnet::net::named_tensors;
+use convnet::objective::Prediction;
 use convnet::predict::PredictError;
 use convnet::prelude::*;
-use convnet::train::Prediction;
 use convnet::weights;
 use std::path::Path;
 

@@ -7,6 +7,7 @@ use convnet::data::{
     Preparation, Sampling, Split,
 };
 use convnet::graph::Graph;
+use convnet::objective::ClassDetails;
 use convnet::prelude::*;
 use convnet::train::{Config, Trainer, evaluate, predict};
 use convnet::weights::{self, Metadata};
@@ -322,5 +323,5 @@ fn a_summary_knows_what_a_weight_file_should_say() {
         let top = predict(&mut again, &device, &pixels).unwrap()[0].top(1)[0].0;
         correct += usize::from(top == data.test.label(i));
     }
-    assert_eq!(correct, evaluation.correct());
+    assert_eq!(Some(correct), evaluation.classes().map(ClassDetails::correct));
 }

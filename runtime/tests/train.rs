@@ -94,7 +94,7 @@ fn a_run_that_goes_on_is_the_run_that_was_never_interrupted() {
         let (bits, again) = run(Some(folder.path()), &[step], &config());
         assert!(bits == whole, "interrupted after step {step}");
         for (a, b) in summary.history.iter().zip(&again.history) {
-            assert_eq!((a.loss, a.accuracy, a.test_loss, a.lr), (b.loss, b.accuracy, b.test_loss, b.lr));
+            assert_eq!((a.loss, &a.metrics, a.test_loss, a.lr), (b.loss, &b.metrics, b.test_loss, b.lr));
         }
         assert_eq!(again.evaluation, summary.evaluation);
     }

@@ -5,9 +5,10 @@ mod stripes;
 
 use convnet::data::Split;
 use convnet::engine;
+use convnet::objective::{Options, choose};
 use convnet::optim::{Method, ParamOptions, Step};
 use convnet::prelude::*;
-use convnet::train::{Config, Hyperparameters, Learner, NetworkLearner, Trainer};
+use convnet::train::{Config, Goal, Hyperparameters, Learner, NetworkLearner, Trainer};
 use stripes::stripes;
 
 cnn! {
@@ -57,8 +58,10 @@ fn the_trainer_changes_the_networks_own_fields() {
 /// The largest number of bytes that a step allocates beyond what is there.
 fn peak(learner: &mut dyn Learner) -> u64 {
     let (pixels, targets) = batch();
+    let objective = choose(&Options::default(), &stripes(9), learner.graph()).unwrap();
+    let goal = Goal { objective: &*objective, targets: &targets, total: BATCH as f64 };
     let info = allocation_counter::measure(|| {
-        learner.pass(pixels.clone(), targets.clone(), 1.0, 3).unwrap();
+        learner.pass(pixels.clone(), goal, 3).unwrap();
         learner.update(&Step::new(0.01)).unwrap();
     });
     info.bytes_max

@@ -1,11 +1,12 @@
 //! `convnet data`
 
 use crate::common::{Outcome, print, say};
+use crate::describe::describe;
 use crate::network::{self, Network, Sizes};
 use crate::progress::Bar;
 use crate::source::{self, Source};
 use convnet::data::augment::Augment;
-use convnet::data::{Dataset, Normalisation, NormalisationKind, Pipeline, in_common, samples};
+use convnet::data::{Normalisation, NormalisationKind, Pipeline, Sample, in_common, samples};
 use convnet::explain::Volume;
 use convnet::report::{paint, png};
 use convnet::train::Config;
@@ -22,7 +23,7 @@ pub struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Count images and classes, and look for images that are in several parts
+    /// Count images and what is known of them, and look for images that are in several parts
     Info {
         #[command(flatten)]
         source: Source,
@@ -90,25 +91,6 @@ fn info(source: &Source) -> Outcome {
     Ok(())
 }
 
-/// Prints how many images a part has, and of which classes.
-fn describe(name: &str, part: &dyn Dataset) -> Outcome {
-    let mut counts = vec![0; part.classes().len()];
-    (0..part.len()).for_each(|i| counts[part.label(i)] += 1);
-    print(&format!("{name}: {} in {}", counted(part.len(), "image"), counted(part.classes().len(), "class")))?;
-    match part.image(0) {
-        Ok(first) => {
-            let [channels, height, width] = first.shape;
-            let colours = if channels == 1 { "grey" } else { "in colour" };
-            print(&format!("  the first one: {width} x {height}, {colours}"))?;
-        }
-        Err(error) => print(&format!("  the first one cannot be read: {error}"))?,
-    }
-    for (class, count) in part.classes().iter().zip(counts) {
-        print(&format!("  {count:7}  {class}"))?;
-    }
-    Ok(())
-}
-
 impl Preview {
     fn write(self) -> Outcome {
         let graph = Network::find(&self.model, &Sizes::default())?.graph;
@@ -128,8 +110,11 @@ impl Preview {
         let samples = samples(data.as_ref(), &images, &pipeline, self.draws.into(), self.seed)?;
         // Values from 0 to 1.
         let plain = Normalisation { mean: vec![0.0; shape[0]], std: vec![1.0; shape[0]] };
-        let photos: Vec<_> =
-            samples.into_iter().map(|image| paint::photo(&Volume::new(image.shape, image.values), &plain)).collect();
+        let painted = |Sample { image, mask }: Sample| {
+            let photo = paint::photo(&Volume::new(image.shape, image.values), &plain);
+            mask.map_or_else(|| photo.clone(), |mask| paint::tinted(&photo, &mask))
+        };
+        let photos: Vec<_> = samples.into_iter().map(painted).collect();
         let sheet = paint::sheet(&photos, usize::from(self.draws) + 1);
         let written = convnet::atomic_file::write(&self.out, &png(&sheet));
         written.map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;

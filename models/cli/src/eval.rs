@@ -2,15 +2,16 @@
 
 use crate::common::{self, Outcome, RunOn, Task, print};
 use crate::load::Loading;
+use crate::measured::{self, measured};
 use crate::network::{self, Network, Sizes};
 use crate::progress::Bar;
 use crate::source::Source;
-use crate::train::report;
 use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
 use convnet::train::evaluate_watched;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -52,12 +53,13 @@ struct Report {
     model: String,
     weights: PathBuf,
     images: usize,
-    accuracy: f64,
-    top5: f64,
+    task: String,
     loss: f64,
+    #[serde(flatten)]
+    metrics: BTreeMap<String, f64>,
     inverted: usize,
-    recall: Vec<f64>,
-    confusion: Vec<Vec<usize>>,
+    #[serde(flatten)]
+    details: measured::Details,
 }
 
 impl Task for Eval {
@@ -69,21 +71,21 @@ impl Task for Eval {
         let test = trained.test(&arguments.source, arguments.labelling)?;
         let bar = Bar::new("measuring on the test set");
         let mut progress = |done, all| bar.at(done, all);
-        let evaluation = evaluate_watched(&mut *net, &device, &test, trained.preparation.into(), &mut progress)?;
+        let (objective, pipeline) = (trained.objective.clone(), trained.preparation.clone().into());
+        let evaluation = evaluate_watched(&*objective, &mut *net, &device, &test, pipeline, &mut progress)?;
         drop(bar);
         if arguments.json {
             return common::print_json(&Report {
                 model: network.name,
                 weights: trained.weights,
-                images: evaluation.total(),
-                accuracy: evaluation.accuracy(),
-                top5: evaluation.top5(),
+                images: evaluation.images,
+                task: trained.task.to_string(),
                 loss: evaluation.loss,
+                metrics: measured::metrics(&evaluation, ""),
                 inverted: evaluation.inverted,
-                recall: evaluation.recall(),
-                confusion: evaluation.confusion,
+                details: measured::Details::of(&evaluation, test.classes()),
             });
         }
-        Ok(print(report(&evaluation, test.classes()).trim_end())?)
+        Ok(print(measured(&evaluation, test.classes()).trim_end())?)
     }
 }

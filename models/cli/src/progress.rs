@@ -7,7 +7,8 @@
 
 use crate::common::say;
 use console::Term;
-use convnet::data::{DataError, Dataset, Image};
+use convnet::data::{DataError, Dataset, Image, Target, TargetKind};
+use convnet::objective::Objective;
 use convnet::train::{Callback, CallbackError, Epoch, Event, Flow, Run, StepInfo};
 use convnet::wording::clock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -156,6 +157,14 @@ impl Dataset for Watched {
         self.data.label(i)
     }
 
+    fn target_kind(&self) -> TargetKind {
+        self.data.target_kind()
+    }
+
+    fn target(&self, i: usize) -> Result<Target<'_>, DataError> {
+        self.data.target(i)
+    }
+
     fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
         self.place.at(i, self.data.len());
         self.data.image(i)
@@ -227,7 +236,7 @@ impl Progress {
             share: done as f64 / all.max(1) as f64,
             left: seconds / steps * all.saturating_sub(done) as f64,
             loss: step.mean_loss,
-            accuracy: step.accuracy,
+            score: score(step, run),
             rate: steps * (run.config.batch * run.config.accumulate) as f64 / seconds.max(1e-9),
         };
         // The width may change at any time, and a line as wide as the terminal wraps on some.
@@ -246,7 +255,7 @@ impl Callback for Progress {
             Event::Note(note) => self.bar.suspend(|| say(note))?,
             Event::Step(step) => self.draw(step, run),
             Event::Epoch(done) => {
-                let line = line(done, run.config.epochs);
+                let line = line(done, run.config.epochs, run.objective);
                 self.bar.suspend(|| say(&line))?;
             }
             Event::End(_) => self.bar.finish_and_clear(),
@@ -265,7 +274,8 @@ struct State {
     /// Seconds until the end of the run.
     left: f64,
     loss: f64,
-    accuracy: f64,
+    /// The metric of the epoch so far, with its name.
+    score: String,
     /// Images in a second.
     rate: f64,
 }
@@ -278,7 +288,7 @@ impl State {
         let optional = [
             format!("{} left", clock(self.left)),
             format!("loss {:.4}", self.loss),
-            format!("accuracy {:.2} %", 100.0 * self.accuracy),
+            self.score.clone(),
             format!("{:.0} images/s", self.rate),
         ];
         for (i, part) in optional.into_iter().enumerate() {
@@ -293,17 +303,27 @@ impl State {
     }
 }
 
+/// The metric of the epoch so far that is told in training.
+fn score(step: &StepInfo, run: &Run<'_>) -> String {
+    let (metrics, told) = (run.objective.metrics(), run.objective.metric_in_training());
+    let metric = metrics.iter().find(|metric| metric.name == told);
+    metric.map_or_else(String::new, |metric| format!("{} {}", metric.title, metric.text(step.score)))
+}
+
 /// What an epoch has come to; it fits into 80 columns.
-fn line(done: &Epoch, epochs: usize) -> String {
-    format!(
-        "epoch {}/{epochs}  loss {:.4} (test {:.4})  accuracy {:.2} % (test {:.2} %)  after {:.1} s",
-        done.epoch,
-        done.loss,
-        done.test_loss,
-        done.accuracy * 100.0,
-        done.test_accuracy * 100.0,
-        done.seconds
-    )
+fn line(done: &Epoch, epochs: usize, objective: &dyn Objective) -> String {
+    let metrics = objective.metrics();
+    let main = metrics.first().map_or_else(String::new, |metric| {
+        let (title, of_training) = (metric.title, done.metric(metric.name));
+        let tested = done.metric(&format!("test_{}", metric.name));
+        let text = |value: f64| if value.is_nan() { "–".into() } else { metric.text(value) };
+        match of_training.is_nan() {
+            true => format!("test {title} {}  ", text(tested)),
+            false => format!("{title} {} (test {})  ", text(of_training), text(tested)),
+        }
+    });
+    let Epoch { epoch, loss, test_loss, seconds, .. } = done;
+    format!("epoch {epoch}/{epochs}  loss {loss:.4} (test {test_loss:.4})  {main}after {seconds:.1} s")
 }
 
 #[cfg(test)]
@@ -312,8 +332,14 @@ mod tests {
 
     #[test]
     fn a_line_never_wraps_and_says_what_there_is_room_for() {
-        let state =
-            State { epoch: [3, 100], share: 0.024, left: 3725.0, loss: 0.1234, accuracy: 0.9876, rate: 12345.6 };
+        let state = State {
+            epoch: [3, 100],
+            share: 0.024,
+            left: 3725.0,
+            loss: 0.1234,
+            score: "accuracy 98.76 %".into(),
+            rate: 12345.6,
+        };
         for width in 0..=220 {
             assert!(state.line(width).chars().count() <= width, "{width}: {}", state.line(width));
         }
@@ -330,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_bar_is_that_of_the_run() {
-        let at = |share| State { epoch: [1, 2], share, left: 5.0, loss: 1.0, accuracy: 0.5, rate: 1.0 };
+        let at = |share| State { epoch: [1, 2], share, left: 5.0, loss: 1.0, score: String::new(), rate: 1.0 };
         assert!(at(0.5).line(120).contains(&format!("[{}>{}]   50 %  0:05 left", "=".repeat(15), " ".repeat(14))));
         assert!(at(1.0).line(120).contains(&format!("[{}]  100 %", "=".repeat(30))));
     }

@@ -2,7 +2,7 @@
 
 use crate::common::say;
 use crate::progress::Bar;
-use convnet::data::{Dataset, DatasetKind, Opened, Split, Subset, open};
+use convnet::data::{Dataset, DatasetKind, Opened, Split, Subset, TargetKind, open};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,12 +13,14 @@ use std::sync::Arc;
 #[serde(default)]
 pub struct Source {
     /// Folder or CSV list of images: MNIST, Fashion-MNIST, EMNIST, CIFAR, a folder for each class (below train, val and test,
-    /// where there are such parts), or a list; without it, the digits that the program carries
+    /// where there are such parts), a folder of images beside one of their masks, or a list of images with classes, several
+    /// labels, masks or numbers; without it, the digits that the program carries
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// What it is, if it cannot be told from the names of files: mnist, fashion-mnist, emnist, cifar10, cifar100, folder or
-    /// manifest
+    /// What it is, if it cannot be told by looking: mnist, fashion-mnist, emnist, cifar10, cifar100, folder (a folder for each
+    /// class), manifest (a list with a class for each image), labels (a list with several labels for each), numbers (a list with
+    /// numbers for each), masks (folders or a list) or images (a folder or a list, and nothing to learn from but the images)
     #[arg(long, value_name = "KIND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
@@ -42,8 +44,8 @@ pub fn say_notes(opened: &Opened) -> std::io::Result<()> {
 #[derive(clap::Args, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Parts {
-    /// Use only N training images: the first ones where classes lie mixed, as in MNIST's files, else some of each class,
-    /// drawn by the random seed
+    /// Use only N training images: the first ones where classes lie mixed, as in MNIST's files, else some of each class, or of
+    /// all where images have no class, drawn by the random seed
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -66,6 +68,10 @@ impl Parts {
             train = Arc::new(Subset::limited(train, limit as usize, seed));
         }
         if self.even_classes {
+            let kind = train.target_kind();
+            if kind != TargetKind::Class {
+                return Err(format!("--even-classes needs one class for each image, and the data has {kind}").into());
+            }
             train = Arc::new(Subset::balanced(train, seed));
         }
         match (self.validation, validation) {

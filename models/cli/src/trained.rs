@@ -9,6 +9,7 @@ use convnet::backend::Backend;
 use convnet::data::{Classes, DataError, Dataset, Invert, Normalisation, Opened, Preparation, Relabelled};
 use convnet::graph::Graph;
 use convnet::net::AnyNetwork;
+use convnet::objective::{self, Objective, ObjectiveError, Task};
 use convnet::train::Config;
 use convnet::weights::{Metadata, WeightsError};
 use convnet_models::{Entry, find, pretrained};
@@ -50,6 +51,9 @@ pub struct Trained {
     pub preparation: Preparation,
     pub classes: Classes,
     pub about: Metadata,
+    /// What its output means.
+    pub task: Task,
+    pub objective: Arc<dyn Objective>,
 }
 
 /// Says how data in one piece was split: by a seed, or not at all; and how many images it had.
@@ -162,7 +166,10 @@ impl Trained {
             When::Yes => preparation.invert = Invert::Always,
             When::No => preparation.invert = Invert::Never,
         }
-        Ok(Trained { weights, preparation, classes, about })
+        let std = &preparation.normalisation.std;
+        let of_file = |error: ObjectiveError| format!("{}: {error}", weights.display());
+        let (task, objective) = objective::of_weights(&about, graph, std).map_err(of_file)?;
+        Ok(Trained { weights, preparation, classes, about, task, objective })
     }
 
     /// The test set of a source. What is in one piece is split as it was in training, so that the network is not evaluated on what it was trained on.
@@ -212,6 +219,17 @@ impl Trained {
 
     /// A dataset with the network's classes in place of its own; says how they were matched, if they are not the same.
     fn labelled(&self, data: Arc<dyn Dataset>, labelling: Labelling) -> Result<Arc<dyn Dataset>, Box<dyn Error>> {
+        let kind = data.target_kind();
+        if let Some(wanted) = self.task.target_kind().filter(|wanted| *wanted != kind) {
+            let (weights, task) = (self.weights.display(), self.task);
+            return Err(format!(
+                "{weights} was trained for the task `{task}`, which needs {wanted}; the data has {kind}"
+            )
+            .into());
+        }
+        if self.task == Task::Itself {
+            return Ok(data);
+        }
         let matching = match labelling.classes_by_order {
             true => self.classes.by_order(data.classes())?,
             false => self.classes.matched(data.classes()).map_err(|error| {

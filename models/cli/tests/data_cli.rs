@@ -78,6 +78,54 @@ fn copies_in_two_parts_are_found() {
     assert_eq!(notes, expected);
 }
 
+#[test]
+fn what_is_known_of_images_is_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    for i in 0..4_u8 {
+        for (part, value) in [("images", i), ("masks", [0, 1, 255, 0][usize::from(i)])] {
+            std::fs::create_dir_all(f.join("set").join(part)).unwrap();
+            let pixel = |x, y| Luma([if (x, y) == (0, 0) { 2 } else { value }]);
+            GrayImage::from_fn(2, 5, pixel).save(f.join(format!("set/{part}/{i}.png"))).unwrap();
+        }
+    }
+    std::fs::write(f.join("set/classes.txt"), "sky\nsea\nland\n").unwrap();
+    let list = |name: &str, title: &str, fields: [&str; 4]| {
+        let row = |(i, field): (usize, &&str)| {
+            format!("set/images/{i}.png;{};{field}\n", if i < 3 { "train" } else { "test" })
+        };
+        let rows: String = fields.iter().enumerate().map(row).collect();
+        std::fs::write(f.join(name), format!("path;split;{title}\n{rows}")).unwrap();
+    };
+    let masks = [0, 1, 2, 3].map(|i| format!("set/masks/{i}.png"));
+    list("masks.csv", "mask", masks.each_ref().map(String::as_str));
+    std::fs::copy(f.join("set/classes.txt"), f.join("classes.txt")).unwrap();
+    list("labels.csv", "labels", ["sea|sky", "", "sky", "sea"]);
+    list("numbers.csv", "age;size", ["1;-2.5", "2;0", "5;1000", "0.1;7"]);
+    let info = |arguments: &[&str]| both(f, &[&["data", "info"], arguments].concat())[0].clone();
+    let first = "  the first one: 2 x 5, grey\n";
+    let training = info(&["--data", "masks.csv"]);
+    let expected = format!(
+        "training: 3 images with masks of 3 classes\n{first}   30.00 %  sky\n   30.00 %  sea\n   10.00 %  land\n   30.00 %  (pixels \
+         that do not count)\ntest: 1 image with masks of 3 classes\n"
+    );
+    assert!(training.starts_with(&expected), "{training}");
+    let expected = format!(
+        "training: 3 images with labels of 2 classes\n{first}        1  sea\n        2  sky\n        1  (no label)\ntest: 1 image \
+         with labels of 2 classes\n{first}        1  sea\n        0  sky\n"
+    );
+    assert_eq!(info(&["--data", "labels.csv"]), expected);
+    let expected = format!(
+        "training: 3 images with 2 numbers each\n{first}  age: from 1 to 5, mean 2.6667\n  size: from -2.5 to 1000, mean 332.5\ntest: 1 \
+         image with 2 numbers each\n{first}  age: from 0.1 to 0.1, mean 0.1\n  size: from 7 to 7, mean 7\n"
+    );
+    assert_eq!(info(&["--data", "numbers.csv"]), expected);
+    let said = info(&["--data", "set/images", "--dataset", "images"]);
+    assert_eq!(said, format!("training: 3 images without targets\n{first}test: 1 image without targets\n{first}"));
+    let said = info(&["--data", "set"]);
+    assert!(said.starts_with("training: 3 images with masks of 3 classes\n"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn data_that_never_ends_is_refused_at_once() {

@@ -249,6 +249,11 @@ fn runs() {
 }
 
 #[test]
+fn tasks() {
+    tell("docs/src/guide/tasks.md", 3);
+}
+
+#[test]
 fn fine_tuning() {
     tell("docs/src/guide/fine-tuning.md", 1);
 }

@@ -124,7 +124,7 @@ fn what_weights_say_goes_before_what_is_likely() {
         ("resize", "1e9", "from 224 to 1792"),
         ("resize", "large", "from 224 to 1792"),
         ("fit", "resize", "expected nothing, as fit is `resize` and not `crop`"),
-        ("task", "segmentation", "expected `classes`, the one task that this program knows"),
+        ("task", "segmentation", "expected one of classes, multi-label, masks, numbers, itself"),
         ("classes", "[\"cat\", \"dog\"]", "expected a list of 1000 names"),
     ] {
         let mut odd = dict.clone();

@@ -59,11 +59,11 @@ fn runs_are_listed_with_what_their_logs_say() {
     let epochs = logged(&f.join("runs/a"));
     let number = |value: &Value| value.as_f64().unwrap();
     assert_eq!(
-        (number(&a["last_loss"]), number(&a["last_accuracy"])),
+        (number(&a["last_loss"]), number(&a["last_metric"])),
         (number(&epochs[1]["test_loss"]), number(&epochs[1]["test_accuracy"]))
     );
     let best = |key: &str| epochs.iter().map(|epoch| number(&epoch[key])).collect::<Vec<_>>();
-    assert_eq!(number(&a["best_accuracy"]), best("test_accuracy").into_iter().fold(0.0, f64::max));
+    assert_eq!(number(&a["best_metric"]), best("test_accuracy").into_iter().fold(0.0, f64::max));
     assert_eq!(number(&a["best_loss"]), best("test_loss").into_iter().fold(f64::INFINITY, f64::min));
     assert_eq!((&a["epochs"], &a["epochs_planned"], &a["state"]), (&2.into(), &2.into(), &"finished".into()));
     assert_eq!(a["differs"], serde_json::json!({"augment": "[]", "lr": "0.05"}));

@@ -25,6 +25,11 @@ const MOST_BYTES: u64 = 1 << 30;
 /// # Errors
 /// When it cannot be read, is no such image, is damaged, cut off or too large.
 pub fn read(path: &Path) -> Result<Image<'static>, DataError> {
+    from_bytes(&bytes_in(path)?, path)
+}
+
+/// What a file holds, if it is none too large for an image.
+pub(super) fn bytes_in(path: &Path) -> Result<Vec<u8>, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let mut file = regular_file::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
@@ -33,7 +38,7 @@ pub fn read(path: &Path) -> Result<Image<'static>, DataError> {
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(io)?;
-    from_bytes(&bytes, path)
+    Ok(bytes)
 }
 
 /// Reads a PNG or JPEG file from memory; `path` names it in errors.
@@ -41,6 +46,24 @@ pub fn read(path: &Path) -> Result<Image<'static>, DataError> {
 /// # Errors
 /// As [`read`].
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Image<'static>, DataError> {
+    checked(bytes, path, decode)
+}
+
+/// Width and height of a PNG or JPEG file as they are stored, and how it has to be turned; nothing is unpacked.
+pub(super) fn header(path: &Path) -> Result<([u32; 2], Orientation), DataError> {
+    checked(&bytes_in(path)?, path, |bytes, format, path| {
+        let mut decoder = decoder(bytes, format, path)?;
+        let (width, height) = decoder.dimensions();
+        Ok(([width, height], decoder.orientation().unwrap_or(Orientation::NoTransforms)))
+    })
+}
+
+/// Gives an image file that is whole as far as can be told to something that reads it, which may fail and panic.
+fn checked<T>(
+    bytes: &[u8],
+    path: &Path,
+    read: impl FnOnce(&[u8], ImageFormat, &Path) -> Result<T, DataError>,
+) -> Result<T, DataError> {
     if bytes.is_empty() {
         return Err(bad(path, "is empty".into()));
     }
@@ -55,26 +78,39 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Image<'static>, DataError
         return Err(bad(path, damage));
     }
     // A decoder that panics has met a file for which it was not written.
-    quietly(|| decode(bytes, format, path))
+    quietly(|| read(bytes, format, path))
         .unwrap_or_else(|panic| Err(bad(path, format!("is damaged: the decoder has failed ({panic})"))))
 }
 
-fn bad(path: &Path, problem: String) -> DataError {
+pub(super) fn bad(path: &Path, problem: String) -> DataError {
     DataError::Image { path: path.to_owned(), problem }
 }
 
-fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Image<'static>, DataError> {
-    let failed = |error: image::ImageError| bad(path, format!("cannot be decoded: {error}"));
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
+fn failed(path: &Path) -> impl Fn(image::ImageError) -> DataError {
+    |error| bad(path, format!("cannot be decoded: {error}"))
+}
+
+/// A decoder that has read the header, if the image is none too large.
+fn decoder<'a>(bytes: &'a [u8], format: ImageFormat, path: &Path) -> Result<impl ImageDecoder + 'a, DataError> {
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed(path))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(bad(path, format!("claims {width} x {height} pixels; the most is {MOST_PIXELS}")));
+        return Err(bad(path, too_large(width, height)));
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_PIXELS * 16);
-    decoder.set_limits(limits).map_err(failed)?;
+    decoder.set_limits(limits).map_err(failed(path))?;
+    Ok(decoder)
+}
+
+pub(super) fn too_large(width: u32, height: u32) -> String {
+    format!("claims {width} x {height} pixels; the most is {MOST_PIXELS}")
+}
+
+fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Image<'static>, DataError> {
+    let mut decoder = decoder(bytes, format, path)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failed(path))?;
     image.apply_orientation(orientation);
     if image.width() == 0 || image.height() == 0 {
         return Err(bad(path, "has no pixels".into()));

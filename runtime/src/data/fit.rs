@@ -1,6 +1,5 @@
 //! Images of any size and colour as a network takes them.
 
-use super::resample::{resampled, resized};
 use super::{DataError, Image, word};
 use crate::wording::word_of;
 use std::borrow::Cow;
@@ -66,53 +65,8 @@ pub fn coloured(image: Image<'_>, channels: usize) -> Result<Image<'_>, DataErro
     Ok(Image { shape: [channels, height, width], pixels: Cow::Owned(pixels) })
 }
 
-/// The image in the shape `[C, H, W]`.
-///
-/// # Errors
-/// When its channels cannot become the network's, or it has no pixels.
-pub(super) fn fitted(image: Image<'_>, shape: [usize; 3], fit: Fit) -> Result<Image<'_>, DataError> {
-    let [channels, height, width] = shape;
-    let image = coloured(image, channels)?;
-    let [_, h, w] = image.shape;
-    let fits = h <= height && w <= width;
-    Ok(match fit {
-        _ if [h, w] == [height, width] => image,
-        _ if h * w == 0 => {
-            return Err(DataError::unnamed("has no pixels".into()));
-        }
-        Fit::Auto | Fit::Pad if fits => padded(&image, height, width),
-        Fit::Resize => resized(&image, height, width),
-        _ => {
-            // The side that has to grow more, or shrink less, is the one that fits.
-            let size = scaled([h, w], (height as f64 / h as f64).max(width as f64 / w as f64), [height, width]);
-            resampled(&image, size, [(size[0] - height) / 2, (size[1] - width) / 2], [height, width])
-        }
-    })
-}
-
-/// The middle, in the shape `[C, H, W]`, of the image with its shorter side resized to `short`, to the pixel as torchvision's
-/// `Resize(short)` and `CenterCrop([H, W])`; black around where that is smaller.
-///
-/// # Errors
-/// As [`fitted`].
-pub(super) fn centred(image: Image<'_>, short: usize, shape: [usize; 3]) -> Result<Image<'static>, DataError> {
-    let [channels, height, width] = shape;
-    let image = coloured(image, channels)?;
-    let [_, h, w] = image.shape;
-    if h * w == 0 {
-        return Err(DataError::unnamed("has no pixels".into()));
-    }
-    let short = short.max(1);
-    let long = |side: usize, shorter: usize| (short as f64 * side as f64 / shorter as f64) as usize;
-    let size = if w <= h { [long(h, w), short] } else { [short, long(w, h)] };
-    let part = [size[0].min(height), size[1].min(width)];
-    // Half a pixel goes to the even side, as Python's `round` has it.
-    let start = |side: usize, part: usize| ((side - part) as f64 / 2.0).round_ties_even() as usize;
-    let found = resampled(&image, size, [start(size[0], part[0]), start(size[1], part[1])], part);
-    Ok(if part == [height, width] { found } else { padded(&found, height, width) })
-}
-
-fn padded(image: &Image<'_>, height: usize, width: usize) -> Image<'static> {
+/// Black around an image, so that it has this height and width.
+pub(super) fn padded(image: &Image<'_>, [height, width]: [usize; 2]) -> Image<'static> {
     let [channels, h, w] = image.shape;
     let (top, left) = ((height - h) / 2, (width - w) / 2);
     let mut pixels = vec![0; channels * height * width];
@@ -144,7 +98,13 @@ pub(super) fn scaled([h, w]: [usize; 2], scale: f64, least: [usize; 2]) -> [usiz
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::Frame;
     use super::*;
+
+    fn fitted(image: Image<'_>, shape: [usize; 3], fit: Fit) -> Result<Image<'_>, DataError> {
+        let image = coloured(image, shape[0])?;
+        Ok(Frame::fitted([image.shape[1], image.shape[2]], [shape[1], shape[2]], fit)?.image(image))
+    }
 
     fn image(shape: [usize; 3], pixels: &[u8]) -> Image<'static> {
         Image { shape, pixels: pixels.to_vec().into() }

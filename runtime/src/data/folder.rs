@@ -22,14 +22,7 @@ const UNLABELLED: [&str; 9] =
 pub fn open(root: &Path) -> Result<FileParts, DataError> {
     let listing = listing::list(root)?;
     let mut notes = Vec::new();
-    let mut parts: Vec<(Part, PathBuf)> = Vec::new();
-    let mut others = Vec::new();
-    for path in listing.folders {
-        match path.file_name().and_then(|name| Part::named(&name.to_string_lossy())) {
-            Some(part) => parts.push((part, path)),
-            None => others.push(path),
-        }
-    }
+    let (parts, others) = parts_among(listing.folders);
     let train = one_of(root, &parts, Part::Train)?.filter(|train| others.is_empty() || !is_class(train));
     let Some(train) = train else {
         if let Some((_, path)) = parts.iter().find(|(part, path)| *part != Part::Train && !is_class(path)) {
@@ -43,11 +36,7 @@ pub fn open(root: &Path) -> Result<FileParts, DataError> {
     for special in &listing.special {
         notes.push(format!("{}: left out: {special}", root.display()));
     }
-    if !others.is_empty() {
-        let names = others.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
-        let is = if names.len() == 1 { "is" } else { "are" };
-        notes.push(format!("{}: {} beside the training set {is} not looked at", root.display(), some_of(&names)));
-    }
+    notes.extend(beside_training(root, &others)?);
     let train = classes_in(&train, None, &mut notes)?;
     let mut held_out = |part| match one_of(root, &parts, part)? {
         Some(folder) => held_out(&folder, &train.classes, &mut notes),
@@ -66,8 +55,28 @@ pub(super) fn found_in(root: &Path, classes: usize) -> bool {
     listing.folders.iter().any(is_train) || listing.folders.iter().filter(has_images).take(classes).count() == classes
 }
 
+/// Folders that are parts by their names, and all others.
+pub(super) fn parts_among(folders: Vec<PathBuf>) -> (Vec<(Part, PathBuf)>, Vec<PathBuf>) {
+    let (mut parts, mut others) = (Vec::new(), Vec::new());
+    for path in folders {
+        match path.file_name().and_then(|name| Part::named(&name.to_string_lossy())) {
+            Some(part) => parts.push((part, path)),
+            None => others.push(path),
+        }
+    }
+    (parts, others)
+}
+
+/// A note on folders beside that of the training set.
+pub(super) fn beside_training(root: &Path, others: &[PathBuf]) -> Result<Option<String>, DataError> {
+    let names = others.iter().map(|path| name_of(path)).collect::<Result<Vec<_>, _>>()?;
+    let is = if names.len() == 1 { "is" } else { "are" };
+    let note = || format!("{}: {} beside the training set {is} not looked at", root.display(), some_of(&names));
+    Ok((!names.is_empty()).then(note))
+}
+
 /// The only folder for a part.
-fn one_of(root: &Path, parts: &[(Part, PathBuf)], wanted: Part) -> Result<Option<PathBuf>, DataError> {
+pub(super) fn one_of(root: &Path, parts: &[(Part, PathBuf)], wanted: Part) -> Result<Option<PathBuf>, DataError> {
     let found: Vec<&PathBuf> = parts.iter().filter(|(part, _)| *part == wanted).map(|(_, path)| path).collect();
     match found[..] {
         [] => Ok(None),

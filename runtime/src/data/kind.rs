@@ -23,11 +23,19 @@ pub enum DatasetKind {
     Cifar100,
     /// A folder for each class.
     Folder,
-    /// A CSV file.
+    /// A CSV list with one class for each image.
     Manifest,
+    /// Images with a mask for each: in folders, or by a CSV list.
+    Masks,
+    /// A CSV list with several labels for each image.
+    Labels,
+    /// A CSV list with numbers for each image.
+    Numbers,
+    /// Images without targets: those in a folder and below it, or of a CSV list.
+    Images,
 }
 
-const NAMES: [(&str, DatasetKind); 8] = [
+const NAMES: [(&str, DatasetKind); 12] = [
     ("auto", DatasetKind::Auto),
     ("mnist", DatasetKind::Mnist),
     ("fashion-mnist", DatasetKind::FashionMnist),
@@ -36,6 +44,10 @@ const NAMES: [(&str, DatasetKind); 8] = [
     ("cifar100", DatasetKind::Cifar100),
     ("folder", DatasetKind::Folder),
     ("manifest", DatasetKind::Manifest),
+    ("masks", DatasetKind::Masks),
+    ("labels", DatasetKind::Labels),
+    ("numbers", DatasetKind::Numbers),
+    ("images", DatasetKind::Images),
 ];
 
 impl FromStr for DatasetKind {

@@ -4,18 +4,13 @@
 //! compared wherever labels meet a trained network.
 
 use super::classes::same;
-use super::{DataError, Dataset, Image};
-use crate::format_version;
+use super::{DataError, Dataset, IGNORED, Image, Target, TargetKind};
 use crate::graph::Graph;
 use crate::weights::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 
 const CLASSES: &str = "classes";
-
-/// The key of what the network's outputs mean, and the one meaning that there is so far. Files of version 0.1 do not say it.
-const TASK: &str = "task";
-const ONE_OF_CLASSES: &str = "classes";
 
 /// The classes that a trained network distinguishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +54,9 @@ impl Classes {
     /// What a weights file says in its metadata about the classes of `graph`'s network; without a word, they are called by their numbers.
     ///
     /// # Errors
-    /// When there are not as many names as the network has outputs, or the outputs are no classes.
+    /// When there are not as many names as the network has outputs; channels, where its output is a map.
     pub fn of(about: &Metadata, graph: &Graph) -> Result<Self, DataError> {
-        let task = about.get(TASK).filter(|task| format_version::is_ours(about) && *task != ONE_OF_CLASSES);
-        if let Some(task) = task {
-            let expected = format!("`{ONE_OF_CLASSES}`, the one task that this program knows");
-            return Err(DataError::Metadata { key: TASK, found: task.clone(), expected });
-        }
-        let outputs = graph.output_shape().len();
+        let outputs = graph.output_shape().chw()[0];
         let Some(text) = about.get(CLASSES) else {
             return Ok(Classes { names: (0..outputs).map(|class| class.to_string()).collect(), given: false });
         };
@@ -110,7 +100,6 @@ impl Classes {
     /// Puts their names into the metadata of a weights file, for [`Classes::of`] to read.
     pub fn to_metadata(&self, about: &mut Metadata) {
         about.insert(CLASSES.into(), serde_json::Value::from(self.names.clone()).to_string());
-        about.insert(TASK.into(), ONE_OF_CLASSES.into());
     }
 
     /// Whether the names say anything: numbers in their order do not.
@@ -195,6 +184,13 @@ impl Relabelled {
         );
         Relabelled { data, classes, of }
     }
+
+    /// Values of the data's classes at the places of the network's.
+    fn placed<T: Copy>(&self, values: &[T], absent: T) -> Vec<T> {
+        let mut placed = vec![absent; self.classes.len()];
+        self.of.iter().zip(values).for_each(|(place, value)| placed[*place] = *value);
+        placed
+    }
 }
 
 impl Dataset for Relabelled {
@@ -207,7 +203,31 @@ impl Dataset for Relabelled {
     }
 
     fn label(&self, i: usize) -> usize {
-        self.of[self.data.label(i)]
+        match self.data.target_kind() {
+            TargetKind::Class => self.of[self.data.label(i)],
+            TargetKind::Labels | TargetKind::Mask | TargetKind::Numbers | TargetKind::Nothing => 0,
+        }
+    }
+
+    fn target_kind(&self) -> TargetKind {
+        self.data.target_kind()
+    }
+
+    fn target(&self, i: usize) -> Result<Target<'_>, DataError> {
+        Ok(match self.data.target(i)? {
+            Target::Class(class) => Target::Class(self.of[class]),
+            Target::Labels(labels) => Target::Labels(self.placed(&labels, false).into()),
+            Target::Numbers(numbers) => Target::Numbers(self.placed(&numbers, 0.0).into()),
+            Target::Mask(mut mask) => {
+                for class in mask.pixels.to_mut().iter_mut().filter(|class| **class != IGNORED) {
+                    // The network's classes fit into a byte too, or it could not have been trained on masks.
+                    *class =
+                        self.of.get(usize::from(*class)).and_then(|own| u8::try_from(*own).ok()).unwrap_or(IGNORED);
+                }
+                Target::Mask(mask)
+            }
+            Target::Nothing => Target::Nothing,
+        })
     }
 
     fn image(&self, i: usize) -> Result<Image<'_>, DataError> {

@@ -4,98 +4,30 @@
 //! takes them in turn: batches come in order, memory is bounded, and nothing depends on how fast anybody is. A single queue
 //! would need a place to put batches in order, and that place would need a bound of its own.
 
-use super::{Batch, DataError, Dataset, KnownValues, Pipeline, augment, name_of, word};
-use crate::wording::word_of;
+use super::options::{LoaderOptions, OnBad, Sampling};
+use super::queue::Queue;
+use super::{
+    Batch, DataError, Dataset, KnownValues, Pipeline, Target, TargetKind, augment, mask_place, name_of, target,
+};
 use convnet_engine::random::mix;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// What an image that cannot be read does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum OnBad {
-    /// Ends the epoch with an error.
-    #[default]
-    Stop,
-    /// Is left out of its batch, and remembered.
-    Skip,
-}
-
-impl OnBad {
-    pub(crate) const NAMES: [(&str, OnBad); 2] = [("stop", OnBad::Stop), ("skip", OnBad::Skip)];
-}
-
-impl FromStr for OnBad {
-    type Err = DataError;
-
-    fn from_str(text: &str) -> Result<Self, DataError> {
-        word("on_bad", &OnBad::NAMES, text)
-    }
-}
-
-impl fmt::Display for OnBad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(word_of(&OnBad::NAMES, self))
-    }
-}
-
-/// Which images an epoch has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Sampling {
-    /// All, in the order of the dataset.
-    InOrder,
-    /// All, in a random order.
-    #[default]
-    Shuffled,
-    /// As many as there are, drawn with replacement so that each class comes equally often.
-    Balanced,
-}
-
-/// How a dataset is cut into batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoaderOptions {
-    /// Images of a batch.
-    pub batch: usize,
-    /// Which images an epoch has.
-    pub sampling: Sampling,
-    /// Random seed of the order and of the augmentation.
-    pub seed: u64,
-    /// Leaves out a last batch that is not full, unless it is the only one.
-    pub drop_last: bool,
-    /// What an image that cannot be read does.
-    pub on_bad: OnBad,
-    /// Threads that make batches; with 0 the caller makes them. Nothing said: 0 for images in memory to which nothing is
-    /// done, else by the number of cores.
-    pub workers: Option<usize>,
-    /// The number of this rank, counted from 0, and how many ranks there are: each makes its own part of every batch.
-    pub rank: [usize; 2],
-}
-
-impl Default for LoaderOptions {
-    fn default() -> Self {
-        let (sampling, on_bad) = (Sampling::default(), OnBad::default());
-        LoaderOptions { batch: 64, sampling, seed: 0, drop_last: false, on_bad, workers: None, rank: [0, 1] }
-    }
-}
 
 /// Images at once when nothing has to be kept for a backward pass.
 pub(crate) const EVALUATION_BATCH: usize = 250;
 
 /// Batches that a worker may be ahead, at least and at most.
 const AHEAD: [usize; 2] = [2, 8];
-/// Bytes of pixels that a worker may be ahead, if that is more than the fewest batches.
+/// Bytes that a worker may be ahead, if that is more than the fewest batches.
 const AHEAD_BYTES: usize = 64 << 20;
 
 /// Bytes that come from memory at once.
@@ -186,8 +118,9 @@ impl Loader {
         let (order, last) = (Arc::new(self.0.order(epoch)), self.batches());
         let mut workers = Vec::new();
         for worker in 0..self.0.workers.min(last.saturating_sub(first)) {
-            let bytes =
-                self.0.options.batch * self.0.pipeline.preparation.shape.iter().product::<usize>() * size_of::<f32>();
+            let shape = self.0.pipeline.preparation.shape;
+            let numbers = shape.iter().product::<usize>() + target::row_len(self.0.data.as_ref(), shape);
+            let bytes = self.0.options.batch * numbers * size_of::<f32>();
             let queue = Arc::new(Queue::new((AHEAD_BYTES / bytes.max(1)).clamp(AHEAD[0], AHEAD[1])));
             let (inner, order, step, to) = (self.0.clone(), order.clone(), self.0.workers, queue.clone());
             let work = move || inner.work(epoch, &order, (first + worker..last).step_by(step), &to);
@@ -234,18 +167,29 @@ impl Inner {
         let mut rng = generator(self.options.seed, ORDER, epoch, 0);
         match self.options.sampling {
             Sampling::InOrder => {}
+            // Without one class for each image there is nothing to balance.
+            Sampling::Balanced if self.data.target_kind() != TargetKind::Class => order.shuffle(&mut rng),
             Sampling::Shuffled => order.shuffle(&mut rng),
-            Sampling::Balanced => {
-                let mut classes = vec![Vec::new(); self.data.classes().len()];
-                order.iter().for_each(|i| classes[self.data.label(*i)].push(*i));
-                classes.retain(|class| !class.is_empty());
-                for i in &mut order {
-                    let class = &classes[rng.gen_range(0..classes.len())];
-                    *i = class[rng.gen_range(0..class.len())];
-                }
-            }
+            Sampling::Balanced => self.balance(&mut order, &mut rng),
         }
         order
+    }
+
+    /// Draws each image anew, so that each class comes equally often.
+    fn balance(&self, order: &mut [usize], rng: &mut ChaCha8Rng) {
+        let mut classes = vec![Vec::new(); self.data.classes().len()];
+        for i in order.iter() {
+            // One of no class is an error once it is read, and cannot be drawn.
+            classes.get_mut(self.data.label(*i)).into_iter().for_each(|class| class.push(*i));
+        }
+        classes.retain(|class| !class.is_empty());
+        if classes.is_empty() {
+            return;
+        }
+        for i in order {
+            let class = &classes[rng.gen_range(0..classes.len())];
+            *i = class[rng.gen_range(0..class.len())];
+        }
     }
 
     fn work(&self, epoch: usize, order: &[usize], numbers: impl Iterator<Item = usize>, to: &Queue) {
@@ -264,33 +208,50 @@ impl Inner {
         let (start, end) = ((number * size).min(order.len()), ((number + 1) * size).min(order.len()));
         let part = |rank: usize| start + (end - start) * rank / ranks;
         let chosen = part(rank)..part(rank + 1);
-        let classes = self.data.classes().len();
         let mut batch = match &self.known {
-            Some(known) => self.of_known(known, &order[chosen]),
+            Some(known) => self.of_known(known, &order[chosen])?,
             None => self.read(epoch, order, chosen)?,
         };
-        batch.targets = vec![0.0; batch.labels.len() * classes];
-        batch.targets.chunks_exact_mut(classes).zip(&batch.labels).for_each(|(row, label)| row[*label] = 1.0);
+        let (shape, kind) = (self.pipeline.preparation.shape, self.data.target_kind());
         let mut rng = generator(seed, MIX, epoch, number);
-        augment::mix::apply(&self.pipeline.augment, &mut batch, self.pipeline.preparation.shape, &mut rng);
+        augment::mix::apply(&self.pipeline.augment, &mut batch, shape, kind, &mut rng);
         Ok(batch)
     }
 
-    /// Images of a batch, with what is known of them in place of pixels; those of which nothing is known could not be read.
-    fn of_known(&self, known: &KnownValues, indices: &[usize]) -> Batch {
-        let mut batch = Batch::default();
-        for (index, values) in indices.iter().filter_map(|index| Some((*index, known.of(*index)?))) {
-            batch.pixels.extend_from_slice(values);
-            batch.labels.push(self.data.label(index));
-            batch.indices.push(index);
+    /// A batch of nothing, with room for so many images of `len` numbers each.
+    fn empty(&self, images: usize, len: usize) -> Batch {
+        let row = target::row_len(self.data.as_ref(), self.pipeline.preparation.shape);
+        Batch {
+            pixels: Vec::with_capacity(images * len),
+            targets: Vec::with_capacity(images * row),
+            labels: Vec::with_capacity(images),
+            indices: Vec::with_capacity(images),
         }
-        batch
+    }
+
+    /// Images of a batch, with what is known of them in place of pixels; those of which nothing is known could not be read.
+    fn of_known(&self, known: &KnownValues, indices: &[usize]) -> Result<Batch, DataError> {
+        let names = self.data.classes().len();
+        let mut batch = self.empty(indices.len(), known.len());
+        for (index, values) in indices.iter().filter_map(|index| Some((*index, known.of(*index)?))) {
+            let target = || match target::of(self.data.as_ref(), index)? {
+                Target::Mask(mask) => Ok(Target::Mask(self.pipeline.preparation.framed_mask(mask)?)),
+                target => Ok(target),
+            };
+            if let Some(target) = self.tried(index, target)? {
+                target.extend(names, &mut batch.targets);
+                batch.pixels.extend_from_slice(values);
+                batch.labels.push(target::label(self.data.as_ref(), index));
+                batch.indices.push(index);
+            }
+        }
+        Ok(batch)
     }
 
     /// Reads the images at these places of the order.
     fn read(&self, epoch: usize, order: &[usize], chosen: Range<usize>) -> Result<Batch, DataError> {
         let len = self.pipeline.preparation.shape.iter().product::<usize>();
-        let mut batch = Batch { pixels: Vec::with_capacity(chosen.len() * len), ..Batch::default() };
+        let mut batch = self.empty(chosen.len(), len);
         if self.data.in_memory() {
             // They lie all over memory. Asked for together, they come in half the time that one after the other takes.
             for index in &order[chosen.clone()] {
@@ -302,30 +263,58 @@ impl Inner {
         for (place, index) in chosen.clone().zip(&order[chosen]) {
             // By its place in the epoch: an image that is drawn twice is another one each time.
             let mut rng = generator(self.options.seed, IMAGE, epoch, place);
-            let start = batch.pixels.len();
-            let load = || self.pipeline.extend(self.data.image(*index)?, &mut rng, &mut batch.pixels);
-            let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
-                let message = panic.downcast_ref::<String>().cloned();
-                let message = message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                Err(DataError::Panic { index: *index, message: message.unwrap_or_default() })
-            });
-            match loaded.map_err(|error| error.about(|| name_of(self.data.as_ref(), *index))) {
-                Ok(inverted) => {
+            let starts = [batch.pixels.len(), batch.targets.len()];
+            match self.tried(*index, || self.load(*index, &mut rng, &mut batch))? {
+                Some(inverted) => {
                     if inverted {
                         self.inverted.lock().unwrap_or_else(PoisonError::into_inner).insert(*index);
                     }
-                    batch.labels.push(self.data.label(*index));
+                    batch.labels.push(target::label(self.data.as_ref(), *index));
                     batch.indices.push(*index);
                 }
-                Err(error) if self.options.on_bad == OnBad::Skip => {
-                    batch.pixels.truncate(start);
-                    let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
-                    skipped.insert(*index, error.to_string());
+                None => {
+                    batch.pixels.truncate(starts[0]);
+                    batch.targets.truncate(starts[1]);
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(batch)
+    }
+
+    /// Puts the pixels and the target of an image behind those of a batch; says whether dark and bright have changed places.
+    fn load(&self, index: usize, rng: &mut ChaCha8Rng, batch: &mut Batch) -> Result<bool, DataError> {
+        let image = self.data.image(index)?;
+        let names = self.data.classes().len();
+        match target::of(self.data.as_ref(), index)? {
+            Target::Mask(mask) => {
+                mask_place::check_size(&mask, &image)?;
+                let (inverted, mask) = self.pipeline.extend_masked(image, Some(mask), rng, &mut batch.pixels)?;
+                mask.into_iter().for_each(|mask| Target::Mask(mask).extend(names, &mut batch.targets));
+                Ok(inverted)
+            }
+            target => {
+                target.extend(names, &mut batch.targets);
+                self.pipeline.extend(image, rng, &mut batch.pixels)
+            }
+        }
+    }
+
+    /// What `read` gives for an image; nothing where it cannot be read and is to be left out. Panics are errors too.
+    fn tried<T>(&self, index: usize, read: impl FnOnce() -> Result<T, DataError>) -> Result<Option<T>, DataError> {
+        let done = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<String>().cloned();
+            let message = message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            Err(DataError::Panic { index, message: message.unwrap_or_default() })
+        });
+        match done.map_err(|error| error.about(|| name_of(self.data.as_ref(), index))) {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if self.options.on_bad == OnBad::Skip => {
+                let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+                skipped.insert(index, error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -402,61 +391,5 @@ fn stop(workers: &mut Vec<(Arc<Queue>, JoinHandle<()>)>) {
     for (_, thread) in workers.drain(..) {
         // Its panics have been turned into errors.
         let _ = thread.join();
-    }
-}
-
-/// A bounded queue whose sender, once it had to wait for room, sleeps until half of it is free: to wake a thread costs as much
-/// as making a small batch, so it must not happen for each of them, as it does in a channel of the standard library.
-struct Queue {
-    state: Mutex<(VecDeque<Result<Batch, DataError>>, bool)>,
-    room: Condvar,
-    filled: Condvar,
-    most: usize,
-}
-
-impl Queue {
-    fn new(most: usize) -> Self {
-        Queue { state: Mutex::default(), room: Condvar::new(), filled: Condvar::new(), most }
-    }
-
-    /// Puts a batch in; false if nobody wants it any more.
-    fn push(&self, batch: Result<Batch, DataError>) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.0.len() >= self.most {
-            let full = |state: &mut (VecDeque<_>, bool)| state.0.len() > self.most / 2 && !state.1;
-            state = self.room.wait_while(state, full).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.1 {
-            return false;
-        }
-        state.0.push_back(batch);
-        if state.0.len() == 1 {
-            self.filled.notify_one();
-        }
-        true
-    }
-
-    /// Takes the next batch out; nothing if the sender is `gone` and has left none.
-    fn pop(&self, gone: impl Fn() -> bool) -> Option<Result<Batch, DataError>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.0.is_empty() {
-            let over = gone();
-            // Now and then, lest a thread that died without a word be waited for.
-            let waited = self.filled.wait_timeout(state, Duration::from_millis(200));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if over && state.0.is_empty() {
-                return None;
-            }
-        }
-        let batch = state.0.pop_front();
-        if state.0.len() == self.most / 2 {
-            self.room.notify_one();
-        }
-        batch
-    }
-
-    fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
-        self.room.notify_one();
     }
 }

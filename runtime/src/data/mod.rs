@@ -1,7 +1,7 @@
 //! From files to batches: `files -> Dataset -> Pipeline -> Loader -> Batch`.
 //!
 //! * [`open()`] finds out what a folder holds: `idx` files of the MNIST family ([`mnist`]), CIFAR, an image folder, a
-//!   list; `classes` says how their classes are sorted; [`Subset`] takes a part of any of them;
+//!   list, masks; `classes` says how their classes are sorted; [`Subset`] takes a part of any of them;
 //! * [`decode`] turns an image file into bytes and trusts nothing in it;
 //! * [`Preparation`] is the one way from an image to what a network takes: decided in training, kept in weights files, used by all;
 //! * [`Pipeline`] is that with [`augment`] in it, for training;
@@ -9,15 +9,19 @@
 //! * [`Loader`] shuffles, and does all that on threads of its own.
 
 pub mod augment;
+mod bare;
 mod batch;
 mod cifar;
 #[doc(hidden)]
 pub mod classes;
+mod columns;
 pub mod decode;
+mod decode_mask;
 mod duplicates;
 mod files;
 pub mod fit;
 mod folder;
+mod frame;
 #[doc(hidden)]
 pub mod idx;
 mod intact;
@@ -27,20 +31,29 @@ mod labels;
 mod listing;
 mod loader;
 mod manifest;
+mod mask;
+mod mask_folders;
+mod mask_place;
 pub mod mnist;
 mod normalisation;
 mod open;
+mod options;
 mod phrase;
 mod pipeline;
 mod preparation;
+mod queue;
 mod resample;
 mod sheet;
 mod subset;
 mod survey;
+mod table;
+mod target;
 
 pub use batch::Batch;
 #[doc(hidden)]
 pub use duplicates::in_common;
+#[doc(hidden)]
+pub use files::FileTarget;
 pub use files::Files;
 pub use kind::DatasetKind;
 pub(crate) use known::KnownValues;
@@ -50,22 +63,26 @@ pub use labels::{Matching, Relabelled};
 #[doc(hidden)]
 pub use listing::images_below;
 pub(crate) use loader::EVALUATION_BATCH;
-pub use loader::{Batches, Loader, LoaderOptions, OnBad, Sampling};
+pub use loader::{Batches, Loader};
+#[doc(hidden)]
+pub use mask::MaskFile;
 pub(crate) use normalisation::Statistics;
 pub use normalisation::{Normalisation, NormalisationKind};
 pub use open::{Opened, open};
+pub use options::{LoaderOptions, OnBad, Sampling};
 pub use pipeline::Pipeline;
 pub use preparation::{Invert, Preparation};
 #[doc(hidden)]
-pub use sheet::samples;
+pub use sheet::{Sample, samples};
 pub use subset::Subset;
+pub use target::{IGNORED, Target, TargetKind};
 
 use crate::wording::{did_you_mean, either, meaning};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Labelled images of any size, in memory or not.
+/// Images of any size with what is known of them, in memory or not.
 pub trait Dataset: Send + Sync {
     /// Number of images.
     fn len(&self) -> usize;
@@ -75,11 +92,24 @@ pub trait Dataset: Send + Sync {
         self.len() == 0
     }
 
-    /// Names of the classes.
+    /// Names of the classes; of the numbers, where the targets are [`TargetKind::Numbers`].
     fn classes(&self) -> &[String];
 
-    /// The class of image `i`, below the number of classes.
+    /// The class of image `i`, below the number of classes; 0 where the targets are something else.
     fn label(&self, i: usize) -> usize;
+
+    /// Which kind of target each image has.
+    fn target_kind(&self) -> TargetKind {
+        TargetKind::Class
+    }
+
+    /// The target of image `i`, of the dataset's one kind.
+    ///
+    /// # Errors
+    /// When it cannot be read or decoded.
+    fn target(&self, i: usize) -> Result<Target<'_>, DataError> {
+        Ok(Target::Class(self.label(i)))
+    }
 
     /// Image `i`.
     ///

@@ -1,9 +1,11 @@
 //! A dataset, whatever kind it is.
 
-use super::files::{FileParts, Files, Part, classes_without};
+use super::files::{FileParts, FileTarget, Files, Part, classes_without};
 use super::kind::DatasetKind;
 use super::phrase::{classes_called, number_of, some_of};
-use super::{DataError, Dataset, Split, Subset, cifar, folder, listing, manifest, mnist};
+use super::{
+    DataError, Dataset, Split, Subset, TargetKind, bare, cifar, folder, listing, manifest, mask_folders, mnist,
+};
 use crate::regular_file;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,17 +43,19 @@ impl Opened {
     }
 
     /// What a folder or a list of images holds; a part for the test is made where there is none.
-    fn of_files(path: &Path, parts: FileParts, seed: u64) -> Self {
+    pub(super) fn of_files<T: FileTarget>(path: &Path, parts: FileParts<T>, seed: u64) -> Self {
         let train: Arc<dyn Dataset> = Arc::new(parts.train);
-        let shared = |part: Option<Files>| part.map(|part| Arc::new(part) as Arc<dyn Dataset>);
+        let shared = |part: Option<Files<T>>| part.map(|part| Arc::new(part) as Arc<dyn Dataset>);
         let (validation, test) = (shared(parts.validation), shared(parts.test));
         let mut notes = parts.notes;
         let opened = match (validation, test) {
             (validation, Some(test)) => Opened { validation, ..Opened::of(Split { train, test }) },
             (None, None) => {
                 let (train, test) = Subset::split(train, TEST_SHARE, seed);
+                let fifth =
+                    if T::KIND == TargetKind::Class { "a fifth of each class" } else { "a fifth of its images" };
                 notes.push(format!(
-                    "{} has no test set; a fifth of each class, drawn by random seed {seed}, is kept for it",
+                    "{} has no test set; {fifth}, drawn by random seed {seed}, is kept for it",
                     path.display()
                 ));
                 Opened { divided: true, ..Opened::of(Split { train, test }.shared()) }
@@ -67,7 +71,7 @@ impl Opened {
 
 /// Opens a dataset; without a path, MNIST is the copy that the feature `mnist` compiles in, and Fashion-MNIST that of Debian's package.
 /// Where a folder holds no dataset itself, the folders below it are looked into. A dataset in one piece is split by `seed`: a
-/// fifth of each class becomes the test set.
+/// fifth of each class, or of all images where they have no class, becomes the test set.
 ///
 /// # Errors
 /// When there is nothing of that kind, or it cannot be read.
@@ -87,16 +91,24 @@ pub fn open(kind: DatasetKind, path: Option<&Path>, seed: u64) -> Result<Opened,
     let Place { kind, path, mut notes } = place(kind, path)?;
     let path = path.as_path();
     let mut opened = match kind {
-        DatasetKind::Auto | DatasetKind::Mnist => Opened::of(mnist::open(path)?.shared()),
+        DatasetKind::Masks if path.is_dir() => Opened::of_files(path, mask_folders::open(path)?, seed),
+        DatasetKind::Images if path.is_dir() => Opened::of_files(path, bare::open(path)?, seed),
+        DatasetKind::Auto
+        | DatasetKind::Manifest
+        | DatasetKind::Masks
+        | DatasetKind::Labels
+        | DatasetKind::Numbers
+        | DatasetKind::Images => manifest::open(path, kind, seed)?,
+        DatasetKind::Mnist => Opened::of(mnist::open(path)?.shared()),
         DatasetKind::FashionMnist => Opened::of(mnist::open_fashion(path)?.shared()),
         DatasetKind::Emnist => Opened::of(mnist::open_emnist(path)?.shared()),
         DatasetKind::Cifar10 => Opened::of(cifar::open_10(path)?.shared()),
         DatasetKind::Cifar100 => Opened::of(cifar::open_100(path)?.shared()),
         DatasetKind::Folder => Opened::of_files(path, folder::open(path)?, seed),
-        DatasetKind::Manifest => Opened::of_files(path, manifest::open(path)?, seed),
     };
     let [train, test] = [&opened.train, &opened.test].map(|part| part.len());
-    if opened.train.classes().len() < 2 {
+    let tells_apart = matches!(opened.train.target_kind(), TargetKind::Class | TargetKind::Mask);
+    if tells_apart && opened.train.classes().len() < 2 {
         let only = opened.train.classes().join("");
         let problem = format!("has one class (`{only}`); there is nothing to tell it from{}", lists_in(path));
         return Err(nothing(path, problem));
@@ -132,11 +144,8 @@ struct Place {
 fn place(kind: DatasetKind, path: &Path) -> Result<Place, DataError> {
     let here = |kind, path: &Path| Place { kind, path: path.to_owned(), notes: Vec::new() };
     let metadata = std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-    match kind {
-        DatasetKind::Folder | DatasetKind::Manifest => return Ok(here(kind, path)),
-        DatasetKind::Auto if !metadata.is_dir() => return file(path).map(|()| here(DatasetKind::Manifest, path)),
-        _ if !metadata.is_dir() => return Err(nothing(path, format!("is a file; {kind} is a folder"))),
-        _ => {}
+    if is_here(kind, path, metadata.is_dir())? {
+        return Ok(here(kind, path));
     }
     let mut level = vec![path.to_owned()];
     for depth in 0..=DEEPEST {
@@ -157,6 +166,11 @@ fn place(kind: DatasetKind, path: &Path) -> Result<Place, DataError> {
                 }
                 if (kind, found) == (DatasetKind::Auto, DatasetKind::FashionMnist) {
                     let note = "is taken for Fashion-MNIST by its name, since its files are called as MNIST's are";
+                    place.notes.push(format!("{} {note}", folder.display()));
+                }
+                if (kind, found) == (DatasetKind::Auto, DatasetKind::Masks) {
+                    let note =
+                        "has a folder of images beside one of their masks, so the masks are what is to be learnt";
                     place.notes.push(format!("{} {note}", folder.display()));
                 }
                 return Ok(place);
@@ -181,6 +195,25 @@ fn place(kind: DatasetKind, path: &Path) -> Result<Place, DataError> {
     }
 }
 
+/// Whether a path is what is to be read, and not a folder in which a dataset has to be looked for.
+///
+/// # Errors
+/// When it cannot be a dataset of that kind.
+fn is_here(kind: DatasetKind, path: &Path, is_folder: bool) -> Result<bool, DataError> {
+    match kind {
+        DatasetKind::Folder | DatasetKind::Manifest | DatasetKind::Images => Ok(true),
+        DatasetKind::Labels | DatasetKind::Numbers if is_folder => {
+            let list = format!("is a folder; {kind} are read from a CSV list of images{}", lists_in(path));
+            Err(nothing(path, list))
+        }
+        DatasetKind::Labels | DatasetKind::Numbers => Ok(true),
+        DatasetKind::Masks => Ok(!is_folder),
+        _ if is_folder => Ok(false),
+        DatasetKind::Auto => file(path).map(|()| true),
+        _ => Err(nothing(path, format!("is a file; {kind} is a folder"))),
+    }
+}
+
 /// How far below a path a dataset is looked for, and in how many folders.
 const DEEPEST: usize = 3;
 const MOST_FOLDERS: usize = 200;
@@ -194,12 +227,18 @@ fn kind_of(folder: &Path, wanted: DatasetKind, depth: usize) -> Result<Option<Da
         DatasetKind::Mnist | DatasetKind::FashionMnist => found(digits()),
         DatasetKind::Emnist => found(mnist::emnist_in(folder)?.is_some()),
         DatasetKind::Cifar10 | DatasetKind::Cifar100 => found(cifar::found_in(folder) == Some(wanted)),
-        DatasetKind::Folder | DatasetKind::Manifest => found(true),
+        DatasetKind::Masks => found(mask_folders::found_in(folder)),
+        DatasetKind::Folder
+        | DatasetKind::Manifest
+        | DatasetKind::Labels
+        | DatasetKind::Numbers
+        | DatasetKind::Images => found(true),
         DatasetKind::Auto if digits() => {
             Ok(Some(if called_fashion(folder) { DatasetKind::FashionMnist } else { DatasetKind::Mnist }))
         }
         DatasetKind::Auto if mnist::emnist_in(folder)?.is_some() => Ok(Some(DatasetKind::Emnist)),
         DatasetKind::Auto => Ok(cifar::found_in(folder)
+            .or_else(|| mask_folders::found_in(folder).then_some(DatasetKind::Masks))
             .or_else(|| folder::found_in(folder, depth.min(1) + 1).then_some(DatasetKind::Folder))),
     }
 }
@@ -235,12 +274,15 @@ fn no_dataset(path: &Path) -> Result<Place, DataError> {
     }
     let images = match listing.images.len() {
         0 => String::new(),
-        n => format!(" (it holds {}, but not in folders named after classes)", number_of(n, "image", "images")),
+        n => format!(
+            " (it holds {}, but not in folders named after classes; `--dataset images` takes images without classes)",
+            number_of(n, "image", "images")
+        ),
     };
     let problem = format!(
         "holds no dataset; looked for MNIST's files (train-images-idx3-ubyte ...), EMNIST's \
-         (emnist-*-train-images-idx3-ubyte), CIFAR's (data_batch_1.bin or train.bin ...) and folders named after \
-         classes{images}{}",
+         (emnist-*-train-images-idx3-ubyte), CIFAR's (data_batch_1.bin or train.bin ...), folders of images and \
+         their masks (images and masks) and folders named after classes{images}{}",
         lists_in(path)
     );
     Err(nothing(path, problem))

@@ -1,9 +1,10 @@
 //! What is done to images in training: the preparation that is done to all images, and in its middle what is left to chance.
 
-use super::augment::float_image::{Components, FloatImage, part, place};
+use super::augment::draw::{Drawn, part, place};
+use super::augment::float_image::{Components, FloatImage};
 use super::augment::{Augment, Word};
-use super::fit::{Fit, coloured, cropped, scaled};
-use super::resample::{resampled, resized};
+use super::fit::{Fit, coloured, scaled};
+use super::frame::{Frame, Part};
 use super::survey::Survey;
 use super::{DataError, Dataset, Image, Normalisation, NormalisationKind, Preparation, Statistics};
 use rand::Rng;
@@ -77,13 +78,25 @@ impl Pipeline {
     /// # Errors
     /// When its channels cannot become the network's, or it has no pixels.
     pub fn extend(&self, image: Image<'_>, rng: &mut ChaCha8Rng, to: &mut Vec<f32>) -> Result<bool, DataError> {
+        self.extend_masked(image, None, rng, to).map(|(inverted, _)| inverted)
+    }
+
+    /// The same for an image that may have a mask of its own size; gives the mask as it lies over what the network sees.
+    pub(super) fn extend_masked<'a>(
+        &self,
+        image: Image<'_>,
+        mask: Option<Image<'a>>,
+        rng: &mut ChaCha8Rng,
+        to: &mut Vec<f32>,
+    ) -> Result<(bool, Option<Image<'a>>), DataError> {
         if !self.draws() {
-            return self.preparation.extend(image, to);
+            let mask = mask.map(|mask| self.preparation.framed_mask(mask)).transpose()?;
+            return Ok((self.preparation.extend(image, to)?, mask));
         }
         let (image, inverted) = self.preparation.likened(image)?;
-        let image = self.drawn(image, rng)?;
+        let (image, mask) = self.drawn(image, mask, rng)?;
         self.preparation.normalisation.extend_from(&image.values, to);
-        Ok(inverted)
+        Ok((inverted, mask))
     }
 
     /// An image after all that is done to it at random.
@@ -91,37 +104,64 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::extend`].
     pub fn augmented(&self, image: Image<'_>, rng: &mut ChaCha8Rng) -> Result<FloatImage, DataError> {
-        self.drawn(self.preparation.likened(image)?.0, rng)
+        self.augmented_masked(image, None, rng).map(|(image, _)| image)
     }
 
-    fn drawn(&self, image: Image<'_>, rng: &mut ChaCha8Rng) -> Result<FloatImage, DataError> {
-        let image = self.chosen_part(coloured(image, self.preparation.shape[0])?, rng)?;
+    /// The same for an image that may have a mask, as [`Pipeline::extend_masked`].
+    pub(super) fn augmented_masked<'a>(
+        &self,
+        image: Image<'_>,
+        mask: Option<Image<'a>>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(FloatImage, Option<Image<'a>>), DataError> {
+        self.drawn(self.preparation.likened(image)?.0, mask, rng)
+    }
+
+    /// What chance makes of an image that has become like those of training, and of a mask that has not yet.
+    fn drawn<'a>(
+        &self,
+        image: Image<'_>,
+        mask: Option<Image<'a>>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(FloatImage, Option<Image<'a>>), DataError> {
+        let image = coloured(image, self.preparation.shape[0])?;
+        let [_, height, width] = image.shape;
+        let frame = self.chosen_frame([height, width], rng)?;
+        let image = frame.image(image);
         let mut image = FloatImage::new(image.shape, &image.pixels);
-        self.augment.iter().for_each(|augment| image.apply(augment, &self.components, rng));
-        Ok(image)
+        let mask = mask.map(|mask| self.preparation.sized_mask(mask)).transpose()?;
+        let mut mask = mask.map(|mask| frame.mask(mask));
+        for augment in &self.augment {
+            let drawn = Drawn::of(augment, frame.to, &self.components, rng);
+            drawn.apply(&mut image, &self.components);
+            if let Some(mask) = &mut mask {
+                drawn.apply_to_mask(mask);
+            }
+        }
+        Ok((image, mask))
     }
 
-    /// The part of the image that is used: a random one, where an augmentation says so.
-    fn chosen_part<'a>(&self, image: Image<'a>, rng: &mut ChaCha8Rng) -> Result<Image<'a>, DataError> {
+    /// The way of an image into the network's input: of a random part of it, where an augmentation says so.
+    fn chosen_frame(&self, from: [usize; 2], rng: &mut ChaCha8Rng) -> Result<Frame, DataError> {
         let [_, height, width] = self.preparation.shape;
+        let (to, [h, w]) = ([height, width], from);
         let chooses = |augment: &&Augment| {
             augment.word == Word::ResizedCrop || augment.word == Word::Crop && augment.numbers[1] > 0.0
         };
-        let [_, h, w] = image.shape;
         match self.augment.iter().find(chooses) {
-            Some(Augment { word: Word::ResizedCrop, numbers: [from, to, ..] }) if h * w > 0 => {
-                let sides = part(rng, [h, w], [*from, *to], [0.75, 4.0 / 3.0]);
-                let at = place(rng, [h, w], sides);
-                Ok(resized(&cropped(&image, at, sides), height, width))
+            Some(Augment { word: Word::ResizedCrop, numbers: [least, most, ..] }) if h * w > 0 => {
+                let sides = part(rng, from, [*least, *most], [0.75, 4.0 / 3.0]);
+                let part = Part { at: place(rng, from, sides), sides };
+                Ok(Frame { from, part, size: to, window: Part::whole(to), to })
             }
-            Some(Augment { numbers: [_, from, ..], .. }) if h * w > 0 => {
-                let least = (*from as usize).max(height).max(width);
+            Some(Augment { numbers: [_, shorter, ..], .. }) if h * w > 0 => {
+                let least = (*shorter as usize).max(height).max(width);
                 let scale = least as f64 / h.min(w) as f64;
-                let size = scaled([h, w], scale, [least, least]);
+                let size = scaled(from, scale, [least, least]);
                 let at = [rng.gen_range(0..=size[0] - height), rng.gen_range(0..=size[1] - width)];
-                Ok(resampled(&image, size, at, [height, width]))
+                Ok(Frame { from, part: Part::whole(from), size, window: Part { at, sides: to }, to })
             }
-            _ => self.preparation.framed(image),
+            _ => self.preparation.frame(from),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! explanations all go this way, so that they see the same numbers for the same file. What it does to images unlike those of training
 //! (grey instead of colour, inverted, brought to their size first) does nothing to images like those.
 
-use super::fit::{Fit, centred, coloured, fitted};
+use super::fit::{Fit, coloured};
+use super::frame::Frame;
 use super::survey::{Survey, border};
 use super::{DataError, Image, Normalisation, decode};
 use crate::format_version;
@@ -250,18 +251,31 @@ impl Preparation {
     }
 
     /// The image in the network's channels, height and width.
-    pub(super) fn framed<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
-        match (self.fit, self.resize) {
-            (Fit::Crop, Some(short)) => centred(image, short, self.shape),
-            (fit, _) => fitted(image, self.shape, fit),
-        }
+    fn framed<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
+        let image = coloured(image, self.shape[0])?;
+        let [_, height, width] = image.shape;
+        Ok(self.frame([height, width])?.image(image))
     }
 
     fn sized<'a>(&self, image: Image<'a>) -> Result<Image<'a>, DataError> {
-        let channels = image.shape[0];
-        match self.size {
-            Some([height, width]) => fitted(image, [channels, height, width], self.fit),
-            None => Ok(image),
+        let [_, height, width] = image.shape;
+        Ok(match self.sizing([height, width])? {
+            Some(sizing) => sizing.image(image),
+            None => image,
+        })
+    }
+
+    /// The way of an image to the size of training's, where these had one.
+    pub(super) fn sizing(&self, from: [usize; 2]) -> Result<Option<Frame>, DataError> {
+        self.size.map(|to| Frame::fitted(from, to, self.fit)).transpose()
+    }
+
+    /// The way of an image, or of what [`Preparation::sizing`] has made of it, into the network's input.
+    pub(super) fn frame(&self, from: [usize; 2]) -> Result<Frame, DataError> {
+        let [_, height, width] = self.shape;
+        match (self.fit, self.resize) {
+            (Fit::Crop, Some(short)) => Frame::centred(from, short, [height, width]),
+            (fit, _) => Frame::fitted(from, [height, width], fit),
         }
     }
 }

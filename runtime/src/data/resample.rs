@@ -20,11 +20,6 @@ struct Taps {
     weights: Vec<i32>,
 }
 
-/// The image in another size.
-pub(super) fn resized(image: &Image<'_>, height: usize, width: usize) -> Image<'static> {
-    resampled(image, [height, width], [0, 0], [height, width])
-}
-
 /// A window of the image in another size `[H, W]`, given the window's first row and column and its size. Neither the image nor
 /// the size may be empty.
 pub(super) fn resampled(
@@ -97,6 +92,10 @@ fn taps(from: usize, to: usize, window: Range<usize>) -> Vec<Taps> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn resized(image: &Image<'_>, height: usize, width: usize) -> Image<'static> {
+        resampled(image, [height, width], [0, 0], [height, width])
+    }
 
     fn image(shape: [usize; 3], pixels: &[u8]) -> Image<'static> {
         Image { shape, pixels: pixels.to_vec().into() }

@@ -1,6 +1,6 @@
 //! A part of a dataset, by the numbers of its images.
 
-use super::{DataError, Dataset, Image};
+use super::{DataError, Dataset, Image, Target, TargetKind, target};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -32,9 +32,9 @@ impl Subset {
 
     /// `n` images, or all if there are fewer: the first ones of a dataset whose classes lie mixed, as MNIST's do; of one that
     /// has class after class, as folders give it, `n` that are drawn by `seed` and spread over the classes as all are, with
-    /// at least one of each class while `n` is large enough.
+    /// at least one of each class while `n` is large enough. Where images have not one class each, any `n` that are drawn by `seed`.
     pub fn limited(data: Arc<dyn Dataset>, n: usize, seed: u64) -> Self {
-        if mixed(&*data) {
+        if data.target_kind() == TargetKind::Class && mixed(&*data) {
             return Subset::first(data, n);
         }
         // Image `i` of a class of `m` has its turn at `i / m`.
@@ -49,7 +49,8 @@ impl Subset {
         Subset::new(data, indices)
     }
 
-    /// As many of each class as the smallest one has, drawn by `seed`, in the order of the dataset.
+    /// As many of each class as the smallest one has, drawn by `seed`, in the order of the dataset; all images, where they have
+    /// no class.
     pub fn balanced(data: Arc<dyn Dataset>, seed: u64) -> Self {
         let classes = shuffled_classes(&*data, seed);
         // A class without images cannot set the measure.
@@ -60,7 +61,7 @@ impl Subset {
     }
 
     /// Two parts, of which the second has `share` of the images of each class, drawn by `seed`. A class of two images or
-    /// more is in both, if `share` is neither 0 nor 1.
+    /// more is in both, if `share` is neither 0 nor 1. Images that have no class are divided as if they were of one.
     pub fn split(data: Arc<dyn Dataset>, share: f64, seed: u64) -> (Self, Self) {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for class in shuffled_classes(&*data, seed) {
@@ -79,6 +80,10 @@ impl Subset {
 /// Whether classes lie mixed: neighbours differ in their class at least half as often as they would in a random order.
 fn mixed(data: &dyn Dataset) -> bool {
     let n = data.len();
+    // What has no class has nothing by which it could lie mixed.
+    if data.target_kind() != TargetKind::Class {
+        return false;
+    }
     let changes = (1..n).filter(|i| data.label(*i) != data.label(i - 1)).count();
     let mut counts = vec![0_usize; data.classes().len()];
     (0..n).for_each(|i| counts[data.label(i)] += 1);
@@ -86,10 +91,13 @@ fn mixed(data: &dyn Dataset) -> bool {
     changes as f64 >= n as f64 * (1.0 - alike) / 2.0
 }
 
-/// The images of each class, in an order that is a function of the seed.
+/// The images of each class, in an order that is a function of the seed; all together where they have not one class each.
 fn shuffled_classes(data: &dyn Dataset, seed: u64) -> Vec<Vec<usize>> {
-    let mut classes = vec![Vec::new(); data.classes().len()];
-    (0..data.len()).for_each(|i| classes[data.label(i)].push(i));
+    let mut classes = match data.target_kind() {
+        TargetKind::Class => vec![Vec::new(); data.classes().len()],
+        _ => vec![Vec::new()],
+    };
+    (0..data.len()).for_each(|i| classes[target::label(data, i)].push(i));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     classes.iter_mut().for_each(|class| class.shuffle(&mut rng));
     classes
@@ -106,6 +114,14 @@ impl Dataset for Subset {
 
     fn label(&self, i: usize) -> usize {
         self.data.label(self.indices[i])
+    }
+
+    fn target_kind(&self) -> TargetKind {
+        self.data.target_kind()
+    }
+
+    fn target(&self, i: usize) -> Result<Target<'_>, DataError> {
+        self.data.target(self.indices[i])
     }
 
     fn image(&self, i: usize) -> Result<Image<'_>, DataError> {
@@ -177,5 +193,40 @@ mod tests {
         assert_eq!(counts(&Subset::balanced(data(&labels), 1)), [4, 4, 0]);
         assert_eq!(Subset::first(data(&labels), 3).len(), 3);
         assert_eq!(Subset::first(data(&labels), 99).len(), 14);
+    }
+
+    /// Images of which nothing is known, not even which classes there are.
+    struct Bare;
+
+    impl Dataset for Bare {
+        fn len(&self) -> usize {
+            10
+        }
+
+        fn classes(&self) -> &[String] {
+            &[]
+        }
+
+        fn label(&self, _: usize) -> usize {
+            0
+        }
+
+        fn target_kind(&self) -> TargetKind {
+            TargetKind::Nothing
+        }
+
+        fn image(&self, _: usize) -> Result<Image<'_>, DataError> {
+            Ok(Image { shape: [1, 1, 1], pixels: vec![0].into() })
+        }
+    }
+
+    #[test]
+    fn images_without_classes_are_drawn_from_all() {
+        let data: Arc<dyn Dataset> = Arc::new(Bare);
+        let limited = Subset::limited(data.clone(), 4, 1).indices;
+        assert!(limited.len() == 4 && limited != [0, 1, 2, 3] && limited.is_sorted());
+        let (train, test) = Subset::split(data.clone(), 0.3, 1);
+        assert_eq!((train.len(), test.len()), (7, 3));
+        assert_eq!(Subset::balanced(data, 1).len(), 10);
     }
 }

@@ -64,14 +64,15 @@ impl Callback for TensorBoard {
                 values.extend(info.grad_norm.map(|norm| ("train/gradient_norm", norm)));
                 self.scalars(step, &values)?;
             }
-            Event::Epoch(epoch) => self.scalars(
-                step,
-                &[
-                    ("train/accuracy", epoch.accuracy),
-                    ("test/loss", epoch.test_loss),
-                    ("test/accuracy", epoch.test_accuracy),
-                ],
-            )?,
+            Event::Epoch(epoch) => {
+                let tag = |name: &str| match name.strip_prefix("test_") {
+                    Some(name) => format!("test/{name}"),
+                    None => format!("train/{name}"),
+                };
+                let metrics: Vec<(String, f64)> = epoch.metrics.iter().map(|(name, x)| (tag(name), *x)).collect();
+                let metrics = metrics.iter().map(|(tag, x)| (tag.as_str(), *x));
+                self.scalars(step, &metrics.chain([("test/loss", epoch.test_loss)]).collect::<Vec<_>>())?;
+            }
             _ => {}
         }
         Ok(Flow::Continue)

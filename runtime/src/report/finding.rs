@@ -3,12 +3,15 @@
 
 use super::chart::{Curve, chart};
 use super::paint::Scale;
+use super::paint::class_colour;
 use super::style::{STYLE, escape, scrolled};
-use super::ticks::{Unit, short};
+use super::ticks::Unit;
 use super::{ReportError, failed};
 use crate::atomic_file;
+use crate::data::IGNORED;
 use crate::explain::Volume;
 use crate::weights::{Entry, Format, StateDict, encode};
+use crate::wording::short;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::png::PngEncoder;
@@ -237,6 +240,25 @@ pub fn png(image: &RgbImage) -> Vec<u8> {
     let encoder = PngEncoder::new(&mut bytes);
     // Into memory, and with as many bytes as the size says, nothing can go wrong.
     let _ = encoder.write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8);
+    bytes
+}
+
+/// A mask `[H, W]` as a PNG whose pixels are the numbers of the classes, with a palette of their colours, so that it can be looked at and read back.
+#[doc(hidden)]
+pub fn mask_png(labels: &[u8], [height, width]: [usize; 2]) -> Vec<u8> {
+    let palette = (0..=usize::from(u8::MAX)).flat_map(|class| match class == usize::from(IGNORED) {
+        true => [0xe0; 3],
+        false => class_colour(class),
+    });
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(palette.collect::<Vec<u8>>());
+    // Into memory, and with as many bytes as the size says, nothing can go wrong.
+    if let Ok(mut writer) = encoder.write_header() {
+        let _ = writer.write_image_data(labels);
+    }
     bytes
 }
 

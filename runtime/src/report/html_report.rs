@@ -2,16 +2,20 @@
 //! elsewhere. While the run goes on the page renews itself, and what it shows of the images is of the last epochs.
 
 use super::chart::{Curve, chart};
+use super::examples::{examples, tables};
 use super::live::{Made, Pace, RENEWED, State};
 use super::log::Line;
-use super::mistakes::mistakes;
+use super::pictures::Shown;
 use super::style::{STYLE, escape, scrolled};
-use super::ticks::{Unit, short};
+use super::ticks::Unit;
 use super::{ReportError, environment, failed};
 use crate::atomic_file;
 use crate::data::Dataset;
 use crate::graph::wording::grouped;
-use crate::train::{Callback, CallbackError, Epoch, Evaluation, Event, Flow, Run};
+use crate::objective::{Evaluation, Metric, MetricUnit};
+use crate::train::{Callback, CallbackError, Epoch, Event, Flow, Run};
+use crate::wording::short;
+use std::cmp::Ordering;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,15 +29,15 @@ pub struct HtmlReport {
     command: Vec<(String, String)>,
     pace: Pace,
     made: Made,
-    mistakes_made: Made,
-    /// The worst mistakes when they were last drawn.
-    mistakes: String,
+    examples_made: Made,
+    /// Images with what the network said of them when they were last drawn.
+    examples: String,
     /// The page that is left behind if the run ends now; none if it is there already.
     left: Option<String>,
 }
 
 impl HtmlReport {
-    /// To `report.html` in a folder, from its log; wrong predictions are shown with their images of `test`.
+    /// To `report.html` in a folder, from its log; what the network says of images of `test` is shown with them.
     pub fn new(folder: impl Into<PathBuf>, test: Arc<dyn Dataset>) -> Self {
         let folder = folder.into();
         HtmlReport {
@@ -43,8 +47,8 @@ impl HtmlReport {
             command: environment(),
             pace: Pace::new(0),
             made: Made::default(),
-            mistakes_made: Made::default(),
-            mistakes: String::new(),
+            examples_made: Made::default(),
+            examples: String::new(),
             left: None,
         }
     }
@@ -72,20 +76,18 @@ impl HtmlReport {
         let steps = Line::read(&self.log).map_err(failed(&self.log))?;
         let parts = [
             facts(run, evaluation),
-            curves(&run.progress.history, &steps),
-            self.mistakes.clone(),
-            evaluation.map_or_else(String::new, |evaluation| {
-                matrix(evaluation, run.classes) + &scores(evaluation, run.classes)
-            }),
+            curves(run, &steps),
+            self.examples.clone(),
+            evaluation.map_or_else(String::new, |evaluation| tables(evaluation, run.classes)),
             details("Options", &options(run)),
             details("Where it ran", &self.command),
         ];
         Ok(parts.concat())
     }
 
-    fn draw_mistakes(&mut self, evaluation: &Evaluation, run: &Run<'_>, when: &str) {
-        let (test, classes) = (self.test.as_ref(), run.classes);
-        self.mistakes = self.mistakes_made.timed(|| mistakes(evaluation, test, classes, when));
+    fn draw_examples(&mut self, evaluation: &Evaluation, run: &Run<'_>, when: &str) {
+        let shown = Shown { test: self.test.as_ref(), classes: run.classes, preparation: run.preparation, when };
+        self.examples = self.examples_made.timed(|| examples(evaluation, &shown));
     }
 }
 
@@ -98,13 +100,13 @@ impl Callback for HtmlReport {
             }
             Event::Step(_) if self.made.is_due(Duration::from_secs(RENEWED)) => self.go_on(run)?,
             Event::Epoch(epoch) => {
-                if let Some(evaluation) = run.evaluation.filter(|_| self.mistakes_made.is_due(Duration::ZERO)) {
-                    self.draw_mistakes(evaluation, run, &format!("After epoch {}", epoch.epoch));
+                if let Some(evaluation) = run.evaluation.filter(|_| self.examples_made.is_due(Duration::ZERO)) {
+                    self.draw_examples(evaluation, run, &format!("After epoch {}", epoch.epoch));
                 }
                 self.go_on(run)?;
             }
             Event::End(summary) => {
-                self.draw_mistakes(&summary.evaluation, run, "At the end");
+                self.draw_examples(&summary.evaluation, run, "At the end");
                 let parts = self.parts(run, Some(&summary.evaluation))?;
                 self.write(&page(run, State::Finished, &parts))?;
                 self.left = None;
@@ -135,27 +137,33 @@ fn page(run: &Run<'_>, state: State, parts: &str) -> String {
     )
 }
 
-fn percent(x: f64) -> String {
-    format!("{:.2} %", x * 100.0)
-}
-
 fn facts(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
-    let last = run.progress.history.last();
-    let accuracy = evaluation.map(Evaluation::accuracy).or(last.map(|epoch| epoch.test_accuracy));
-    let best = run.progress.history.iter().max_by(|a, b| a.test_accuracy.total_cmp(&b.test_accuracy));
-    let mut facts = vec![
-        ("test accuracy", accuracy.map_or("–".into(), percent)),
-        ("best epoch", best.map_or("–".into(), |epoch| format!("{} ({})", epoch.epoch, percent(epoch.test_accuracy)))),
-        ("epochs", format!("{} of {}", run.progress.history.len(), run.config.epochs)),
+    let history = &run.progress.history;
+    let (last, metrics) = (history.last(), run.objective.metrics());
+    let tested = |metric: &Metric| {
+        let measured =
+            evaluation.map(|evaluation| evaluation.metric(metric.name)).or(last.map(|epoch| epoch.tested(metric)));
+        measured.filter(|value| !value.is_nan()).map_or("–".into(), |value| metric.text(value))
+    };
+    let mut facts: Vec<(String, String)> = Vec::new();
+    facts.extend(metrics.iter().map(|metric| (format!("test {}", metric.title), tested(metric))));
+    if let Some(main) = metrics.first() {
+        let better = |a: &&Epoch, b: &&Epoch| {
+            if main.is_better(b.tested(main), a.tested(main)) { Ordering::Less } else { Ordering::Greater }
+        };
+        let best = history.iter().filter(|epoch| !epoch.tested(main).is_nan()).max_by(better);
+        let text = best.map_or("–".into(), |epoch| format!("{} ({})", epoch.epoch, main.text(epoch.tested(main))));
+        facts.insert(1, ("best epoch".into(), text));
+    }
+    let others = [
+        ("epochs", format!("{} of {}", history.len(), run.config.epochs)),
         ("steps", run.progress.step.to_string()),
         ("time", last.map_or("–".into(), |epoch| format!("{:.0} s", epoch.seconds))),
         ("parameters", grouped(run.graph.param_count() as u64)),
         ("training images", run.train_images.to_string()),
         ("test images", run.test_images.to_string()),
     ];
-    if let Some(evaluation) = evaluation.filter(|_| run.classes.len() > 5) {
-        facts.insert(1, ("top-5 accuracy", percent(evaluation.top5())));
-    }
+    facts.extend(others.map(|(name, value)| (name.to_string(), value)));
     let facts: Vec<String> = facts
         .iter()
         .map(|(name, value)| format!("<div><b>{value}</b><span class=\"quiet\">{name}</span></div>"))
@@ -163,156 +171,80 @@ fn facts(run: &Run<'_>, evaluation: Option<&Evaluation>) -> String {
     format!("<div class=\"facts\">{}</div>", facts.concat())
 }
 
-fn curves(history: &[Epoch], lines: &[Line]) -> String {
-    let over = |value: fn(&Epoch) -> f64| history.iter().map(|epoch| [epoch.epoch as f64, value(epoch)]).collect();
+/// A value of an epoch.
+type Of<'a> = &'a dyn Fn(&Epoch) -> f64;
+
+fn curves(run: &Run<'_>, lines: &[Line]) -> String {
+    let history = &run.progress.history;
+    let over = |value: Of<'_>| history.iter().map(|epoch| [epoch.epoch as f64, value(epoch)]).collect();
+    let of_training = |value: Of<'_>| Curve { name: "training", class: "a", points: over(value) };
+    let of_test = |value: Of<'_>| Curve { name: "test", class: "b", points: over(value) };
     let steps = |value: fn(&Line) -> Option<f64>| {
         lines.iter().filter_map(|line| Some([line.step() as f64, value(line)?])).collect::<Vec<_>>()
     };
-    let both = |train: fn(&Epoch) -> f64, test: fn(&Epoch) -> f64| {
-        [
-            Curve { name: "training", class: "a", points: over(train) },
-            Curve { name: "test", class: "b", points: over(test) },
-        ]
+    let by_epoch = |title: &str, curves: &[Curve<'_>], unit: Unit| {
+        let title = format!("{title} by epoch");
+        let drawn = chart(&format!("{title}, in training and test"), "epoch", curves, unit);
+        (title, drawn)
     };
+    let mut charts = vec![by_epoch("Loss", &[of_training(&|e| e.loss), of_test(&|e| e.test_loss)], Unit::Plain)];
+    let (metrics, trained) = (run.objective.metrics(), run.objective.metric_in_training());
+    for (place, metric) in metrics.iter().enumerate().filter(|(place, metric)| *place == 0 || metric.name == trained) {
+        let unit = if metric.unit == MetricUnit::Share { Unit::Percent } else { Unit::Plain };
+        let tested: Of<'_> = &|epoch| epoch.tested(metric);
+        let both = metric.name == trained || place > 0;
+        let curves =
+            if both { vec![of_training(&|e| e.metric(trained)), of_test(tested)] } else { vec![of_test(tested)] };
+        charts.push(by_epoch(&capitalised(metric.title), &curves, unit));
+    }
     let loss = |line: &Line| if let Line::Step { loss, .. } = line { Some(*loss) } else { None };
     let lr = |line: &Line| if let Line::Step { lr, .. } = line { Some(*lr) } else { None };
-    let charts = [
-        (
-            "Loss by epoch",
-            chart("Loss by epoch, in training and test", "epoch", &both(|e| e.loss, |e| e.test_loss), Unit::Plain),
-        ),
-        (
-            "Accuracy by epoch",
-            chart(
-                "Accuracy by epoch, in training and test",
-                "epoch",
-                &both(|e| e.accuracy, |e| e.test_accuracy),
-                Unit::Percent,
-            ),
-        ),
-        (
-            "Loss by step",
-            chart(
-                "Training loss by step",
-                "step",
-                &[Curve { name: "training", class: "a", points: steps(loss) }],
-                Unit::Plain,
-            ),
-        ),
-        (
-            "Learning rate",
-            chart(
-                "Learning rate by step",
-                "step",
-                &[Curve { name: "learning rate", class: "c", points: steps(lr) }],
-                Unit::Plain,
-            ),
-        ),
-    ];
-    let section = |(title, chart): &(&str, String)| format!("<section><h2>{title}</h2>{chart}</section>");
+    let by_step =
+        |title: &str, name: &str, curve: Curve<'_>| (title.to_string(), chart(name, "step", &[curve], Unit::Plain));
+    charts.push(by_step(
+        "Loss by step",
+        "Training loss by step",
+        Curve { name: "training", class: "a", points: steps(loss) },
+    ));
+    charts.push(by_step(
+        "Learning rate",
+        "Learning rate by step",
+        Curve { name: "learning rate", class: "c", points: steps(lr) },
+    ));
+    let section = |(title, chart): &(String, String)| format!("<section><h2>{title}</h2>{chart}</section>");
     let charts: Vec<String> = charts.iter().map(section).collect();
-    let table = epochs(history);
+    let table = epochs(history, &metrics, trained);
     format!(
         "<div class=\"two\">{}</div><section><details><summary>All epochs as a table</summary>{table}</details></section>",
         charts.concat()
     )
 }
 
-fn epochs(history: &[Epoch]) -> String {
-    let mut table = String::from(
-        "<table><tr><th scope=\"col\">epoch</th><th scope=\"col\">training loss</th>\
-         <th scope=\"col\">training accuracy</th><th scope=\"col\">test loss</th><th scope=\"col\">test accuracy</th><th scope=\"col\">learning \
-         rate</th><th scope=\"col\">seconds</th></tr>",
-    );
-    for Epoch { epoch, loss, accuracy, test_loss, test_accuracy, lr, seconds, .. } in history {
-        let (accuracy, test_accuracy, lr) = (percent(*accuracy), percent(*test_accuracy), short(*lr));
-        let _ = write!(
-            table,
-            "<tr><th scope=\"row\">{epoch}</th><td>{loss:.4}</td><td>{accuracy}</td><td>{test_loss:.4}</td><td>{test_accuracy}</td>\
-             <td>{lr}</td><td>{seconds:.1}</td></tr>"
-        );
+/// A title that begins a heading.
+fn capitalised(title: &str) -> String {
+    let mut letters = title.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn epochs(history: &[Epoch], metrics: &[Metric], trained: &str) -> String {
+    let in_training = metrics.iter().find(|metric| metric.name == trained);
+    let heads = ["epoch".to_string(), "training loss".to_string()].into_iter();
+    let heads = heads.chain(in_training.map(|metric| format!("training {}", metric.title))).chain(["test loss".into()]);
+    let heads = heads.chain(metrics.iter().map(|metric| format!("test {}", metric.title)));
+    let heads = heads.chain(["learning rate".into(), "seconds".into()]);
+    let heads: Vec<String> = heads.map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
+    let mut table = format!("<table><tr>{}</tr>", heads.concat());
+    for epoch in history {
+        let value = |metric: &Metric, value: f64| if value.is_nan() { "–".into() } else { metric.text(value) };
+        let cells = [format!("{:.4}", epoch.loss)].into_iter();
+        let cells = cells.chain(in_training.map(|metric| value(metric, epoch.metric(trained))));
+        let cells = cells.chain([format!("{:.4}", epoch.test_loss)]);
+        let cells = cells.chain(metrics.iter().map(|metric| value(metric, epoch.tested(metric))));
+        let cells = cells.chain([short(epoch.lr), format!("{:.1}", epoch.seconds)]);
+        let cells: Vec<String> = cells.map(|cell| format!("<td>{cell}</td>")).collect();
+        let _ = write!(table, "<tr><th scope=\"row\">{}</th>{}</tr>", epoch.epoch, cells.concat());
     }
     scrolled("All epochs", &(table + "</table>"))
-}
-
-/// Classes that a matrix has room for.
-const MATRIX: usize = 100;
-
-fn matrix(evaluation: &Evaluation, classes: &[String]) -> String {
-    if classes.len() > MATRIX {
-        return confused(evaluation, classes);
-    }
-    let mut table = String::from("<table class=\"matrix\"><tr><td></td>");
-    for class in classes {
-        let _ = write!(table, "<th scope=\"col\">{}</th>", escape(class));
-    }
-    table += "</tr>";
-    for (i, (class, row)) in classes.iter().zip(&evaluation.confusion).enumerate() {
-        let total = row.iter().sum::<usize>().max(1) as f64;
-        let _ = write!(table, "<tr><th scope=\"row\">{}</th>", escape(class));
-        for (j, n) in row.iter().enumerate() {
-            let share = *n as f64 / total;
-            // Most classes are never taken for each other, and an empty cell takes little room.
-            if *n == 0 {
-                table += "<td></td>";
-                continue;
-            }
-            // Right answers in one colour; wrong ones in another, and stronger, since they are few.
-            let (colour, strength) =
-                if i == j { ("heat", 0.55 * share) } else { ("wrong", (4.0 * share).sqrt().min(1.0) * 0.7) };
-            let _ = write!(table, "<td style=\"background:rgba(var(--{colour}),{strength:.2})\">{n}</td>");
-        }
-        table += "</tr>";
-    }
-    format!(
-        "<section><h2>Confusion</h2><p class=\"quiet\">Rows: the class of an image. Columns: the class that the network predicts.</p>{}</section>",
-        scrolled("Confusion", &(table + "</table>"))
-    )
-}
-
-/// The pairs of classes that are taken for each other most often.
-fn confused(evaluation: &Evaluation, classes: &[String]) -> String {
-    let pairs = evaluation
-        .confusion
-        .iter()
-        .enumerate()
-        .flat_map(|(i, row)| row.iter().enumerate().map(move |(j, n)| (*n, i, j)));
-    let mut pairs: Vec<_> = pairs.filter(|(n, i, j)| *n > 0 && i != j).collect();
-    pairs.sort_by_key(|(n, i, j)| (std::cmp::Reverse(*n), *i, *j));
-    let mut table = String::from(
-        "<table><tr><th scope=\"col\">class</th><th scope=\"col\">predicted</th><th scope=\"col\">times</th></tr>",
-    );
-    for (n, i, j) in pairs.into_iter().take(40) {
-        let _ = write!(
-            table,
-            "<tr><td class=\"text\">{}</td><td class=\"text\">{}</td><td>{n}</td></tr>",
-            escape(&classes[i]),
-            escape(&classes[j])
-        );
-    }
-    format!(
-        "<section><h2>Most confused classes</h2>{}</section>",
-        scrolled("Most confused classes", &(table + "</table>"))
-    )
-}
-
-fn scores(evaluation: &Evaluation, classes: &[String]) -> String {
-    let mut table = String::from(
-        "<table><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th><th scope=\"col\">recall</th>\
-         <th scope=\"col\">F1</th><th scope=\"col\">images</th></tr>",
-    );
-    for (class, score) in classes.iter().zip(evaluation.scores()) {
-        let _ = write!(
-            table,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(class),
-            percent(score.precision),
-            percent(score.recall),
-            percent(score.f1),
-            score.support
-        );
-    }
-    format!("<section><h2>Classes</h2>{}</section>", scrolled("Classes", &(table + "</table>")))
 }
 
 fn options(run: &Run<'_>) -> Vec<(String, String)> {

@@ -7,6 +7,7 @@ use super::{ReportError, failed};
 use crate::atomic_file;
 use crate::train::{Callback, CallbackError, Epoch, Event, Flow, Run};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,9 @@ pub enum Line {
         epoch: usize,
         /// Its mean loss.
         loss: f64,
-        /// Accuracy of the epoch so far.
-        accuracy: f64,
+        /// The metric of the epoch so far that is told in training, by its name.
+        #[serde(flatten)]
+        metric: BTreeMap<String, f64>,
         /// Its learning rate.
         lr: f64,
         /// The norm of the gradient, where it was asked for.
@@ -132,7 +134,7 @@ impl Callback for JsonLines {
                 step,
                 epoch: run.progress.epoch,
                 loss: info.loss,
-                accuracy: info.accuracy,
+                metric: [(run.objective.metric_in_training().to_string(), info.score)].into(),
                 lr: info.lr,
                 grad_norm: info.grad_norm,
                 seconds: info.seconds,

@@ -2,15 +2,21 @@
 //! TensorBoard's event files, and one page. Of a network that was explained: images, numbers, and one page.
 
 mod chart;
+mod confusion;
 mod environment;
 mod events;
+mod examples;
 mod finding;
 mod html_report;
 mod live;
 mod log;
 mod mistakes;
+mod overlays;
 #[doc(hidden)]
 pub mod paint;
+mod pairs;
+mod pictures;
+mod scatter;
 mod style;
 mod ticks;
 
@@ -18,7 +24,7 @@ mod ticks;
 pub use environment::environment;
 pub use events::TensorBoard;
 #[doc(hidden)]
-pub use finding::{Chart, Figure, Finding, Table, findings_page, png};
+pub use finding::{Chart, Figure, Finding, Table, findings_page, mask_png, png};
 pub use html_report::HtmlReport;
 pub use log::JsonLines;
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! Numbers as colours: images, signed and unsigned maps, sheets of many.
 
-use crate::data::Normalisation;
+use crate::data::{IGNORED, Image, Normalisation};
 use crate::explain::Volume;
 use crate::explain::field::Field;
 use colorgrad::Gradient;
@@ -107,6 +107,19 @@ fn extreme(map: &Volume) -> f32 {
     most.max(f32::MIN_POSITIVE)
 }
 
+/// An image of a dataset, whatever its channels, in colour.
+pub fn of_image(image: &Image<'_>) -> RgbImage {
+    let [channels, height, width] = image.shape;
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let value = |c: usize| {
+            let plane = if channels >= 3 { c } else { 0 };
+            let at = plane * height * width + y as usize * width + x as usize;
+            image.pixels.get(at).copied().unwrap_or(0)
+        };
+        Rgb([0, 1, 2].map(value))
+    })
+}
+
 /// Strengths over an image of the same size: the image in grey, brighter and warmer where the map is strong.
 pub fn over(photo: &RgbImage, map: &Volume) -> RgbImage {
     let (heat, most) = (strength(map), extreme(map));
@@ -116,6 +129,43 @@ pub fn over(photo: &RgbImage, map: &Volume) -> RgbImage {
         let share = 0.35 + 0.4 * (map.at(0, y as usize, x as usize) / most).clamp(0.0, 1.0);
         Rgb(heat.map(|heat| (grey * (1.0 - share) + f32::from(heat) * share) as u8))
     })
+}
+
+/// Colours of classes: dark and bright ones, that are told apart by those who see no difference between red and green too (Okabe and Ito,
+/// 2008), and after these what is left.
+const CLASSES: [[u8; 3]; 16] = [
+    [0, 114, 178],
+    [230, 159, 0],
+    [0, 158, 115],
+    [204, 121, 167],
+    [86, 180, 233],
+    [213, 94, 0],
+    [240, 228, 66],
+    [120, 60, 160],
+    [140, 86, 75],
+    [23, 190, 207],
+    [188, 189, 34],
+    [214, 39, 40],
+    [31, 40, 120],
+    [152, 223, 138],
+    [255, 152, 150],
+    [0, 90, 50],
+];
+
+/// The colour of a class in pictures of masks, by its number. There are 16 of them; class 16 has that of class 0 again.
+pub fn class_colour(class: usize) -> [u8; 3] {
+    CLASSES[class % CLASSES.len()]
+}
+
+/// A mask `[H, W]` over an image of the same size: half of each pixel is the colour of its class, or grey where the mask is
+/// [`IGNORED`].
+pub fn tinted(photo: &RgbImage, mask: &[u8]) -> RgbImage {
+    let mut found = photo.clone();
+    for (pixel, class) in found.pixels_mut().zip(mask) {
+        let tint = if *class == IGNORED { [128; 3] } else { class_colour(usize::from(*class)) };
+        pixel.0.iter_mut().zip(tint).for_each(|(x, tint)| *x = x.midpoint(tint));
+    }
+    found
 }
 
 /// Pixels of an image that is to be seen by people, at least, where it has fewer.
@@ -167,6 +217,18 @@ pub fn sheet(images: &[RgbImage], columns: usize) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_lie_over_their_image() {
+        let photo = RgbImage::from_pixel(2, 2, Rgb([100, 0, 200]));
+        let found = tinted(&photo, &[0, 1, IGNORED, 16]);
+        let colours: Vec<[u8; 3]> = found.pixels().map(|pixel| pixel.0).collect();
+        assert_eq!(colours, [[50, 57, 189], [165, 79, 100], [114, 64, 164], [50, 57, 189]]);
+        let distance = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).map(|(a, b)| usize::from(a.abs_diff(b))).sum::<usize>();
+        for (a, b) in (0..16).flat_map(|a| (0..a).map(move |b| (a, b))) {
+            assert!(distance(class_colour(a), class_colour(b)) > 60, "{a} {b}");
+        }
+    }
 
     #[test]
     fn signs_have_their_colours() {

@@ -48,6 +48,11 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// A share as a percentage.
+pub(super) fn percent(x: f64) -> String {
+    format!("{:.2} %", x * 100.0)
+}
+
 /// A table, which is named for those who do not see it, that is moved by itself where it is wider than the page; a shadow at its side
 /// says that there is more.
 pub(super) fn scrolled(name: &str, table: &str) -> String {

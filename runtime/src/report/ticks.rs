@@ -1,5 +1,7 @@
 //! Round numbers for an axis, and how they are written: all of one axis alike, each another text.
 
+use crate::wording::short;
+
 /// What the numbers of an axis are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -53,25 +55,6 @@ pub(super) fn label(x: f64, unit: Unit) -> String {
     }
 }
 
-/// A number with four digits that count.
-pub(super) fn short(x: f64) -> String {
-    let power = x.abs().log10().floor();
-    match x.abs() {
-        0.0 => "0".into(),
-        _ if !x.is_finite() => x.to_string(),
-        size if !(1e-4..1e6).contains(&size) => {
-            let text = format!("{x:.3e}");
-            let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
-            format!("{}e{power}", mantissa.trim_end_matches('0').trim_end_matches('.'))
-        }
-        size if size >= 1000.0 => format!("{x:.0}"),
-        _ => {
-            let decimals = (3.0 - power) as usize;
-            format!("{x:.decimals$}").trim_end_matches('0').trim_end_matches('.').to_string()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,12 +92,5 @@ mod tests {
                 assert!(texts.iter().all(|text| text.len() <= 9), "{texts:?}");
             }
         }
-    }
-
-    #[test]
-    fn numbers_keep_the_digits_that_count() {
-        let all = [0.0, 0.03, 0.002931, 0.0029314, 1.5, 123.456, 99999.0, 2.5e-7, 1e9, -0.25];
-        let texts = ["0", "0.03", "0.002931", "0.002931", "1.5", "123.5", "99999", "2.5e-7", "1e9", "-0.25"];
-        assert_eq!(all.map(short), texts);
     }
 }

@@ -4,10 +4,12 @@
 
 use super::checkpoint::Progress;
 use super::config::Config;
+use super::epoch::{Epoch, monitored};
 use super::learner::Learner;
-use super::metrics::{Epoch, Evaluation};
 use super::summary::Summary;
+use crate::data::Preparation;
 use crate::graph::Graph;
+use crate::objective::{Evaluation, Objective};
 use std::path::Path;
 
 /// What has happened.
@@ -39,8 +41,8 @@ pub struct StepInfo {
     pub loss: f64,
     /// Mean loss of the epoch so far.
     pub mean_loss: f64,
-    /// Accuracy of the epoch so far.
-    pub accuracy: f64,
+    /// The mean score of the epoch so far, such as the accuracy: what it is says [`Objective::metric_in_training`].
+    pub score: f64,
     /// Its learning rate.
     pub lr: f64,
     /// The norm of the whole gradient, where it was asked for.
@@ -58,6 +60,8 @@ pub struct Run<'a> {
     pub config: &'a Config,
     /// The network.
     pub graph: &'a Graph,
+    /// What it learns.
+    pub objective: &'a dyn Objective,
     /// Names of the classes.
     pub classes: &'a [String],
     /// Images to train on.
@@ -72,6 +76,8 @@ pub struct Run<'a> {
     pub resumed: bool,
     /// Its folder, if it has one.
     pub folder: Option<&'a Path>,
+    /// How the images to evaluate on come to the network.
+    pub preparation: &'a Preparation,
     /// How the network did on the images to evaluate on when it was last measured in this session.
     pub evaluation: Option<&'a Evaluation>,
     /// The network itself.
@@ -105,7 +111,7 @@ impl<F: FnMut(Event<'_>, &Run<'_>) -> Result<Flow, CallbackError>> Callback for 
     }
 }
 
-/// Ends a run whose test loss has not fallen for `patience` epochs.
+/// Ends a run whose test loss, or whatever is monitored, has not become better for `patience` epochs.
 #[derive(Debug, Clone, Copy)]
 pub struct EarlyStop {
     /// How many.
@@ -115,8 +121,7 @@ pub struct EarlyStop {
 impl Callback for EarlyStop {
     fn on(&mut self, event: Event<'_>, run: &Run<'_>) -> Result<Flow, CallbackError> {
         let Event::Epoch(_) = event else { return Ok(Flow::Continue) };
-        let losses = run.config.scheduled(&run.progress.history).iter().map(|epoch| epoch.test_loss);
-        let stale = stale_epochs(losses);
+        let stale = stale_epochs(monitored(run.config, &run.progress.history, &run.objective.metrics()));
         Ok(if stale >= self.patience { Flow::Stop } else { Flow::Continue })
     }
 }
@@ -138,7 +143,8 @@ pub(super) fn stale_epochs(losses: impl IntoIterator<Item = f64>) -> usize {
 pub(super) fn drops(losses: impl IntoIterator<Item = f64>, patience: usize) -> u32 {
     let (mut best, mut stale, mut drops) = (f64::INFINITY, 0, 0);
     for loss in losses {
-        if loss < best * (1.0 - 1e-4) {
+        // Of a metric of which more is better its negative is looked at.
+        if loss < best - 1e-4 * f64::abs(best) || best.is_infinite() {
             (best, stale) = (loss, 0);
         } else {
             stale += 1;

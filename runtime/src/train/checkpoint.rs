@@ -7,7 +7,7 @@
 //! another way.
 
 use super::config::Config;
-use super::metrics::Epoch;
+use super::epoch::Epoch;
 use crate::atomic_file;
 use crate::format_version::{self, UnknownVersion};
 use crate::weights::{self, Format, FormatError, StateDict};
@@ -26,8 +26,9 @@ pub struct Progress {
     pub step: u64,
     /// Images of the epoch that have been seen.
     pub seen: usize,
-    /// How many of them were classified correctly.
-    pub correct: usize,
+    /// The sum of their scores; of classes, how many were found.
+    #[serde(alias = "correct")]
+    pub score: f64,
     /// The sum of their losses.
     pub loss: f64,
     /// Seconds spent in all sessions.
@@ -50,6 +51,9 @@ impl Progress {
 pub struct Identity {
     /// Name of the network.
     pub network: String,
+    /// What the network's output means.
+    #[serde(default = "classes")]
+    pub task: String,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Images to train on.
@@ -72,11 +76,19 @@ impl Identity {
         if of_file.network != here.network {
             return difference(format!("the network {}", of_file.network), here.network.clone());
         }
+        if of_file.task != here.task {
+            return difference(format!("the task `{}`", of_file.task), format!("`{}`", here.task));
+        }
         if of_file.classes != here.classes {
             return difference(list(of_file), list(here));
         }
         difference(images(of_file), images(here))
     }
+}
+
+/// The task of files of version 0.1, which had no other.
+fn classes() -> String {
+    "classes".into()
 }
 
 /// A run at a moment between two steps.
@@ -275,7 +287,13 @@ mod tests {
         let state = StateDict { entries, metadata: [("optimizer.step".to_string(), "7".to_string())].into() };
         let progress =
             Progress { epoch: 2, batch: 3, step: 7, loss: 0.1 + 0.2, seconds: 1.0 / 3.0, ..Progress::default() };
-        let identity = Identity { network: "Net".into(), classes: vec!["a".into(), "b".into()], train: 5, test: 1 };
+        let identity = Identity {
+            network: "Net".into(),
+            task: classes(),
+            classes: vec!["a".into(), "b".into()],
+            train: 5,
+            test: 1,
+        };
         Checkpoint { progress, config: Config { lr: 0.1 / 3.0, ..Config::default() }, identity, state }
     }
 

@@ -2,14 +2,15 @@
 
 use super::balance::Balance;
 use super::config_error::ConfigError;
-use super::metrics::Epoch;
+use super::epoch::Epoch;
 use super::options::OPTIONS;
 use super::pattern::scale;
 use super::schedule::{LearningRateCurve, Schedule};
 use super::text;
 use crate::data::augment::Augment;
 use crate::data::fit::Fit;
-use crate::data::{NormalisationKind, OnBad};
+use crate::data::{Dataset, NormalisationKind, OnBad, TargetKind};
+use crate::objective::{Loss, Task};
 use crate::optim::OptimizerKind;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,19 @@ pub struct Config {
     pub clip_norm: Option<f64>,
     /// The largest absolute value of an element of the gradient. Default: none, no clipping; above 0.
     pub clip_value: Option<f64>,
+    /// What the network's output means: `auto` (told from the data and the output's shape), `classes`, `multi-label`, `masks`, `numbers` or `itself`
+    /// ([`Task`]). Default: `auto`.
+    #[serde(with = "text")]
+    pub task: Task,
+    /// What the network learns by ([`Loss`]): `auto`, `cross-entropy`, `focal(2)`, `dice`, `cross-entropy+dice`, `binary-cross-entropy`, `mse`, `mae` or
+    /// `huber(1)`, as far as the task has it. Default: `auto`, which is cross-entropy, binary cross-entropy or the squared error.
+    #[serde(with = "text")]
+    pub loss: Loss,
+    /// The number of a class of masks whose pixels have no part in the loss and the metrics, counted from 0; pixels of 255 never have. Default: none.
+    pub ignore: Option<usize>,
+    /// The metric on the test set by which the best epoch is chosen, by which `plateau` lowers the learning rate and by which `early_stop` ends the run;
+    /// or `loss`. Default: none, which means the task's main metric for the best epoch, and the test loss for the others.
+    pub monitor: Option<String>,
     /// The share of a label that is spread evenly over all classes (Szegedy et al., 2015). Default: 0; from 0 to below 1.
     pub label_smoothing: f64,
     /// The weight of an image in the loss, for each class, in the order of the classes. Default: [], all weigh the same; from 0 on.
@@ -135,6 +149,10 @@ impl Default for Config {
             patience: 3,
             clip_norm: None,
             clip_value: None,
+            task: Task::Auto,
+            loss: Loss::Auto,
+            ignore: None,
+            monitor: None,
             label_smoothing: 0.0,
             class_weights: Vec::new(),
             balance: Balance::None,
@@ -206,7 +224,8 @@ impl Config {
         self.head_weights.iter().try_for_each(|weight| from_zero("head_weights", *weight))?;
         self.class_weights.iter().try_for_each(|weight| from_zero("class_weights", *weight))?;
         let both = self.balance == Balance::Loss && !self.class_weights.is_empty();
-        need(!both, "balance", "`loss` beside class_weights".into(), "none, or class_weights empty")
+        need(!both, "balance", "`loss` beside class_weights".into(), "none, or class_weights empty")?;
+        need(self.monitor.as_deref() != Some(""), "monitor", "``".into(), "`loss` or the name of a metric")
     }
 
     /// The weight of each of `heads` auxiliary heads.
@@ -224,12 +243,16 @@ impl Config {
         }
     }
 
-    /// What the loss of an image counts by its class, given how many images of each there are; nothing where all count
-    /// the same.
+    /// What the loss of an image, or of a pixel of a mask, counts by its class, given how many of each there are; nothing where all count the same. Of
+    /// labels, what an image that has one counts beside one that has not.
     ///
     /// # Errors
     /// When other than as many weights as classes are given.
-    pub fn loss_weights(&self, counts: &[usize]) -> Result<Vec<f64>, ConfigError> {
+    pub(super) fn loss_weights(&self, counts: &[usize], data: &dyn Dataset) -> Result<Vec<f64>, ConfigError> {
+        if self.balance == Balance::Loss && data.target_kind() == TargetKind::Labels {
+            let weight = |n: &usize| (data.len() - n.min(&data.len())) as f64 / *n.max(&1) as f64;
+            return Ok(counts.iter().map(weight).collect());
+        }
         if self.balance == Balance::Loss {
             // As scikit-learn's `balanced`: all classes weigh the same together.
             let total: usize = counts.iter().sum();
@@ -293,6 +316,12 @@ fn need(ok: bool, option: &str, found: String, expected: &str) -> Result<(), Con
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Images;
+
+    /// Images of one class each.
+    fn images() -> Images {
+        Images { shape: [1, 1, 1], pixels: Vec::new(), labels: Vec::new(), classes: Vec::new() }
+    }
 
     /// Each field's comment says the default that it has.
     #[test]
@@ -343,10 +372,12 @@ mod tests {
     fn balanced_weights_are_those_of_scikit_learn() {
         // sklearn.utils.class_weight.compute_class_weight("balanced", classes=[0, 1, 2], y=[0, 0, 0, 1, 2, 2])
         let config = Config { balance: Balance::Loss, ..Config::default() };
-        let weights = config.loss_weights(&[3, 1, 2]).unwrap();
+        let weights = config.loss_weights(&[3, 1, 2], &images()).unwrap();
         for (weight, expected) in weights.iter().zip([0.666_666_666, 2.0, 1.0]) {
             assert!((weight - expected).abs() < 1e-8);
         }
-        assert!(Config { class_weights: vec![1.0; 2], ..Config::default() }.loss_weights(&[1, 1, 1]).is_err());
+        assert!(
+            Config { class_weights: vec![1.0; 2], ..Config::default() }.loss_weights(&[1, 1, 1], &images()).is_err()
+        );
     }
 }

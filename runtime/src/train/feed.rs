@@ -2,11 +2,16 @@
 
 use super::balance::Balance;
 use super::config::Config;
-use super::metrics::Evaluation;
+use super::config_error::ConfigError;
 use super::{Learner, TrainError};
-use crate::data::{Batch, DataError, Dataset, EVALUATION_BATCH, Loader, LoaderOptions, OnBad, Pipeline, Sampling};
+use crate::data::augment;
+use crate::data::{
+    Batch, DataError, Dataset, EVALUATION_BATCH, Loader, LoaderOptions, NormalisationKind, OnBad, Pipeline, Sampling,
+    Split, TargetKind,
+};
 use crate::distributed::Communicator;
-use crate::graph::Graph;
+use crate::graph::{Activation, Graph, Op, Shape};
+use crate::objective::{self, Evaluation, Objective, Task, doubled};
 use convnet_engine::random::mix;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,13 +28,15 @@ pub(super) struct Loaders {
 /// The loaders of a run on these datasets, for one of its ranks. Once `stop` is true, images that do not come are no longer waited for.
 pub(super) fn loaders(
     graph: &Graph,
-    train: &Arc<dyn Dataset>,
-    test: &Arc<dyn Dataset>,
+    Split { train, test }: &Split,
     config: &Config,
     rank: [usize; 2],
     stop: &AtomicBool,
+    objective: &dyn Objective,
 ) -> Result<Loaders, TrainError> {
-    let Config { on_bad, fit, normalisation, .. } = *config;
+    let Config { on_bad, fit, .. } = *config;
+    let normalisation =
+        if is_bounded(graph, config, objective) { NormalisationKind::None } else { config.normalisation };
     let (shape, skip) = (graph.input().chw(), on_bad == OnBad::Skip);
     let (data, augment) = (train.clone(), config.augment.clone());
     let look = move || Pipeline::training(shape, fit, augment, normalisation, data.as_ref(), skip);
@@ -41,8 +48,29 @@ pub(super) fn loaders(
     let plain = pipeline.without_chance();
     Ok(Loaders {
         train: Loader::new(train.clone(), pipeline, options),
-        test: judging(test, plain, on_bad, workers, rank),
+        test: judging(graph, test, plain, on_bad, workers, rank),
     })
+}
+
+/// Whether a network that is to give back its input ends in values from 0 to 1, which no input has that is normalised by mean and deviation.
+pub(super) fn is_bounded(graph: &Graph, config: &Config, objective: &dyn Objective) -> bool {
+    let ends_in_sigmoid = matches!(graph.nodes[graph.output()].op, Op::Activation(Activation::Sigmoid));
+    objective.is_of_input() && config.normalisation == NormalisationKind::Auto && ends_in_sigmoid
+}
+
+/// The objective with the normalisation that the loaders have decided on, which one that is about images themselves has to know.
+pub(super) fn with_normalisation(
+    objective: Arc<dyn Objective>,
+    config: &Config,
+    loaders: &Loaders,
+    data: &Split,
+    graph: &Graph,
+) -> Result<Arc<dyn Objective>, TrainError> {
+    if !objective.is_of_input() {
+        return Ok(objective);
+    }
+    let std = &loaders.train.pipeline().preparation.normalisation.std;
+    self::objective(config, data.train.as_ref(), "training", graph, std)
 }
 
 /// How often a run looks whether it has been told to stop, while it waits for images.
@@ -73,132 +101,200 @@ fn unless_stopped(
     }
 }
 
-/// A loader of images to evaluate on.
+/// A loader of images to evaluate a network on.
 pub(super) fn judging(
+    graph: &Graph,
     data: &Arc<dyn Dataset>,
     pipeline: Pipeline,
     on_bad: OnBad,
     workers: Option<usize>,
     rank: [usize; 2],
 ) -> Loader {
-    let (batch, sampling) = (EVALUATION_BATCH * rank[1], Sampling::InOrder);
+    /// The most numbers that a pass may keep: 1 GiB.
+    const MOST: usize = 1 << 28;
+    let batch = (MOST / graph.peak_activations.max(1)).clamp(1, EVALUATION_BATCH) * rank[1];
+    let sampling = Sampling::InOrder;
     let others = LoaderOptions::default();
     Loader::new(data.clone(), pipeline, LoaderOptions { batch, sampling, on_bad, workers, rank, ..others })
 }
 
-/// Loss, accuracy, confusion and mistakes on all that the loaders of all ranks have. Each rank gets the same. `progress` hears of
-/// images that are done.
+/// Loss, metrics and details on all that the loaders of all ranks have. Each rank gets the same. `progress` hears of images that are done.
 pub(super) fn evaluate(
     learner: &dyn Learner,
+    objective: &dyn Objective,
     loader: &Loader,
     ranks: &dyn Communicator,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, TrainError> {
-    let mut evaluation = Evaluation::new(learner.graph().output_shape().len());
+    let (mut meter, mut row) = (objective.meter(), Vec::new());
+    let (mut loss, mut weight, mut images) = (0.0, 0.0, 0);
     for batch in loader.epoch(0, 0) {
-        let Batch { pixels, labels, indices, .. } = batch?;
-        let logits = match loader.is_known() {
-            _ if labels.is_empty() => Vec::new(),
-            true => learner.logits_behind_front(pixels)?,
-            false => learner.logits(pixels)?,
+        let mut batch = batch?;
+        let targets = targets(&mut batch, objective);
+        let Batch { pixels, indices, .. } = batch;
+        let outputs = match loader.is_known() {
+            _ if indices.is_empty() => Vec::new(),
+            true => learner.outputs_behind_front(pixels)?,
+            false => learner.outputs(pixels)?,
         };
-        for (logits, labels, indices) in gathered(ranks, logits, labels, indices) {
-            evaluation.add(&logits, &labels, &indices);
-            progress(labels.len());
+        for Judged { outputs, targets, indices } in gathered(ranks, Judged { outputs, targets, indices }) {
+            let [of_output, of_target] = [outputs.len(), targets.len()].map(|len| len / indices.len().max(1));
+            for (place, index) in indices.iter().enumerate() {
+                doubled(&outputs[place * of_output..][..of_output], &mut row);
+                let target = &targets[place * of_target..][..of_target];
+                let [own, counts] = objective.test_loss(&row, target);
+                loss += own;
+                weight += counts;
+                meter.add(*index, &row, target, own);
+            }
+            images += indices.len();
+            progress(indices.len());
         }
     }
+    let loss = if weight > 0.0 { loss / weight } else { loss };
+    let mut evaluation = Evaluation::new(loss, images, meter.finish());
     evaluation.inverted = ranks.total(&[loader.inverted().len() as f64])[0] as usize;
-    Ok(evaluation.finish())
+    Ok(evaluation)
 }
 
-type Judged = (Vec<f32>, Vec<usize>, Vec<usize>);
+/// What a network gives for some images, their targets, and where they are in the dataset.
+struct Judged {
+    outputs: Vec<f32>,
+    targets: Vec<f32>,
+    indices: Vec<usize>,
+}
 
-/// The logits of all ranks, with labels and indices.
-fn gathered(ranks: &dyn Communicator, logits: Vec<f32>, labels: Vec<usize>, indices: Vec<usize>) -> Vec<Judged> {
+/// That of all ranks.
+fn gathered(ranks: &dyn Communicator, own: Judged) -> Vec<Judged> {
     if ranks.size() == 1 {
-        return vec![(logits, labels, indices)];
+        return vec![own];
     }
     // All of it as f64, which holds each of them exactly.
-    let mut own = vec![labels.len() as f64];
-    own.extend(labels.iter().chain(&indices).map(|i| *i as f64));
-    own.extend(logits.iter().map(|x| f64::from(*x)));
+    let mut all = vec![own.indices.len() as f64, own.targets.len() as f64];
+    all.extend(own.indices.iter().map(|i| *i as f64));
+    all.extend(own.targets.iter().chain(&own.outputs).map(|x| f64::from(*x)));
     let part = |all: Vec<f64>| {
-        let (n, rest) = all.split_first().map_or((0, &[][..]), |(n, rest)| (*n as usize, rest));
-        let numbers = |part: &[f64]| part.iter().map(|x| *x as usize).collect();
-        (rest[2 * n..].iter().map(|x| *x as f32).collect(), numbers(&rest[..n]), numbers(&rest[n..2 * n]))
+        let [images, targets] = [0, 1].map(|i| all.get(i).copied().unwrap_or(0.0) as usize);
+        let (indices, rest) = all.get(2..).unwrap_or_default().split_at(images);
+        let (targets, outputs) = rest.split_at(targets);
+        let [targets, outputs] = [targets, outputs].map(|part| part.iter().map(|x| *x as f32).collect());
+        Judged { outputs, targets, indices: indices.iter().map(|x| *x as usize).collect() }
     };
-    ranks.gather(&own).into_iter().map(part).collect()
+    ranks.gather(&all).into_iter().map(part).collect()
 }
 
-/// Checks that a network can learn from, or be evaluated on, a dataset.
-pub(super) fn fits(graph: &Graph, data: &dyn Dataset, which: &'static str) -> Result<(), TrainError> {
-    let classes = graph.output_shape().len();
+/// Checks that a network can learn from, or be evaluated on, a dataset, and gives what it learns. `std` is that of the images' normalisation.
+pub(super) fn objective(
+    config: &Config,
+    data: &dyn Dataset,
+    which: &'static str,
+    graph: &Graph,
+    std: &[f32],
+) -> Result<Arc<dyn Objective>, TrainError> {
+    fits(config, data, which, graph)?;
+    let classes = data.classes().len();
+    let counts = if config.balance == Balance::Loss { objective::counts(data)? } else { vec![0; classes] };
+    let options = objective::Options {
+        task: config.task,
+        loss: config.loss,
+        smoothing: config.label_smoothing,
+        weights: config.loss_weights(&counts, data)?,
+        ignore: config.ignore,
+        std: std.to_vec(),
+    };
+    Ok(objective::choose(&options, data, graph)?)
+}
+
+/// Checks that a dataset has as many classes as the network's output, if it has classes, and as large heads.
+fn fits(config: &Config, data: &dyn Dataset, which: &'static str, graph: &Graph) -> Result<(), TrainError> {
     if data.is_empty() {
         return Err(TrainError::Empty(which));
     }
-    if data.classes().len() != classes {
-        let (network, found) = (graph.name.to_string(), data.classes().len());
-        return Err(TrainError::Classes { network, which, expected: classes, found });
+    let (classes, output) = (data.classes().len(), graph.output_shape());
+    let of_classes = matches!(config.task, Task::Auto | Task::Classes) && data.target_kind() == TargetKind::Class;
+    if let (true, Shape::Vector(expected)) = (of_classes && output != graph.input(), output)
+        && expected != classes
+    {
+        return Err(TrainError::Classes { network: graph.name.to_string(), which, expected, found: classes });
     }
-    if let Some(head) = graph.heads.iter().find(|head| graph.nodes[head.node].shape.len() != classes) {
-        return Err(TrainError::Head { network: graph.name.to_string(), head: head.name.to_string(), classes });
+    let head = graph.heads.iter().find(|head| graph.nodes[head.node].shape != output);
+    if let Some(head) = head {
+        let (network, found) = (graph.name.to_string(), graph.nodes[head.node].shape.to_string());
+        return Err(TrainError::Head { network, head: head.name.to_string(), found, expected: output.to_string() });
     }
     Ok(())
 }
 
-/// Images of each class.
-pub(super) fn counts(data: &dyn Dataset) -> Vec<usize> {
-    let mut counts = vec![0; data.classes().len()];
-    (0..data.len()).for_each(|i| counts[data.label(i)] += 1);
-    counts
-}
-
-/// What the images of a batch count together, by the classes they are of.
-pub(super) fn weight(batch: &Batch, weights: &[f64]) -> f64 {
-    let row = |row: &[f32]| row.iter().zip(weights).map(|(share, weight)| f64::from(*share) * weight).sum::<f64>();
-    batch.targets.chunks_exact(weights.len().max(1)).map(row).sum()
-}
-
-/// What the loss compares a batch's logits with, `[N, classes]`: its targets, smoothed, and each row times what its class
-/// counts. Weights are divided by `mean`, theirs over all images of the step, as in PyTorch over a batch.
-pub(super) fn targets(batch: &mut Batch, weights: &[f64], mean: f64, smoothing: f64) -> Vec<f32> {
-    let mut targets = std::mem::take(&mut batch.targets);
-    let classes = targets.len() / batch.labels.len().max(1);
-    if smoothing > 0.0 {
-        let (keep, spread) = ((1.0 - smoothing) as f32, (smoothing / classes as f64) as f32);
-        targets.iter_mut().for_each(|x| *x = keep * *x + spread);
-    }
-    if !weights.is_empty() {
-        for row in targets.chunks_exact_mut(classes) {
-            for (x, weight) in row.iter_mut().zip(weights) {
-                *x *= (if mean > 0.0 { weight / mean } else { 0.0 }) as f32;
-            }
+/// The objective that was given, or the one for these options, once all is checked that can be checked before the first image is read.
+pub(super) fn chosen(
+    given: Option<Arc<dyn Objective>>,
+    config: &Config,
+    data: &Split,
+    graph: &Graph,
+) -> Result<Arc<dyn Objective>, TrainError> {
+    let objective = match given {
+        Some(_) if data.train.is_empty() => return Err(TrainError::Empty("training")),
+        Some(_) if data.test.is_empty() => return Err(TrainError::Empty("test")),
+        Some(own) => own,
+        None => {
+            let objective = objective(config, data.train.as_ref(), "training", graph, &[])?;
+            fits(config, data.test.as_ref(), "test", graph)?;
+            objective
         }
+    };
+    let known: Vec<&str> = objective.metrics().iter().map(|metric| metric.name).chain(["loss"]).collect();
+    if let Some(name) = config.monitor.as_deref().filter(|name| !known.contains(name)) {
+        return Err(ConfigError::word("monitor", name, &known).into());
     }
-    targets
+    let kind = data.train.target_kind();
+    if let Some(problem) = augment::refused(&config.augment, kind).filter(|_| !objective.is_of_input()) {
+        return Err(TrainError::Augmentation(problem));
+    }
+    if config.balance == Balance::Sampling && kind != TargetKind::Class {
+        let found = format!("`sampling`, and the data has {kind}");
+        return Err(ConfigError::value("balance", found, "none or loss").into());
+    }
+    Ok(objective)
+}
+
+/// What a user should know of how the data goes together with the options.
+pub(super) fn notes(graph: &Graph, config: &Config, data: &Split, objective: &dyn Objective) -> Vec<String> {
+    let mut notes = Vec::new();
+    if data.train.target_kind() == TargetKind::Class && objective.is_of_input() {
+        notes.push(format!(
+            "the output of {} has the shape of its input, so it learns to give back its input",
+            graph.name
+        ));
+    }
+    let kind = data.train.target_kind();
+    notes.extend(augment::unmoved(&config.augment, kind).filter(|_| !objective.is_of_input()));
+    if is_bounded(graph, config, objective) {
+        let name = &graph.name;
+        notes.push(format!("{name} ends in `sigmoid`, so images keep their values from 0 to 1 and are not normalised"));
+    }
+    notes
+}
+
+/// What the images of a batch count together.
+pub(super) fn weight(batch: &Batch, objective: &dyn Objective) -> f64 {
+    match batch.indices.len() {
+        0 => 0.0,
+        images => rows(&batch.targets, images).map(|target| objective.weight(target)).sum(),
+    }
+}
+
+/// The row of numbers of each image.
+fn rows(targets: &[f32], images: usize) -> impl Iterator<Item = &[f32]> {
+    let len = targets.len() / images;
+    (0..images).map(move |image| &targets[image * len..(image + 1) * len])
+}
+
+/// A batch's targets in the form that an objective takes, `[N, T]`.
+pub(super) fn targets(batch: &mut Batch, objective: &dyn Objective) -> Vec<f32> {
+    if objective.is_of_input() { batch.pixels.clone() } else { std::mem::take(&mut batch.targets) }
 }
 
 /// The seed of the dropout masks of a batch: of the run, the step, and the batch's place in it.
 pub(super) fn dropout_seed(seed: u64, step: u64, place: usize) -> u64 {
     mix(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (place as u64).wrapping_mul(0xD1B5_4A32_D192_ED03))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_those_of_pytorch() {
-        // torch.nn.CrossEntropyLoss(weight = [1, 3], label_smoothing = 0.1) of the logits (0.2, -0.4), (1.0, 0.5) and the
-        // labels 0, 1.
-        let mut batch = Batch { targets: vec![1.0, 0.0, 0.0, 1.0], labels: vec![0, 1], ..Batch::default() };
-        let (weights, mean) = ([1.0, 3.0], weight(&batch, &[1.0, 3.0]) / 2.0);
-        let targets = targets(&mut batch, &weights, mean, 0.1);
-        let loss = |a: f64, b: f64, row: &[f32]| {
-            let sum = (a.exp() + b.exp()).ln();
-            -(f64::from(row[0]) * (a - sum) + f64::from(row[1]) * (b - sum))
-        };
-        let found = (loss(0.2, -0.4, &targets[..2]) + loss(1.0, 0.5, &targets[2..])) / 2.0;
-        assert!((found - 0.842_765).abs() < 1e-5, "{found}");
-    }
 }

@@ -3,14 +3,15 @@
 //! [`Learner`] is the line between what knows devices and dfdx (this file) and what does not (everything else in this folder).
 //! Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
+use super::TrainError;
 use super::front::Front;
 use super::hyperparameters::Hyperparameters;
 use super::variance::has_variance;
-use super::{TrainError, loss};
-use crate::backend::{Backend, Map, Placed, Which};
+use crate::backend::{Backend, Map, NetTape, Placed, Which};
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Subgraph};
-use crate::net::{AnyNetwork, evaluate, gradients, params, train_part};
+use crate::net::{AnyNetwork, Outputs, evaluate, gradients, params, train_part};
+use crate::objective::{Objective, doubled};
 use crate::optim::{Ema, OptimError, Optimizer, ParamInfo, ParamOptions, RestoreError, Step, StepReport};
 use crate::weights;
 use crate::weights::StateDict;
@@ -18,13 +19,24 @@ use dfdx::prelude::*;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+/// What a pass is for.
+#[derive(Clone, Copy)]
+pub struct Goal<'a> {
+    /// What the network is to learn.
+    pub objective: &'a dyn Objective,
+    /// `[N, T]`: a row of targets for each image, in the form that the objective takes.
+    pub targets: &'a [f32],
+    /// What the images of the whole step count together, by which the sum of their losses is divided.
+    pub total: f64,
+}
+
 /// What a pass has shown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PassReport {
-    /// `[N, classes]`
-    pub logits: Vec<f32>,
-    /// Mean loss.
-    pub loss: f32,
+    /// The sum of the losses of its images, divided by what those of the whole step count; auxiliary heads included.
+    pub loss: f64,
+    /// The sum of the images' scores.
+    pub score: f64,
 }
 
 /// A network that can learn.
@@ -57,32 +69,25 @@ pub trait Learner {
     ///
     /// # Errors
     /// When the device fails, or the learner has no front.
-    fn pass_behind_front(
-        &mut self,
-        values: Vec<f32>,
-        targets: Vec<f32>,
-        scale: f32,
-        seed: u64,
-    ) -> Result<PassReport, TrainError> {
-        let _ = (values, targets, scale, seed);
+    fn pass_behind_front(&mut self, values: Vec<f32>, goal: Goal<'_>, seed: u64) -> Result<PassReport, TrainError> {
+        let _ = (values, goal, seed);
         Err(TrainError::NotBegun)
     }
 
-    /// [`Learner::logits`] from such numbers, with the same result as from the pixels.
+    /// [`Learner::outputs`] from such numbers, with the same result as from the pixels.
     ///
     /// # Errors
     /// When the device fails, or the learner has no front.
-    fn logits_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+    fn outputs_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         let _ = values;
         Err(TrainError::NotBegun)
     }
 
-    /// Adds the gradients of a batch's mean loss, times `scale`, to those that are there. `pixels` is `[N, C, H, W]`, `targets`
-    /// `[N, classes]`; `seed` is that of the dropout masks.
+    /// Adds the gradients of a batch's loss to those that are there. `pixels` is `[N, C, H, W]`; `seed` is that of the dropout masks.
     ///
     /// # Errors
     /// When the device fails.
-    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError>;
+    fn pass(&mut self, pixels: Vec<f32>, goal: Goal<'_>, seed: u64) -> Result<PassReport, TrainError>;
 
     /// Adds up the gradients of all ranks, and takes the mean of their buffers (running statistics).
     ///
@@ -96,11 +101,11 @@ pub trait Learner {
     /// When the device fails.
     fn update(&mut self, step: &Step) -> Result<StepReport, TrainError>;
 
-    /// Logits `[N, classes]` in evaluation mode.
+    /// What the network gives in evaluation mode, `[N, ...]`.
     ///
     /// # Errors
     /// When the device fails.
-    fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError>;
+    fn outputs(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError>;
 
     /// Takes the average of the weights into the network, or back out of it; nothing if there is none.
     ///
@@ -245,25 +250,22 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         Ok((inputs, images))
     }
 
-    /// Logits, computed from the values that the part that learns reads.
-    fn logits_from(&self, inputs: Vec<Map<f32, D>>) -> Result<Vec<f32>, TrainError> {
+    /// What the network gives, computed from the values that the part that learns reads.
+    fn outputs_from(&self, inputs: Vec<Map<f32, D>>) -> Result<Vec<f32>, TrainError> {
         let rest = self.learning()?.front.rest(self.net.graph(), false);
         let outcome = evaluate(&*self.net, &rest, inputs, NoneTape).map_err(failed)?;
-        Ok(outcome.outputs.first().map_or_else(Vec::new, |logits| logits.as_vec()))
+        Ok(outcome.outputs.first().map_or_else(Vec::new, |output| output.as_vec()))
     }
 
     /// A pass, computed from the values that the part that learns reads, and their number of images.
     fn pass_from(
         &mut self,
         (mut inputs, images): (Vec<Map<f32, D>>, usize),
-        targets: Vec<f32>,
-        scale: f32,
+        goal: Goal<'_>,
         seed: u64,
     ) -> Result<PassReport, TrainError> {
         let Learning { rules, front, .. } = self.learning.as_ref().ok_or(TrainError::NotBegun)?;
         has_variance(self.net.graph(), images, &front.fixed)?;
-        let classes = self.net.graph().output_shape().len();
-        let targets = self.device.try_tensor_from_vec(targets, (images, classes)).map_err(failed)?;
         let gradients = self.gradients.take().unwrap_or_else(Gradients::leaky);
         let (first, tape) = inputs.remove(0).traced(gradients).split_tape();
         inputs.insert(0, first);
@@ -271,12 +273,52 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         let updates = |index: usize| !rules.params[index].frozen;
         let rest = front.rest(self.net.graph(), true);
         let outputs = train_part(self.net, &rest, inputs, tape, seed, &front.fixed, &updates).map_err(failed)?;
-        let (logits, loss) = loss(outputs, targets, &rules.head_weights).map_err(failed)?;
-        let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
-        let loss = if scale == 1.0 { loss } else { loss.try_mul(scale).map_err(failed)? };
-        self.gradients = Some(loss.try_backward().map_err(failed)?);
-        Ok(PassReport { logits, loss: value })
+        let len = self.net.graph().output_shape().len();
+        let (report, slope) =
+            judged(outputs, [images, len], goal, &rules.head_weights, &self.device).map_err(failed)?;
+        self.gradients = Some(slope.try_backward().map_err(failed)?);
+        Ok(report)
     }
+}
+
+/// What an objective says of the outputs of a pass, `[N, len]` each, and a sum on their tape whose gradient is that of the loss: of the output of the
+/// network, and of its auxiliary heads, each times its weight.
+fn judged<D: Backend<f32>, T: NetTape<f32, D>>(
+    mut outputs: Outputs<f32, D, T>,
+    [images, len]: [usize; 2],
+    goal: Goal<'_>,
+    head_weights: &[f64],
+    device: &D,
+) -> Result<(PassReport, Tensor<Rank0, f32, D, T>), D::Err> {
+    let mut next = |weight: f64| {
+        let output = outputs.next((images, len))?;
+        let (report, gradient) = of_output(&output.as_vec(), len, goal, weight);
+        let slope = output.try_mul(device.try_tensor_from_vec(gradient, (images, len))?)?.try_sum()?;
+        Ok::<_, D::Err>((report, slope))
+    };
+    let (mut report, mut sum) = next(1.0)?;
+    for weight in head_weights {
+        let (of_head, slope) = next(*weight)?;
+        report.loss += of_head.loss;
+        sum = sum.try_add(slope)?;
+    }
+    Ok((report, sum))
+}
+
+/// What an objective says of an output `[N, len]`, and the gradient of the loss, both times `weight`.
+fn of_output(output: &[f32], len: usize, goal: Goal<'_>, weight: f64) -> (PassReport, Vec<f32>) {
+    let Goal { objective, targets, total } = goal;
+    let width = targets.len() * len / output.len().max(1);
+    let (mut row, mut slope, mut gradient) = (Vec::new(), vec![0.0; len], Vec::with_capacity(output.len()));
+    let mut report = PassReport { loss: 0.0, score: 0.0 };
+    for (image, own) in output.chunks_exact(len).enumerate() {
+        let target = &targets[image * width..(image + 1) * width];
+        doubled(own, &mut row);
+        report.loss += objective.loss(&row, target, &mut slope) * weight / total;
+        report.score += objective.score(&row, target);
+        gradient.extend(slope.iter().map(|x| (x * weight / total) as f32));
+    }
+    (report, gradient)
 }
 
 const PARTS: [&str; 3] = ["model.", "optimizer.", "average."];
@@ -329,20 +371,14 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
         Ok(rows)
     }
 
-    fn pass(&mut self, pixels: Vec<f32>, targets: Vec<f32>, scale: f32, seed: u64) -> Result<PassReport, TrainError> {
+    fn pass(&mut self, pixels: Vec<f32>, goal: Goal<'_>, seed: u64) -> Result<PassReport, TrainError> {
         let inputs = self.inputs(pixels)?;
-        self.pass_from(inputs, targets, scale, seed)
+        self.pass_from(inputs, goal, seed)
     }
 
-    fn pass_behind_front(
-        &mut self,
-        values: Vec<f32>,
-        targets: Vec<f32>,
-        scale: f32,
-        seed: u64,
-    ) -> Result<PassReport, TrainError> {
+    fn pass_behind_front(&mut self, values: Vec<f32>, goal: Goal<'_>, seed: u64) -> Result<PassReport, TrainError> {
         let inputs = self.at_ends(&values)?;
-        self.pass_from(inputs, targets, scale, seed)
+        self.pass_from(inputs, goal, seed)
     }
 
     fn share(&mut self, ranks: &dyn Communicator) -> Result<(), TrainError> {
@@ -362,21 +398,21 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
         Ok(report)
     }
 
-    fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+    fn outputs(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         // What has not begun to learn can be asked, too.
         if self.learning.is_some() {
             let (inputs, _) = self.inputs(pixels)?;
-            return self.logits_from(inputs);
+            return self.outputs_from(inputs);
         }
         let (x, _) = self.batch(pixels)?;
         let whole = Subgraph::whole(self.net.graph(), false);
         let outcome = evaluate(&*self.net, &whole, vec![x], NoneTape).map_err(failed)?;
-        Ok(outcome.outputs.first().map_or_else(Vec::new, |logits| logits.as_vec()))
+        Ok(outcome.outputs.first().map_or_else(Vec::new, |output| output.as_vec()))
     }
 
-    fn logits_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+    fn outputs_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         let (inputs, _) = self.at_ends(&values)?;
-        self.logits_from(inputs)
+        self.outputs_from(inputs)
     }
 
     fn swap_average(&mut self) -> Result<(), TrainError> {

@@ -14,17 +14,18 @@ mod callback;
 pub mod checkpoint;
 mod config;
 mod config_error;
+mod epoch;
 mod feed;
 mod fine_tune;
 mod folder;
 mod front;
 mod hyperparameters;
 mod learner;
-mod metrics;
 mod options;
 mod pattern;
 mod phases;
 mod schedule;
+mod session;
 mod summary;
 mod text;
 mod trainer;
@@ -40,16 +41,14 @@ pub use config::Config;
 #[doc(hidden)]
 pub use config::HEAD_WEIGHT;
 pub use config_error::ConfigError;
+pub use epoch::Epoch;
 #[doc(hidden)]
 pub use folder::{Latest, Lock, RunFolder};
 #[doc(hidden)]
 pub use hyperparameters::Hyperparameters;
 #[doc(hidden)]
-pub use learner::PassReport;
+pub use learner::{Goal, PassReport};
 pub use learner::{Learner, NetworkLearner, StateError};
-#[doc(hidden)]
-pub use metrics::best;
-pub use metrics::{ClassScore, Epoch, Evaluation, Mistake, Prediction};
 #[doc(hidden)]
 pub use options::{OPTIONS, OptionInfo, ValueKind};
 pub use schedule::Schedule;
@@ -58,9 +57,11 @@ pub use trainer::Trainer;
 pub use trial::{Trial, find_lr, overfit};
 
 use crate::backend::{Backend, NetTape, Real};
-use crate::data::{DataError, Dataset, OnBad, Pipeline};
+use crate::data::{DataError, Dataset, OnBad, Pipeline, Split};
 use crate::distributed::Alone;
+use crate::graph::Graph;
 use crate::net::{AnyNetwork, Outputs};
+use crate::objective::{self, Evaluation, Objective, ObjectiveError, Prediction};
 use crate::optim::OptimError;
 use crate::wording::counted;
 use dfdx::prelude::*;
@@ -89,17 +90,25 @@ pub enum TrainError {
         /// Classes of the data.
         found: usize,
     },
-    /// An auxiliary head that does not have an output for each class.
+    /// Network and data do not go together, or an option does not go with them.
+    #[error(transparent)]
+    Objective(#[from] ObjectiveError),
+    /// An augmentation that has no meaning for the targets of the data.
+    #[error("{0}")]
+    Augmentation(String),
+    /// An auxiliary head whose output has another shape than that of the network.
     #[error(
-        "the head `{head}` of {network} does not give one number for each of the {classes} classes; write the training loop out (see `net::forward_mut`)"
+        "the head `{head}` of {network} gives {found} and not {expected}, as the network does; write the training loop out (see `net::forward_mut`)"
     )]
     Head {
         /// Name of the network.
         network: String,
         /// Name of the head.
         head: String,
-        /// What the network's output has.
-        classes: usize,
+        /// The shape that it gives.
+        found: String,
+        /// The shape of the network's output.
+        expected: String,
     },
     /// A batch with one value for each channel of a batch normalisation, which has no variance.
     #[error(
@@ -177,6 +186,15 @@ pub enum TrainError {
     Callback(#[from] CallbackError),
 }
 
+impl From<objective::Error> for TrainError {
+    fn from(error: objective::Error) -> Self {
+        match error {
+            objective::Error::Objective(error) => error.into(),
+            objective::Error::Data(error) => error.into(),
+        }
+    }
+}
+
 /// The cross-entropy of a pass in training: that of the output plus those of the auxiliary heads, each times its weight.
 /// Gives the logits of the output too.
 ///
@@ -201,7 +219,17 @@ pub fn loss<E: Real, D: Backend<E>, T: NetTape<E, D>>(
     Ok((values, loss))
 }
 
-/// Loss, accuracy, confusion matrix and worst mistakes on a dataset.
+/// Whether a network can learn from this data with these options, as far as that can be told before anything is made or computed.
+///
+/// # Errors
+/// As [`Trainer::train`].
+#[doc(hidden)]
+pub fn fits(config: &Config, data: &Split, graph: &Graph) -> Result<(), TrainError> {
+    feed::chosen(None, config, data, graph).map(|_| ())
+}
+
+/// Loss, metrics and details on a dataset, for the objective that fits network and dataset; see [`evaluate_for`] for another one. (A network that was
+/// trained on [`numbers`](crate::objective::Task::Numbers) needs the one that it was trained for, which [`of_weights`](crate::objective::of_weights) makes.)
 ///
 /// # Errors
 /// When the data does not fit or cannot be read, the network gives values that are not numbers, or the device fails.
@@ -211,29 +239,48 @@ pub fn evaluate<D: Backend<f32>>(
     data: &Arc<dyn Dataset>,
     pipeline: Pipeline,
 ) -> Result<Evaluation, TrainError> {
-    evaluate_watched(net, device, data, pipeline, &mut |_, _| {})
+    let std = &pipeline.preparation.normalisation.std;
+    let objective = feed::objective(&Config::default(), data.as_ref(), "test", net.graph(), std)?;
+    evaluate_for(&*objective, net, device, data, pipeline)
 }
 
-/// As [`evaluate`]; `progress` hears how many images are done, and of how many.
+/// Loss, metrics and details on a dataset, for an objective.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_for<D: Backend<f32>>(
+    objective: &dyn Objective,
+    net: &mut dyn AnyNetwork<f32, D>,
+    device: &D,
+    data: &Arc<dyn Dataset>,
+    pipeline: Pipeline,
+) -> Result<Evaluation, TrainError> {
+    evaluate_watched(objective, net, device, data, pipeline, &mut |_, _| {})
+}
+
+/// As [`evaluate_for`]; `progress` hears how many images are done, and of how many.
 ///
 /// # Errors
 /// As [`evaluate`].
 #[doc(hidden)]
 pub fn evaluate_watched<D: Backend<f32>>(
+    objective: &dyn Objective,
     net: &mut dyn AnyNetwork<f32, D>,
     device: &D,
     data: &Arc<dyn Dataset>,
     pipeline: Pipeline,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation, TrainError> {
-    feed::fits(net.graph(), data.as_ref(), "test")?;
+    let loader = feed::judging(net.graph(), data, pipeline, OnBad::Stop, None, [0, 1]);
     let learner = NetworkLearner::new(net, device.clone());
-    let loader = feed::judging(data, pipeline, OnBad::Stop, None, [0, 1]);
     let mut done = 0;
-    let evaluation = feed::evaluate(&*learner, &loader, &Alone, &mut |images| {
+    let evaluation = feed::evaluate(&*learner, objective, &loader, &Alone, &mut |images| {
         done += images;
         progress(done, data.len());
     })?;
+    if data.is_empty() {
+        return Err(TrainError::Empty("test"));
+    }
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 
@@ -247,6 +294,6 @@ pub fn predict<D: Backend<f32>>(
     pixels: &[f32],
 ) -> Result<Vec<Prediction>, TrainError> {
     let classes = net.graph().output_shape().len();
-    let logits = NetworkLearner::new(net, device.clone()).logits(pixels.to_vec())?;
+    let logits = NetworkLearner::new(net, device.clone()).outputs(pixels.to_vec())?;
     Ok(logits.chunks_exact(classes).map(Prediction::from_logits).collect())
 }

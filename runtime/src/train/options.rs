@@ -8,6 +8,7 @@ use super::schedule::Schedule;
 use crate::data::augment::Augment;
 use crate::data::fit::Fit;
 use crate::data::{DataError, NormalisationKind, OnBad};
+use crate::objective::{Loss, Task};
 use crate::optim::OptimizerKind;
 
 /// What values an option takes.
@@ -55,6 +56,7 @@ impl OptionInfo {
             "fit" => names(&Fit::NAMES),
             "normalisation" => names(&NormalisationKind::NAMES),
             "on_bad" => names(&OnBad::NAMES),
+            "task" => names(&Task::NAMES),
             _ => Vec::new(),
         }
     }
@@ -67,6 +69,12 @@ impl OptionInfo {
         let words = self.words();
         if !words.is_empty() && !words.contains(&word) {
             return Err(ConfigError::word(self.key, word, &words));
+        }
+        if self.key == "loss" {
+            word.parse::<Loss>().map_err(|error| {
+                let problem = error.to_string().trim_start_matches("loss: ").to_string();
+                ConfigError::Form { option: self.key.into(), found: format!("`{word}`"), problem }
+            })?;
         }
         if self.key == "lr_scale" {
             scale(word)?;
@@ -124,6 +132,23 @@ pub const OPTIONS: &[OptionInfo] = &[
         "clip_value",
         ValueKind::Number,
         "Clip each element of the gradient to this absolute value [default: no clipping]",
+    ),
+    option(
+        "task",
+        ValueKind::Text,
+        "What the network's output means: auto (told from the data), classes, multi-label, masks, numbers or itself",
+    ),
+    option("loss", ValueKind::Text, crate::objective::LOSSES),
+    option(
+        "ignore",
+        ValueKind::Integer,
+        "Number of a class of masks whose pixels count neither in the loss nor in the metrics [default: none]",
+    ),
+    option(
+        "monitor",
+        ValueKind::Text,
+        "Metric, or loss, that chooses the best epoch, ends training early and lowers the rate on a plateau [default: the main \
+         metric for the best epoch, the test loss for the others]",
     ),
     option(
         "label_smoothing",
@@ -200,6 +225,7 @@ mod tests {
             ..Config::default()
         };
         let all = Config { ema: Some(0.5), early_stop: Some(1), fine_tune: Some(1), workers: Some(1), ..all };
+        let all = Config { ignore: Some(0), monitor: Some("loss".into()), ..all };
         let value = serde_json::to_value(&all).unwrap();
         let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let mut listed: Vec<&str> = OPTIONS.iter().map(|option| option.key).collect();
@@ -248,6 +274,17 @@ mod tests {
                  or cutmix; did you mean `flip`?",
             ),
             ("augment", "rotate(200)", "augment is `rotate(200)`: degrees is 200; it must be from 0 to 180"),
+            (
+                "loss",
+                "dise",
+                "loss is `dise`: there is no `dise`; it must be auto, cross-entropy, focal, dice, cross-entropy+dice, \
+                 binary-cross-entropy, mse, mae or huber; did you mean `dice`?",
+            ),
+            (
+                "task",
+                "mask",
+                "task is `mask`; it must be auto, classes, multi-label, masks, numbers or itself; did you mean `masks`?",
+            ),
             ("optimizer", "lion", "optimizer is `lion`; it must be sgd, adam, adamw or rmsprop"),
         ] {
             let error = listed(key).check(word).unwrap_err();
@@ -260,7 +297,10 @@ mod tests {
     /// What an option's check lets through, reading lets through, and both know the same words.
     #[test]
     fn words_are_read_as_they_are_checked_and_written_as_they_are_read() {
-        for option in OPTIONS.iter().filter(|option| option.kind == ValueKind::Text) {
+        // A loss may have a number, and which metrics there are depends on the task.
+        let closed =
+            |option: &&OptionInfo| option.kind == ValueKind::Text && !["loss", "monitor"].contains(&option.key);
+        for option in OPTIONS.iter().filter(closed) {
             for word in option.words() {
                 let text = format!("{} = \"{word}\"", option.key);
                 let config: Config = toml::from_str(&text).unwrap();

@@ -63,8 +63,15 @@ impl Phases {
         Ok(())
     }
 
-    /// Decides, once in each phase, whether the front is computed once. Gives notes for the user, which say that and what learns.
-    pub fn settle(&mut self, epoch: usize, learner: &dyn Learner, config: &Config, ranks: usize) -> Vec<String> {
+    /// Decides, once in each phase, whether the front is computed once. `of_input` says whether the network learns its own input. Gives notes for the user, which say that and what learns.
+    pub fn settle(
+        &mut self,
+        epoch: usize,
+        learner: &dyn Learner,
+        config: &Config,
+        ranks: usize,
+        of_input: bool,
+    ) -> Vec<String> {
         if std::mem::replace(&mut self.settled, true) {
             return Vec::new();
         }
@@ -81,7 +88,7 @@ impl Phases {
         }
         let Some(front) = learner.front().filter(|_| last > epoch) else { return notes };
         let images = self.images.train.images() + self.images.test.images();
-        match obstacle(config, front, images, ranks) {
+        match obstacle(config, front, images, ranks, of_input) {
             Some(why) => notes.push(format!("the frozen layers are computed in every epoch: {why}")),
             None => {
                 self.wanted = Some(front);
@@ -106,10 +113,11 @@ impl Phases {
 }
 
 /// Why the front has to be computed in every epoch, if it has to be.
-fn obstacle(config: &Config, front: usize, images: usize, ranks: usize) -> Option<String> {
+fn obstacle(config: &Config, front: usize, images: usize, ranks: usize, of_input: bool) -> Option<String> {
     let numbers = front.saturating_mul(images);
     match () {
         () if !config.augment.is_empty() => Some("augmentation changes the images in every epoch".into()),
+        () if of_input => Some("the images are also what is learned".into()),
         () if ranks > 1 => Some("there are several processes".into()),
         () if numbers > MOST => {
             Some(format!("what they make of {images} images takes {}, more than {}", memory(numbers), memory(MOST)))

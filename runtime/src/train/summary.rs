@@ -1,8 +1,9 @@
 //! What is left of a run when it is over.
 
 use super::config::Config;
-use super::metrics::{Epoch, Evaluation};
+use super::epoch::Epoch;
 use crate::data::Pipeline;
+use crate::objective::Evaluation;
 use crate::weights::Metadata;
 use serde_json::json;
 
@@ -40,8 +41,10 @@ pub(super) fn training(config: &Config, done: Option<&Epoch>) -> String {
         "augment": augment,
         "seed": seed,
         "epoch": done.map(|done| done.epoch),
-        "test_accuracy": done.map(|done| done.test_accuracy),
     });
+    for (name, value) in done.iter().flat_map(|done| &done.metrics) {
+        about[name] = (*value).into();
+    }
     if let Some(head) = config.fine_tune {
         about["fine_tune"] = head.into();
     }

@@ -1,11 +1,15 @@
 //! Two questions before a long run: which learning rate, and can the network learn at all?
 
+use super::TrainError;
 use super::config::Config;
+use super::feed::{self, Loaders};
 use super::hyperparameters::Hyperparameters;
-use super::learner::Learner;
-use super::{TrainError, feed};
+use super::learner::{Goal, Learner};
 use crate::data::{Batch, Split};
+use crate::objective::Objective;
 use crate::optim::Step;
+use crate::weights::StateDict;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What one step of a trial run has shown.
@@ -32,14 +36,13 @@ pub fn find_lr(
     config: &Config,
     steps: usize,
 ) -> Result<(Vec<Trial>, Option<f64>), TrainError> {
-    let before = begin(learner, data, config)?;
-    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, config, [0, 1], &AtomicBool::new(false))?;
+    let Begun { before, loaders, objective } = begin(learner, data, config)?;
     let mut probes: Vec<Trial> = Vec::new();
     let (mut mean, mut best, keep) = (0.0, f64::INFINITY, 0.9_f64);
     let batches = (1..).flat_map(|epoch| loaders.train.epoch(epoch, 0));
     for (step, batch) in batches.take(steps.max(2)).enumerate() {
         let lr = 1e-6 * 1e7_f64.powf(step as f64 / (steps.max(2) - 1) as f64);
-        let loss = one(learner, batch?, config, lr, step as u64)?;
+        let loss = one(learner, &*objective, batch?, config, lr, step as u64)?;
         // The mean forgets its start at zero, as Adam's moments do.
         mean = keep * mean + (1.0 - keep) * loss;
         let smooth = mean / (1.0 - keep.powi(step as i32 + 1));
@@ -76,12 +79,11 @@ pub fn overfit(
 ) -> Result<Vec<Trial>, TrainError> {
     // Whatever keeps a network from learning by heart is left out.
     let config = Config { augment: Vec::new(), label_smoothing: 0.0, weight_decay: 0.0, ..config.clone() };
-    let before = begin(learner, data, &config)?;
-    let loaders = feed::loaders(learner.graph(), &data.train, &data.test, &config, [0, 1], &AtomicBool::new(false))?;
+    let Begun { before, loaders, objective } = begin(learner, data, &config)?;
     let mut probes = Vec::new();
     if let Some(batch) = loaders.train.epoch(1, 0).next().transpose()? {
         for step in 0..steps {
-            let loss = one(learner, batch.clone(), &config, config.lr, step as u64)?;
+            let loss = one(learner, &*objective, batch.clone(), &config, config.lr, step as u64)?;
             probes.push(Trial { lr: config.lr, loss });
             if !loss.is_finite() || loss < enough {
                 break;
@@ -92,18 +94,37 @@ pub fn overfit(
     Ok(probes)
 }
 
-/// Begins to learn, and gives the state to go back to.
-fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<crate::weights::StateDict, TrainError> {
-    config.check()?;
-    let graph = learner.graph();
-    feed::fits(graph, data.train.as_ref(), "training")?;
-    learner.begin(Hyperparameters { ema: None, ..Hyperparameters::new(config, graph)? })?;
-    learner.state()
+/// A trial that has begun.
+struct Begun {
+    /// The state to go back to.
+    before: StateDict,
+    loaders: Loaders,
+    objective: Arc<dyn Objective>,
 }
 
-fn one(learner: &mut dyn Learner, mut batch: Batch, config: &Config, lr: f64, step: u64) -> Result<f64, TrainError> {
-    let targets = feed::targets(&mut batch, &[], 1.0, config.label_smoothing);
-    let pass = learner.pass(batch.pixels, targets, 1.0, feed::dropout_seed(config.seed, step, 0))?;
+/// Begins to learn.
+fn begin(learner: &mut dyn Learner, data: &Split, config: &Config) -> Result<Begun, TrainError> {
+    config.check()?;
+    let graph = learner.graph();
+    let objective = feed::objective(config, data.train.as_ref(), "training", graph, &[])?;
+    let loaders = feed::loaders(graph, data, config, [0, 1], &AtomicBool::new(false), &*objective)?;
+    let objective = feed::with_normalisation(objective, config, &loaders, data, graph)?;
+    learner.begin(Hyperparameters { ema: None, ..Hyperparameters::new(config, graph)? })?;
+    Ok(Begun { before: learner.state()?, loaders, objective })
+}
+
+fn one(
+    learner: &mut dyn Learner,
+    objective: &dyn Objective,
+    mut batch: Batch,
+    config: &Config,
+    lr: f64,
+    step: u64,
+) -> Result<f64, TrainError> {
+    let total = feed::weight(&batch, objective);
+    let targets = feed::targets(&mut batch, objective);
+    let goal = Goal { objective, targets: &targets, total };
+    let pass = learner.pass(batch.pixels, goal, feed::dropout_seed(config.seed, step, 0))?;
     learner.update(&Step { clip_norm: config.clip_norm, clip_value: config.clip_value, ..Step::new(lr) })?;
-    Ok(f64::from(pass.loss))
+    Ok(pass.loss)
 }

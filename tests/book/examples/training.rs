@@ -72,7 +72,11 @@ fn first_steps(page: &mut Page) -> Outcome {
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
     writeln!(page, "loss of the first step: ~{:.2}; the natural logarithm of 10: {:.2}", told.losses[0], 10_f64.ln())?;
     writeln!(page, "mean loss of the last ten of {} steps: ~{:.2}", told.losses.len(), mean(&told.losses[90..]))?;
-    writeln!(page, "accuracy on 1000 test digits after this epoch: ~{:.1} %", 100.0 * told.history[0].test_accuracy)?;
+    writeln!(
+        page,
+        "accuracy on 1000 test digits after this epoch: ~{:.1} %",
+        100.0 * told.history[0].metric("test_accuracy")
+    )?;
     Ok(())
 }
 
@@ -116,8 +120,8 @@ fn overfitting(page: &mut Page) -> Outcome {
     writeln!(
         page,
         "accuracy: ~{:.1} % while training, ~{:.1} % on test digits",
-        100.0 * last.accuracy,
-        100.0 * last.test_accuracy
+        100.0 * last.metric("accuracy"),
+        100.0 * last.metric("test_accuracy")
     )?;
     writeln!(page, "the lowest test loss on the way was ~{:.2}", best.test_loss)?;
     page.drawing("training-overfitting", &Chart { x: "epoch", y: "loss", log: false, series }.svg())
@@ -142,7 +146,7 @@ fn remedies(page: &mut Page) -> Outcome {
             "{name}: loss ~{:.3} while training, ~{:.3} on test digits; accuracy ~{:.1} %",
             last.loss,
             last.test_loss,
-            100.0 * last.test_accuracy
+            100.0 * last.metric("test_accuracy")
         )?;
     }
     let [nothing, dropout, norm, augmented, more] = losses[..] else { return Err("five networks were trained".into()) };

@@ -8,6 +8,9 @@ mod readme {}
 #[doc = include_str!("../../../docs/src/guide/first-network.md")]
 mod first_network {}
 
+#[doc = include_str!("../../../docs/src/guide/tasks.md")]
+mod tasks {}
+
 #[doc = include_str!("../../../docs/src/guide/fine-tuning.md")]
 mod fine_tuning {}
 

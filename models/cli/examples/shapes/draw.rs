@@ -53,7 +53,7 @@ pub fn draw(class: usize, number: usize, size: u32, seed: u64) -> RgbImage {
 }
 
 /// Whether a point is in the shape that a circle of radius 1 around the origin encloses.
-fn is_inside(class: usize, x: f64, y: f64) -> bool {
+pub fn is_inside(class: usize, x: f64, y: f64) -> bool {
     let (far, near) = (x.abs().max(y.abs()), x.abs().min(y.abs()));
     match SHAPES[class] {
         "circle" => x.hypot(y) < 0.85,
@@ -77,17 +77,17 @@ fn points(x: f64, y: f64, count: f64, inner: f64) -> bool {
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         low + (high - low) * ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn colour(&mut self, low: f64, high: f64) -> [f64; 3] {
+    pub fn colour(&mut self, low: f64, high: f64) -> [f64; 3] {
         [(); 3].map(|()| self.between(low, high))
     }
 }

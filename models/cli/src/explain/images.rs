@@ -8,7 +8,7 @@ use crate::trained::Trained;
 use convnet::data::{Dataset, decode};
 use convnet::explain::{Inspectable, Volume};
 use convnet::graph::Graph;
-use convnet::train::best;
+use convnet::objective::best;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;

@@ -26,8 +26,9 @@ use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Inspectable, NetworkView};
 use convnet::net::AnyNetwork;
+use convnet::objective::{self, Prediction};
 use convnet::report::{Finding, Table, findings_page};
-use convnet::train::{self, Config, Event, Flow, Prediction, Trainer};
+use convnet::train::{self, Config, Event, Flow, Trainer};
 use convnet::wording::counted;
 use folder::OutputFolder;
 use std::error::Error;
@@ -197,6 +198,14 @@ impl Task for Explain {
             true => Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?,
             false => trained_briefly(&network, &mut *net, &device, default, arguments.preparing)?,
         };
+        if trained.task != objective::Task::Classes {
+            let (weights, task) = (trained.weights.display(), trained.task);
+            return Err(format!(
+                "{weights} was trained for the task `{task}`, and `explain` is for networks that give a class so far; `convnet eval` and the \
+                 page of the run show images with what the network says"
+            )
+            .into());
+        }
         explain(&arguments, &*NetworkView::new(&*net, &device), trained)
     }
 }

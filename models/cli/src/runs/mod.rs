@@ -55,8 +55,10 @@ struct Entry {
     state: State,
     epochs: usize,
     epochs_planned: usize,
-    best_accuracy: Option<f64>,
-    last_accuracy: Option<f64>,
+    /// The main metric of the run's task.
+    metric: &'static str,
+    best_metric: Option<f64>,
+    last_metric: Option<f64>,
     best_loss: Option<f64>,
     last_loss: Option<f64>,
     started: Option<String>,
@@ -143,8 +145,8 @@ const HEAD: [&str; 11] = [
     "network",
     "data",
     "epochs",
-    "best accuracy",
-    "last accuracy",
+    "best metric",
+    "last metric",
     "best loss",
     "last loss",
     "started (UTC)",
@@ -156,7 +158,8 @@ const HEAD: [&str; 11] = [
 fn row(run: &Record) -> Vec<String> {
     let number = |values: Option<[f64; 2]>, i: usize| match (values, i) {
         (None, _) => "–".into(),
-        (Some(values), 0) => format!("{:.2} %", 100.0 * values[0]),
+        (Some(values), 0) if values[0].is_nan() => "–".into(),
+        (Some(values), 0) => format!("{} {}", run.metric.title, run.metric.text(values[0])),
         (Some(values), _) => format!("{:.4}", values[i]),
     };
     let (best, last) = (run.best(), run.last());
@@ -201,8 +204,9 @@ fn entry(run: &Record, differing: &[String]) -> Entry {
         state: run.state,
         epochs: run.history.len(),
         epochs_planned: run.planned,
-        best_accuracy: value(best, 0),
-        last_accuracy: value(last, 0),
+        metric: run.metric.name,
+        best_metric: value(best, 0),
+        last_metric: value(last, 0),
         best_loss: value(best, 1),
         last_loss: value(last, 1),
         started: run.started.map(utc),

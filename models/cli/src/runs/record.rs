@@ -1,6 +1,7 @@
 //! A training run as its folder tells it, in this version's form or that of version 0.1. Nothing in the folder is changed.
 
 use convnet::format_version;
+use convnet::objective::{self, Metric};
 use convnet::regular_file;
 use convnet::train::{Epoch, RunFolder};
 use serde::Serialize;
@@ -29,7 +30,7 @@ impl fmt::Display for State {
     }
 }
 
-/// A run. Losses and accuracies are those of the images that epochs are evaluated on.
+/// A run. Losses and metrics are those of the images that epochs are evaluated on.
 #[derive(Debug, Clone)]
 pub struct Record {
     pub folder: PathBuf,
@@ -43,6 +44,8 @@ pub struct Record {
     pub started: Option<SystemTime>,
     /// Seconds of training in all sessions, up to the last checkpoint.
     pub seconds: f64,
+    /// The main metric of its task.
+    pub metric: Metric,
     /// What `config.toml` says, as text.
     pub settings: BTreeMap<String, String>,
 }
@@ -70,6 +73,8 @@ impl Record {
             true => State::Finished,
             false => State::Interrupted,
         };
+        let task = identity.as_ref().map_or("classes", |identity| identity.task.as_str());
+        let metric = objective::main_metric(task).unwrap_or(Metric::lower("loss", "loss"));
         let said = |key: &str| settings.get(key).map(|text| file_name(text));
         Ok(Record {
             folder: path.to_owned(),
@@ -77,6 +82,7 @@ impl Record {
             data: said("data").or(said("dataset")).unwrap_or_else(|| "bundled digits".into()),
             state,
             planned,
+            metric,
             history: progress.history,
             started: started(path),
             seconds: progress.seconds,
@@ -84,16 +90,21 @@ impl Record {
         })
     }
 
-    /// The largest accuracy and the smallest loss of all epochs.
-    pub fn best(&self) -> Option<[f64; 2]> {
-        let each = |value: fn(&Epoch) -> f64| self.history.iter().map(value);
-        let accuracy = each(|epoch| epoch.test_accuracy).max_by(f64::total_cmp)?;
-        Some([accuracy, each(|epoch| epoch.test_loss).min_by(f64::total_cmp)?])
+    /// The main metric of an epoch; not a number, if it is not defined.
+    pub fn tested(&self, epoch: &Epoch) -> f64 {
+        epoch.metric(&format!("test_{}", self.metric.name))
     }
 
-    /// Accuracy and loss of the last epoch.
+    /// The best metric and the smallest loss of all epochs.
+    pub fn best(&self) -> Option<[f64; 2]> {
+        let better = |best: f64, new: f64| if best.is_nan() || self.metric.is_better(new, best) { new } else { best };
+        let metric = self.history.iter().map(|epoch| self.tested(epoch)).fold(f64::NAN, better);
+        Some([metric, self.history.iter().map(|epoch| epoch.test_loss).min_by(f64::total_cmp)?])
+    }
+
+    /// Metric and loss of the last epoch.
     pub fn last(&self) -> Option<[f64; 2]> {
-        self.history.last().map(|epoch| [epoch.test_accuracy, epoch.test_loss])
+        self.history.last().map(|epoch| [self.tested(epoch), epoch.test_loss])
     }
 }
 

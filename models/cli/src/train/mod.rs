@@ -7,6 +7,7 @@ mod signals;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
+use crate::measured::{self, measured};
 use crate::network::{self, Network, Sizes};
 use crate::options::{self, Given};
 use crate::own;
@@ -16,14 +17,15 @@ use crate::source::{self, Parts, Source};
 use crate::trained;
 use convnet::atomic_file;
 use convnet::backend::Backend;
-use convnet::data::{Dataset, Split};
+use convnet::data::{Dataset, Split, TargetKind};
 use convnet::device::DeviceChoice;
 use convnet::distributed::{self, Communicator};
 use convnet::net::AnyNetwork;
+use convnet::objective::{self, Evaluation};
 use convnet::regular_file;
 use convnet::report::{HtmlReport, JsonLines, TensorBoard};
 use convnet::train::{
-    self, Config, Evaluation, Event, Flow, Hyperparameters, NetworkLearner, RunFolder, Summary, TrainError, Trainer,
+    self, Config, Event, Flow, Hyperparameters, NetworkLearner, RunFolder, Summary, TrainError, Trainer,
 };
 use convnet::weights::Format;
 use convnet::weights::{self, Metadata};
@@ -31,6 +33,7 @@ use convnet::wording::counted;
 use record::Wanted;
 use serde::Serialize;
 use signals::Stop;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,7 +128,8 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     }
     let about = trained::about_split(&opened, config.seed);
     let (data, test) = wanted.parts.of(opened, config.seed)?;
-    let network = network(&mut wanted, data.train.classes().len())?;
+    let classes = classes(&config, &wanted, data.train.as_ref());
+    let network = network(&mut wanted, classes)?;
     if let Some(warnings) = network.warnings().filter(|_| !arguments.quiet && !arguments.resume) {
         say(warnings)?;
     }
@@ -144,8 +148,19 @@ fn one_of(mut arguments: Arguments, ranks: &dyn Communicator) -> Outcome {
     common::run(network, &on, seed, Train { arguments, config, wanted, data, test, about, ranks, stop })
 }
 
+/// How many classes the network is to have: those of the data, unless it learns to give back its input.
+fn classes(config: &Config, wanted: &Wanted, data: &dyn Dataset) -> Option<usize> {
+    let gives_back = || wanted.network(None).is_ok_and(|network| network.graph.output_shape() == network.graph.input());
+    let is_itself = match (config.task, data.target_kind()) {
+        (objective::Task::Itself, _) | (_, TargetKind::Nothing) => true,
+        (objective::Task::Auto, TargetKind::Class) => gives_back(),
+        _ => false,
+    };
+    (!is_itself).then(|| data.classes().len())
+}
+
 /// The network for the classes of the data. A weights file that says which one it is says where to start from, too.
-fn network(wanted: &mut Wanted, classes: usize) -> Result<Network, Box<dyn Error>> {
+fn network(wanted: &mut Wanted, classes: Option<usize>) -> Result<Network, Box<dyn Error>> {
     let network = wanted.network(classes)?;
     match (&network.weights, &wanted.weights) {
         (Some(path), Some(other)) => {
@@ -184,15 +199,18 @@ struct Report {
     train_images: usize,
     test_images: usize,
     skipped_images: usize,
-    test_accuracy: f64,
-    test_top5: f64,
+    task: String,
     test_loss: f64,
+    /// On the test set: `test_accuracy`, `test_mean_iou` ...
+    #[serde(flatten)]
+    metrics: BTreeMap<String, f64>,
     seconds: f64,
     run: PathBuf,
     weights: PathBuf,
     /// Whether there was a file at `weights` before.
     replaced: bool,
-    confusion: Vec<Vec<usize>>,
+    #[serde(flatten)]
+    details: measured::Details,
 }
 
 impl Task for Train<'_> {
@@ -204,13 +222,17 @@ impl Task for Train<'_> {
         // Before a folder is made: whether the options have a meaning for this network.
         let fits = Hyperparameters::new(config, &network.graph);
         fits.map_err(|error| options::placed(&error, &arguments.given, arguments.config.as_deref()))?;
+        train::fits(config, data, &network.graph)?;
         let probe = arguments.find_lr || arguments.overfit;
         let place = if probe { None } else { Some(self.place(name, &network.graph.name)?) };
         if !arguments.quiet {
             let [train, test] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(
                 "{name}: {}, {}, {}, {}, {on} ({}), {} of {}",
-                counted(data.train.classes().len(), "class"),
+                match network.graph.output_shape() == network.graph.input() {
+                    true => "images to give back".into(),
+                    false => measured::targets(data.train.as_ref()),
+                },
                 counted(network.graph.param_count(), "parameter"),
                 counted(train, "training image"),
                 counted(test, "test image"),
@@ -233,7 +255,10 @@ impl Task for Train<'_> {
             Some(test) => {
                 let bar = (!arguments.quiet).then(|| Bar::new("measuring on the test set"));
                 let mut progress = |done, all| bar.iter().for_each(|bar| bar.at(done, all));
-                train::evaluate_watched(&mut *net, &device, test, summary.pipeline.clone(), &mut progress)?
+                let std = &summary.pipeline.preparation.normalisation.std;
+                let (_, objective) = objective::of_weights(&summary.metadata, &network.graph, std)?;
+                let pipeline = summary.pipeline.clone();
+                train::evaluate_watched(&*objective, &mut *net, &device, test, pipeline, &mut progress)?
             }
             None => summary.evaluation.clone(),
         };
@@ -389,19 +414,19 @@ impl Train<'_> {
                 steps: summary.steps,
                 seed: config.seed,
                 train_images: data.train.len(),
-                test_images: evaluation.total(),
+                test_images: evaluation.images,
                 skipped_images: summary.skipped,
-                test_accuracy: evaluation.accuracy(),
-                test_top5: evaluation.top5(),
+                task: summary.metadata.get("task").cloned().unwrap_or_default(),
+                metrics: measured::metrics(&evaluation, "test_"),
                 test_loss: evaluation.loss,
                 seconds: summary.seconds,
                 run: folder,
                 weights: out,
                 replaced: replaces,
-                confusion: evaluation.confusion,
+                details: measured::Details::of(&evaluation, data.test.classes()),
             });
         }
-        print(&report(&evaluation, data.test.classes()))?;
+        print(&measured(&evaluation, data.test.classes()))?;
         if summary.skipped > 0 {
             print(&format!("left out because they could not be read: {}", counted(summary.skipped, "image")))?;
         }
@@ -410,40 +435,6 @@ impl Train<'_> {
         print(&format!("trained in {seconds:.1} s, saved to {}{instead}; the run is in {folder}", out.display()))?;
         next(&self.wanted.net(), format, &out, !arguments.quiet)
     }
-}
-
-/// Accuracy and the confusion matrix, as a table.
-pub fn report(evaluation: &Evaluation, classes: &[String]) -> String {
-    let width = classes.iter().map(String::len).max().unwrap_or(0).clamp(5, 12);
-    let short = |class: &String| class.chars().take(width).collect::<String>();
-    let mut text = format!(
-        "test accuracy {:.2} % ({} of {}), loss {:.4}\n",
-        evaluation.accuracy() * 100.0,
-        evaluation.correct(),
-        evaluation.total(),
-        evaluation.loss
-    );
-    if evaluation.inverted > 0 {
-        let inverted = counted(evaluation.inverted, "image");
-        text += &format!(
-            "inverted, dark and bright changing places: {inverted} (see --invert of `{} eval`)\n",
-            own::program()
-        );
-    }
-    let cell = |text: String| format!("{text:>width$} ");
-    // More columns than these have room nowhere.
-    if classes.len() <= 20 {
-        text += "\nconfusion matrix (rows: the class, columns: the prediction)\n";
-        text += &cell(String::new());
-        text.extend(classes.iter().map(|class| cell(short(class))));
-        text += "  found\n";
-        for ((class, row), recall) in classes.iter().zip(&evaluation.confusion).zip(evaluation.recall()) {
-            text += &cell(short(class));
-            text.extend(row.iter().map(|n| cell(if *n == 0 { ".".into() } else { n.to_string() })));
-            text += &format!("{:>5.1} %\n", recall * 100.0);
-        }
-    }
-    text
 }
 
 /// Says how to use the weights. Those in a format without metadata do not say which network they are of.

@@ -71,10 +71,10 @@ impl Wanted {
         Loading { allow_extra: self.allow_extra, state_dict: self.state_dict.clone() }
     }
 
-    /// The network for data of so many classes.
-    pub fn network(&self, classes: usize) -> Result<Network, Box<dyn Error>> {
+    /// The network for data of so many classes, if the data has any.
+    pub fn network(&self, classes: Option<usize>) -> Result<Network, Box<dyn Error>> {
         let sizes = Sizes { classes: self.classes, input: self.input.clone() };
-        Network::find(&self.net(), &sizes.or_classes(classes))
+        Network::find(&self.net(), &classes.map_or(sizes.clone(), |classes| sizes.or_classes(classes)))
     }
 
     /// What stands for the network.

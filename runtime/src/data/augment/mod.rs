@@ -1,12 +1,15 @@
 //! What is done to training images so that no epoch sees the same ones again.
 //!
-//! An augmentation is a word with numbers, `crop(pad = 2)`; `WORDS` is the one list of them. Those that know one image are
-//! in `image`, those that mix the images of a batch in `mix`.
+//! An augmentation is a word with numbers, `crop(pad = 2)`; `WORDS` is the one list of them. Those that know one image draw
+//! their random numbers in `draw`, which gives what is done to it in `float_image` and to its mask in `moves`; those that mix the
+//! images of a batch are in `mix`.
 
+pub(super) mod draw;
 pub(crate) mod float_image;
 pub(super) mod mix;
+mod moves;
 
-use super::DataError;
+use super::{DataError, TargetKind};
 use crate::wording::{did_you_mean, either};
 use std::fmt;
 use std::str::FromStr;
@@ -83,6 +86,38 @@ impl Augment {
         let found = WORDS.iter().find(|(_, word, _)| *word == self.word);
         found.map_or(("", &[]), |(name, _, numbers)| (name, numbers))
     }
+}
+
+/// Why one of these augmentations cannot be used where images have targets of this kind, as a sentence; nothing, if all can.
+pub(crate) fn refused(augment: &[Augment], kind: TargetKind) -> Option<String> {
+    let has = |word: Word| augment.iter().find(|augment| augment.word == word);
+    match kind {
+        TargetKind::Mask => has(Word::MixUp).map(|augment| {
+            format!(
+                "{augment} blends two images, and a pixel of a mask cannot be of two classes; cutmix takes a rectangle of another image with its mask"
+            )
+        }),
+        TargetKind::Numbers => has(Word::CutMix).map(|augment| {
+            format!(
+                "{augment} takes a rectangle of another image, and {kind} have no part that belongs to it; mixup blends images and numbers alike"
+            )
+        }),
+        TargetKind::Class | TargetKind::Labels | TargetKind::Nothing => None,
+    }
+}
+
+/// What has to be said of these augmentations where images have targets of this kind, as a sentence: numbers do not move with
+/// their image.
+pub(crate) fn unmoved(augment: &[Augment], kind: TargetKind) -> Option<String> {
+    let moving =
+        |augment: &&Augment| matches!(augment.word, Word::Crop | Word::Flip | Word::ResizedCrop | Word::Rotate);
+    let words: Vec<String> = augment.iter().filter(moving).map(ToString::to_string).collect();
+    (kind == TargetKind::Numbers && !words.is_empty()).then(|| {
+        let words = words.join(", ");
+        format!(
+            "{words}: what is in an image moves, and its numbers do not; if they are coordinates, they will be wrong"
+        )
+    })
 }
 
 /// As it is read: the first number without its name, the others with it, and none that is as usual, unless all are.
@@ -173,6 +208,27 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Augment>().unwrap().to_string(), short);
         }
+    }
+
+    #[test]
+    fn what_a_kind_of_target_cannot_have_is_said() {
+        let augment: Vec<Augment> = WORDS
+            .map(|(name, ..)| name.replace("crop", "crop(2)").replace("_crop(2)", "_crop"))
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        for kind in [TargetKind::Class, TargetKind::Labels, TargetKind::Nothing] {
+            assert_eq!((refused(&augment, kind), unmoved(&augment, kind)), (None, None));
+        }
+        let found = refused(&augment, TargetKind::Mask).unwrap();
+        assert!(found.starts_with("mixup(0.2) blends two images"), "{found}");
+        assert_eq!(unmoved(&augment, TargetKind::Mask), None);
+        let found = refused(&augment, TargetKind::Numbers).unwrap();
+        assert!(found.starts_with("cutmix(1) takes a rectangle"), "{found}");
+        let found = unmoved(&augment, TargetKind::Numbers).unwrap();
+        assert!(found.starts_with("crop(2), flip(0.5), resized_crop(0.08), rotate(10): what is in"), "{found}");
+        let others: Vec<Augment> = augment[4..9].to_vec();
+        assert_eq!((refused(&others, TargetKind::Numbers), unmoved(&others, TargetKind::Numbers)), (None, None));
     }
 
     #[test]

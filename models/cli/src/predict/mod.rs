@@ -1,19 +1,21 @@
 //! `convnet predict`
 
+mod answer;
+
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
 use crate::network::{self, Network, Sizes};
 use crate::progress::Bar;
 use crate::trained::{Preparing, Trained};
+use answer::{Answer, Writer};
 use convnet::backend::Backend;
-use convnet::data::{decode, images_below};
+use convnet::data::{Image, decode, images_below};
 use convnet::device::DeviceChoice;
 use convnet::graph::Graph;
 use convnet::net::AnyNetwork;
-use convnet::train::predict;
-use serde::Serialize;
+use convnet::train::NetworkLearner;
 use std::error::Error;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -34,7 +36,7 @@ pub struct Arguments {
     weights: Option<PathBuf>,
     #[command(flatten)]
     loading: Loading,
-    /// How many classes to show
+    /// How many classes to show, where an image has one
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     #[command(flatten)]
@@ -42,9 +44,13 @@ pub struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Print the result as CSV: image, rank, class, probability
+    /// Print the result as CSV: image, rank, class, probability; of labels image, label, probability; of numbers a column for each
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Folder for the pictures of a network that gives masks (NAME.png, whose pixels are numbers of classes, and NAME-overlay.png) or images
+    /// (NAME.png) [default: predictions]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     on: RunOn,
 }
@@ -121,29 +127,17 @@ struct Predict {
     failed: usize,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    image: PathBuf,
-    inverted: bool,
-    classes: Vec<Class>,
-}
-
-#[derive(Serialize)]
-struct Class {
-    class: String,
-    probability: f32,
-}
-
 impl Task for Predict {
     fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Predict { arguments, images, mut failed } = self;
         let mut net = network.build(&device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?;
+        let mut writer = Writer::new(&trained, arguments.top, arguments.out.as_deref())?;
         let (mut answers, bar) = (Vec::new(), Bar::new("looking at the images"));
         let mut done = 0;
         for part in images.chunks(batch(&network.graph)) {
-            let (answered, missing) = answered(&mut *net, &device, part, &trained, arguments.top, &bar)?;
+            let (answered, missing) = answered(&mut *net, &device, part, &mut writer, &bar)?;
             answers.extend(answered);
             failed += missing;
             done += part.len();
@@ -152,9 +146,9 @@ impl Task for Predict {
         drop(bar);
         match () {
             () if arguments.json => common::print_json(&answers)?,
-            () if arguments.csv => print_csv(&answers)?,
-            () if answers.len() > 1 => print(&table(&answers))?,
-            () => answers.iter().try_for_each(|answer| print(&text(answer)))?,
+            () if arguments.csv => answer::print_csv(&answers)?,
+            () if answers.len() > 1 => print(&answer::table(&answers))?,
+            () => answers.iter().try_for_each(|answer| print(&answer::text(answer)))?,
         }
         match failed {
             0 => Ok(()),
@@ -176,78 +170,42 @@ fn answered<D: Backend<f32>>(
     net: &mut dyn AnyNetwork<f32, D>,
     device: &D,
     images: &[PathBuf],
-    trained: &Trained,
-    top: u16,
+    writer: &mut Writer<'_>,
     bar: &Bar,
 ) -> Result<(Vec<Answer>, usize), Box<dyn Error>> {
     let (mut pixels, mut readable) = (Vec::new(), Vec::new());
-    for image in images {
-        match read(image, trained) {
-            Ok((of_image, inverted)) => {
+    for path in images {
+        match read(path, writer.trained) {
+            Ok((of_image, inverted, image)) => {
                 pixels.extend(of_image);
-                readable.push((image, inverted));
+                readable.push((path, inverted, image));
             }
             Err(error) => bar.say(&format!("error: {error}"))?,
         }
     }
-    let predictions = if readable.is_empty() { Vec::new() } else { predict(net, device, &pixels)? };
+    let outputs = match readable.is_empty() {
+        true => Vec::new(),
+        false => NetworkLearner::new(&mut *net, device.clone()).outputs(pixels.clone())?,
+    };
+    let [given, len] = [pixels.len(), outputs.len()].map(|numbers| numbers / readable.len().max(1));
     let mut answers = Vec::new();
-    for ((image, inverted), prediction) in readable.into_iter().zip(predictions) {
-        let named = |(class, probability): (usize, f32)| {
-            let class = trained.classes.names()[class].clone();
-            Class { class, probability }
-        };
-        let classes: Vec<Class> = prediction.top(top.into()).into_iter().map(named).collect();
-        match classes.is_empty() {
-            true => bar.say(&format!("error: {}: the network gives values that are not numbers", image.display()))?,
-            false => answers.push(Answer { image: image.clone(), inverted, classes }),
+    for (place, (path, inverted, image)) in readable.into_iter().enumerate() {
+        let output = &outputs[place * len..(place + 1) * len];
+        if output.iter().any(|x| x.is_nan()) {
+            bar.say(&format!("error: {}: the network gives values that are not numbers", path.display()))?;
+            continue;
         }
+        let said = writer.said(path, &image, &pixels[place * given..(place + 1) * given], output)?;
+        answers.push(Answer { image: path.clone(), inverted, said });
     }
     let missing = images.len() - answers.len();
     Ok((answers, missing))
 }
 
-fn print_csv(answers: &[Answer]) -> Outcome {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["image", "rank", "class", "probability"])?;
-    for Answer { image, classes, .. } in answers {
-        for (rank, Class { class, probability }) in classes.iter().enumerate() {
-            table.write_record([
-                &image.to_string_lossy(),
-                (rank + 1).to_string().as_str(),
-                class,
-                &probability.to_string(),
-            ])?;
-        }
-    }
-    Ok(io::stdout().lock().write_all(&table.into_inner()?)?)
-}
-
-/// A line for each answer below one that says what is in it, aligned.
-fn table(answers: &[Answer]) -> String {
-    let mut rows = vec![vec![String::from("image")]];
-    let most = answers.iter().map(|answer| answer.classes.len()).max().unwrap_or(0);
-    (1..=most).for_each(|rank| rows[0].extend([format!("class {rank}"), String::new()]));
-    for Answer { image, inverted, classes } in answers {
-        let mut row = vec![image.display().to_string()];
-        for Class { class, probability } in classes {
-            row.extend([class.clone(), format!("{:5.1} %", probability * 100.0)]);
-        }
-        row.extend(inverted.then(|| "[inverted]".into()));
-        rows.push(row);
-    }
-    common::aligned(&rows)
-}
-
-fn text(answer: &Answer) -> String {
-    let classes = answer.classes.iter().map(|class| format!("{} ({:.1} %)", class.class, class.probability * 100.0));
-    let note = if answer.inverted { "  [inverted]" } else { "" };
-    common::printable(&format!("{}: {}{note}", answer.image.display(), classes.collect::<Vec<_>>().join(", ")))
-}
-
-/// The image as the network takes it, and whether dark and bright have changed places in it.
-fn read(path: &Path, trained: &Trained) -> Result<(Vec<f32>, bool), Box<dyn Error>> {
+/// The image as the network takes it, whether dark and bright have changed places in it, and the image itself.
+fn read(path: &Path, trained: &Trained) -> Result<(Vec<f32>, bool, Image<'static>), Box<dyn Error>> {
     let image = decode::read(path)?;
     let pixels = trained.preparation.pixels(&image).map_err(|error| error.of(path))?;
-    Ok((pixels, trained.preparation.inverts(&image)))
+    let inverted = trained.preparation.inverts(&image);
+    Ok((pixels, inverted, image))
 }
