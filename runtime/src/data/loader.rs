@@ -6,9 +6,7 @@
 
 use super::options::{LoaderOptions, OnBad, Sampling};
 use super::queue::Queue;
-use super::{
-    Batch, DataError, Dataset, KnownValues, Pipeline, Target, TargetKind, augment, mask_place, name_of, target,
-};
+use super::{Batch, DataError, Dataset, KnownValues, Pipeline, Target, TargetKind, augment, name_of, target};
 use convnet_engine::random::mix;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -287,7 +285,7 @@ impl Inner {
         let names = self.data.classes().len();
         match target::of(self.data.as_ref(), index)? {
             Target::Mask(mask) => {
-                mask_place::check_size(&mask, &image)?;
+                target::check_size(&mask, &image)?;
                 let (inverted, mask) = self.pipeline.extend_masked(image, Some(mask), rng, &mut batch.pixels)?;
                 mask.into_iter().for_each(|mask| Target::Mask(mask).extend(names, &mut batch.targets));
                 Ok(inverted)

@@ -1,34 +1,6 @@
 //! Masks on the way of their images: a class for each pixel, which is moved and never mixed.
 
-use super::{DataError, IGNORED, Image, Preparation};
-
-/// Checks that a mask has a class, of so many, or [`IGNORED`] for each of its pixels.
-pub(super) fn check(mask: &Image<'_>, classes: usize) -> Result<(), DataError> {
-    well_formed(mask)?;
-    match mask.pixels.iter().find(|class| usize::from(**class) >= classes && **class != IGNORED) {
-        Some(class) => {
-            Err(DataError::unnamed(format!("has the class {class} in its mask, where there are {classes} classes")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Checks that a mask is as large as its image.
-pub(super) fn check_size(mask: &Image<'_>, image: &Image<'_>) -> Result<(), DataError> {
-    let ([_, h, w], [_, height, width]) = (mask.shape, image.shape);
-    match [h, w] == [height, width] {
-        true => Ok(()),
-        false => Err(DataError::unnamed(format!("is {width} x {height} pixels, and its mask {w} x {h}"))),
-    }
-}
-
-fn well_formed(mask: &Image<'_>) -> Result<(), DataError> {
-    let (shape, len) = (mask.shape, mask.pixels.len());
-    match shape[0] == 1 && shape[1].checked_mul(shape[2]) == Some(len) {
-        true => Ok(()),
-        false => Err(DataError::unnamed(format!("has a mask of shape {shape:?} with {len} values"))),
-    }
-}
+use super::{DataError, IGNORED, Image, Preparation, target};
 
 impl Preparation {
     /// The mask `[1, H, W]` of an image as `[H, W]` of the network's input: the class of each pixel that the network sees, and
@@ -78,7 +50,7 @@ impl Preparation {
 
     /// The mask of an image as far as the image has to become like those of training.
     pub(super) fn sized_mask<'a>(&self, mask: Image<'a>) -> Result<Image<'a>, DataError> {
-        well_formed(&mask)?;
+        target::well_formed(&mask)?;
         Ok(match self.sizing(size(&mask))? {
             Some(sizing) => sizing.mask(mask),
             None => mask,

@@ -3,7 +3,7 @@
 use super::augment::float_image::FloatImage;
 use super::augment::{mix, refused};
 use super::loader::{IMAGE, MIX, generator};
-use super::{Batch, DataError, Dataset, Pipeline, Target, TargetKind, mask_place, name_of, target};
+use super::{Batch, DataError, Dataset, Pipeline, Target, TargetKind, name_of, target};
 use rand_chacha::ChaCha8Rng;
 
 /// An image of a sheet, with values from 0 to 1, and its mask where the dataset has masks.
@@ -56,7 +56,7 @@ fn sampled(data: &dyn Dataset, index: usize, pipeline: &Pipeline, rng: &mut ChaC
         },
         _ => None,
     };
-    mask.iter().try_for_each(|mask| mask_place::check_size(mask, &image))?;
+    mask.iter().try_for_each(|mask| target::check_size(mask, &image))?;
     let (image, mask) = pipeline.augmented_masked(image, mask, rng)?;
     Ok(Sample { image, mask: mask.map(|mask| mask.pixels.into_owned()) })
 }

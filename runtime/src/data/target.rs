@@ -3,7 +3,7 @@
 //! One enum for all tasks, and not a type parameter of [`Dataset`](super::Dataset): loaders, subsets and the program handle every dataset alike, and
 //! only an objective looks at what the targets mean.
 
-use super::{DataError, Dataset, Image, mask_place};
+use super::{DataError, Dataset, Image};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -92,7 +92,7 @@ pub(super) fn of(data: &dyn Dataset, i: usize) -> Result<Target<'_>, DataError> 
         }
         (TargetKind::Labels, Target::Labels(labels)) => as_many(labels.len())?,
         (TargetKind::Numbers, Target::Numbers(numbers)) => as_many(numbers.len())?,
-        (TargetKind::Mask, Target::Mask(mask)) => mask_place::check(mask, names)?,
+        (TargetKind::Mask, Target::Mask(mask)) => check_mask(mask, names)?,
         (TargetKind::Class, Target::Class(_)) | (TargetKind::Nothing, Target::Nothing) => {}
         _ => Err(DataError::unnamed(format!("has another target, where the data has {kind}")))?,
     }
@@ -114,5 +114,34 @@ impl Target<'_> {
             Target::Numbers(numbers) => to.extend_from_slice(numbers),
             Target::Nothing => {}
         }
+    }
+}
+
+/// Checks that a mask has a class, of so many, or [`IGNORED`] for each of its pixels.
+fn check_mask(mask: &Image<'_>, classes: usize) -> Result<(), DataError> {
+    well_formed(mask)?;
+    match mask.pixels.iter().find(|class| usize::from(**class) >= classes && **class != IGNORED) {
+        Some(class) => {
+            Err(DataError::unnamed(format!("has the class {class} in its mask, where there are {classes} classes")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that a mask is as large as its image.
+pub(super) fn check_size(mask: &Image<'_>, image: &Image<'_>) -> Result<(), DataError> {
+    let ([_, h, w], [_, height, width]) = (mask.shape, image.shape);
+    match [h, w] == [height, width] {
+        true => Ok(()),
+        false => Err(DataError::unnamed(format!("is {width} x {height} pixels, and its mask {w} x {h}"))),
+    }
+}
+
+/// Checks that a mask has as many values as its shape says.
+pub(super) fn well_formed(mask: &Image<'_>) -> Result<(), DataError> {
+    let (shape, len) = (mask.shape, mask.pixels.len());
+    match shape[0] == 1 && shape[1].checked_mul(shape[2]) == Some(len) {
+        true => Ok(()),
+        false => Err(DataError::unnamed(format!("has a mask of shape {shape:?} with {len} values"))),
     }
 }

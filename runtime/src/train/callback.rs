@@ -4,8 +4,9 @@
 
 use super::checkpoint::Progress;
 use super::config::Config;
-use super::epoch::{Epoch, monitored};
+use super::epoch::Epoch;
 use super::learner::Learner;
+use super::monitor::monitored;
 use super::summary::Summary;
 use crate::data::Preparation;
 use crate::graph::Graph;

@@ -21,6 +21,7 @@ mod folder;
 mod front;
 mod hyperparameters;
 mod learner;
+mod monitor;
 mod options;
 mod pattern;
 mod phases;

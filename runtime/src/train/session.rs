@@ -3,9 +3,10 @@
 use super::callback::{Callback, Event, Flow, Run, StepInfo, drops};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Identity, Progress};
 use super::config::Config;
-use super::epoch::{Epoch, is_best, monitored};
+use super::epoch::Epoch;
 use super::folder::{Lock, RunFolder};
 use super::learner::{Goal, Learner};
+use super::monitor::{is_best, monitored};
 use super::phases::Phases;
 use super::schedule::LearningRateCurve;
 use super::summary::{Summary, training};

@@ -1,13 +1,16 @@
 //! Statements as other languages write them: one error each, which says how it is written here, and what was meant, so that the rest of
 //! the network is checked as if it had been.
 
+pub use super::meaning::{Meant, is_one_word};
+
+use super::meaning::Found;
 use super::python::{function, looped, python};
 use super::tokens::{end_of_path, is, names};
 use super::{torch, unbraced};
 use crate::habits::{self, Habit};
 use crate::report::written;
 use crate::words;
-use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
 
 /// A statement of another language.
 pub struct Foreign<'a> {
@@ -17,18 +20,6 @@ pub struct Foreign<'a> {
     pub message: String,
     /// What was meant.
     pub meant: Meant<'a>,
-}
-
-/// What a statement of another language means.
-pub enum Meant<'a> {
-    /// `name: rest`
-    Named(Ident, &'a [TokenTree]),
-    /// These tokens and, as statements after them, the others.
-    Chain(&'a [TokenTree], &'a [TokenTree]),
-    /// Some layer, with its name where it has one.
-    Unknown(Option<Ident>),
-    /// Nothing that the network would lack.
-    Nothing,
 }
 
 /// The statement that begins with these tokens, if it is of another language.
@@ -45,8 +36,6 @@ pub fn look(tokens: &[TokenTree]) -> Option<Foreign<'_>> {
         .or_else(|| commented(tokens))
         .map(|(message, meant)| Foreign { place: first.clone(), message, meant })
 }
-
-pub type Found<'a> = Option<(String, Meant<'a>)>;
 
 /// `name = layer`, `let name = layer`, `var name = layer`, `self.name = layer`, `name => layer`.
 fn named(tokens: &[TokenTree]) -> Found<'_> {
@@ -157,11 +146,6 @@ fn without_colon(tokens: &[TokenTree]) -> Option<(String, Meant<'_>)> {
     let rest = tokens.get(1..).filter(|_| is_layer && !is_word(name) && name != "pub")?;
     let message = format!("expected `:` after the name `{name}`\n  fix: write `{name}: {};`", written(rest));
     Some((message, Meant::Named(name.clone(), rest)))
-}
-
-pub fn is_one_word(group: &Group) -> bool {
-    let mut tokens = group.stream().into_iter();
-    matches!((tokens.next(), tokens.next()), (Some(TokenTree::Ident(_)), None))
 }
 
 fn takes_nothing(word: &Ident) -> bool {

@@ -21,6 +21,7 @@ mod body;
 mod foreign;
 mod fragments;
 mod limits;
+mod meaning;
 mod names;
 mod python;
 mod tokens;

@@ -1,6 +1,6 @@
 //! Statements of Python and Rust that no network has: functions, classes, loops, `return`.
 
-use super::foreign::{Found, Meant, is_one_word};
+use super::meaning::{Found, Meant, is_one_word};
 use super::tokens::is;
 use super::torch;
 use crate::report::written;

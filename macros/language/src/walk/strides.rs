@@ -43,9 +43,9 @@ impl Checker<'_, '_> {
             }
             let place = placed(node, of);
             // Without one, a pool has its kernel for a stride.
-            let without = match node.op {
-                Op::Pool(_) => format!("write `stride = 1` in {place}"),
-                _ => format!("leave out `stride = {stride}` in {place}"),
+            let without = match matches!(node.op, Op::Pool(_)) {
+                true => format!("write `stride = 1` in {place}"),
+                false => format!("leave out `stride = {stride}` in {place}"),
             };
             if way.works(node, Change::Stride(1)) {
                 return Some(without);
