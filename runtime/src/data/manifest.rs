@@ -7,9 +7,10 @@
 use super::columns::{self, has_a_label, is_binary, numeric};
 use super::files::{FileParts, FileTarget, Part};
 use super::kind::DatasetKind;
+use super::opened::Opened;
 use super::phrase::some_of;
 use super::table::{LABEL, MASK, TAGS, Table};
-use super::{DataError, Opened, classes, mask};
+use super::{DataError, classes, mask};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
