@@ -30,13 +30,14 @@ pub fn metrics(evaluation: &Evaluation, before: &str) -> BTreeMap<String, f64> {
 /// Beside the metrics, as JSON.
 #[derive(Default, Serialize)]
 pub struct Details {
-    /// Of classes: images, rows by class, columns by prediction. Of masks: pixels.
+    /// How often each class (the row) is predicted as each class (the column). For the task `classes` this counts images, for `masks` pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     confusion: Option<Vec<Vec<u64>>>,
-    /// Of classes: the share of each that was found.
+    /// The share of the images of each class whose class was predicted rightly. Only the task `classes` has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     recall: Option<Vec<f64>>,
-    /// By name: of masks the IoU, of labels the average precision, of numbers the mean absolute error. What is not defined is left out.
+    /// A figure for each name: the IoU of each class of masks, the average precision of each label, or the mean absolute error of each number. A figure that
+    /// is not defined for the data is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     each: Option<BTreeMap<String, f64>>,
 }

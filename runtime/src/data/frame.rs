@@ -25,15 +25,15 @@ impl Part {
 /// Sizes are `[H, W]`; the part lies within the image, the window within what was resized, and is no larger than the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// Of the image.
+    /// The height and width of the image.
     pub from: [usize; 2],
-    /// Of the image.
+    /// The part of the image that is used.
     pub part: Part,
-    /// What the part is resized to.
+    /// The height and width that this part is resized to.
     pub size: [usize; 2],
-    /// Of the resized part.
+    /// The rectangle of the resized part that is put into the middle of the frame.
     pub window: Part,
-    /// Of the frame.
+    /// The height and width of the frame.
     pub to: [usize; 2],
 }
 

@@ -4,17 +4,18 @@
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Details {
-    /// Of [`Task::Classes`](super::Task::Classes).
+    /// This is what an evaluation of [`Task::Classes`](super::Task::Classes) leaves.
     Classes(ClassDetails),
-    /// Of [`Task::MultiLabel`](super::Task::MultiLabel).
+    /// This is what an evaluation of [`Task::MultiLabel`](super::Task::MultiLabel) leaves.
     Labels(LabelDetails),
-    /// Of [`Task::Masks`](super::Task::Masks).
+    /// This is what an evaluation of [`Task::Masks`](super::Task::Masks) leaves.
     Masks(MaskDetails),
-    /// Of [`Task::Numbers`](super::Task::Numbers).
+    /// This is what an evaluation of [`Task::Numbers`](super::Task::Numbers) leaves.
     Numbers(NumberDetails),
-    /// Of [`Task::Itself`](super::Task::Itself): the first images, each with what the network gives for it, `[C, H, W]`, normalised as its input is.
+    /// This is what an evaluation of [`Task::Itself`](super::Task::Itself) leaves: where each of the first images is in the dataset, and what the network gives
+    /// for it, `[C, H, W]`, normalised as its input is.
     Itself(Vec<(usize, Vec<f32>)>),
-    /// Of an objective that shows nothing.
+    /// This is what an objective leaves that has nothing to show.
     Nothing,
 }
 
@@ -56,7 +57,7 @@ pub struct ClassScore {
 }
 
 impl ClassScore {
-    /// Of how many were found rightly, said to be it, and are it; 0 where there is nothing to divide by, as scikit-learn has it.
+    /// The scores of a class, from the number of images that were rightly predicted to be of it, that were predicted to be of it, and that are of it; 0 where there is nothing to divide by, as scikit-learn has it.
     pub(super) fn of(found: usize, said: usize, support: usize) -> Self {
         let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let (precision, recall) = (share(found, said), share(found, support));

@@ -83,7 +83,7 @@ impl Objective for Itself {
 
 struct Pairs<'a> {
     objective: &'a Itself,
-    /// Of PSNR and of absolute errors.
+    /// The sum of the PSNR of all images, and that of their mean absolute errors.
     sums: [f64; 2],
     images: usize,
     shown: Vec<(usize, Vec<f32>)>,
