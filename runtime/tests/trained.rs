@@ -59,7 +59,7 @@ fn the_trainer_changes_the_networks_own_fields() {
 fn peak(learner: &mut dyn Learner) -> u64 {
     let (pixels, targets) = batch();
     let objective = choose(&Options::default(), &stripes(9), learner.graph()).unwrap();
-    let goal = Goal { objective: &*objective, targets: &targets, total: BATCH as f64 };
+    let goal = Goal { objective: &*objective, targets: &targets, total: BATCH as f64, images: BATCH };
     let info = allocation_counter::measure(|| {
         learner.pass(pixels.clone(), goal, 3).unwrap();
         learner.update(&Step::new(0.01)).unwrap();

@@ -1,7 +1,7 @@
 //! One of several classes: cross-entropy of the softmax, or the focal loss.
 
 use super::details::{ClassDetails, Details, Mistake};
-use super::evaluation::{best, log_softmax};
+use super::evaluation::{best, log_probabilities, log_softmax};
 use super::loss::Loss;
 use super::{Meter, Metric, Objective};
 
@@ -86,7 +86,27 @@ impl Objective for Classes {
         }
     }
 
+    fn softmax_targets(&self, targets: &[f32], mean: f64) -> Option<Vec<f32>> {
+        if self.loss != Loss::CrossEntropy {
+            return None;
+        }
+        let mut targets = targets.to_vec();
+        if self.smoothing > 0.0 {
+            let (keep, spread) = ((1.0 - self.smoothing) as f32, (self.smoothing / self.classes as f64) as f32);
+            targets.iter_mut().for_each(|x| *x = keep * *x + spread);
+        }
+        for row in targets.chunks_exact_mut(self.classes) {
+            for (x, weight) in row.iter_mut().zip(&self.weights) {
+                *x *= (if mean > 0.0 { weight / mean } else { 0.0 }) as f32;
+            }
+        }
+        Some(targets)
+    }
+
     fn test_loss(&self, output: &[f64], target: &[f32]) -> [f64; 2] {
+        if self.loss == Loss::CrossEntropy {
+            return [-f64::from(log_probabilities(&singles(output))[label(target)]), 1.0];
+        }
         let (mut gradient, targets) = (vec![0.0; output.len()], target.iter().map(|share| f64::from(*share)));
         [softmax_loss(output, &targets.collect::<Vec<_>>(), self.gamma(), &mut gradient), 1.0]
     }
@@ -106,6 +126,11 @@ impl Objective for Classes {
     }
 }
 
+/// The numbers of an output as the network gave them, in single precision.
+fn singles(output: &[f64]) -> Vec<f32> {
+    output.iter().map(|x| *x as f32).collect()
+}
+
 /// The class of a target: of a mixed one, that with the larger share, and the first of equal ones.
 fn label(target: &[f32]) -> usize {
     let shares: Vec<f64> = target.iter().map(|share| f64::from(*share)).collect();
@@ -123,9 +148,8 @@ impl Meter for Confusion {
             output.iter().enumerate().filter(|(i, x)| **x > output[label] || **x == output[label] && *i < label);
         found.among_five += usize::from(better.count() < 5 && !output.iter().any(|x| x.is_nan()));
         if prediction != label {
-            let mut scores = vec![0.0; output.len()];
-            log_softmax(output, &mut scores);
-            let probabilities = [scores[label], scores[prediction]].map(|score| score.exp() as f32);
+            let scores = log_probabilities(&singles(output));
+            let probabilities = [scores[label], scores[prediction]].map(f32::exp);
             found.mistakes.push(Mistake { index, label, prediction, probabilities });
             if found.mistakes.len() > 2 * MISTAKES {
                 found.keep_worst(MISTAKES);
@@ -172,6 +196,30 @@ mod tests {
         let [mistake] = details.mistakes[..] else { panic!("one mistake") };
         assert_eq!((mistake.index, mistake.label, mistake.prediction), (2, 1, 0));
         assert!((mistake.probabilities[1] - 0.982).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_test_loss_is_the_mean_cross_entropy() {
+        let images = [([2.0, 1.0], [1.0, 0.0]), ([0.0, 3.0], [0.0, 1.0]), ([5.0, 1.0], [0.0, 1.0])];
+        let sum: f64 = images.iter().map(|(output, target)| plain(2).test_loss(output, target)[0]).sum();
+        let expected = (1.0_f64.exp().recip().ln_1p() + 3.0_f64.exp().recip().ln_1p() + 4.0_f64.exp().ln_1p()) / 3.0;
+        assert!((sum / 3.0 - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn targets_are_those_of_pytorch() {
+        // torch.nn.CrossEntropyLoss(weight = [1, 3], label_smoothing = 0.1) of the logits (0.2, -0.4), (1.0, 0.5) and the
+        // labels 0, 1.
+        let objective = Classes { smoothing: 0.1, weights: vec![1.0, 3.0], ..plain(2) };
+        let labels = [1.0, 0.0, 0.0, 1.0];
+        let mean = labels.chunks_exact(2).map(|target| objective.weight(target)).sum::<f64>() / 2.0;
+        let targets = objective.softmax_targets(&labels, mean).unwrap();
+        let loss = |a: f64, b: f64, row: &[f32]| {
+            let sum = (a.exp() + b.exp()).ln();
+            -(f64::from(row[0]) * (a - sum) + f64::from(row[1]) * (b - sum))
+        };
+        let found = (loss(0.2, -0.4, &targets[..2]) + loss(1.0, 0.5, &targets[2..])) / 2.0;
+        assert!((found - 0.842_765).abs() < 1e-5, "{found}");
     }
 
     #[test]

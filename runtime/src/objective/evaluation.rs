@@ -54,10 +54,7 @@ pub struct Prediction {
 impl Prediction {
     /// The softmax of logits.
     pub fn from_logits(logits: &[f32]) -> Self {
-        let logits: Vec<f64> = logits.iter().map(|x| f64::from(*x)).collect();
-        let mut scores = vec![0.0; logits.len()];
-        log_softmax(&logits, &mut scores);
-        Prediction { probabilities: scores.into_iter().map(|score| score.exp() as f32).collect() }
+        Prediction { probabilities: log_probabilities(logits).into_iter().map(f32::exp).collect() }
     }
 
     /// The `k` most probable classes, best first, with their probabilities. One whose probability is not a number is not among them, so
@@ -90,6 +87,13 @@ pub(super) fn log_softmax(logits: &[f64], to: &mut [f64]) {
     let sum: f64 = logits.iter().map(|x| (x - max).exp()).sum();
     let log_sum = max + sum.ln();
     to.iter_mut().zip(logits).for_each(|(to, x)| *to = x - log_sum);
+}
+
+/// The logarithms of the softmax of `logits` in single precision, as a network's answers have been measured since version 0.1.
+pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f32> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|x| (x - max).exp()).sum();
+    logits.iter().map(|x| x - max - sum.ln()).collect()
 }
 
 /// The mean of a score over images.

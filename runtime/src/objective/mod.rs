@@ -95,6 +95,15 @@ pub trait Objective: Send + Sync {
         [self.loss(output, target, &mut gradient), self.weight(target)]
     }
 
+    /// If the loss is the cross-entropy of a softmax: the targets `[N, classes]` by which dfdx computes it on the tape, in single precision, as version 0.1
+    /// did. A run that was begun by that version goes on to the same weights, bit for bit, only if it learns by the same arithmetic. `mean` is the mean of
+    /// the weights of all images of the step.
+    #[doc(hidden)]
+    fn softmax_targets(&self, targets: &[f32], mean: f64) -> Option<Vec<f32>> {
+        let _ = (targets, mean);
+        None
+    }
+
     /// What the network is measured by. The first metric is the one by which the best epoch is chosen.
     fn metrics(&self) -> Vec<Metric>;
 

@@ -3,10 +3,10 @@
 //! [`Learner`] is the line between what knows devices and dfdx (this file) and what does not (everything else in this folder).
 //! Tensors become vectors here, so the loop, the checkpoints and callbacks know no dfdx.
 
-use super::TrainError;
 use super::front::Front;
 use super::hyperparameters::Hyperparameters;
 use super::variance::has_variance;
+use super::{TrainError, loss};
 use crate::backend::{Backend, Map, NetTape, Placed, Which};
 use crate::distributed::Communicator;
 use crate::graph::{Graph, Node, Subgraph};
@@ -28,6 +28,8 @@ pub struct Goal<'a> {
     pub targets: &'a [f32],
     /// What the images of the whole step count together, by which the sum of their losses is divided.
     pub total: f64,
+    /// How many images the whole step has.
+    pub images: usize,
 }
 
 /// What a pass has shown.
@@ -290,6 +292,14 @@ fn judged<D: Backend<f32>, T: NetTape<f32, D>>(
     head_weights: &[f64],
     device: &D,
 ) -> Result<(PassReport, Tensor<Rank0, f32, D, T>), D::Err> {
+    if let Some(targets) = goal.objective.softmax_targets(goal.targets, goal.total / goal.images as f64) {
+        let targets = device.try_tensor_from_vec(targets, (images, len))?;
+        let (logits, loss) = loss(outputs, targets, head_weights)?;
+        let share = images as f32 / goal.images as f32;
+        let value = f64::from(loss.as_vec().first().copied().unwrap_or(f32::NAN));
+        let report = PassReport { loss: value * f64::from(share), score: scored(&logits, len, goal) };
+        return Ok((report, if share == 1.0 { loss } else { loss.try_mul(share)? }));
+    }
     let mut next = |weight: f64| {
         let output = outputs.next((images, len))?;
         let (report, gradient) = of_output(&output.as_vec(), len, goal, weight);
@@ -305,17 +315,26 @@ fn judged<D: Backend<f32>, T: NetTape<f32, D>>(
     Ok((report, sum))
 }
 
+/// The sum of the scores of an output's images, `[N, len]`.
+fn scored(output: &[f32], len: usize, Goal { objective, targets, .. }: Goal<'_>) -> f64 {
+    let (mut row, width) = (Vec::new(), targets.len() * len / output.len().max(1));
+    let score = |(image, own): (usize, &[f32])| {
+        doubled(own, &mut row);
+        objective.score(&row, &targets[image * width..(image + 1) * width])
+    };
+    output.chunks_exact(len).enumerate().map(score).sum()
+}
+
 /// What an objective says of an output `[N, len]`, and the gradient of the loss, both times `weight`.
 fn of_output(output: &[f32], len: usize, goal: Goal<'_>, weight: f64) -> (PassReport, Vec<f32>) {
-    let Goal { objective, targets, total } = goal;
+    let Goal { objective, targets, total, .. } = goal;
     let width = targets.len() * len / output.len().max(1);
     let (mut row, mut slope, mut gradient) = (Vec::new(), vec![0.0; len], Vec::with_capacity(output.len()));
-    let mut report = PassReport { loss: 0.0, score: 0.0 };
+    let mut report = PassReport { loss: 0.0, score: scored(output, len, goal) };
     for (image, own) in output.chunks_exact(len).enumerate() {
         let target = &targets[image * width..(image + 1) * width];
         doubled(own, &mut row);
         report.loss += objective.loss(&row, target, &mut slope) * weight / total;
-        report.score += objective.score(&row, target);
         gradient.extend(slope.iter().map(|x| (x * weight / total) as f32));
     }
     (report, gradient)

@@ -272,6 +272,9 @@ pub fn evaluate_watched<D: Backend<f32>>(
     pipeline: Pipeline,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation, TrainError> {
+    if data.is_empty() {
+        return Err(TrainError::Empty("test"));
+    }
     let loader = feed::judging(net.graph(), data, pipeline, OnBad::Stop, None, [0, 1]);
     let learner = NetworkLearner::new(net, device.clone());
     let mut done = 0;
@@ -279,9 +282,6 @@ pub fn evaluate_watched<D: Backend<f32>>(
         done += images;
         progress(done, data.len());
     })?;
-    if data.is_empty() {
-        return Err(TrainError::Empty("test"));
-    }
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 

@@ -240,7 +240,7 @@ impl Session<'_> {
             self.progress.batch += batches;
             return Ok(Flow::Continue);
         }
-        let (loss, score) = self.passes(group, lr, total)?;
+        let (loss, score) = self.passes(group, lr, images, total)?;
         let (clip_norm, clip_value) = (self.config.clip_norm, self.config.clip_value);
         let update = Step { clip_norm, clip_value, ..Step::new(lr) };
         let report = self.learner.update(&update)?;
@@ -268,14 +268,14 @@ impl Session<'_> {
         self.tell(Event::Step(&info))
     }
 
-    /// Adds up the gradients of the batches of a step, over all ranks; gives the loss and the sum of the images' scores. `total` is what all images of the
-    /// step count together.
-    fn passes(&mut self, group: Vec<Batch>, lr: f64, total: f64) -> Result<(f64, f64), TrainError> {
+    /// Adds up the gradients of the batches of a step, over all ranks; gives the loss and the sum of the images' scores. `total` is what all
+    /// `images` of the step count together.
+    fn passes(&mut self, group: Vec<Batch>, lr: f64, images: usize, total: f64) -> Result<(f64, f64), TrainError> {
         let (mut loss, mut score) = (0.0, 0.0);
         let (rank, ranks) = (self.ranks.rank(), self.ranks.size());
         for (i, mut batch) in group.into_iter().enumerate().filter(|(_, batch)| !batch.indices.is_empty()) {
             let targets = feed::targets(&mut batch, &*self.objective);
-            let goal = Goal { objective: &*self.objective, targets: &targets, total };
+            let goal = Goal { objective: &*self.objective, targets: &targets, total, images };
             let seed = feed::dropout_seed(self.config.seed, self.progress.step, i * ranks + rank);
             let pass = match self.phases.train().is_known() {
                 true => self.learner.pass_behind_front(batch.pixels, goal, seed)?,

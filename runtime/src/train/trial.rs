@@ -122,8 +122,8 @@ fn one(
     step: u64,
 ) -> Result<f64, TrainError> {
     let total = feed::weight(&batch, objective);
-    let targets = feed::targets(&mut batch, objective);
-    let goal = Goal { objective, targets: &targets, total };
+    let (targets, images) = (feed::targets(&mut batch, objective), batch.indices.len());
+    let goal = Goal { objective, targets: &targets, total, images };
     let pass = learner.pass(batch.pixels, goal, feed::dropout_seed(config.seed, step, 0))?;
     learner.update(&Step { clip_norm: config.clip_norm, clip_value: config.clip_value, ..Step::new(lr) })?;
     Ok(pass.loss)
