@@ -1,8 +1,12 @@
 //! How people lay out their folders of images: what is found, what is left out, and what is said about it.
 #![deny(warnings)]
 
+#[path = "common/opened.rs"]
+mod opened;
+
 use convnet::data::{DatasetKind, Opened, in_common, open};
 use image::{Rgb, RgbImage};
+use opened::{counts, notes};
 use std::path::Path;
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
@@ -28,18 +32,6 @@ fn opened(path: &Path) -> Opened {
 
 fn problem(path: &Path) -> String {
     open(DatasetKind::Auto, Some(path), 1).err().expect("it cannot be used").to_string()
-}
-
-/// Images of the training set, of the validation set and of the test set.
-fn counts(parts: &Opened) -> (usize, Option<usize>, usize) {
-    (parts.train.len(), parts.validation.as_ref().map(|part| part.len()), parts.test.len())
-}
-
-/// Whether one of the notes has all these words.
-#[track_caller]
-fn notes(parts: &Opened, words: &[&str]) {
-    let all = words.iter().all(|word| parts.notes.iter().any(|note| note.contains(word)));
-    assert!(all, "{words:?} in {:#?}", parts.notes);
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Images with masks: which folders and lists they are found in, what their values mean, and what is said of those that do not fit.
 #![deny(warnings)]
 
+#[path = "common/opened.rs"]
+mod opened;
+
 use convnet::data::{DatasetKind, Opened, Target, TargetKind, open};
 use image::{Rgb, RgbImage};
+use opened::{counts, notes};
 use std::path::Path;
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
@@ -60,18 +64,6 @@ fn values(data: &dyn convnet::data::Dataset, i: usize) -> ([usize; 3], Vec<u8>) 
         Target::Mask(mask) => (mask.shape, mask.pixels.to_vec()),
         other => panic!("{other:?}"),
     }
-}
-
-/// Images of the training set, of the validation set and of the test set.
-fn counts(parts: &Opened) -> (usize, Option<usize>, usize) {
-    (parts.train.len(), parts.validation.as_ref().map(|part| part.len()), parts.test.len())
-}
-
-/// Whether one of the notes has all these words.
-#[track_caller]
-fn notes(parts: &Opened, words: &[&str]) {
-    let all = words.iter().all(|word| parts.notes.iter().any(|note| note.contains(word)));
-    assert!(all, "{words:?} in {:#?}", parts.notes);
 }
 
 #[test]

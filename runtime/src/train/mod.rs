@@ -220,13 +220,13 @@ pub fn loss<E: Real, D: Backend<E>, T: NetTape<E, D>>(
     Ok((values, loss))
 }
 
-/// Whether a network can learn from this data with these options, as far as that can be told before anything is made or computed.
+/// What a network learns from this data with these options, if it can; told before anything is made or computed.
 ///
 /// # Errors
 /// As [`Trainer::train`].
 #[doc(hidden)]
-pub fn fits(config: &Config, data: &Split, graph: &Graph) -> Result<(), TrainError> {
-    feed::chosen(None, config, data, graph).map(|_| ())
+pub fn objective_of(config: &Config, data: &Split, graph: &Graph) -> Result<Arc<dyn Objective>, TrainError> {
+    feed::chosen(None, config, data, graph)
 }
 
 /// Loss, metrics and details on a dataset, for the objective that fits network and dataset; see [`evaluate_for`] for another one. (A network that was

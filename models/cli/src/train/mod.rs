@@ -222,14 +222,14 @@ impl Task for Train<'_> {
         // Before a folder is made: whether the options have a meaning for this network.
         let fits = Hyperparameters::new(config, &network.graph);
         fits.map_err(|error| options::placed(&error, &arguments.given, arguments.config.as_deref()))?;
-        train::fits(config, data, &network.graph)?;
+        let objective = train::objective_of(config, data, &network.graph)?;
         let probe = arguments.find_lr || arguments.overfit;
         let place = if probe { None } else { Some(self.place(name, &network.graph.name)?) };
         if !arguments.quiet {
             let [train, test] = [&data.train, &data.test].map(|part| part.len());
             say(&format!(
                 "{name}: {}, {}, {}, {}, {on} ({}), {} of {}",
-                match network.graph.output_shape() == network.graph.input() {
+                match objective.is_of_input() {
                     true => "images to give back".into(),
                     false => measured::targets(data.train.as_ref()),
                 },
