@@ -115,13 +115,21 @@ fn moving_pixels() {
     check("bilinear", [2, 2, 3], Op::Resample(Resample::Bilinear), [2, 4, 9]);
     check("bilinear from one pixel", [2, 1, 2], Op::Resample(Resample::Bilinear), [2, 3, 2]);
     let pad = Pad { top: 1, bottom: 2, left: 0, right: 1 };
-    for fill in [Fill::Constant(0.0), Fill::Constant(-1.5), Fill::Reflect, Fill::Replicate] {
+    for fill in [Fill::Constant(0.0), Fill::Constant(-1.5), Fill::Reflect, Fill::Replicate, Fill::Circular] {
         check(&format!("pad {fill:?}"), [2, 3, 3], Op::Resample(Resample::Pad { pad, fill }), [2, 6, 4]);
     }
     check("crop", [2, 4, 4], Op::Resample(Resample::Crop { top: 1, left: 0 }), [2, 2, 3]);
     check("channel pad", [3, 2, 2], Op::ChannelPad { before: 2 }, [6, 2, 2]);
     check("channel shuffle", [6, 2, 2], Op::ChannelShuffle { groups: 3 }, [6, 2, 2]);
     check("pixel shuffle", [8, 2, 3], Op::PixelShuffle { factor: 2 }, [2, 4, 6]);
+    check("pixel unshuffle", [2, 4, 6], Op::PixelUnshuffle { factor: 2 }, [8, 2, 3]);
+    check("channel crop", [6, 2, 2], Op::ChannelCrop { before: 2 }, [3, 2, 2]);
+    for (nearest, antialias) in [(true, false), (false, false), (false, true)] {
+        let resize = Op::Resample(Resample::Resize { nearest, antialias });
+        let what = format!("resize, nearest {nearest}, antialias {antialias}");
+        check(&format!("{what}, smaller"), [2, 7, 5], resize, [2, 3, 2]);
+        check(&format!("{what}, larger"), [2, 3, 2], resize, [2, 7, 5]);
+    }
     check("identity", [2, 2, 2], Op::Identity, [2, 2, 2]);
 }
 
@@ -176,6 +184,14 @@ fn pooling() {
             NodeShape::Map([2, 2, 2]),
         );
     }
+    for kind in [PoolKind::Max, PoolKind::Min] {
+        let dilated = Pool { dilation: [2, 3], ..pool(kind, [3, 2], [1, 2], [1, 0]) };
+        check_both(&format!("{kind:?}, dilated"), [2, 6, 7], Op::Pool(dilated), NodeShape::Map([2, 4, 2]));
+    }
+    for kind in kinds {
+        let uneven = Pool { pad: Pad { top: 0, bottom: 1, left: 1, right: 0 }, ..pool(kind, [2, 2], [2, 1], [0, 0]) };
+        check_both(&format!("{kind:?}, padded unevenly"), [2, 5, 4], Op::Pool(uneven), NodeShape::Map([2, 3, 4]));
+    }
     check_both("adaptive", [2, 5, 7], Op::AdaptiveAvgPool, NodeShape::Map([2, 3, 2]));
     check_both("adaptive, enlarging", [1, 2, 3], Op::AdaptiveAvgPool, NodeShape::Map([1, 3, 5]));
     for kind in [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad)] {
@@ -213,6 +229,18 @@ fn dense_and_normalisation() {
     }
     let norm = Op::GroupNorm { groups: Groups::One, eps: 1e-3, affine: Affine::Channel };
     check("layer norm of a vector", &chain(NodeShape::Vector(5), &[(norm, NodeShape::Vector(5))]), false);
+    check_both("stochastic depth", map, Op::StochasticDepth { p: 0.4 }, same);
+    for affine in [false, true] {
+        check_both(
+            &format!("pixel norm {affine}"),
+            [5, 2, 3],
+            Op::PixelNorm { eps: 1e-3, affine },
+            NodeShape::Map([5, 2, 3]),
+        );
+    }
+    for bias in [false, true] {
+        check_both(&format!("pixel linear {bias}"), map, Op::PixelLinear { bias }, NodeShape::Map([4, 3, 2]));
+    }
     check_both("softmax", map, Op::Softmax, same);
     check_both("log softmax", map, Op::LogSoftmax, same);
     check_both("channel_scale", map, Op::ChannelScale, same);
@@ -229,6 +257,8 @@ fn activations() {
         Activation::Elu(0.8),
         Activation::Selu,
         Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::HardTanh(-0.4, 0.6),
         Activation::Silu,
         Activation::Mish,
         Activation::HardSwish,

@@ -7,7 +7,7 @@ use common::{chain, conv, conv_transpose, differentiate, pool, portable, tensor}
 use convnet::dfdx::prelude::*;
 use convnet::engine;
 use convnet::graph::{
-    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, PoolKind, Resample,
+    Activation, Affine, AvgDivisor, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, Pool, PoolKind, Resample,
     Shape as NodeShape,
 };
 use convnet::net::{Map, Pass, Real};
@@ -26,6 +26,8 @@ fn operation(name: &str) -> Op {
         "elu" => Some(Activation::Elu(0.7)),
         "selu" => Some(Activation::Selu),
         "gelu" => Some(Activation::Gelu),
+        "gelu_tanh" => Some(Activation::GeluTanh),
+        "hard_tanh" => Some(Activation::HardTanh(-0.5, 0.75)),
         "silu" => Some(Activation::Silu),
         "mish" => Some(Activation::Mish),
         "hard_swish" => Some(Activation::HardSwish),
@@ -70,6 +72,15 @@ fn operation(name: &str) -> Op {
         "crop" => Op::Resample(Resample::Crop { top: 1, left: 1 }),
         "channel_shuffle" => Op::ChannelShuffle { groups: 2 },
         "pixel_shuffle" => Op::PixelShuffle { factor: 2 },
+        "pixel_unshuffle" => Op::PixelUnshuffle { factor: 2 },
+        "channel_crop" => Op::ChannelCrop { before: 1 },
+        "pad_circular" => Op::Resample(Resample::Pad { pad: sides, fill: Fill::Circular }),
+        "resize_nearest" => Op::Resample(Resample::Resize { nearest: true, antialias: false }),
+        "resize_bilinear" => Op::Resample(Resample::Resize { nearest: false, antialias: false }),
+        "resize_antialias" => Op::Resample(Resample::Resize { nearest: false, antialias: true }),
+        "pixel_norm" => Op::PixelNorm { eps: 1e-5, affine: true },
+        "pixel_linear" => Op::PixelLinear { bias: true },
+        "max_pool_dilated" => Op::Pool(Pool { dilation: [3, 2], ..pool(PoolKind::Max, [2, 2], [1, 1], [1, 1]) }),
         "max_pool" | "max_pool_nan" => Op::Pool(pool(PoolKind::Max, [2, 2], [2, 2], [0, 0])),
         "max_pool_ceil" => Op::Pool(pool(PoolKind::Max, [3, 3], [2, 2], [1, 1])),
         "avg_pool" => Op::Pool(pool(with, [3, 3], [2, 2], [1, 1])),
@@ -153,7 +164,11 @@ fn every_operation_is_pytorchs() {
         let shape: Vec<usize> =
             case["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
         let op = operation(name);
-        let input = if matches!(op, Op::Activation(_)) { [2, 3, 6] } else { [4, 5, 6] };
+        let input = match op {
+            Op::Activation(_) => [2, 3, 6],
+            Op::PixelUnshuffle { .. } => [4, 4, 6],
+            _ => [4, 5, 6],
+        };
         let graph = &chain(NodeShape::Map(input), &[(op, NodeShape::Map([shape[0], shape[1], shape[2]]))]);
         let pass = Pass { training: name == "batch_norm_train", dropout: None, input_grad: true };
         let (y, dx) = (numbers(&case["y"]), numbers(&case["dx"]));

@@ -29,9 +29,9 @@ NUDGES = 8
 MAY_NEED_ROUNDING = 0.02
 STORED_CASES = 80
 STORED = 8
-# What a runner computes wrong by its own measure: OpenVINO 2026.4.1 gives for the `Mish` of these, which is behind a pool, another value than
-# `Mish` of what it gives for that pool. ONNX Runtime agrees with the engine.
-FAULTS = {("random-184", "OpenVINO")}
+# What a runner computes wrong by its own measure: OpenVINO 2026.4.1 gives the 1x1 convolutions of these, which have a stride and padding behind a
+# depthwise convolution with a stride, a row or a column more than ONNX's own inference of shapes says. ONNX Runtime agrees with the engine.
+FAULTS = {("random-041", "OpenVINO"), ("random-053", "OpenVINO")}
 
 
 def error(found, expected):

@@ -16,6 +16,7 @@ import torchvision
 NAMES = """
 alexnet vgg11_bn googlenet resnet18 resnet50 squeezenet1_0 squeezenet1_1 densenet121 mobilenet_v2
 inception_v3 mobilenet_v3_large efficientnet_b0 efficientnet_v2_s regnet_x_400mf regnet_y_400mf mnasnet1_0 resnext50_32x4d
+convnext_tiny shufflenet_v2_x1_0
 """.split()
 
 

@@ -258,7 +258,7 @@ impl<'a> Args<'a> {
                 _ => None,
             };
         };
-        if name == "pad" && is_same(expr) && !["conv", "depthwise"].contains(&self.word.name) {
+        if name == "pad" && is_same(expr) && !self.takes_same() {
             self.no_same(expr, errors);
             return None;
         }
@@ -289,9 +289,15 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Whether the padding may be `same`.
+    fn takes_same(&self) -> bool {
+        self.word.arg("pad").is_some_and(|spec| spec.kind == ArgKind::Pad)
+    }
+
     /// Reports `same` where a padding is a number.
     fn no_same(&self, expr: &Expr, errors: &mut Errors) {
-        let message = format!("`pad` of `{}` is a number of pixels; `same` is for convolutions alone", self.word.name);
+        let message =
+            format!("`pad` of `{}` is a number of pixels; `same` is for convolutions and pools alone", self.word.name);
         let kernel = match self.expr("kernel") {
             Some(Expr::Lit(ExprLit { lit: Lit::Int(kernel), .. })) => kernel.base10_parse::<u64>().ok(),
             _ => None,
@@ -299,14 +305,6 @@ impl<'a> Args<'a> {
         match kernel.filter(|kernel| *kernel > 0) {
             Some(kernel) if kernel % 2 == 1 => {
                 errors.on(expr, format!("{message}\n  fix: write `{}`", (kernel - 1) / 2))
-            }
-            Some(_) if self.word.arg("ceil").is_some() => {
-                let name = self.layer.args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| *name == "pad");
-                let place = name.map_or_else(|| quote_of(expr), quote_of);
-                errors.on(
-                    place,
-                    format!("{message}\n  fix: leave it out; `ceil` keeps the last row and column of odd sizes"),
-                );
             }
             _ => errors.on(expr, message),
         }

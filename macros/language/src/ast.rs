@@ -171,9 +171,11 @@ pub struct Shortcut {
     pub body: Vec<Statement>,
 }
 
-/// `concat { ... }`: each statement is a branch.
+/// `concat { ... }`: each statement is a branch; or `split` for `concat`.
 pub struct Concat {
     pub word: Ident,
+    /// Whether each branch gets a share of the channels instead of all.
+    pub is_split: bool,
     pub branches: Vec<Statement>,
 }
 

@@ -80,7 +80,7 @@ fn through(node: &Node, from: [u64; 2], change: Option<Change>) -> Option<[u64; 
             (before, after) = same(input, span, stride);
         }
         *size = match node.written.ceil {
-            true => windows_ceil(input, before, span, stride).ok()?,
+            true => windows_ceil(input, before, after, span, stride).ok()?,
             false => windows(input, before, after, span, stride).ok()?,
         };
     }

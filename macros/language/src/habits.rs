@@ -55,13 +55,23 @@ pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["spatialdropout", "channeldropout"], Word("dropout2d")),
     (&["zeropad", "zeropadding", "padding"], Word("pad")),
     (&["cropping", "centercrop"], Word("crop")),
-    (&["upsampling", "interpolate", "resize", "upsamplingnearest"], Word("upsample")),
+    (&["upsampling", "interpolate", "upsamplingnearest"], Word("upsample")),
+    (&["resizing", "resizebilinear", "resizenearest"], Word("resize")),
     (&["depthtospace"], Word("pixel_shuffle")),
+    (&["spacetodepth"], Word("pixel_unshuffle")),
+    (&["droppath", "dropconnect"], Word("stochastic_depth")),
+    (&["hardtanh", "clip", "clamp"], Word("hard_tanh")),
     (&["layerscale"], Word("channel_scale")),
     (&["noop", "passthrough"], Word("identity")),
     (
         &["add", "skip", "sum", "shortcutadd"],
         Advice("write `residual { ... }` around the layers whose result is added to their input"),
+    ),
+    (
+        &["chunk", "slice"],
+        Advice(
+            "write `split { { ... } { ... } }` around branches that share the channels out, or `channel_crop((before, after));`",
+        ),
     ),
     (&["cat", "concatenate", "merge"], Advice("write `concat { { ... } { ... } }` around the branches")),
     (&["sequential", "sequence", "modulelist"], Advice("write `name: { ... }` around the layers")),
@@ -136,7 +146,7 @@ pub const NONE: &[(&[&str], &str)] = &[
     (&["nobias"], "write `bias = false`"),
     (
         &["paddingmode"],
-        "padding is zeros here; for another put `pad(1, reflect);` or `pad(1, replicate);` before this layer, and no `pad` into it",
+        "padding is zeros here; for another put `pad(1, reflect);`, `pad(1, replicate);` or `pad(1, circular);` before this layer, and no `pad` into it",
     ),
     (
         &[

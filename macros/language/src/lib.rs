@@ -31,6 +31,7 @@ mod chain;
 mod check;
 #[allow(missing_docs)] // Each field and case is what its name says.
 pub mod cost;
+mod functions;
 #[allow(missing_docs)]
 pub mod graph;
 #[cfg(feature = "read")]

@@ -154,7 +154,7 @@ impl Printer {
             Statement::Repeat(repeat) => self.braces(&format!("repeat {}", expr(&repeat.count)), &repeat.body),
             Statement::If(choice) => self.choice(choice),
             Statement::Residual(residual) => self.residual("", residual),
-            Statement::Concat(concat) => self.braces("concat", &concat.branches),
+            Statement::Concat(concat) => self.braces(joining(concat), &concat.branches),
             Statement::Group(group) => self.braces("", &group.body),
             Statement::Head(Head { name, shape, body, .. }) => {
                 let head = format!("head {}: [{}]", called(name), list(shape));
@@ -177,7 +177,7 @@ impl Printer {
         let name = called(name);
         match body.as_slice() {
             [Statement::Residual(residual)] => self.residual(&format!("{name}: "), residual),
-            [Statement::Concat(concat)] => self.braces(&format!("{name}: concat"), &concat.branches),
+            [Statement::Concat(concat)] => self.braces(&format!("{name}: {}", joining(concat)), &concat.branches),
             [Statement::Repeat(repeat)] => {
                 self.braces(&format!("{name}: repeat {}", expr(&repeat.count)), &repeat.body);
             }
@@ -205,6 +205,11 @@ impl Printer {
             }
         }
     }
+}
+
+/// The word of a structure whose branches are joined.
+fn joining(concat: &Concat) -> &'static str {
+    if concat.is_split { "split" } else { "concat" }
 }
 
 /// `name`, or `name as "key"`.
@@ -241,6 +246,7 @@ fn expr(expr: &Expr) -> String {
         Expr::Paren(paren) => format!("({})", self::expr(&paren.expr)),
         Expr::Tuple(tuple) if tuple.elems.len() != 1 => format!("({})", list(&tuple.elems)),
         Expr::Array(array) => format!("[{}]", list(&array.elems)),
+        Expr::Call(call) => format!("{}({})", self::expr(&call.func), list(&call.args)),
         Expr::Unary(unary) => format!("{}{}", unary.op.to_token_stream(), self::expr(&unary.expr)),
         Expr::Binary(binary) => {
             format!("{} {} {}", self::expr(&binary.left), binary.op.to_token_stream(), self::expr(&binary.right))

@@ -21,12 +21,12 @@ pub fn windows(input: u64, before: u64, after: u64, span: u64, stride: u64) -> R
 
 /// Output extent of a pooling that rounds up, as PyTorch does: the last window has to start inside the input or the
 /// padding before it.
-pub fn windows_ceil(input: u64, pad: u64, span: u64, stride: u64) -> Result<u64, DoesNotFit> {
-    let outside = windows(input, pad, pad, span, stride)?;
-    let free = input + 2 * pad - span;
+pub fn windows_ceil(input: u64, before: u64, after: u64, span: u64, stride: u64) -> Result<u64, DoesNotFit> {
+    let outside = windows(input, before, after, span, stride)?;
+    let free = input + before + after - span;
     let rounded = if free.is_multiple_of(stride) { outside } else { outside + 1 };
     let last_start = (rounded - 1).checked_mul(stride).ok_or(DoesNotFit)?;
-    Ok(if last_start >= input + pad { rounded - 1 } else { rounded })
+    Ok(if last_start >= input + before { rounded - 1 } else { rounded })
 }
 
 /// Padding before and after for an output of `ceil(input / stride)`; an odd pixel goes after.

@@ -2,10 +2,11 @@
 
 use crate::ast::Network;
 use crate::cost::Dim;
+use crate::functions::Function;
 use crate::graph::Shape;
-use crate::report::{Errors, did_you_mean};
+use crate::report::{Errors, did_you_mean, one_of};
 use quote::quote;
-use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, Lit, UnOp};
+use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprCall, ExprLit, Lit, UnOp};
 
 /// What expressions may refer to.
 pub struct Scope<'a> {
@@ -103,24 +104,11 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             errors.on(expr, format!("there is no `**`{}", power(binary)));
             Dim::Unknown
         }
-        Expr::Binary(binary) => {
-            let left = evaluate_within(&binary.left, scope, errors, depth + 1);
-            let right = evaluate_within(&binary.right, scope, errors, depth + 1);
-            for (side, part) in [(left, &binary.left), (right, &binary.right)] {
-                if let Dim::Symbol(index) = side {
-                    let name = scope.network.symbols.get(index).map_or(String::new(), |symbol| symbol.name.to_string());
-                    let message = format!(
-                        "`{name}` has no value when the network is checked, so nothing can be computed from it\n  a const generic can only be used alone; stable Rust has no arithmetic on it in types"
-                    );
-                    errors.on(part, message);
-                    return Dim::Unknown;
-                }
-            }
-            match (left.known(), right.known()) {
-                (Some(a), Some(b)) => arithmetic(binary, a, b, scope.largest, errors),
-                _ => Dim::Unknown,
-            }
-        }
+        Expr::Binary(binary) => match operands([&binary.left, &binary.right], scope, errors, depth) {
+            Some((a, b)) => arithmetic(binary, a, b, scope.largest, errors),
+            None => Dim::Unknown,
+        },
+        Expr::Call(call) => called(call, scope, errors, depth),
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
             // PyTorch's -1 stands for a size that follows.
             let one = |n: &syn::LitInt| n.base10_digits() == "1";
@@ -133,6 +121,53 @@ fn evaluate_within(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors, depth: u
             let expected =
                 "expected a whole number, `channels`, `height`, `width`, a const generic, or + - * / % of these";
             errors.on(expr, format!("{expected}{}", instead(expr)));
+            Dim::Unknown
+        }
+    }
+}
+
+/// Two numbers that something is computed from, if they are known; a const generic is an error.
+fn operands(sides: [&Expr; 2], scope: &Scope<'_>, errors: &mut Errors, depth: usize) -> Option<(u64, u64)> {
+    let [left, right] = sides.map(|side| evaluate_within(side, scope, errors, depth + 1));
+    for (side, part) in [left, right].into_iter().zip(sides) {
+        if let Dim::Symbol(index) = side {
+            let name = scope.network.symbols.get(index).map_or(String::new(), |symbol| symbol.name.to_string());
+            let message = format!(
+                "`{name}` has no value when the network is checked, so nothing can be computed from it\n  a const generic can only be used alone; stable Rust has no arithmetic on it in types"
+            );
+            errors.on(part, message);
+            return None;
+        }
+    }
+    left.known().zip(right.known())
+}
+
+/// `max(a, b)` and its like.
+fn called(call: &ExprCall, scope: &Scope<'_>, errors: &mut Errors, depth: usize) -> Dim {
+    let name = identifier(&call.func).unwrap_or_default();
+    let Some(function) = Function::named(&name) else {
+        let fix = match name.as_str() {
+            "int" | "floor" => "\n  fix: leave it out: a division gives a whole number, rounded down".into(),
+            name => did_you_mean(name, Function::names()),
+        };
+        let known = one_of(Function::names()).replace(" or ", " and ");
+        errors.on(&call.func, format!("there is no such function; sizes know {known}{fix}"));
+        return Dim::Unknown;
+    };
+    let args: Vec<&Expr> = call.args.iter().collect();
+    let [first, second] = args[..] else {
+        errors.on(call, format!("`{name}` takes two numbers, as in `{}`", function.example()));
+        return Dim::Unknown;
+    };
+    let Some((a, b)) = operands([first, second], scope, errors, depth) else { return Dim::Unknown };
+    match function.of(a, b).filter(|n| *n <= scope.largest) {
+        Some(n) => Dim::Known(n),
+        None if b == 0 => {
+            errors.on(second, "there are no multiples of 0");
+            Dim::Unknown
+        }
+        None => {
+            errors.on(call, format!("`{name}({a}, {b})` is too large"));
             Dim::Unknown
         }
     }

@@ -15,10 +15,7 @@ pub fn op(op: &Op) -> TokenStream {
         Op::Input => quote!(Input),
         Op::Conv(conv) => self::conv(conv),
         Op::ConvTranspose(conv) => conv_transpose(conv),
-        Op::Pool(Pool { kind, kernel, stride, pad }) => {
-            let (kind, kernel, stride, pad) = (pool_kind(kind), pair(kernel), pair(stride), self::pad(pad));
-            quote!(Pool(::__convnet::graph::Pool { kind: #kind, kernel: #kernel, stride: #stride, pad: #pad }))
-        }
+        Op::Pool(pool) => self::pool(pool),
         Op::AdaptiveAvgPool => quote!(AdaptiveAvgPool),
         Op::GlobalPool(kind) => {
             let kind = pool_kind(kind);
@@ -42,6 +39,10 @@ pub fn op(op: &Op) -> TokenStream {
             let before = number(before);
             quote!(ChannelPad { before: #before })
         }
+        Op::ChannelCrop { before } => {
+            let before = number(before);
+            quote!(ChannelCrop { before: #before })
+        }
         Op::ChannelShuffle { groups } => {
             let groups = number(groups);
             quote!(ChannelShuffle { groups: #groups })
@@ -50,19 +51,26 @@ pub fn op(op: &Op) -> TokenStream {
             let factor = number(factor);
             quote!(PixelShuffle { factor: #factor })
         }
+        Op::PixelUnshuffle { factor } => {
+            let factor = number(factor);
+            quote!(PixelUnshuffle { factor: #factor })
+        }
         Op::ChannelScale => quote!(ChannelScale),
         Op::Scale => quote!(Scale),
         Op::Linear { bias } => quote!(Linear { bias: #bias }),
+        Op::PixelLinear { bias } => quote!(PixelLinear { bias: #bias }),
         Op::BatchNorm { eps, momentum } => quote!(BatchNorm { eps: #eps, momentum: #momentum }),
         Op::GroupNorm { groups, eps, affine } => {
             let (groups, affine) = (self::groups(groups), self::affine(affine));
             quote!(GroupNorm { groups: #groups, eps: #eps, affine: #affine })
         }
+        Op::PixelNorm { eps, affine } => quote!(PixelNorm { eps: #eps, affine: #affine }),
         Op::Lrn { size, alpha, beta, k } => {
             let size = number(size);
             quote!(Lrn { size: #size, alpha: #alpha, beta: #beta, k: #k })
         }
         Op::Dropout { p, channels } => quote!(Dropout { p: #p, channels: #channels }),
+        Op::StochasticDepth { p } => quote!(StochasticDepth { p: #p }),
         Op::Activation(activation) => {
             let activation = self::activation(activation);
             quote!(Activation(#activation))
@@ -96,6 +104,15 @@ fn conv_transpose(conv: ConvTranspose) -> TokenStream {
     let groups = self::groups(groups);
     quote!(ConvTranspose(::__convnet::graph::ConvTranspose {
         kernel: #kernel, stride: #stride, pad: #pad, dilation: #dilation, groups: #groups, bias: #bias,
+    }))
+}
+
+fn pool(pool: Pool) -> TokenStream {
+    let Pool { kind, kernel, stride, pad, dilation } = pool;
+    let (kind, kernel, stride) = (pool_kind(kind), pair(kernel), pair(stride));
+    let (pad, dilation) = (self::pad(pad), pair(dilation));
+    quote!(Pool(::__convnet::graph::Pool {
+        kind: #kind, kernel: #kernel, stride: #stride, pad: #pad, dilation: #dilation,
     }))
 }
 
@@ -157,12 +174,14 @@ fn resample(how: Resample) -> TokenStream {
     match how {
         Resample::Nearest => quote!(Nearest),
         Resample::Bilinear => quote!(Bilinear),
+        Resample::Resize { nearest, antialias } => quote!(Resize { nearest: #nearest, antialias: #antialias }),
         Resample::Pad { pad, fill } => {
             let pad = self::pad(pad);
             let fill = match fill {
                 Fill::Constant(value) => quote!(Constant(#value)),
                 Fill::Reflect => quote!(Reflect),
                 Fill::Replicate => quote!(Replicate),
+                Fill::Circular => quote!(Circular),
             };
             quote!(Pad { pad: #pad, fill: ::__convnet::graph::Fill::#fill })
         }
@@ -195,16 +214,19 @@ pub fn module(node: &Node) -> Option<(Ident, Vec<Dim>)> {
             let [out, ..] = node.shape.chw();
             ("ConvTranspose", [channels, &[out], kernel].concat())
         }
-        Op::Linear { bias } => (if bias { "Linear" } else { "UnbiasedLinear" }, weight.iter().rev().copied().collect()),
+        Op::Linear { bias } | Op::PixelLinear { bias } => {
+            (if bias { "Linear" } else { "UnbiasedLinear" }, weight.iter().rev().copied().collect())
+        }
         Op::BatchNorm { .. } => ("BatchNorm", sizes(&[])),
         Op::GroupNorm { affine: Affine::Element, .. } => ("LayerNorm", sizes(&[])),
-        Op::GroupNorm { .. } => ("GroupNorm", sizes(&[])),
+        Op::GroupNorm { .. } | Op::PixelNorm { .. } => ("GroupNorm", sizes(&[])),
         Op::Prelu { .. } => ("Prelu", sizes(&[])),
         Op::ChannelScale => ("ChannelScale", sizes(&[])),
         Op::Subsample { size } => ("Subsample", sizes(&[Dim::Known(size as u64)])),
         Op::Input | Op::Identity | Op::Flatten | Op::Add | Op::Concat | Op::Scale | Op::Custom(_) => return None,
         Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } => return None,
-        Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => return None,
+        Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelCrop { .. } | Op::ChannelShuffle { .. } => return None,
+        Op::PixelShuffle { .. } | Op::PixelUnshuffle { .. } | Op::StochasticDepth { .. } => return None,
         Op::Lrn { .. } | Op::Dropout { .. } | Op::Activation(_) | Op::Softmax | Op::LogSoftmax => return None,
     };
     Some((Ident::new(name, Span::call_site()), sizes))

@@ -121,9 +121,9 @@ pub enum Buffers {
     },
     /// A batch normalisation that no convolution does.
     BatchNorm(BatchNormBuffers),
-    /// A normalisation of groups of channels.
-    GroupNorm {
-        /// Means of the groups of each image.
+    /// A normalisation of groups of channels, or of pixels.
+    Normalised {
+        /// Means of the groups, or of the pixels, of each image.
         mean: Region,
         /// One over their standard deviations.
         inv_std: Region,

@@ -49,6 +49,11 @@ pub enum Op {
         /// How many come first.
         before: usize,
     },
+    /// Fewer channels; the output's shape says how many are left.
+    ChannelCrop {
+        /// How many are left out before them.
+        before: usize,
+    },
     /// Output channel `i * groups + j` is input channel `j * (C / groups) + i` (Zhang et al., 2017, ShuffleNet).
     ChannelShuffle {
         /// Number of groups of the input.
@@ -59,12 +64,22 @@ pub enum Op {
         /// Side of a square.
         factor: usize,
     },
+    /// Squares of `factor x factor` pixels become `factor^2` channels: what undoes a pixel shuffle.
+    PixelUnshuffle {
+        /// Side of a square.
+        factor: usize,
+    },
     /// Each channel times a factor of its own. Parameter: weight `[C]`.
     ChannelScale,
     /// The first value times the second one, which is of the same shape or `[C, 1, 1]`, a factor for each channel.
     Scale,
     /// `y = W x + b`. Parameters: weight `[out, in]`, then bias `[out]` if `bias`.
     Linear {
+        /// Whether there is a bias.
+        bias: bool,
+    },
+    /// The same at each pixel: of a map's channels others. Parameters: weight `[out, C]`, then bias `[out]` if `bias`.
+    PixelLinear {
         /// Whether there is a bias.
         bias: bool,
     },
@@ -87,6 +102,14 @@ pub enum Op {
         /// What has a weight and a bias.
         affine: Affine,
     },
+    /// Normalisation over the channels of each pixel (Ba et al., 2016, as Liu et al., 2022, apply it). Parameters: weight and bias,
+    /// each `[C]`, if `affine`.
+    PixelNorm {
+        /// Added to the variance.
+        eps: f64,
+        /// Whether there are a weight and a bias.
+        affine: bool,
+    },
     /// Local response normalisation across channels, with PyTorch's convention `alpha / size`
     /// (Krizhevsky et al., 2012, section 3.3).
     Lrn {
@@ -105,6 +128,11 @@ pub enum Op {
         p: f64,
         /// Whole channels of an image instead of elements.
         channels: bool,
+    },
+    /// Zeroes whole images of the value with probability `p` in training and scales the others by `1 / (1 - p)` (Huang et al., 2016).
+    StochasticDepth {
+        /// Probability of zeroing.
+        p: f64,
     },
     /// An element-wise function.
     Activation(Activation),
@@ -187,13 +215,15 @@ pub struct Pool {
     pub stride: [usize; 2],
     /// Padding: never chosen by max or min; zero for an average.
     pub pad: Pad,
+    /// Distance between the pixels of a window.
+    pub dilation: [usize; 2],
 }
 
 impl Pool {
     /// One window over a whole map `[C, H, W]`.
     pub const fn whole(kind: PoolKind, [_, height, width]: [usize; 3]) -> Self {
         let kernel = [height, width];
-        Pool { kind, kernel, stride: kernel, pad: Pad { top: 0, bottom: 0, left: 0, right: 0 } }
+        Pool { kind, kernel, stride: kernel, pad: Pad::ZERO, dilation: [1, 1] }
     }
 }
 
@@ -232,6 +262,8 @@ pub enum Activation {
     Selu,
     /// `x * Phi(x)`, exact (by `erf`)
     Gelu,
+    /// Gelu by its approximation, `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))` (Hendrycks and Gimpel, 2016)
+    GeluTanh,
     /// `x * sigmoid(x)`
     Silu,
     /// `x * tanh(softplus(x))`
@@ -244,6 +276,8 @@ pub enum Activation {
     Sigmoid,
     /// Hyperbolic tangent
     Tanh,
+    /// `x` where it is between the two bounds, else the nearer one
+    HardTanh(f64, f64),
     /// `1.7159 * tanh(2/3 x)` (LeCun et al., 1998, appendix A)
     ScaledTanh,
     /// `ln(1 + exp(x))`
@@ -291,8 +325,10 @@ impl Op {
             Op::ConvTranspose(_) => "conv_transpose",
             Op::Resample(resample) => resample.word(),
             Op::ChannelPad { .. } => "channel_pad",
+            Op::ChannelCrop { .. } => "channel_crop",
             Op::ChannelShuffle { .. } => "channel_shuffle",
             Op::PixelShuffle { .. } => "pixel_shuffle",
+            Op::PixelUnshuffle { .. } => "pixel_unshuffle",
             Op::ChannelScale => "channel_scale",
             Op::Scale => "scale",
             Op::GroupNorm { groups, .. } => match groups {
@@ -300,11 +336,13 @@ impl Op {
                 Groups::Each => "instance_norm",
                 Groups::Count(_) => "group_norm",
             },
-            Op::Linear { .. } => "linear",
+            Op::PixelNorm { .. } => "layer_norm",
+            Op::Linear { .. } | Op::PixelLinear { .. } => "linear",
             Op::BatchNorm { .. } => "batch_norm",
             Op::Lrn { .. } => "lrn",
             Op::Dropout { channels: false, .. } => "dropout",
             Op::Dropout { channels: true, .. } => "dropout2d",
+            Op::StochasticDepth { .. } => "stochastic_depth",
             Op::Activation(activation) => activation.word(),
             Op::Prelu { .. } => "prelu",
             Op::Softmax => "softmax",
@@ -322,15 +360,14 @@ impl Op {
             Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } | Op::Subsample { .. } => {
                 Category::Pool
             }
-            Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::Lrn { .. } => Category::Norm,
+            Op::BatchNorm { .. } | Op::GroupNorm { .. } | Op::PixelNorm { .. } | Op::Lrn { .. } => Category::Norm,
             Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Category::Activation,
-            Op::Linear { .. } => Category::Linear,
+            Op::Linear { .. } | Op::PixelLinear { .. } => Category::Linear,
             Op::Add | Op::Concat | Op::Scale => Category::Merge,
             Op::Input | Op::Flatten | Op::Identity | Op::Dropout { .. } | Op::Custom(_) => Category::Other,
-            Op::ChannelScale => Category::Other,
-            Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } => {
-                Category::Other
-            }
+            Op::ChannelScale | Op::StochasticDepth { .. } => Category::Other,
+            Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelCrop { .. } => Category::Other,
+            Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } | Op::PixelUnshuffle { .. } => Category::Other,
         }
     }
 
@@ -338,8 +375,8 @@ impl Op {
     pub const fn extent(&self) -> Extent {
         match *self {
             Op::Conv(Conv { kernel, stride, pad, dilation, .. }) => Extent::Windows { kernel, stride, pad, dilation },
-            Op::Pool(Pool { kernel, stride, pad, .. }) => Extent::Windows { kernel, stride, pad, dilation: [1, 1] },
-            Op::Subsample { size } => {
+            Op::Pool(Pool { kernel, stride, pad, dilation, .. }) => Extent::Windows { kernel, stride, pad, dilation },
+            Op::Subsample { size } | Op::PixelUnshuffle { factor: size } => {
                 Extent::Windows { kernel: [size, size], stride: [size, size], pad: Pad::ZERO, dilation: [1, 1] }
             }
             Op::ConvTranspose(ConvTranspose { kernel, stride, pad, dilation, .. }) => {
@@ -354,7 +391,10 @@ impl Op {
             Op::Flatten | Op::Linear { .. } => Extent::Whole,
             Op::Custom(_) => Extent::Unknown,
             Op::Input | Op::Identity | Op::Add | Op::Concat => Extent::Pixel,
-            Op::ChannelPool { .. } | Op::ChannelPad { .. } | Op::ChannelShuffle { .. } => Extent::Pixel,
+            Op::ChannelPool { .. } | Op::ChannelPad { .. } | Op::ChannelCrop { .. } | Op::ChannelShuffle { .. } => {
+                Extent::Pixel
+            }
+            Op::PixelLinear { .. } | Op::PixelNorm { .. } | Op::StochasticDepth { .. } => Extent::Pixel,
             Op::BatchNorm { .. } | Op::Lrn { .. } | Op::Dropout { .. } => Extent::Pixel,
             Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Extent::Pixel,
         }
@@ -369,27 +409,30 @@ impl Op {
             Op::ConvTranspose(ConvTranspose { kernel, stride, dilation, groups, .. }) => {
                 Detail::Window { kernel, stride, dilation, groups }
             }
-            Op::Pool(Pool { kernel, stride, .. }) => {
-                Detail::Window { kernel, stride, dilation: [1, 1], groups: Groups::One }
+            Op::Pool(Pool { kernel, stride, dilation, .. }) => {
+                Detail::Window { kernel, stride, dilation, groups: Groups::One }
             }
             Op::AdaptiveAvgPool => Detail::Output,
             Op::Subsample { size } => Detail::Square(size),
             Op::ChannelPool { size, .. } | Op::Lrn { size, .. } => Detail::Count(size),
             Op::GroupNorm { groups: Groups::Count(count), .. } => Detail::Count(count),
             Op::ChannelShuffle { groups } => Detail::Count(groups),
-            Op::PixelShuffle { factor } => Detail::Count(factor),
-            Op::Dropout { p, .. } => Detail::Share(p),
+            Op::PixelShuffle { factor } | Op::PixelUnshuffle { factor } => Detail::Count(factor),
+            Op::Dropout { p, .. } | Op::StochasticDepth { p } => Detail::Share(p),
             Op::Resample(Resample::Bilinear) => Detail::Word("bilinear"),
             Op::Resample(Resample::Pad { fill: Fill::Reflect, .. }) => Detail::Word("reflect"),
             Op::Resample(Resample::Pad { fill: Fill::Replicate, .. }) => Detail::Word("replicate"),
+            Op::Resample(Resample::Pad { fill: Fill::Circular, .. }) => Detail::Word("circular"),
+            Op::Resample(Resample::Resize { .. }) => Detail::Output,
             Op::Resample(Resample::Nearest | Resample::Crop { .. }) => Detail::Nothing,
             Op::Resample(Resample::Pad { fill: Fill::Constant(_), .. }) => Detail::Nothing,
             Op::Scale => Detail::Symbol("×"),
             Op::Add => Detail::Symbol("+"),
             Op::Input | Op::Linear { .. } | Op::Flatten | Op::Identity | Op::Concat | Op::Custom(_) => Detail::Nothing,
             Op::GroupNorm { groups: Groups::One | Groups::Each, .. } | Op::BatchNorm { .. } => Detail::Nothing,
+            Op::PixelLinear { .. } | Op::PixelNorm { .. } => Detail::Word("each pixel"),
             Op::Activation(_) | Op::Prelu { .. } | Op::Softmax | Op::LogSoftmax => Detail::Nothing,
-            Op::GlobalPool(_) | Op::ChannelPad { .. } | Op::ChannelScale => Detail::Nothing,
+            Op::GlobalPool(_) | Op::ChannelPad { .. } | Op::ChannelCrop { .. } | Op::ChannelScale => Detail::Nothing,
         }
     }
 }
@@ -403,13 +446,14 @@ impl Activation {
             Activation::LeakyRelu(_) => "leaky_relu",
             Activation::Elu(_) => "elu",
             Activation::Selu => "selu",
-            Activation::Gelu => "gelu",
+            Activation::Gelu | Activation::GeluTanh => "gelu",
             Activation::Silu => "silu",
             Activation::Mish => "mish",
             Activation::HardSwish => "hard_swish",
             Activation::HardSigmoid => "hard_sigmoid",
             Activation::Sigmoid => "sigmoid",
             Activation::Tanh => "tanh",
+            Activation::HardTanh(..) => "hard_tanh",
             Activation::ScaledTanh => "scaled_tanh",
             Activation::Softplus => "softplus",
         }

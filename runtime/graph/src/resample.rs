@@ -10,6 +10,14 @@ pub enum Resample {
     Nearest,
     /// Between the centres of neighbouring pixels, linearly (PyTorch's `align_corners = False`).
     Bilinear,
+    /// To any size, by the nearest pixel (rounded down) or bilinearly.
+    Resize {
+        /// By the nearest pixel.
+        nearest: bool,
+        /// Bilinearly, and where the map shrinks, over as many more pixels as are lost, so that none is passed over (Pillow's filter,
+        /// PyTorch's `antialias = True`).
+        antialias: bool,
+    },
     /// More pixels at each side.
     Pad {
         /// How many.
@@ -35,6 +43,8 @@ pub enum Fill {
     Reflect,
     /// The outermost pixel.
     Replicate,
+    /// The pixels of the opposite side, as if the map were a ring.
+    Circular,
 }
 
 impl Resample {
@@ -42,6 +52,7 @@ impl Resample {
     pub const fn word(self) -> &'static str {
         match self {
             Resample::Nearest | Resample::Bilinear => "upsample",
+            Resample::Resize { .. } => "resize",
             Resample::Pad { .. } => "pad",
             Resample::Crop { .. } => "crop",
         }
@@ -59,8 +70,8 @@ impl Resample {
 
     fn taps_of(self, dimension: usize, input: usize, output: usize, o: usize) -> Vec<(usize, f64)> {
         match self {
-            Resample::Nearest => vec![(o * input / output, 1.0)],
-            Resample::Bilinear => {
+            Resample::Nearest | Resample::Resize { nearest: true, .. } => vec![(o * input / output, 1.0)],
+            Resample::Bilinear | Resample::Resize { antialias: false, .. } => {
                 let centre = ((o as f64 + 0.5) * input as f64 / output as f64 - 0.5).max(0.0);
                 let (low, share) = (centre.floor() as usize, centre.fract());
                 match low + 1 < input && share > 0.0 {
@@ -68,6 +79,7 @@ impl Resample {
                     false => vec![(low.min(input - 1), 1.0)],
                 }
             }
+            Resample::Resize { antialias: true, .. } => antialiased(input, output, o),
             Resample::Crop { top, left } => vec![(o + [top, left][dimension], 1.0)],
             Resample::Pad { pad, fill } => {
                 let before = [pad.top, pad.left][dimension];
@@ -75,6 +87,7 @@ impl Resample {
                 let source = match (inside, fill) {
                     (Some(i), _) => Some(i),
                     (None, Fill::Constant(_)) => None,
+                    (None, Fill::Circular) => Some((o + input - before % input) % input),
                     (None, Fill::Replicate) => Some(if o < before { 0 } else { input - 1 }),
                     (None, Fill::Reflect) if o < before => Some(before - o),
                     (None, Fill::Reflect) => Some(2 * (input - 1) - (o - before)),
@@ -83,4 +96,16 @@ impl Resample {
             }
         }
     }
+}
+
+/// The pixels under a triangle around the centre of output `o`, as wide as an output pixel to each side, in shares of their sum.
+fn antialiased(input: usize, output: usize, o: usize) -> Vec<(usize, f64)> {
+    let scale = input as f64 / output as f64;
+    let (centre, reach) = ((o as f64 + 0.5) * scale, scale.max(1.0));
+    let first = (centre - reach + 0.5).max(0.0) as usize;
+    let last = ((centre + reach + 0.5) as usize).min(input);
+    let weights = (first..last).map(|i| (i, (1.0 - ((i as f64 + 0.5 - centre) / reach).abs()).max(0.0)));
+    let weights: Vec<(usize, f64)> = weights.filter(|(_, weight)| *weight > 0.0).collect();
+    let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    weights.into_iter().map(|(i, weight)| (i, weight / sum)).collect()
 }

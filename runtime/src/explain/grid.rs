@@ -82,7 +82,8 @@ fn source(node: &Node, d: usize, i: f64, side: f64, own: f64) -> f64 {
         Extent::Resampled(Resample::Pad { pad, .. }) => i - [pad.top, pad.left][d] as f64,
         Extent::Resampled(Resample::Crop { top, left }) => i + [top, left][d] as f64,
         Extent::Bins => ((i * side / own).floor() + ((i + 1.0) * side / own).ceil() - 1.0) / 2.0,
-        Extent::Resampled(Resample::Nearest | Resample::Bilinear) | Extent::Squares(_) | Extent::Unknown => even,
+        Extent::Resampled(Resample::Nearest | Resample::Bilinear | Resample::Resize { .. }) => even,
+        Extent::Squares(_) | Extent::Unknown => even,
         // All of it, wherever that is.
         Extent::Whole => (side - 1.0) / 2.0,
     }

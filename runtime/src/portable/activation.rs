@@ -19,12 +19,7 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
     let zero = E::zero();
     match activation {
         Activation::Relu => positive(x),
-        Activation::Relu6 => {
-            let x = positive(x)?;
-            let limit: Flat<E, D> = x.device().try_ones_like(x.shape())?;
-            let limit = limit.try_mul(number::<E>(6.0))?;
-            x.try_ge(number::<E>(6.0))?.try_choose(limit.put_tape(T::default()), x)
-        }
+        Activation::Relu6 => between(0.0, 6.0, x),
         Activation::LeakyRelu(slope) => {
             let scaled = x.with_empty_tape().try_mul(number::<E>(slope))?;
             x.try_gt(zero)?.try_choose(x, scaled)
@@ -32,12 +27,14 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
         Activation::Elu(alpha) => elu(alpha, x),
         Activation::Selu => elu(SELU_ALPHA, x)?.try_mul(number::<E>(SELU_SCALE)),
         Activation::Gelu => gelu(x),
+        Activation::GeluTanh => gelu_tanh(x),
         Activation::Silu => x.with_empty_tape().try_sigmoid()?.try_mul(x),
         Activation::Mish => softplus(x.with_empty_tape())?.try_tanh()?.try_mul(x),
         Activation::HardSwish => hard_swish(x),
         Activation::HardSigmoid => apply(Activation::Relu6, x.try_add(number::<E>(3.0))?)?.try_div(number::<E>(6.0)),
         Activation::Sigmoid => x.try_sigmoid(),
         Activation::Tanh => x.try_tanh(),
+        Activation::HardTanh(low, high) => between(low, high, x),
         Activation::ScaledTanh => x.try_mul(number::<E>(2.0 / 3.0))?.try_tanh()?.try_mul(number::<E>(1.7159)),
         Activation::Softplus => softplus(x),
     }
@@ -47,6 +44,22 @@ pub fn apply<E: Real, D: Device<E>, T: NetTape<E, D>>(
 fn positive<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
     let zeros = x.device().try_zeros_like(x.shape())?;
     x.try_le(E::zero())?.try_choose(zeros.put_tape(T::default()), x)
+}
+
+/// `x` where it is between the bounds, else the nearer one; with slope 0 at the bounds, and a NaN stays one.
+fn between<E: Real, D: Device<E>, T: NetTape<E, D>>(
+    low: f64,
+    high: f64,
+    x: Flat<E, D, T>,
+) -> Result<Flat<E, D, T>, D::Err> {
+    let bound = |x: &Flat<E, D, T>, bound: f64| -> Result<Flat<E, D, T>, D::Err> {
+        let ones: Flat<E, D> = x.device().try_ones_like(x.shape())?;
+        Ok(ones.try_mul(number::<E>(bound))?.put_tape(T::default()))
+    };
+    let least = bound(&x, low)?;
+    let x = x.try_le(number::<E>(low))?.try_choose(least, x)?;
+    let most = bound(&x, high)?;
+    x.try_ge(number::<E>(high))?.try_choose(most, x)
 }
 
 fn elu<E: Real, D: Device<E>, T: NetTape<E, D>>(alpha: f64, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
@@ -72,6 +85,14 @@ fn gelu<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Fla
     let value = correction.clone().try_negate()?;
     let zero = correction.put_tape(tape).try_add(value)?;
     x.try_accurate_gelu()?.try_add(zero)
+}
+
+/// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`
+fn gelu_tanh<E: Real, D: Device<E>, T: NetTape<E, D>>(x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    let cubed = x.with_empty_tape().try_square()?.try_mul(number::<E>(0.044_715))?.try_add(E::one())?;
+    let inner = cubed.try_mul(x.with_empty_tape())?.try_mul(number::<E>((2.0 / std::f64::consts::PI).sqrt()))?;
+    let half = inner.try_tanh()?.try_add(E::one())?.try_mul(number::<E>(0.5))?;
+    half.try_mul(x)
 }
 
 /// `x * relu6(x + 3) / 6`; its slope at -3 is 0, that of the flat side.

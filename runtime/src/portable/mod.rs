@@ -131,11 +131,15 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             Op::ConvTranspose(conv) => self.conv_transpose(&conv, x),
             Op::Resample(how) => self.resample(how, x),
             Op::ChannelPad { before } => self.channel_pad(before, x),
+            Op::ChannelCrop { before } => self.channel_crop(before, x),
             Op::ChannelShuffle { groups } => self.channel_shuffle(groups, x),
             Op::PixelShuffle { factor } => self.pixel_shuffle(factor, x),
+            Op::PixelUnshuffle { factor } => self.pixel_unshuffle(factor, x),
             Op::GroupNorm { groups, eps, affine } => self.group_norm(groups.count(self.input[0]), eps, affine, x),
+            Op::PixelNorm { eps, affine } => self.pixel_norm(eps, affine, x),
             Op::Conv(conv) => self.conv(&conv, x),
             Op::Linear { bias } => self.linear(bias, x),
+            Op::PixelLinear { bias } => self.pixel_linear(bias, x),
             Op::Pool(pool) => self.pool(&pool, x),
             Op::AdaptiveAvgPool | Op::GlobalPool(PoolKind::Avg(_)) => self.adaptive_avg_pool(x),
             Op::GlobalPool(kind @ (PoolKind::Max | PoolKind::Min)) => self.pool(&Pool::whole(kind, self.input), x),
@@ -143,7 +147,9 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             Op::Subsample { size } => self.subsample(size, x),
             Op::BatchNorm { eps, momentum } => self.batch_norm(eps, momentum, x, running),
             Op::Lrn { size, alpha, beta, k } => self.lrn(size, alpha, beta, k, x),
-            Op::Dropout { p, channels } => self.dropout(p, channels, x),
+            Op::Dropout { p, channels: false } => self.dropout(p, 1, x),
+            Op::Dropout { p, channels: true } => self.dropout(p, self.input[1] * self.input[2], x),
+            Op::StochasticDepth { p } => self.dropout(p, x.shape().0, x),
             Op::Activation(activation) => activation::apply(activation, x),
             Op::Prelu { .. } => self.prelu(x),
             Op::Softmax => self.by_channel(self.by_channel_log_softmax(x)?.try_exp()?),
@@ -191,6 +197,16 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         y.try_add(self.spread::<T>(1, shape)?)
     }
 
+    /// A row for each channel, of all pixels and images, is a batch to a linear layer.
+    fn pixel_linear<T: NetTape<E, D>>(&self, bias: bool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+        let x = self.channels(x)?;
+        let (outputs, inputs) = (self.node.shape.chw()[0], x.shape().0);
+        let weight = self.params[0].retaped::<T>().try_reshape_like(&(outputs, inputs))?;
+        let y = weight.try_matmul(x)?;
+        let shape = *y.shape();
+        self.by_channel(if bias { y.try_add(self.spread::<T>(1, shape)?)? } else { y })
+    }
+
     fn prelu<T: NetTape<E, D>>(&self, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
         let x = self.channels(x)?;
         let shape = *x.shape();
@@ -207,12 +223,12 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.channels(x)?.try_log_softmax::<Axis<0>>()
     }
 
-    fn dropout<T: NetTape<E, D>>(&self, p: f64, channels: bool, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
+    /// Drops `group` elements at a time, in `[C, H, W]` order.
+    fn dropout<T: NetTape<E, D>>(&self, p: f64, group: usize, x: Flat<E, D, T>) -> Result<Flat<E, D, T>, D::Err> {
         let Some(seed) = self.pass.dropout.filter(|_| self.pass.training && p > 0.0) else { return Ok(x) };
         let (features, batch) = *x.shape();
         let scale: E = number(1.0 / (1.0 - p));
         // Counted in `[N, C, H, W]` order, as the engine does, whatever the order here.
-        let group = if channels { self.input[1] * self.input[2] } else { 1 };
         let mask = (0..features * batch).map(|i| {
             let index = ((i % batch * features + i / batch) / group) as u64;
             if keep(seed, self.id, index, p) { scale } else { E::zero() }

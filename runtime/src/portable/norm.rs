@@ -75,6 +75,27 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         scaled.try_add(along(&self.params[1])?)?.try_reshape_like(&(features, batch))
     }
 
+    /// A row for each channel: each column, a pixel of an image, is normalised by itself.
+    pub(super) fn pixel_norm<T: NetTape<E, D>>(
+        &self,
+        eps: f64,
+        affine: bool,
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let x = self.channels(x)?;
+        let shape = *x.shape();
+        let mean = x.with_empty_tape().try_mean::<_, Axis<0>>()?;
+        let centred = x.try_sub(mean.try_broadcast_like::<_, Axis<0>>(&shape)?)?;
+        let var = centred.with_empty_tape().try_square()?.try_mean::<_, Axis<0>>()?;
+        let std = var.try_add(number::<E>(eps))?.try_sqrt()?.try_broadcast_like::<_, Axis<0>>(&shape)?;
+        let normal = centred.try_div(std)?;
+        if !affine {
+            return self.by_channel(normal);
+        }
+        let scaled = normal.try_mul(self.spread::<T>(0, shape)?)?;
+        self.by_channel(scaled.try_add(self.spread::<T>(1, shape)?)?)
+    }
+
     pub(super) fn lrn<T: NetTape<E, D>>(
         &self,
         size: usize,

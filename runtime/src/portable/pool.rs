@@ -31,7 +31,8 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
     fn pool_windows(&self, pool: &Pool) -> Windows {
         let before = [pool.pad.top, pool.pad.left];
         self.windows(|dimension, o, input| {
-            let taps = window(o, pool.kernel[dimension], pool.stride[dimension], 1, before[dimension], input);
+            let (kernel, stride, dilation) = (pool.kernel[dimension], pool.stride[dimension], pool.dilation[dimension]);
+            let taps = window(o, kernel, stride, dilation, before[dimension], input);
             taps.into_iter().flatten().collect()
         })
     }
@@ -44,7 +45,8 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         // How much of a window lies inside the padded input.
         let padded = |dimension: usize, o: usize, input: usize, after: usize| {
             let start = o * pool.stride[dimension];
-            (start + pool.kernel[dimension]).min(input + before[dimension] + after) - start
+            let end = start + (pool.kernel[dimension] - 1) * pool.dilation[dimension] + 1;
+            end.min(input + before[dimension] + after) - start
         };
         (0..windows.len())
             .map(|i| match divisor {

@@ -70,6 +70,15 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         self.picked(x, || (0..self.node.shape.len()).map(source).collect())
     }
 
+    pub(super) fn channel_crop<T: NetTape<E, D>>(
+        &self,
+        before: usize,
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let area = self.input[1] * self.input[2];
+        self.picked(x, || (0..self.node.shape.len()).map(|i| Some(before * area + i)).collect())
+    }
+
     pub(super) fn channel_shuffle<T: NetTape<E, D>>(
         &self,
         groups: usize,
@@ -100,5 +109,21 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             }
             index
         })
+    }
+
+    pub(super) fn pixel_unshuffle<T: NetTape<E, D>>(
+        &self,
+        factor: usize,
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let [_, in_height, in_width] = self.input;
+        let [_, height, width] = self.node.shape.chw();
+        let source = |i: usize| {
+            let (c, y, x) = (i / (height * width), i / width % height, i % width);
+            let (channel, place) = (c / (factor * factor), c % (factor * factor));
+            let row = channel * in_height + y * factor + place / factor;
+            row * in_width + x * factor + place % factor
+        };
+        self.picked(x, || (0..self.node.shape.len()).map(|i| Some(source(i))).collect())
     }
 }

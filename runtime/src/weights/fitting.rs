@@ -190,8 +190,9 @@ fn arrange(
     options: &LoadOptions,
 ) -> Result<Fitted, WeightsError> {
     let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-    let (prefix, matched) = prefix(&names, dict.entries.iter().map(|entry| entry.name.as_str()));
-    let StateDict { entries, metadata } = dict;
+    let StateDict { mut entries, metadata } = dict;
+    entries.iter_mut().for_each(|entry| in_a_module(wanted, entry));
+    let (prefix, matched) = prefix(&names, entries.iter().map(|entry| entry.name.as_str()));
     let first_keys: Vec<String> = entries.iter().take(4).map(|entry| entry.name.clone()).collect();
     let (mut known, mut extra, total) = (BTreeMap::new(), Vec::new(), entries.len());
     for entry in entries {
@@ -239,6 +240,21 @@ fn arrange(
     }
     let entries = wanted.iter().filter_map(|(name, _)| known.remove(name)).collect();
     Ok(Fitted { dict: StateDict { entries, metadata }, missing, notes })
+}
+
+/// Gives a factor for each channel the name and the shape that it has here, where a layer holds it: torchvision's ConvNeXt has it as a parameter
+/// of the block, `features.1.0.layer_scale [96, 1, 1]` for `features.1.0.layer_scale.weight [96]`.
+fn in_a_module(wanted: &Wanted, entry: &mut Entry) {
+    let [channels, 1, 1] = entry.shape[..] else { return };
+    let holds = |(name, shape): &&(String, Vec<usize>)| {
+        let stem = name.strip_suffix(".weight").filter(|_| *shape == [channels]);
+        let before = stem.and_then(|stem| entry.name.strip_suffix(stem));
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    if wanted.iter().any(|one| holds(&one)) {
+        entry.name.push_str(".weight");
+        entry.shape = vec![channels];
+    }
 }
 
 /// What of these tensors does not fit those with these names and shapes; extra ones are not looked for.

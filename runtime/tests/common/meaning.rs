@@ -46,8 +46,12 @@ fn plain(op: Op, channels: usize) -> Op {
             Op::ConvTranspose(conv)
         }
         // Without padding there is none to count.
-        Op::Pool(Pool { kind: PoolKind::Avg(_), kernel, stride, pad: Pad::ZERO }) => {
-            Op::Pool(Pool { kind: PoolKind::Avg(AvgDivisor::WithPad), kernel, stride, pad: Pad::ZERO })
+        Op::Pool(pool @ Pool { kind: PoolKind::Avg(_), pad: Pad::ZERO, .. }) => {
+            Op::Pool(Pool { kind: PoolKind::Avg(AvgDivisor::WithPad), ..pool })
+        }
+        // Of padding that counts nothing, only that before the map says where windows are.
+        Op::Pool(pool) if pool.kind != PoolKind::Avg(AvgDivisor::WithPad) => {
+            Op::Pool(Pool { pad: Pad { bottom: 0, right: 0, ..pool.pad }, ..pool })
         }
         other => other,
     }

@@ -89,6 +89,8 @@ fn param_shapes(
             (vec![("weight", vec![in_c, out_c / groups.count(in_c), *h, *w], true)], *bias)
         }
         Op::Linear { bias } => (vec![("weight", vec![out_c, from.len()], true)], *bias),
+        Op::PixelLinear { bias } => (vec![("weight", vec![out_c, in_c], true)], *bias),
+        Op::PixelNorm { affine: true, .. } => (both(vec![in_c]), false),
         Op::GroupNorm { affine: Affine::Channel, .. } | Op::Subsample { .. } => (both(vec![in_c]), false),
         Op::GroupNorm { affine: Affine::Element, .. } => (both(from.chw().to_vec()), false),
         Op::BatchNorm { .. } => {
@@ -210,7 +212,9 @@ pub fn conv_transpose(kernel: [usize; 2]) -> ConvTranspose {
 }
 
 pub fn pool(kind: PoolKind, kernel: [usize; 2], stride: [usize; 2], pad: [usize; 2]) -> Pool {
-    Pool { kind, kernel, stride, pad: Pad { top: pad[0], bottom: pad[0], left: pad[1], right: pad[1] } }
+    let [rows, columns] = pad;
+    let pad = Pad { top: rows, bottom: rows, left: columns, right: columns };
+    Pool { kind, kernel, stride, pad, dilation: [1, 1] }
 }
 
 /// Extent of the output of a window.

@@ -19,6 +19,8 @@ fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) 
         Activation::Elu(0.7),
         Activation::Selu,
         Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::HardTanh(-0.6, 0.9),
         Activation::Silu,
         Activation::Mish,
         Activation::HardSwish,
@@ -53,7 +55,8 @@ fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) 
     };
     let kinds =
         [PoolKind::Max, PoolKind::Min, PoolKind::Avg(AvgDivisor::WithPad), PoolKind::Avg(AvgDivisor::WithoutPad)];
-    match rng.gen_range(0..16) {
+    match rng.gen_range(0..19) {
+        16.. => modern(rng, [c, h, w]),
         12 => transposed(rng, [c, h, w]),
         13 => pixels(rng, [c, h, w]),
         14 => {
@@ -119,6 +122,60 @@ fn transposed(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
     let numbers =
         ConvTranspose { kernel, stride, pad, dilation, groups: Groups::Count(groups), bias: rng.gen_bool(0.7) };
     (Op::ConvTranspose(numbers), NodeShape::Map([out, sizes[0], sizes[1]]))
+}
+
+/// What networks of the last ten years brought.
+fn modern(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
+    let same = NodeShape::Map([c, h, w]);
+    match rng.gen_range(0..10) {
+        0 => (Op::PixelNorm { eps: 1e-2, affine: rng.gen_bool(0.6) }, same),
+        1 | 2 => {
+            let out = rng.gen_range(1..40);
+            (Op::PixelLinear { bias: rng.gen_bool(0.6) }, NodeShape::Map([out, h, w]))
+        }
+        3 => {
+            let before = rng.gen_range(0..c);
+            (Op::ChannelCrop { before }, NodeShape::Map([rng.gen_range(1..=c - before), h, w]))
+        }
+        4 => {
+            let factors: Vec<usize> = (1..4).filter(|n| h.is_multiple_of(*n) && w.is_multiple_of(*n)).collect();
+            let factor = factors[rng.gen_range(0..factors.len())];
+            (Op::PixelUnshuffle { factor }, NodeShape::Map([c * factor * factor, h / factor, w / factor]))
+        }
+        5 | 6 => {
+            let nearest = rng.gen_bool(0.3);
+            let antialias = !nearest && rng.gen_bool(0.6);
+            let shape = NodeShape::Map([c, rng.gen_range(1..14), rng.gen_range(1..14)]);
+            (Op::Resample(Resample::Resize { nearest, antialias }), shape)
+        }
+        7 => (Op::StochasticDepth { p: 0.4 }, same),
+        8 => {
+            let mut side = |size: usize| rng.gen_range(0..=size.min(4));
+            let pad = Pad { top: side(h), bottom: side(h), left: side(w), right: side(w) };
+            let shape = NodeShape::Map([c, h + pad.top + pad.bottom, w + pad.left + pad.right]);
+            (Op::Resample(Resample::Pad { pad, fill: Fill::Circular }), shape)
+        }
+        _ => windows(rng, [c, h, w]),
+    }
+}
+
+/// A pool with gaps between the pixels of a window, or with other padding at each side.
+fn windows(rng: &mut StdRng, [c, h, w]: [usize; 3]) -> (Op, NodeShape) {
+    let kind = if rng.gen_bool(0.6) { PoolKind::Max } else { PoolKind::Avg(AvgDivisor::WithoutPad) };
+    let dilates = kind == PoolKind::Max;
+    let mut pool = pool(kind, [1, 1], [rng.gen_range(1..4), rng.gen_range(1..4)], [0, 0]);
+    let (mut sizes, mut pads) = ([h, w], [[0; 2]; 2]);
+    for (i, size) in sizes.iter_mut().enumerate() {
+        let dilation = if dilates { rng.gen_range(1..=3.min(*size)) } else { 1 };
+        let kernel = rng.gen_range(1..=((*size - 1) / dilation + 1).min(4));
+        let reach = dilation * (kernel - 1) + 1;
+        pads[i] = [rng.gen_range(0..=reach / 2), rng.gen_range(0..=reach / 2)];
+        *size = extent(*size, kernel, pool.stride[i], dilation, pads[i][0] + pads[i][1]);
+        (pool.kernel[i], pool.dilation[i]) = (kernel, dilation);
+    }
+    let [[top, bottom], [left, right]] = pads;
+    pool.pad = Pad { top, bottom, left, right };
+    (Op::Pool(pool), NodeShape::Map([c, sizes[0], sizes[1]]))
 }
 
 /// A layer that moves pixels.
@@ -227,6 +284,13 @@ pub fn random_graph(rng: &mut StdRng) -> Graph {
             nodes.push((Op::Scale, shape, vec![at, at + 2]));
             continue;
         }
+        if let (NodeShape::Map([c, ..]), true) = (shape, rng.gen_bool(0.06)) {
+            // A split, one part of which passes by.
+            if c.is_multiple_of(2) {
+                split(shape, &mut nodes);
+                continue;
+            }
+        }
         if rng.gen_bool(0.25) {
             shape = merge(rng, shape, &mut nodes);
             continue;
@@ -239,6 +303,17 @@ pub fn random_graph(rng: &mut StdRng) -> Graph {
         shape = next;
     }
     network(input, &nodes, tables)
+}
+
+/// Two branches that share the channels out: one is as it was, the other is convolved.
+fn split(shape: NodeShape, nodes: &mut Nodes) {
+    let ([c, h, w], start) = (shape.chw(), nodes.len());
+    let half = NodeShape::Map([c / 2, h, w]);
+    nodes.push((Op::ChannelCrop { before: 0 }, half, vec![start]));
+    nodes.push((Op::ChannelCrop { before: c / 2 }, half, vec![start]));
+    nodes.push((Op::Conv(conv([1, 1])), half, vec![start + 2]));
+    nodes.push((Op::Activation(Activation::Relu), half, vec![start + 3]));
+    nodes.push((Op::Concat, shape, vec![start + 1, start + 4]));
 }
 
 /// Two or three branches from the current value that are added or joined; one of them may be the value itself.

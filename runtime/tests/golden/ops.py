@@ -54,6 +54,15 @@ cases = [
     run("crop", lambda x: F.pad(x, (-1, -2, -1, 0)), S),
     run("channel_shuffle", lambda x: F.channel_shuffle(x, 2), S),
     run("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), S),
+    run("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), (2, 4, 4, 6)),
+    run("channel_crop", lambda x: x[:, 1:3], S),
+    run("pad_circular", lambda x: F.pad(x, (3, 4, 1, 2), mode="circular"), S),
+    run("resize_nearest", lambda x: F.interpolate(x, size=(3, 8), mode="nearest"), S),
+    run("resize_bilinear", lambda x: F.interpolate(x, size=(3, 8), mode="bilinear"), S),
+    run("resize_antialias", lambda x: F.interpolate(x, size=(2, 8), mode="bilinear", antialias=True), S),
+    run("pixel_norm", lambda x, w, b: F.layer_norm(x.permute(0, 2, 3, 1), (4,), w, b, 1e-5).permute(0, 3, 1, 2), S, [(4,), (4,)]),
+    run("pixel_linear", lambda x, w, b: F.linear(x.permute(0, 2, 3, 1), w, b).permute(0, 3, 1, 2), S, [(3, 4), (3,)]),
+    run("max_pool_dilated", lambda x: F.max_pool2d(x, 2, 1, 1, dilation=(3, 2)), S),
     run("max_pool", lambda x: F.max_pool2d(x, 2), S),
     run("max_pool_ceil", lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True), S),
     run("max_pool_nan", lambda x: F.max_pool2d(x, 2), S, specials=[(0, nan), (7, nan), (40, inf), (41, -inf)]),
@@ -81,7 +90,7 @@ def hard_sigmoid(x):
 special = [(0, 0.0), (1, -0.0), (2, nan), (3, inf), (4, -inf), (5, 3.0), (6, -3.0), (7, 6.0), (8, 100.0), (9, -100.0)]
 for name, fn in {
     "relu": F.relu, "relu6": F.relu6, "leaky_relu": lambda x: F.leaky_relu(x, 0.1), "elu": lambda x: F.elu(x, 0.7),
-    "selu": F.selu, "gelu": F.gelu, "silu": F.silu, "mish": F.mish, "hard_swish": F.hardswish, "hard_sigmoid": hard_sigmoid, "sigmoid": torch.sigmoid,
+    "selu": F.selu, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "hard_tanh": lambda x: F.hardtanh(x, -0.5, 0.75), "silu": F.silu, "mish": F.mish, "hard_swish": F.hardswish, "hard_sigmoid": hard_sigmoid, "sigmoid": torch.sigmoid,
     "tanh": torch.tanh, "softplus": lambda x: F.softplus(x, threshold=1e9),
     "scaled_tanh": lambda x: 1.7159 * torch.tanh(x * (2 / 3)),
 }.items():

@@ -12,10 +12,10 @@ impl Args<'_> {
     pub(super) fn form(&self, spec: &Spec, value: &Expr, errors: &mut Errors) {
         let name = spec.name;
         let is_tuple = matches!(spec.kind, ArgKind::Pair | ArgKind::Ends | ArgKind::Sides | ArgKind::Pad);
-        // A pool has a number in its place, which is told where the number is known.
-        let is_for_pool = name == "pad" && is_same(value) && !["conv", "depthwise"].contains(&self.word.name);
+        // Others have a number in its place, which is told where the number is known.
+        let is_misplaced = name == "pad" && is_same(value) && !self.takes_same();
         match (value, text(value)) {
-            (_, Some(text)) if !is_for_pool => {
+            (_, Some(text)) if !is_misplaced => {
                 let fix = unquoted(&text, spec.kind).map_or_else(
                     || format!("\n  `{name}` takes {}", spec.kind.takes()),
                     |value| format!("\n  fix: write `{value}`"),

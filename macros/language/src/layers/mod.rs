@@ -221,7 +221,7 @@ impl Context<'_> {
             }
         };
         let outputs = match given.ceil {
-            true => shape::windows_ceil(input, before, span, stride),
+            true => shape::windows_ceil(input, before, after, span, stride),
             false => shape::windows(input, before, after, span, stride),
         };
         match outputs {

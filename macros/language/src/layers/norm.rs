@@ -49,10 +49,19 @@ impl Context<'_> {
         Made { label: format!("group_norm {count}"), ..made }
     }
 
-    /// All channels in one group.
+    /// All channels in one group, or those of each pixel by themselves.
     pub fn layer_norm(&self, errors: &mut Errors) -> Made {
         let eps = self.eps(errors);
         let affine = self.args.flag("affine", errors);
+        if self.args.flag("each_pixel", errors) {
+            let [channels, ..] = self.map(errors);
+            let params = if affine {
+                vec![param("weight", vec![channels], Init::Ones), param("bias", vec![channels], Init::Zeros)]
+            } else {
+                Vec::new()
+            };
+            return Made { params, ..self.same(Op::PixelNorm { eps, affine }) };
+        }
         let affine = match self.shape {
             Shape::Map(_) if affine => Affine::Element,
             _ => by_channel(affine),

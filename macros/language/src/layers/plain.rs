@@ -5,7 +5,7 @@ use super::{Context, Made, param};
 use crate::cost::{Dim, product};
 use crate::graph::{Init, Shape};
 use crate::report::Errors;
-use convnet_graph::Op;
+use convnet_graph::{Activation, Op};
 
 impl Context<'_> {
     pub fn flatten(&self, errors: &mut Errors) -> Made {
@@ -30,6 +30,9 @@ impl Context<'_> {
     pub fn linear(&self, errors: &mut Errors) -> Made {
         let out = self.args.size("out", errors);
         let bias = self.args.flag("bias", errors);
+        if self.args.flag("each_pixel", errors) {
+            return self.pixel_linear(out, bias, errors);
+        }
         let inputs = match self.shape {
             Shape::Vector(n) => n,
             Shape::Unknown => Dim::Unknown,
@@ -55,6 +58,18 @@ impl Context<'_> {
         }
     }
 
+    /// A linear layer on the channels of each pixel.
+    fn pixel_linear(&self, out: Dim, bias: bool, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let init = Init::Uniform { fan_in: channels.count(), closed: false };
+        Made {
+            shape: Shape::Map([out, height, width]),
+            params: weights(vec![out, channels], bias.then_some(out), init),
+            macs: product(&[out, channels, height, width]),
+            ..self.same(Op::PixelLinear { bias })
+        }
+    }
+
     pub fn dropout(&self, errors: &mut Errors) -> Made {
         let p = self.share(errors);
         Made { label: format!("dropout {p}"), ..self.same(Op::Dropout { p, channels: false }) }
@@ -65,6 +80,21 @@ impl Context<'_> {
         self.map(errors);
         let p = self.share(errors);
         Made { label: format!("dropout2d {p}"), ..self.same(Op::Dropout { p, channels: true }) }
+    }
+
+    /// Drops whole images.
+    pub fn stochastic_depth(&self, errors: &mut Errors) -> Made {
+        let p = self.share(errors);
+        Made { label: format!("stochastic_depth {p}"), ..self.same(Op::StochasticDepth { p }) }
+    }
+
+    pub fn hard_tanh(&self, errors: &mut Errors) -> Made {
+        let (min, max) = (self.args.float("min", errors), self.args.float("max", errors));
+        if min >= max {
+            let place = if self.args.has("max") { "max" } else { "min" };
+            self.args.fault(place, errors, format!("`min` has to be below `max`, but {min} is not below {max}"));
+        }
+        self.activation(Activation::HardTanh(min, max))
     }
 
     fn share(&self, errors: &mut Errors) -> f64 {

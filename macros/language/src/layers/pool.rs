@@ -21,33 +21,64 @@ impl Context<'_> {
         let failed = || self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
         let Some(kernel) = self.args.pair("kernel", 1, errors) else { return failed() };
         let stride = self.args.pair("stride", 1, errors);
-        let pad = self.args.pair("pad", 0, errors);
         let ceil = self.args.flag("ceil", errors);
-        let (Some(stride), Some(pad)) = (stride, pad) else { return failed() };
-        if let Some(i) = (0..2).find(|i| pad[*i] > kernel[*i] / 2) {
-            let message = format!(
-                "{}: pad {} is more than half of kernel {}: a window would lie outside the map\n  fix: use pad <= {}",
-                self.name(),
-                pad[i],
-                kernel[i],
-                kernel[i] / 2
-            );
-            self.args.fault("pad", errors, message);
+        let dilation = match kind {
+            PoolKind::Max | PoolKind::Min => self.args.pair("dilation", 1, errors),
+            PoolKind::Avg(_) => Some([1, 1]),
+        };
+        let (Some(stride), Some(dilation)) = (stride, dilation) else { return failed() };
+        let mut window = Window { kernel, stride, dilation, pad: [(0, 0); 2], ceil, pools: true };
+        let Some(pad) = self.pad(errors, [height, width], &window) else { return failed() };
+        window.pad = pad;
+        let span = [0, 1].map(|i| shape::span(kernel[i], dilation[i]).unwrap_or(u64::MAX));
+        if self.lies_outside([height, width], span, &window, errors) {
             return failed();
         }
-        let pad = pad.map(|pad| (pad, pad));
-        let window = Window { kernel, stride, dilation: [1, 1], pad, ceil, pools: true };
         let mut told = false;
         let [oh, ow] = [0, 1].map(|i| self.windows(errors, &mut told, i, [height, width][i], &window));
-        let pool = Pool { kind, kernel: pair(kernel), stride: pair(stride), pad: sides(pad) };
+        let pool = Pool { kind, kernel: pair(kernel), stride: pair(stride), pad: sides(pad), dilation: pair(dilation) };
         Made {
             label: format!("{} {}", self.layer.word, extent(kernel)),
             shape: Shape::Map([channels, oh, ow]),
-            span: kernel.map(count),
+            span: span.map(count),
             stride,
             source_extent: [oh, ow],
             ..self.same(Op::Pool(pool))
         }
+    }
+
+    /// Reports windows that would cover no pixel of a map of these extents; `span` is how far a window reaches.
+    fn lies_outside(&self, input: [Dim; 2], span: [u64; 2], window: &Window, errors: &mut Errors) -> bool {
+        let pad = window.pad.map(|(before, after)| before.max(after));
+        if let Some(i) = (0..2).find(|i| pad[*i] > span[*i] / 2) {
+            let what = match window.dilation[i] {
+                1 => format!("kernel {}", span[i]),
+                dilation => format!("kernel {} with dilation {dilation} (covers {})", window.kernel[i], span[i]),
+            };
+            let message = format!(
+                "{}: pad {} is more than half of {what}: a window would lie outside the map\n  fix: use pad <= {}",
+                self.name(),
+                pad[i],
+                span[i] / 2
+            );
+            self.args.fault("pad", errors, message);
+            return true;
+        }
+        // Pixels of a window that are further apart than the map is wide may all miss it.
+        let misses = |i: &usize| {
+            pad[*i] > 0
+                && matches!(input[*i], Dim::Known(extent) if window.kernel[*i] > 1 && window.dilation[*i] > extent)
+        };
+        let Some(i) = (0..2).find(misses) else { return false };
+        let message = format!(
+            "{}: the pixels of a window are {} apart, and all may lie outside a map of {}\n  trace: {}",
+            self.name(),
+            window.dilation[i],
+            input[i].known().unwrap_or(0),
+            self.trace()
+        );
+        self.args.fault("dilation", errors, message);
+        true
     }
 
     pub fn adaptive_avg_pool(&self, errors: &mut Errors) -> Made {

@@ -30,6 +30,38 @@ impl Context<'_> {
         }
     }
 
+    /// To any size.
+    pub fn resize(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let Some(size) = self.args.pair("size", 1, errors) else {
+            return self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
+        };
+        let (nearest, bilinear) = (self.args.given_flag("nearest", errors), self.args.flag("bilinear", errors));
+        let antialias = self.args.flag("antialias", errors);
+        if nearest == Some(true) && bilinear {
+            self.args.fault("bilinear", errors, "`resize` is either `nearest` or `bilinear`");
+        } else if antialias && !bilinear {
+            let message = "`antialias` is for `bilinear` alone\n  fix: write `bilinear, antialias`";
+            self.args.fault("antialias", errors, message);
+        }
+        let inputs = [height, width].map(|dim| dim.known().unwrap_or(1).max(1));
+        let shrinks = [0, 1].map(|i| inputs[i].div_ceil(size[i]));
+        let span = match (bilinear, antialias) {
+            (false, _) => [1, 1],
+            (true, false) => [2, 2],
+            (true, true) => shrinks.map(|shrink| shrink.saturating_mul(2)),
+        };
+        Made {
+            label: format!("resize {}", extent(size)),
+            shape: Shape::Map([channels, Dim::Known(size[0]), Dim::Known(size[1])]),
+            span: [0, 1].map(|i| count(span[i].min(inputs[i]))),
+            stride: [0, 1].map(|i| (inputs[i] / size[i]).max(1)),
+            up: [0, 1].map(|i| (size[i] / inputs[i]).max(1)),
+            source_extent: size.map(Dim::Known),
+            ..self.same(Op::Resample(Resample::Resize { nearest: !bilinear, antialias }))
+        }
+    }
+
     fn scaled(&self, sizes: [Dim; 2], scale: [u64; 2], errors: &mut Errors) -> [Dim; 2] {
         let mut failed = false;
         let mut scaled = [Dim::Unknown; 2];
@@ -53,13 +85,15 @@ impl Context<'_> {
         let [channels, height, width] = self.map(errors);
         let failed = || self.failed(Shape::Map([channels, Dim::Unknown, Dim::Unknown]));
         let value = self.args.float("value", errors);
-        let (reflect, replicate) = (self.args.flag("reflect", errors), self.args.flag("replicate", errors));
-        let fill = match (self.args.has("value"), reflect, replicate) {
-            (_, false, false) => Fill::Constant(value),
-            (false, true, false) => Fill::Reflect,
-            (false, false, true) => Fill::Replicate,
+        let [reflect, replicate, circular] =
+            ["reflect", "replicate", "circular"].map(|name| self.args.flag(name, errors));
+        let fill = match (self.args.has("value"), reflect, replicate, circular) {
+            (_, false, false, false) => Fill::Constant(value),
+            (false, true, false, false) => Fill::Reflect,
+            (false, false, true, false) => Fill::Replicate,
+            (false, false, false, true) => Fill::Circular,
             _ => {
-                let message = "`pad` fills with one of `value`, `reflect` and `replicate`";
+                let message = "`pad` fills with one of `value`, `reflect`, `replicate` and `circular`";
                 errors.on(&self.layer.word, message);
                 return failed();
             }
@@ -67,14 +101,13 @@ impl Context<'_> {
         let Some(amount) = self.sides("amount", SIDES, errors) else { return failed() };
         for (size, (before, after)) in [height, width].into_iter().zip(amount) {
             let most = before.max(after);
-            if let Dim::Known(size) = size
-                && reflect
-                && most >= size
-            {
+            let Dim::Known(size) = size else { continue };
+            let limit = if reflect { size - 1 } else { size };
+            if (reflect || circular) && most > limit {
+                let what = if reflect { "reflected" } else { "continued" };
                 let message = format!(
-                    "{}: a size of {size} can be reflected by {} pixels at most, not {most}\n  trace: {}",
+                    "{}: a size of {size} can be {what} by {limit} pixels at most, not {most}\n  trace: {}",
                     self.name(),
-                    size - 1,
                     self.trace()
                 );
                 self.args.fault("amount", errors, message);
@@ -154,6 +187,27 @@ impl Context<'_> {
         Made { shape: Shape::Map([outs, height, width]), ..self.same(Op::ChannelPad { before }) }
     }
 
+    /// A slice of the channels.
+    pub fn channel_crop(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let failed = || self.failed(Shape::Map([Dim::Unknown, height, width]));
+        let Some([before, after]) = self.args.pair("amount", 0, errors) else { return failed() };
+        let [outs, _] = self.moved([channels, Dim::Unknown], [(before, after), (0, 0)], errors, |n, by| {
+            n.checked_sub(by).filter(|n| *n > 0)
+        });
+        if let (Dim::Known(channels), Dim::Unknown) = (channels, outs) {
+            let message = format!(
+                "{}: nothing is left of {channels} channels without {before} + {after}\n  trace: {}",
+                self.name(),
+                self.trace()
+            );
+            self.args.fault("amount", errors, message);
+            return failed();
+        }
+        let before = number(before);
+        Made { shape: Shape::Map([outs, height, width]), ..self.same(Op::ChannelCrop { before }) }
+    }
+
     pub fn channel_shuffle(&self, errors: &mut Errors) -> Made {
         let [channels, ..] = self.map(errors);
         let Some(groups) = self.args.count("groups", errors) else {
@@ -196,6 +250,47 @@ impl Context<'_> {
             up: [factor; 2],
             source_extent: [oh, ow],
             ..self.same(Op::PixelShuffle { factor: number(factor) })
+        }
+    }
+
+    pub fn pixel_unshuffle(&self, errors: &mut Errors) -> Made {
+        let [channels, height, width] = self.map(errors);
+        let Some(factor) = self.args.count("factor", errors) else {
+            return self.failed(Shape::Map([Dim::Unknown; 3]));
+        };
+        let mut told = false;
+        let [oh, ow] = [("height", height), ("width", width)].map(|(along, size)| match size {
+            Dim::Known(n) if n % factor == 0 => Dim::Known(n / factor),
+            Dim::Known(n) => {
+                if !std::mem::replace(&mut told, true) {
+                    let message = format!(
+                        "{}: {along} {n} cannot be cut into squares of {factor} x {factor} pixels: {n} % {factor} = {}\n  trace: {}",
+                        self.name(),
+                        n % factor,
+                        self.trace()
+                    );
+                    self.args.fault("factor", errors, message);
+                }
+                Dim::Unknown
+            }
+            Dim::Symbol(_) if factor == 1 => size,
+            Dim::Symbol(_) => {
+                if !std::mem::replace(&mut told, true) {
+                    self.symbolic(size, errors);
+                }
+                Dim::Unknown
+            }
+            Dim::Unknown => Dim::Unknown,
+        });
+        let square = factor.saturating_mul(factor);
+        let [outs, _] = self.scaled([channels, Dim::Unknown], [square, 1], errors);
+        Made {
+            label: format!("pixel_unshuffle {factor}"),
+            shape: Shape::Map([outs, oh, ow]),
+            span: [count(factor), count(factor)],
+            stride: [factor; 2],
+            source_extent: [oh, ow],
+            ..self.same(Op::PixelUnshuffle { factor: number(factor) })
         }
     }
 }

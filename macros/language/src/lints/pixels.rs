@@ -150,9 +150,9 @@ fn fix(node: &Node, map: [u64; 2]) -> String {
             rest.is_some_and(|rest| rest.is_empty())
         })
     };
-    let before = [pad.top, pad.left];
+    let (before, after) = ([pad.top, pad.left], [pad.bottom, pad.right]);
     let is_pool = matches!(node.op, Op::Pool(_));
-    let rounded = |i: usize| shape::windows_ceil(map[i], large(before[i]), spans[i], large(stride[i]));
+    let rounded = |i: usize| shape::windows_ceil(map[i], large(before[i]), large(after[i]), spans[i], large(stride[i]));
     if is_pool && reads_all(&rounded, before) {
         return "add `ceil`, for windows that reach over the edge".into();
     }

@@ -9,7 +9,7 @@ use super::{attributes, dims, names, unbraced};
 use crate::ast::{Budget, Custom, Head, HeadBody, Layer, Name, Statement};
 use crate::report::Errors;
 use crate::words;
-use braces::{braced, gathered, is_concat};
+use braces::{braced, concat_word, gathered};
 use layer::layer;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -21,7 +21,7 @@ pub fn statements(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
     cut(tokens, false, errors)
 }
 
-/// The same for the branches of a `concat`, which need no names.
+/// The same for the branches of a `concat` or a `split`, which need no names.
 fn branches(tokens: TokenStream, errors: &mut Errors) -> Vec<Statement> {
     cut(tokens, true, errors)
 }
@@ -50,9 +50,9 @@ fn cut(tokens: TokenStream, in_concat: bool, errors: &mut Errors) -> Vec<Stateme
             }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 let before = std::mem::take(&mut current);
-                let group = match is_concat(&before) && !in_concat {
-                    true => gathered(group, &mut rest, errors),
-                    false => group.clone(),
+                let group = match concat_word(&before).filter(|_| !in_concat) {
+                    Some(word) => gathered(word, group, &mut rest, errors),
+                    None => group.clone(),
                 };
                 allowing_braced(&before, &group, &mut statements, errors);
             }

@@ -9,6 +9,7 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 pub fn structure(word: &Ident, rest: &[TokenTree]) -> String {
     let (what, example) = match word.to_string().as_str() {
         "concat" => ("branches", "concat { a: ...; b: ...; }"),
+        "split" => ("branches", "split { a: ...; b: ...; }"),
         "repeat" => ("layers", "repeat 3 { ... }"),
         "if" => ("layers", "if stride > 1 { ... }"),
         "residual" => ("layers", "residual { ... }"),
@@ -28,7 +29,7 @@ fn braced(word: &Ident, rest: &[TokenTree]) -> Option<String> {
             let layers = layers.split_first().filter(|(colon, _)| is(colon, ':')).map_or(layers, |(_, layers)| layers);
             (format!("{word} {count}"), layers)
         }
-        ("residual" | "gate" | "concat", layers) => (word.to_string(), layers),
+        ("residual" | "gate" | "concat" | "split", layers) => (word.to_string(), layers),
         _ => return None,
     };
     let inside: Vec<TokenTree> = match layers {

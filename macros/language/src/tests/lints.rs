@@ -43,8 +43,11 @@ fn pixels_that_are_not_read_are_those_of_no_window() {
             (1..=4).flat_map(|k| (1..=4).flat_map(move |s| (1..=3).map(move |d| (k, s, d))))
         {
             let span = dilation * (kernel - 1) + 1;
-            let rounded =
-                if before == after { windows_ceil(input, before, span, stride) } else { Err(crate::shape::DoesNotFit) };
+            let rounded = if before == after {
+                windows_ceil(input, before, after, span, stride)
+            } else {
+                Err(crate::shape::DoesNotFit)
+            };
             for outputs in [windows(input, before, after, span, stride), rounded].into_iter().flatten() {
                 let reads =
                     |at: &u64| (0..outputs).any(|o| (0..kernel).any(|k| o * stride + k * dilation == at + before));

@@ -8,6 +8,7 @@ mod fragments;
 mod habits;
 mod lints;
 mod merge;
+mod modern;
 mod names;
 mod python;
 mod shapes;

@@ -88,7 +88,7 @@ fn rounding_up_is_pytorchs() {
         (2, 2, 3, 1, 1),
         (224, 3, 2, 0, 112),
     ] {
-        assert_eq!(crate::shape::windows_ceil(n, p, k, s), Ok(expected), "{n} {k} {s} {p}");
+        assert_eq!(crate::shape::windows_ceil(n, p, p, k, s), Ok(expected), "{n} {k} {s} {p}");
     }
 }
 

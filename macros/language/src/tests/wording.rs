@@ -307,8 +307,11 @@ fn habits_of_other_frameworks_are_answered() {
         ("conv(4, kernel = 3, pad = \"same\");", "`pad` takes no text in quotes\n  fix: write `same`"),
         ("conv(4, kernel = 3, pad = SAME);", "did you mean `same`?"),
         ("conv(4, kernel = 3, pad = valid);", "did you mean `0`?"),
-        ("max_pool(2, pad = same);", "`same` is for convolutions alone\n  fix: leave it out; `ceil` keeps"),
-        ("max_pool(3, stride = 1, pad = \"same\");", "`same` is for convolutions alone\n  fix: write `1`"),
+        ("max_pool(3, stride = 1, pad = \"same\");", "`pad` takes no text in quotes\n  fix: write `same`"),
+        (
+            "conv_transpose(4, kernel = 3, pad = \"same\");",
+            "`same` is for convolutions and pools alone\n  fix: write `1`",
+        ),
         ("conv_transpose(4, kernel = 2, pad = same);", "`pad` of `conv_transpose` is a number of pixels"),
         (
             "conv(1, 4, kernel = 3);",

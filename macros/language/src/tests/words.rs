@@ -8,9 +8,13 @@ use convnet_graph::Graph;
 use quote::ToTokens;
 use syn::{Expr, ExprCall};
 
-/// The network of one layer, on a map (or for `linear` a vector) that each of them takes.
+/// The network of one layer, on a map (or for `linear` a vector, unless it is for each pixel) that it takes.
 fn network(word: &Word, layer: &str) -> Result<Graph, String> {
-    let input = if word.name() == "linear" { "16" } else { "16, 9, 9" };
+    let input = match word.name() {
+        "linear" if !layer.contains("each_pixel = true") => "16",
+        "pixel_unshuffle" => "16, 8, 8",
+        _ => "16, 9, 9",
+    };
     let declared = |output: &str| format!("struct N: [{input}] -> [{output}] {{ {layer}; }}");
     let attempt = |output: &str| {
         let found = read(&declared(output), &Sizes::default());
@@ -157,9 +161,9 @@ fn signatures_are_written_with_their_defaults() {
     let written = |word: &str| words::find(word).unwrap().signature.to_string();
     assert_eq!(written("relu"), "relu");
     assert_eq!(written("batch_norm"), "batch_norm(eps = 1e-5, momentum = 0.1)");
-    assert_eq!(written("max_pool"), "max_pool(kernel, stride = kernel, pad = 0, ceil = false)");
+    assert_eq!(written("max_pool"), "max_pool(kernel, stride = kernel, pad = 0, ceil = false, dilation = 1)");
     assert_eq!(written("upsample"), "upsample(scale, nearest | bilinear)");
-    assert_eq!(written("pad"), "pad(amount, value = 0 | reflect | replicate)");
+    assert_eq!(written("pad"), "pad(amount, value = 0 | reflect | replicate | circular)");
     let conv = "conv(out, kernel, stride = 1, pad = 0, dilation = 1, groups = 1, bias = true)";
     assert_eq!(written("conv"), conv);
     assert_eq!(DefaultValue::Decimal(1.0).written().unwrap(), "1");

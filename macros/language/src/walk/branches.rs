@@ -124,13 +124,18 @@ impl<'a> Checker<'a, '_> {
 
     pub(super) fn concat(&mut self, concat: &'a Concat, level: &mut Level) {
         let start = self.at;
+        let share = if concat.is_split { self.share(concat) } else { None };
         let mut branches: Vec<Branch> = Vec::new();
         for branch in &concat.branches {
             if let Statement::Head(Head { word, .. }) = branch.bare() {
-                self.errors.on(word, "a head is no branch; put it before or after the `concat`");
+                self.errors.on(word, format!("a head is no branch; put it before or after the `{}`", concat.word));
                 continue;
             }
-            let end = self.side(branch, start, level).node;
+            let from = match concat.is_split {
+                true => self.part(concat, start, share, branches.len(), level),
+                false => start,
+            };
+            let end = self.side(branch, from, level).node;
             let before =
                 branches.len().checked_sub(1).and_then(|at| Some((concat.branches.get(at)?, branches.get(at)?)));
             self.bare_branch(before.map(|(before, known)| (before, known.end())), branch, end);
@@ -138,12 +143,57 @@ impl<'a> Checker<'a, '_> {
             branches.push(Branch::new(branch, branches.len(), end, shape));
         }
         if branches.is_empty() {
-            self.errors.on(&concat.word, "this concatenation has no branches");
+            let what = if concat.is_split { "split" } else { "concatenation" };
+            self.errors.on(&concat.word, format!("this {what} has no branches"));
             return;
         }
         let shape = self.joined(concat, &branches, start);
-        let shape = self.bounded(shape, "`concat`", |checker, message| checker.errors.on(&concat.word, message));
+        let shape = self
+            .bounded(shape, &format!("`{}`", concat.word), |checker, message| checker.errors.on(&concat.word, message));
         self.merge(level, &concat.word, Op::Concat, branches.iter().map(Branch::end).collect(), shape);
+    }
+
+    /// The channels that each branch of a split gets, if they are known and of one number; otherwise reports why not.
+    fn share(&mut self, split: &Concat) -> Option<u64> {
+        let (shape, parts) = (self.shape(), split.branches.len() as u64);
+        let message = match shape {
+            Shape::Map([Dim::Known(channels), ..]) => match channels.checked_rem(parts) {
+                Some(0) => return channels.checked_div(parts),
+                // Nothing to share out to is told elsewhere.
+                None => return None,
+                Some(rest) => format!(
+                    "`split` gives each branch the same number of channels, but {channels} % {parts} = {rest}\n  trace: {}\n  fix: use \
+                     `concat`, and begin each branch with `channel_crop((before, after));`",
+                    self.trace()
+                ),
+            },
+            Shape::Map([Dim::Symbol(_), ..]) => {
+                "`split` divides the channels, but a const generic has no value when the network is checked".into()
+            }
+            Shape::Vector(_) => format!(
+                "`split` needs a feature map [C, H, W], but gets the vector {}\n  trace: {}",
+                self.show(shape),
+                self.trace()
+            ),
+            Shape::Map([Dim::Unknown, ..]) | Shape::Unknown => return None,
+        };
+        self.errors.on(&split.word, message);
+        None
+    }
+
+    /// The channels of the branch of a split with this number.
+    fn part(&mut self, split: &Concat, start: At, share: Option<u64>, index: usize, level: &Level) -> At {
+        let Some(from) = self.nodes.get(start.node) else { return start };
+        let (field, jump) = (from.receptive_field.clone(), from.jump);
+        let shape = match (from.shape, share) {
+            (Shape::Map([_, height, width]), Some(share)) => Shape::Map([Dim::Known(share), height, width]),
+            _ => Shape::Unknown,
+        };
+        let before = usize::try_from(share.unwrap_or(0)).unwrap_or(usize::MAX).saturating_mul(index);
+        let path = if level.path.is_empty() { "split".to_string() } else { format!("{}.split", level.path) };
+        let node = parameterless(path, Op::ChannelCrop { before }, "split", vec![start.node], shape, field, jump);
+        let node = self.node(Node { written: Written::at(split.word.span()), ..node });
+        At { node, ..start }
     }
 
     /// Notes a branch that is one layer without braces after another one that computes more than it: an activation or a normalisation is

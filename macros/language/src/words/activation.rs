@@ -43,10 +43,22 @@ pub(super) const WORDS: &[Word] = &[
     elementwise("selu", "An elu with the self-normalising constants (Klambauer et al., 2017).", |layer, _| {
         layer.activation(Activation::Selu)
     }),
-    elementwise(
-        "gelu",
+    activation(
+        Signature {
+            name: "gelu",
+            positional: 0,
+            args: &[Spec::optional(
+                "tanh",
+                Flag,
+                Off,
+                "Whether it is approximated, as PyTorch's `approximate = 'tanh'` does it (Hendrycks and Gimpel, 2016).",
+            )],
+            example: "gelu",
+        },
         "Each element `x` becomes `x * Phi(x)`, where `Phi` is the normal distribution function.",
-        |layer, _| layer.activation(Activation::Gelu),
+        |layer, errors| {
+            layer.activation(if layer.args.flag("tanh", errors) { Activation::GeluTanh } else { Activation::Gelu })
+        },
     ),
     elementwise("silu", "Each element `x` becomes `x * sigmoid(x)`.", |layer, _| layer.activation(Activation::Silu)),
     elementwise("mish", "Each element `x` becomes `x * tanh(softplus(x))`.", |layer, _| {
@@ -62,6 +74,19 @@ pub(super) const WORDS: &[Word] = &[
         layer.activation(Activation::Sigmoid)
     }),
     elementwise("tanh", "Each element becomes its hyperbolic tangent.", |layer, _| layer.activation(Activation::Tanh)),
+    activation(
+        Signature {
+            name: "hard_tanh",
+            positional: 2,
+            args: &[
+                Spec::optional("min", Float, Decimal(-1.0), "The lower bound."),
+                Spec::optional("max", Float, Decimal(1.0), "The upper bound."),
+            ],
+            example: "hard_tanh",
+        },
+        "Each element `x` becomes `min` or `max` if it is beyond, and stays otherwise.",
+        |layer, errors| layer.hard_tanh(errors),
+    ),
     elementwise(
         "scaled_tanh",
         "Each element `x` becomes `1.7159 * tanh(2 / 3 * x)` (LeCun et al., 1998, appendix A).",

@@ -70,12 +70,27 @@ pub(super) const WORDS: &[Word] = &[
         signature: Signature {
             name: "layer_norm",
             positional: 0,
-            args: &[EPS, Spec::optional("affine", Flag, On, "Whether each element has a weight and a bias.")],
+            args: &[
+                EPS,
+                Spec::optional(
+                    "affine",
+                    Flag,
+                    On,
+                    "Whether each element, or with `each_pixel` each channel, has a weight and a bias.",
+                ),
+                Spec::optional(
+                    "each_pixel",
+                    Flag,
+                    Off,
+                    "Whether the channels of each pixel of a map are normalised by themselves, as ConvNeXt does it (Liu et al., 2022).",
+                ),
+            ],
             example: "layer_norm",
         },
-        help: "Normalisation over all values of an image (Ba et al., 2016).",
+        help: "Normalisation over all values of an image (Ba et al., 2016), or over the channels of each pixel.",
         shape: UNCHANGED,
-        parameters: "with `affine`, `weight` and `bias` of the input's shape, as PyTorch's `LayerNorm([C, H, W])` has them",
+        parameters: "with `affine`, `weight` and `bias` of the input's shape, as PyTorch's `LayerNorm([C, H, W])` has them; with \
+                     `each_pixel`, `[C]` each, as torchvision's `LayerNorm2d(C)` has them",
         meaning: Meaning::Layer(|layer, errors| layer.layer_norm(errors)),
         enlarges: "",
     },

@@ -2,7 +2,7 @@
 
 use super::{Meaning, Signature, Spec, UNCHANGED, Word};
 use crate::signature::ArgKind::{Count, Flag, Float, Size};
-use crate::signature::DefaultValue::{Decimal, On};
+use crate::signature::DefaultValue::{Decimal, Off, On};
 use convnet_graph::Op;
 
 pub(super) const DENSE: &[Word] = &[
@@ -21,12 +21,19 @@ pub(super) const DENSE: &[Word] = &[
             args: &[
                 Spec::required("out", Size, "The number of outputs."),
                 Spec::optional("bias", Flag, On, "Whether each output has a bias."),
+                Spec::optional(
+                    "each_pixel",
+                    Flag,
+                    Off,
+                    "Whether the layer is applied to the channels of each pixel of a map. That is a convolution of 1 x 1 whose weight is \
+                     of a linear layer's shape, as in ConvNeXt (Liu et al., 2022).",
+                ),
             ],
             example: "linear(10)",
         },
         help: "A fully connected layer: each output is a weighted sum of all inputs.",
-        shape: "`[N] -> [out]`",
-        parameters: "`weight [out, N]`, and `bias [out]` unless `bias = false`",
+        shape: "`[N] -> [out]`; with `each_pixel`, `[C, H, W] -> [out, H, W]`",
+        parameters: "`weight [out, N]`, or `weight [out, C]` with `each_pixel`; and `bias [out]` unless `bias = false`",
         meaning: Meaning::Layer(|layer, errors| layer.linear(errors)),
         enlarges: "",
     },
@@ -72,6 +79,16 @@ pub(super) const REGULARISATION: &[Word] = &[
         shape: UNCHANGED,
         parameters: "",
         meaning: Meaning::Layer(|layer, errors| layer.dropout2d(errors)),
+        enlarges: "",
+    },
+    Word {
+        signature: Signature { name: "stochastic_depth", positional: 1, args: &[P], example: "stochastic_depth(0.2)" },
+        help: "Zeroes all values of an image with probability `p` in training and scales those of the others by `1 / (1 - p)` (Huang et \
+               al., 2016; also called drop path). As the last layer of a `residual` it leaves out the layers before it, image by image. In \
+               evaluation it does nothing.",
+        shape: UNCHANGED,
+        parameters: "",
+        meaning: Meaning::Layer(|layer, errors| layer.stochastic_depth(errors)),
         enlarges: "",
     },
 ];

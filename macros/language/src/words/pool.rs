@@ -1,7 +1,7 @@
 //! The words of pooling: over windows, over bins, over the whole map, over channels.
 
 use super::{Meaning, Signature, Spec, Word};
-use crate::signature::ArgKind::{Count, Flag, Pair};
+use crate::signature::ArgKind::{Count, Flag, Pad, Pair};
 use crate::signature::DefaultValue::{Like, Off, On, Whole};
 use convnet_graph::{AvgDivisor, PoolKind};
 
@@ -11,8 +11,19 @@ const AVERAGE: PoolKind = PoolKind::Avg(AvgDivisor::WithPad);
 const KERNEL: Spec = Spec::required("kernel", Pair, "The extent of the window, in pixels.");
 const STRIDE: Spec =
     Spec::optional("stride", Pair, Like("kernel"), "The distance from one window to the next, in pixels.");
-const PAD: Spec =
-    Spec::optional("pad", Pair, Whole(0), "The padding at each side, in pixels; at most half of `kernel`.");
+const PAD: Spec = Spec::optional(
+    "pad",
+    Pad,
+    Whole(0),
+    "The padding at each side, in pixels; at most half of the window. With `same` there is as much as an output of `ceil(input / stride)` \
+     needs; an odd pixel goes to the bottom and right.",
+);
+const DILATION: Spec = Spec::optional(
+    "dilation",
+    Pair,
+    Whole(1),
+    "The distance between neighbouring pixels of the window; 1 leaves no gap.",
+);
 const CEIL: Spec = Spec::optional(
     "ceil",
     Flag,
@@ -22,7 +33,7 @@ const CEIL: Spec = Spec::optional(
 );
 const CHANNELS: Spec = Spec::required("size", Count, "The number of channels in a group, which divides `C`.");
 
-const WINDOWS: &str = "`[C, H, W] -> [C, H', W']` with `H' = (H + 2 * pad - kernel) / stride + 1`, rounded down, or up with `ceil`; `W'` likewise";
+const WINDOWS: &str = "`[C, H, W] -> [C, H', W']` with `H' = (H + top + bottom - dilation * (kernel - 1) - 1) / stride + 1`, rounded down, or up with `ceil`; `W'` likewise";
 const WHOLE: &str = "`[C, H, W] -> [C]`";
 const GROUPED: &str = "`[C, H, W] -> [C / size, H, W]`";
 
@@ -31,7 +42,7 @@ pub(super) const WORDS: &[Word] = &[
         signature: Signature {
             name: "max_pool",
             positional: 1,
-            args: &[KERNEL, STRIDE, PAD, CEIL],
+            args: &[KERNEL, STRIDE, PAD, CEIL, DILATION],
             example: "max_pool(2)",
         },
         help: "The maximum over each window. Padding is never the maximum.",
@@ -44,7 +55,7 @@ pub(super) const WORDS: &[Word] = &[
         signature: Signature {
             name: "min_pool",
             positional: 1,
-            args: &[KERNEL, STRIDE, PAD, CEIL],
+            args: &[KERNEL, STRIDE, PAD, CEIL, DILATION],
             example: "min_pool(2)",
         },
         help: "The minimum over each window. Padding is never the minimum.",

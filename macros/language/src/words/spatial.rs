@@ -2,7 +2,7 @@
 
 use super::{Meaning, Signature, Spec, UNCHANGED, Word};
 use crate::signature::ArgKind::{Count, Ends, Flag, Float, Pair, Sides};
-use crate::signature::DefaultValue::{Decimal, Instead, On};
+use crate::signature::DefaultValue::{Decimal, Instead, Off, On};
 
 pub(super) const WORDS: &[Word] = &[
     Word {
@@ -29,6 +29,40 @@ pub(super) const WORDS: &[Word] = &[
     },
     Word {
         signature: Signature {
+            name: "resize",
+            positional: 1,
+            args: &[
+                Spec::required("size", Pair, "The extent of the output, in pixels."),
+                Spec::optional(
+                    "nearest",
+                    Flag,
+                    On,
+                    "The default: each pixel is the one that it falls on, rounded down.",
+                ),
+                Spec::optional(
+                    "bilinear",
+                    Flag,
+                    Instead,
+                    "Neighbouring pixels are mixed, as PyTorch does it with `align_corners = False`.",
+                ),
+                Spec::optional(
+                    "antialias",
+                    Flag,
+                    Off,
+                    "With `bilinear`, where the map gets smaller: whether a pixel is mixed of all that it covers (Pillow's filter, \
+                     PyTorch's `antialias = True`), and not of the two nearest.",
+                ),
+            ],
+            example: "resize(56, bilinear)",
+        },
+        help: "Makes a map larger or smaller, to any size.",
+        shape: "`[C, H, W] -> [C, height, width]`",
+        parameters: "",
+        meaning: Meaning::Layer(|layer, errors| layer.resize(errors)),
+        enlarges: "size",
+    },
+    Word {
+        signature: Signature {
             name: "pad",
             positional: 1,
             args: &[
@@ -41,6 +75,12 @@ pub(super) const WORDS: &[Word] = &[
                     "The new pixels mirror the map at its border, which is not repeated.",
                 ),
                 Spec::optional("replicate", Flag, Instead, "The new pixels repeat the map's border."),
+                Spec::optional(
+                    "circular",
+                    Flag,
+                    Instead,
+                    "The new pixels are those of the opposite side, as if the map were a ring.",
+                ),
             ],
             example: "pad(1)",
         },
@@ -78,6 +118,23 @@ pub(super) const WORDS: &[Word] = &[
     },
     Word {
         signature: Signature {
+            name: "channel_crop",
+            positional: 1,
+            args: &[Spec::required(
+                "amount",
+                Ends,
+                "The number of channels that are left out before and after the others.",
+            )],
+            example: "channel_crop((0, 1))",
+        },
+        help: "Takes a slice of the channels of a map. The parts of a map for branches that join again are the structure `split`.",
+        shape: "`[C, H, W] -> [C - before - after, H, W]`",
+        parameters: "",
+        meaning: Meaning::Layer(|layer, errors| layer.channel_crop(errors)),
+        enlarges: "",
+    },
+    Word {
+        signature: Signature {
             name: "channel_shuffle",
             positional: 1,
             args: &[Spec::required("groups", Count, "The number of equal groups that the channels are split into.")],
@@ -100,6 +157,19 @@ pub(super) const WORDS: &[Word] = &[
         shape: "`[C, H, W] -> [C / factor^2, H * factor, W * factor]`",
         parameters: "",
         meaning: Meaning::Layer(|layer, errors| layer.pixel_shuffle(errors)),
+        enlarges: "factor",
+    },
+    Word {
+        signature: Signature {
+            name: "pixel_unshuffle",
+            positional: 1,
+            args: &[Spec::required("factor", Count, "The side of a square, in pixels, which divides `H` and `W`.")],
+            example: "pixel_unshuffle(2)",
+        },
+        help: "Turns squares of pixels into channels, which is what `pixel_shuffle` undoes.",
+        shape: "`[C, H, W] -> [C * factor^2, H / factor, W / factor]`",
+        parameters: "",
+        meaning: Meaning::Layer(|layer, errors| layer.pixel_unshuffle(errors)),
         enlarges: "factor",
     },
 ];

@@ -41,6 +41,13 @@ pub const STRUCTURES: &[Term] = &[
                layers is `name: { ... }`, or `{ ... }` to keep its layers' names as they are.",
     },
     Term {
+        name: "split",
+        written: "split { a: ...; b: ...; }",
+        help: "A `concat` whose branches share the channels out: the first branch gets the first part, and so on, all of one size (Ma et \
+               al., 2018, ShuffleNetV2). The part as it is is `identity;`. For parts of other sizes, begin the branches of a `concat` with \
+               `channel_crop`.",
+    },
+    Term {
         name: "head",
         written: "head aux: [10] { ... }",
         help: "An auxiliary output, in training only, of the shape that is declared; `head aux: [10] = block_name(...);` for a block. \
@@ -79,10 +86,18 @@ pub const VALUES: &[Term] = &[
     },
     Term { name: "height", written: "height", help: "The height of the map that comes in at this point, in pixels." },
     Term { name: "width", written: "width", help: "The width of the map that comes in at this point, in pixels." },
+    Term { name: "max", written: "max(channels / 4, 8)", help: "The larger one of two numbers." },
+    Term { name: "min", written: "min(channels, 64)", help: "The smaller one of two numbers." },
+    Term {
+        name: "round_to",
+        written: "round_to(channels / 4, 8)",
+        help: "The multiple of the second number that is nearest to the first one, at least one of it; a tie goes up, and so does what would \
+               lose more than a tenth. This is how MobileNet's widths are made (Sandler et al., 2018; `_make_divisible` of torchvision).",
+    },
     Term {
         name: "same",
         written: "pad = same",
-        help: "As the padding of a convolution: as many zeros as an output of `ceil(input / stride)` needs.",
+        help: "As the padding of a convolution or a pool: as many pixels as an output of `ceil(input / stride)` needs.",
     },
 ];
 

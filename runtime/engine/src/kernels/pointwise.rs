@@ -12,6 +12,7 @@ use std::ops::Range;
 
 const SELU_ALPHA: f32 = 1.673_263_2;
 const SELU_SCALE: f32 = 1.050_701;
+const GELU_CUBE: f32 = 0.044_715;
 const TANH_SCALE: f32 = 1.7159;
 const TANH_SLOPE: f32 = 2.0 / 3.0;
 
@@ -27,6 +28,11 @@ fn softplus(x: f32) -> f32 {
 /// The normal distribution function.
 fn normal_cdf(x: f32) -> f32 {
     0.5 * libm::erfcf(-x * std::f32::consts::FRAC_1_SQRT_2)
+}
+
+/// What the hyperbolic tangent of gelu's approximation is taken of.
+fn gelu_inner(x: f32) -> f32 {
+    (2.0 / std::f32::consts::PI).sqrt() * x * (1.0 + GELU_CUBE * x * x)
 }
 
 #[inline(always)]
@@ -46,12 +52,14 @@ pub fn activate(activation: Activation, row: &mut [f32]) {
         Activation::Elu(alpha) => each(row, |x| if x > 0.0 { x } else { alpha as f32 * x.exp_m1() }),
         Activation::Selu => each(row, |x| SELU_SCALE * if x > 0.0 { x } else { SELU_ALPHA * x.exp_m1() }),
         Activation::Gelu => each(row, |x| x * normal_cdf(x)),
+        Activation::GeluTanh => each(row, |x| 0.5 * x * (1.0 + gelu_inner(x).tanh())),
         Activation::Silu => each(row, |x| x * sigmoid(x)),
         Activation::Mish => each(row, |x| x * softplus(x).tanh()),
         Activation::HardSwish => each(row, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
         Activation::HardSigmoid => each(row, |x| (x + 3.0).clamp(0.0, 6.0) / 6.0),
         Activation::Sigmoid => each(row, sigmoid),
         Activation::Tanh => each(row, f32::tanh),
+        Activation::HardTanh(low, high) => each(row, |x| x.clamp(low as f32, high as f32)),
         Activation::ScaledTanh => each(row, |x| TANH_SCALE * (TANH_SLOPE * x).tanh()),
         Activation::Softplus => each(row, softplus),
     }
@@ -60,12 +68,13 @@ pub fn activate(activation: Activation, row: &mut [f32]) {
 /// Whether the derivative can be had from the output, so that the input need not be kept.
 pub fn from_output(activation: Activation) -> bool {
     match activation {
-        Activation::Gelu | Activation::Silu | Activation::Mish => false,
+        Activation::Gelu | Activation::GeluTanh | Activation::Silu | Activation::Mish => false,
         Activation::HardSwish | Activation::HardSigmoid => false,
         Activation::LeakyRelu(slope) => slope > 0.0,
         Activation::Elu(alpha) => alpha > 0.0,
         Activation::Relu | Activation::Relu6 | Activation::Selu => true,
-        Activation::Sigmoid | Activation::Tanh | Activation::ScaledTanh | Activation::Softplus => true,
+        Activation::Sigmoid | Activation::Tanh | Activation::HardTanh(..) | Activation::ScaledTanh => true,
+        Activation::Softplus => true,
     }
 }
 
@@ -126,6 +135,11 @@ fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f3
             let density = (-0.5 * x * x).exp() * (0.5 * std::f32::consts::FRAC_1_PI.sqrt() * std::f32::consts::SQRT_2);
             normal_cdf(x) + x * density
         }),
+        Activation::GeluTanh => mode.apply(d_out, d, |i| {
+            let (x, slope) = (known[i], (2.0 / std::f32::consts::PI).sqrt());
+            let t = gelu_inner(x).tanh();
+            0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope * (1.0 + 3.0 * GELU_CUBE * x * x)
+        }),
         Activation::Silu => mode.apply(d_out, d, |i| {
             let s = sigmoid(known[i]);
             s * (1.0 + known[i] * (1.0 - s))
@@ -144,12 +158,27 @@ fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f3
         }
         Activation::Sigmoid => mode.apply(d_out, d, |i| known[i] * (1.0 - known[i])),
         Activation::Tanh => mode.apply(d_out, d, |i| 1.0 - known[i] * known[i]),
+        Activation::HardTanh(low, high) => {
+            let (low, high) = (low as f32, high as f32);
+            mode.apply(d_out, d, |i| if known[i] > low && known[i] < high { 1.0 } else { 0.0 })
+        }
         Activation::ScaledTanh => mode.apply(d_out, d, |i| {
             let t = known[i] / TANH_SCALE;
             TANH_SCALE * TANH_SLOPE * (1.0 - t * t)
         }),
         Activation::Softplus => mode.apply(d_out, d, |i| -(-known[i]).exp_m1()),
     }
+}
+
+/// What a dropout drops at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// An element.
+    Elements,
+    /// A channel of an image.
+    Channels,
+    /// A whole image.
+    Images,
 }
 
 /// What a [`Pointwise`] step does to each element.
@@ -161,7 +190,7 @@ pub enum Function {
     Derivative(Activation, GradMode),
     /// `out = mask * from`, forward and backward; the node and the probability say which mask.
     #[allow(missing_docs)]
-    Dropout { node: usize, p: f64, channels: bool, mode: GradMode },
+    Dropout { node: usize, p: f64, dropped: Dropped, mode: GradMode },
     /// `out = from + known`
     Sum,
     /// The gradient of a sum to one of its terms.
@@ -220,9 +249,14 @@ impl Pointwise {
                     }
                 }
                 Function::Pass(mode) => mode.apply(from, out, |_| 1.0),
-                Function::Dropout { node, p, channels, mode } => {
+                Function::Dropout { node, p, dropped, mode } => {
                     let scale = (1.0 / (1.0 - p)) as f32;
-                    let group = if channels { (self.out.chw[1] * self.out.chw[2]) as u64 } else { 1 };
+                    let [channels, height, width] = self.out.chw;
+                    let group = match dropped {
+                        Dropped::Elements => 1,
+                        Dropped::Channels => (height * width) as u64,
+                        Dropped::Images => (channels * height * width) as u64,
+                    };
                     let factor = |i: usize| match seed {
                         Some(seed) if !keep(seed, node, self.index(row, i) / group, p) => 0.0,
                         Some(_) => scale,

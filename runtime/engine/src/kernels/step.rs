@@ -117,6 +117,9 @@ steps! {
     GroupNormalise,
     GroupParamGrad,
     GroupInputGrad,
+    PixelNorm,
+    PixelInputGrad,
+    PixelParamGrad,
     // Across the channels of a pixel.
     Columns,
     ColumnsGrad,

@@ -28,9 +28,11 @@ pub enum Windows {
     },
 }
 
-/// One dimension of one window, clipped to the map.
+/// One dimension of one window, clipped to the map: from the first pixel to behind the last one.
 struct Span {
     range: Range<usize>,
+    /// Distance between the pixels.
+    step: usize,
     /// Where the range starts within the window.
     skipped: usize,
     /// The extent that an average with padding divides by.
@@ -41,19 +43,21 @@ impl Windows {
     /// The window of output position `o` along a dimension (0: rows, 1: columns) of extent `input`.
     #[inline(always)]
     fn span(&self, dimension: usize, o: usize, input: usize, output: usize) -> Span {
-        let plain = |range: Range<usize>| Span { padded: range.len(), range, skipped: 0 };
+        let plain = |range: Range<usize>| Span { padded: range.len(), range, step: 1, skipped: 0 };
         match self {
             Windows::Pool(pool) => {
                 let (before, after) = match dimension {
                     0 => (pool.pad.top, pool.pad.bottom),
                     _ => (pool.pad.left, pool.pad.right),
                 };
-                let start = o * pool.stride[dimension];
-                let end = start + pool.kernel[dimension];
+                let (start, step) = (o * pool.stride[dimension], pool.dilation[dimension]);
+                let end = start + (pool.kernel[dimension] - 1) * step + 1;
+                let skipped = before.saturating_sub(start).div_ceil(step);
                 let clip = |p: usize| p.saturating_sub(before).min(input);
                 Span {
-                    range: clip(start)..clip(end),
-                    skipped: before.saturating_sub(start),
+                    range: clip(start + skipped * step)..clip(end),
+                    step,
+                    skipped,
                     padded: end.min(input + before + after) - start,
                 }
             }
@@ -83,7 +87,9 @@ impl Windows {
     /// The kernel, if the windows lie side by side without padding.
     fn tiles(&self) -> Option<[usize; 2]> {
         match self {
-            Windows::Pool(pool) if pool.stride == pool.kernel && pool.pad == Pad::default() => Some(pool.kernel),
+            Windows::Pool(pool) if pool.stride == pool.kernel && pool.pad == Pad::ZERO && pool.dilation == [1, 1] => {
+                Some(pool.kernel)
+            }
             _ => None,
         }
     }
@@ -132,7 +138,7 @@ impl Window {
         let (width, out_width) = (self.map.chw[2], self.out.chw[2]);
         // Every window that the macro lets through covers a pixel of the map; it starts with the first.
         columns.copy_from_slice(row(rows.range.start));
-        for y in rows.range.start + 1..rows.range.end {
+        for y in rows.range.clone().step_by(rows.step).skip(1) {
             for (best, pixel) in columns.chunks_exact_mut(lanes).zip(row(y).chunks_exact(lanes)) {
                 // SAFETY: slices check the bounds; the caller is compiled for the instruction set.
                 unsafe { S::store(best.as_mut_ptr(), S::larger(S::load(best.as_ptr()), S::load(pixel.as_ptr()))) };
@@ -144,8 +150,10 @@ impl Window {
             // SAFETY: as above.
             unsafe {
                 let mut best = S::load(columns[..lanes].as_ptr());
-                for column in columns[lanes..].chunks_exact(lanes) {
-                    best = S::larger(best, S::load(column.as_ptr()));
+                let mut at = cols.step * lanes;
+                while at < columns.len() {
+                    best = S::larger(best, S::load(columns[at..at + lanes].as_ptr()));
+                    at += cols.step * lanes;
                 }
                 S::store(out.as_mut_ptr(), best);
             }
@@ -169,9 +177,10 @@ impl Window {
             let start = &row(rows.range.start)[cols.range.start * lanes..][..lanes];
             let mut best: [f32; 16] = std::array::from_fn(|lane| if lane < lanes { start[lane] } else { 0.0 });
             let mut winner = [(rows.skipped * kernel_width + cols.skipped) as f32; 16];
-            for (ky, y) in rows.range.clone().enumerate() {
-                let row = &row(y)[cols.range.start * lanes..cols.range.end * lanes];
-                for (kx, pixel) in row.chunks_exact(lanes).enumerate() {
+            for (ky, y) in rows.range.clone().step_by(rows.step).enumerate() {
+                let row = row(y);
+                for (kx, x) in cols.range.clone().step_by(cols.step).enumerate() {
+                    let pixel = &row[x * lanes..][..lanes];
                     let tap = ((rows.skipped + ky) * kernel_width + cols.skipped + kx) as f32;
                     for lane in 0..lanes {
                         let (x, b) = (pixel[lane], best[lane]);
@@ -222,7 +231,7 @@ impl Window {
                 let winners = self.winners.map(|w| unsafe { mem.read(w.row_at(task), out_width * lanes) });
                 // SAFETY: as above.
                 let y_out = self.rectified.map(|y| unsafe { mem.read(y.row_at(task), out_width * lanes) });
-                for (ky, y) in rows.range.clone().enumerate() {
+                for (ky, y) in rows.range.clone().step_by(rows.step).enumerate() {
                     // SAFETY: as above.
                     let d_row = unsafe { mem.write(self.map.row_at(plane * height + y), width * lanes) };
                     for ox in 0..out_width {
@@ -235,10 +244,10 @@ impl Window {
                             }),
                             None => std::array::from_fn(|lane| d_out[lane % lanes]),
                         };
-                        let d_pixels = &mut d_row[cols.range.start * lanes..cols.range.end * lanes];
                         if let Some(winners) = winners {
                             let winner = &winners[ox * lanes..(ox + 1) * lanes];
-                            for (kx, d) in d_pixels.chunks_exact_mut(lanes).enumerate() {
+                            for (kx, x) in cols.range.clone().step_by(cols.step).enumerate() {
+                                let d = &mut d_row[x * lanes..][..lanes];
                                 let tap = ((rows.skipped + ky) * kernel_width + cols.skipped + kx) as f32;
                                 for lane in 0..lanes {
                                     d[lane] += if winner[lane] == tap { kept[lane] } else { 0.0 };
@@ -246,6 +255,7 @@ impl Window {
                             }
                         } else {
                             let scale = self.windows.scale(&rows, &cols);
+                            let d_pixels = &mut d_row[cols.range.start * lanes..cols.range.end * lanes];
                             for d in d_pixels.chunks_exact_mut(lanes) {
                                 for lane in 0..lanes {
                                     d[lane] += d_out[lane] * scale * weight[lane];

@@ -9,18 +9,19 @@ mod column;
 mod conv;
 mod merge;
 mod norm;
+mod pixel_norm;
 mod pointwise;
 mod pool;
 mod same;
 mod spatial;
 
 use super::geometry::Geometry;
-use super::kernels::{Across, Order};
+use super::kernels::{Across, Dropped, Order};
 use super::node::{Buffers, NodePlan, Slot};
 use super::plan::{PlanKey, Statistics};
 use super::regions::{Regions, Timeline};
 use super::writer::Writer;
-use convnet_graph::{Activation, Graph, Node, Op};
+use convnet_graph::{Activation, Conv, Graph, Groups, Node, Op, Pad};
 
 /// An operation, as planning and writing steps see it.
 pub trait Operation {
@@ -176,14 +177,20 @@ pub fn operation(op: &Op) -> Box<dyn Operation> {
         Op::Conv(conv) => Box::new(conv::Convolution::Plain(conv)),
         Op::ConvTranspose(conv) => Box::new(conv::Convolution::Transposed(conv)),
         Op::Linear { bias } => Box::new(conv::Convolution::Linear { bias }),
+        Op::PixelLinear { bias } => Box::new(conv::Convolution::Plain(pointwise(bias))),
         Op::Pool(pool) => Box::new(pool::Pooling::Window(pool)),
         Op::GlobalPool(kind) => Box::new(pool::Pooling::Global(kind)),
         Op::AdaptiveAvgPool => Box::new(pool::Pooling::Adaptive),
         Op::Subsample { size } => Box::new(pool::Pooling::Subsample { size }),
         Op::BatchNorm { eps, momentum } => Box::new(norm::Batch { eps, momentum }),
         Op::GroupNorm { groups, eps, affine } => Box::new(norm::Group { groups, eps, affine }),
+        Op::PixelNorm { eps, affine } => Box::new(pixel_norm::Pixel { eps, affine }),
         Op::Activation(activation) => Box::new(pointwise::Activate(activation)),
-        Op::Dropout { p, channels } => Box::new(pointwise::Drop { p, channels }),
+        Op::Dropout { p, channels } => {
+            let dropped = if channels { Dropped::Channels } else { Dropped::Elements };
+            Box::new(pointwise::Drop { p, dropped })
+        }
+        Op::StochasticDepth { p } => Box::new(pointwise::Drop { p, dropped: Dropped::Images }),
         Op::Prelu { per_channel } => Box::new(pointwise::Prelu { per_channel }),
         Op::Add => Box::new(merge::Sum),
         Op::Concat => Box::new(merge::Concat),
@@ -191,11 +198,26 @@ pub fn operation(op: &Op) -> Box<dyn Operation> {
         Op::ChannelScale => Box::new(pointwise::ChannelFactors),
         Op::Resample(how) => Box::new(spatial::Resampling(how)),
         Op::ChannelPad { before } => Box::new(spatial::ChannelPad { before }),
+        Op::ChannelCrop { before } => Box::new(spatial::ChannelCrop { before }),
         Op::ChannelShuffle { groups } => Box::new(spatial::Reorder(Order::Channels(groups))),
         Op::PixelShuffle { factor } => Box::new(spatial::Reorder(Order::Squares(factor))),
+        Op::PixelUnshuffle { factor } => Box::new(spatial::Reorder(Order::Unsquare(factor))),
         Op::Lrn { size, alpha, beta, k } => Box::new(column::Column(Across::lrn(size, alpha, beta, k))),
         Op::Softmax => Box::new(column::Column(Across::Softmax)),
         Op::LogSoftmax => Box::new(column::Column(Across::LogSoftmax)),
         Op::ChannelPool { kind, size } => Box::new(column::Column(Across::Pool { kind, size })),
+    }
+}
+
+/// The convolution that a linear layer at each pixel is: its weight has the same numbers in the same order.
+fn pointwise(bias: bool) -> Conv {
+    Conv {
+        kernel: [1, 1],
+        stride: [1, 1],
+        pad: Pad::ZERO,
+        dilation: [1, 1],
+        groups: Groups::One,
+        bias,
+        connections: None,
     }
 }

@@ -23,7 +23,7 @@ impl Batch {
     fn buffers(to: &Writer<'_>, id: usize) -> BatchNormBuffers {
         match to.plan(id).buffers {
             Buffers::BatchNorm(buffers) => buffers,
-            Buffers::None | Buffers::Conv(_) | Buffers::Pool { .. } | Buffers::GroupNorm { .. } => {
+            Buffers::None | Buffers::Conv(_) | Buffers::Pool { .. } | Buffers::Normalised { .. } => {
                 unreachable!("a batch normalisation that nobody else does has buffers")
             }
         }
@@ -132,7 +132,7 @@ pub struct Group {
 impl Group {
     fn step(&self, to: &Writer<'_>, id: usize) -> GroupNorm {
         let node = to.node(id);
-        let Buffers::GroupNorm { mean, inv_std } = to.plan(id).buffers else {
+        let Buffers::Normalised { mean, inv_std } = to.plan(id).buffers else {
             unreachable!("a normalisation of groups has buffers")
         };
         let (params, d_params) = match self.affine {
@@ -169,7 +169,7 @@ impl Operation for Group {
         let len = site.key.batch * self.groups.count(site.node().shape.chw()[0]);
         let last = if site.plan().wants_grad { site.backward() } else { site.time.output() };
         let [mean, inv_std] = [0, 1].map(|_| regions.add(len, site.forward(), last));
-        Buffers::GroupNorm { mean, inv_std }
+        Buffers::Normalised { mean, inv_std }
     }
 
     fn forward(&self, to: &mut Writer<'_>, id: usize) {

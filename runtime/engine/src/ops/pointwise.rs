@@ -1,7 +1,7 @@
 //! Functions of one element: activations, dropout, PReLU, and a factor for each channel.
 
 use super::{Facts, Operation, Reads, Shares, Unit};
-use crate::kernels::{FactorsGrad, Function, GradMode, Pointwise, PreluGrad, from_output};
+use crate::kernels::{Dropped, FactorsGrad, Function, GradMode, Pointwise, PreluGrad, from_output};
 use crate::layout::Layout;
 use crate::plan::PlanKey;
 use crate::writer::Writer;
@@ -52,17 +52,17 @@ impl Operation for Activate {
     }
 }
 
-/// A dropout of elements or of whole channels.
+/// A dropout of elements, of whole channels or of whole images.
 pub struct Drop {
     /// The probability that one is dropped.
     pub p: f64,
-    /// Whether channels are dropped and not elements.
-    pub channels: bool,
+    /// What is dropped at once.
+    pub dropped: Dropped,
 }
 
 impl Drop {
     fn function(&self, node: usize, mode: GradMode) -> Function {
-        Function::Dropout { node, p: self.p, channels: self.channels, mode }
+        Function::Dropout { node, p: self.p, dropped: self.dropped, mode }
     }
 }
 
@@ -71,7 +71,7 @@ impl Operation for Drop {
         // One that drops nothing is the same value.
         let drops = key.dropout && self.p != 0.0;
         let shares = if drops { Shares::Never } else { Shares::Always };
-        let unit = if drops && self.channels { Unit::Channel } else { Unit::Element };
+        let unit = if drops && self.dropped == Dropped::Channels { Unit::Channel } else { Unit::Element };
         Facts { reads: Reads::Nothing, unit, shares, reads_planar: false }
     }
 

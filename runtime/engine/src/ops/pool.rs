@@ -55,7 +55,7 @@ impl Pooling {
         let winners = match to.plan(id).buffers {
             // Winners lie in the output's layout, wherever its halo.
             Buffers::Pool { winners } => Some(out.at(to.place(winners))),
-            Buffers::None | Buffers::Conv(_) | Buffers::BatchNorm(_) | Buffers::GroupNorm { .. } => None,
+            Buffers::None | Buffers::Conv(_) | Buffers::BatchNorm(_) | Buffers::Normalised { .. } => None,
         };
         let windows = self.windows(to, id);
         Window { windows, map, out, winners, rectified: None, batch: to.batch(), accumulate: false }

@@ -67,6 +67,38 @@ impl Operation for ChannelPad {
     }
 }
 
+/// Some of the channels of the input.
+pub struct ChannelCrop {
+    /// How many are left out before them.
+    pub before: usize,
+}
+
+impl Operation for ChannelCrop {
+    fn facts(&self, _key: &PlanKey) -> Facts {
+        FACTS
+    }
+
+    fn forward(&self, to: &mut Writer<'_>, id: usize) {
+        let (from, out, batch) = (to.value(to.input(id)), to.value(id), to.batch());
+        let (part, starts) = (out.chw, [self.before * out.chw[1] * out.chw[2], 0]);
+        to.push(Repack { from, to: out, part, starts, batch, accumulate: false });
+    }
+
+    fn backward(&self, to: &mut Writer<'_>, id: usize) {
+        if !to.input_wants_grad(id) {
+            return;
+        }
+        let (from, batch) = (to.grad(id), to.batch());
+        let (out, mode) = to.grad_of(to.input(id));
+        if mode == GradMode::Store {
+            to.push(Clear { layout: out, batch, whole: true });
+            to.end_stage();
+        }
+        let (part, starts) = (from.chw, [0, self.before * out.chw[1] * out.chw[2]]);
+        to.push(Repack { from, to: out, part, starts, batch, accumulate: mode == GradMode::Add });
+    }
+}
+
 /// Elements in another order.
 pub struct Reorder(pub Order);
 

@@ -149,7 +149,8 @@ impl Planner<'_> {
         let input = *node.inputs.first().filter(|_| !self.is_given(id))?;
         let pool = node.op.pool(self.graph.nodes[input].shape.chw())?;
         let averages = matches!(pool.kind, PoolKind::Max | PoolKind::Avg(_));
-        if !averages || [pool.kernel, pool.stride] != [[2, 2], [2, 2]] || pool.pad != Pad::default() {
+        let squares = [pool.kernel, pool.stride, pool.dilation] == [[2, 2], [2, 2], [1, 1]];
+        if !averages || !squares || pool.pad != Pad::ZERO {
             return None;
         }
         let slot = self.nodes[input].slot;

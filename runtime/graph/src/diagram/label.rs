@@ -6,7 +6,7 @@ use crate::{Category, Detail, Groups, Node, Op, Shape};
 pub(super) fn is_chip(op: &Op) -> bool {
     match op.category() {
         Category::Norm | Category::Activation => true,
-        Category::Other => matches!(op, Op::Dropout { .. } | Op::Flatten),
+        Category::Other => matches!(op, Op::Dropout { .. } | Op::StochasticDepth { .. } | Op::Flatten),
         Category::Conv | Category::Pool | Category::Linear | Category::Merge => false,
     }
 }
@@ -21,7 +21,7 @@ pub(super) fn label(node: &Node) -> String {
             let word = if matches!(node.op, Op::Conv(_)) { "conv" } else { word };
             format!("{word} {}", window_label(kernel, stride, dilation, groups, channels))
         }
-        Detail::Output if [height, width] == [1, 1] => "global_avg_pool".to_string(),
+        Detail::Output if [height, width] == [1, 1] && node.op.category() == Category::Pool => "global_avg_pool".into(),
         Detail::Output => format!("{word} {height}x{width}"),
         Detail::Square(size) => format!("{word} {size}x{size}"),
         Detail::Count(count) => format!("{word} {count}"),
@@ -33,8 +33,10 @@ pub(super) fn label(node: &Node) -> String {
 
 /// The same for a chip, where there is less room.
 pub(super) fn chip(node: &Node) -> String {
-    if let Op::BatchNorm { .. } = node.op {
-        return "bn".to_string();
+    match node.op {
+        Op::BatchNorm { .. } => return "bn".to_string(),
+        Op::PixelNorm { .. } => return "ln".to_string(),
+        _ => {}
     }
     let Op::GroupNorm { groups, .. } = node.op else { return label(node) };
     match groups {

@@ -13,6 +13,8 @@ impl Layer<'_> {
             Activation::Elu(alpha) => ("Elu", vec![float("alpha", alpha)]),
             Activation::Selu => ("Selu", vec![]),
             Activation::Gelu => ("Gelu", vec![word("approximate", "none")]),
+            Activation::GeluTanh => ("Gelu", vec![word("approximate", "tanh")]),
+            Activation::HardTanh(low, high) => return self.clipped(low, high),
             Activation::Silu => {
                 let given = self.value();
                 self.then("Sigmoid", &[], vec![]);

@@ -38,6 +38,22 @@ impl Layer<'_> {
         self.then("Add", &[&bias], vec![])
     }
 
+    /// `LayerNormalization` takes the last dimensions, so channels become the last one for its time, as PyTorch writes it.
+    pub(super) fn pixel_norm(&mut self, eps: f64, affine: bool) -> String {
+        let [channels, ..] = self.from.chw();
+        self.then("Transpose", &[], vec![ints("perm", &[0, 2, 3, 1])]);
+        let attributes = vec![int("axis", -1), float("epsilon", eps)];
+        if affine {
+            let (weight, bias) = (self.param(0, None), self.param(1, None));
+            self.then("LayerNormalization", &[&weight, &bias], attributes);
+        } else {
+            let name = self.own("ones");
+            let ones = self.draft.floats(&name, &[channels], &vec![1.0; channels]);
+            self.then("LayerNormalization", &[&ones], attributes);
+        }
+        self.then("Transpose", &[], vec![ints("perm", &[0, 3, 1, 2])])
+    }
+
     pub(super) fn lrn(&mut self, size: usize, [alpha, beta, k]: [f64; 3]) -> String {
         let lrn = |alpha: f64, k: f64| {
             vec![int("size", size as i64), float("alpha", alpha), float("beta", beta), float("bias", k)]
@@ -72,13 +88,13 @@ impl Layer<'_> {
         self.merged("Div", vec![])
     }
 
-    /// ONNX has no dropout of whole channels, which is the same in evaluation; a note on the node says what it was.
-    pub(super) fn dropout(&mut self, p: f64, channels: bool) -> String {
+    /// ONNX has no dropout of whole channels or images, which is the same in evaluation; a note on the node has our `word` for it.
+    pub(super) fn dropout(&mut self, p: f64, word: Option<&str>) -> String {
         let name = self.own("ratio");
         let ratio = self.draft.scalar(&name, p);
         let value = self.then("Dropout", &[&ratio], vec![]);
-        if channels {
-            self.draft.note_last("convnet.word", "dropout2d");
+        if let Some(word) = word {
+            self.draft.note_last("convnet.word", word);
         }
         value
     }

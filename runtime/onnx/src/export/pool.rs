@@ -7,7 +7,7 @@
 use super::Layer;
 use super::conv::pads;
 use super::draft::{int, ints};
-use crate::bins::shares;
+use crate::bins::{LOWEST, shares};
 use convnet_graph::{AvgDivisor, Pad, Pool, PoolKind, Shape};
 
 /// How far windows reach beyond a padded input.
@@ -23,10 +23,10 @@ enum Beyond {
 impl Layer<'_> {
     pub(super) fn pool(&mut self, pool: &Pool) -> String {
         match pool.kind {
-            PoolKind::Max => self.windows("MaxPool", pool, false),
+            PoolKind::Max => self.largest(pool),
             PoolKind::Min => {
                 self.then("Neg", &[], vec![]);
-                self.windows("MaxPool", pool, false);
+                self.largest(pool);
                 self.then("Neg", &[], vec![])
             }
             PoolKind::Avg(AvgDivisor::WithoutPad) => self.windows("AveragePool", pool, false),
@@ -43,6 +43,22 @@ impl Layer<'_> {
         }
     }
 
+    /// ONNX Runtime takes less padding than the kernel has pixels, whatever lies between them; more is a layer of its own, which never wins.
+    fn largest(&mut self, pool: &Pool) -> String {
+        let Pad { top, bottom, left, right } = pool.pad;
+        if top.max(bottom) < pool.kernel[0] && left.max(right) < pool.kernel[1] {
+            return self.windows("MaxPool", pool, false);
+        }
+        let name = self.own("pads");
+        let amounts = self.draft.ints(&name, &[0, 0, top, left, 0, 0, bottom, right].map(|side| side as i64));
+        let name = self.own("lowest");
+        let lowest = self.draft.scalar(&name, LOWEST);
+        self.then("Pad", &[&amounts, &lowest], vec![]);
+        let [channels, height, width] = self.from.chw();
+        self.from = Shape::Map([channels, height + top + bottom, width + left + right]);
+        self.windows("MaxPool", &Pool { pad: Pad::ZERO, ..*pool }, false)
+    }
+
     /// A pool of ONNX; `counts` says whether an average counts padding.
     fn windows(&mut self, op: &str, pool: &Pool, counts: bool) -> String {
         let mut pad = pool.pad;
@@ -51,6 +67,9 @@ impl Layer<'_> {
             (pad.bottom, pad.right) = (pad.bottom + below, pad.right + right);
         }
         let mut attributes = vec![ints("kernel_shape", &pool.kernel), ints("strides", &pool.stride), pads(pad)];
+        if pool.dilation != [1, 1] {
+            attributes.push(ints("dilations", &pool.dilation));
+        }
         if let Beyond::Ceil = beyond {
             attributes.push(int("ceil_mode", 1));
         }
@@ -66,9 +85,10 @@ impl Layer<'_> {
         let Pad { top, bottom, left, right } = pool.pad;
         let axes = [(height + top + bottom, out_height), (width + left + right, out_width)];
         let of = |i: usize| {
-            let ((padded, out), kernel, stride) = (axes[i], pool.kernel[i], pool.stride[i]);
-            let free = padded.saturating_sub(kernel);
-            let more = ((out - 1) * stride + kernel).saturating_sub(padded);
+            let ((padded, out), stride) = (axes[i], pool.stride[i]);
+            let span = (pool.kernel[i] - 1) * pool.dilation[i] + 1;
+            let free = padded.saturating_sub(span);
+            let more = ((out - 1) * stride + span).saturating_sub(padded);
             (more, out == free.div_ceil(stride) + 1)
         };
         match [of(0), of(1)] {
@@ -121,7 +141,7 @@ impl Layer<'_> {
         self.then("Reshape", &[&sizes], vec![])
     }
 
-    /// Equal bins are windows; others are sums of rows and columns, which are products with two small matrices.
+    /// Equal bins are windows; others are sums of rows and columns.
     pub(super) fn adaptive_avg_pool(&mut self) -> String {
         let ([_, height, width], [_, out_height, out_width]) = (self.from.chw(), self.node.shape.chw());
         if [out_height, out_width] == [1, 1] {
@@ -131,13 +151,19 @@ impl Layer<'_> {
             let kernel = [height / out_height, width / out_width];
             return self.then("AveragePool", &[], vec![ints("kernel_shape", &kernel), ints("strides", &kernel)]);
         }
-        let (name, columns) = (self.own("columns"), shares(width, out_width));
+        self.mixed(&shares(height, out_height), &shares(width, out_width))
+    }
+
+    /// Each pixel as a sum of shares of others, by row and by column: products with two matrices, `[out, in]`.
+    pub(super) fn mixed(&mut self, rows: &[f32], columns: &[f32]) -> String {
+        let ([_, height, width], [_, out_height, out_width]) = (self.from.chw(), self.node.shape.chw());
+        let name = self.own("columns");
         let transposed: Vec<f32> =
             (0..width).flat_map(|x| columns.iter().skip(x).step_by(width).copied().collect::<Vec<_>>()).collect();
         let columns = self.draft.floats(&name, &[width, out_width], &transposed);
         self.then("MatMul", &[&columns], vec![]);
         let name = self.own("rows");
-        let rows = self.draft.floats(&name, &[out_height, height], &shares(height, out_height));
+        let rows = self.draft.floats(&name, &[out_height, height], rows);
         // The rows are the first factor here.
         self.inputs.insert(0, rows);
         self.merged("MatMul", vec![])

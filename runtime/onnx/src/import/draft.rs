@@ -106,6 +106,19 @@ impl Value {
         if top == bottom && left == right { Value::pair([top, left]) } else { Value::Numbers(sides.to_vec()) }
     }
 
+    /// Padding at top, bottom, left and right, if it is that.
+    pub fn as_sides(&self) -> Option<[usize; 4]> {
+        match self {
+            Value::Number(all) => Some([*all; 4]),
+            Value::Numbers(all) => match all[..] {
+                [height, width] => Some([height, height, width, width]),
+                [top, bottom, left, right] => Some([top, bottom, left, right]),
+                _ => None,
+            },
+            Value::Decimal(_) | Value::Flag(_) | Value::Word(_) => None,
+        }
+    }
+
     /// As it is written.
     pub fn written(&self) -> String {
         match self {

@@ -27,9 +27,9 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         Some(TokenTree::Ident(word)) if word == "residual" || word == "gate" => unbraced::shortcut(group.stream()),
         _ => (group.stream(), None),
     };
-    let body = match is_concat(head) {
-        true => branches(inside, errors),
-        false => parsed(inside, errors),
+    let body = match concat_word(head) {
+        Some(_) => branches(inside, errors),
+        None => parsed(inside, errors),
     };
     let word = match head.first() {
         Some(TokenTree::Ident(word)) => word.clone(),
@@ -46,7 +46,7 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
             Ok(condition) => Statement::If(If { condition, then: body, otherwise: Vec::new() }),
             Err(_) => return errors.on(&word, "`if` needs a condition: `if stride > 1 { ... }`"),
         },
-        "residual" | "gate" | "concat" if !rest.is_empty() => {
+        "residual" | "gate" | "concat" | "split" if !rest.is_empty() => {
             return errors.on(rest, format!("expected the branches in braces right after `{word}`"));
         }
         "residual" | "gate" => {
@@ -54,7 +54,10 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
             let residual = Statement::Residual(Residual { word, is_gate, body, shortcut: None });
             with_shortcut(residual, within, errors)
         }
-        "concat" => Statement::Concat(Concat { word, branches: body }),
+        "concat" | "split" => {
+            let is_split = word == "split";
+            Statement::Concat(Concat { word, is_split, branches: body })
+        }
         "head" => match head_name(head.get(1..).unwrap_or_default(), errors, |_| Ok(())) {
             Some(_) if body.is_empty() => return errors.on(&word, "this head has no layers"),
             Some((name, shape, ())) => Statement::Head(Head { word, name, shape, body: HeadBody::Sequence(body) }),
@@ -77,13 +80,21 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
     });
 }
 
-/// Whether the braces after these tokens are those of a `concat`.
-pub(super) fn is_concat(before: &[TokenTree]) -> bool {
-    matches!(before.last(), Some(TokenTree::Ident(word)) if word == "concat")
+/// The word before braces, if they are those of a `concat` or a `split`.
+pub(super) fn concat_word(before: &[TokenTree]) -> Option<&Ident> {
+    match before.last() {
+        Some(TokenTree::Ident(word)) if word == "concat" || word == "split" => Some(word),
+        _ => None,
+    }
 }
 
-/// The braces of a `concat` together with those that follow them, which were to be branches, too.
-pub(super) fn gathered(first: &Group, rest: &mut Peekable<token_stream::IntoIter>, errors: &mut Errors) -> Group {
+/// The braces of a `concat`, or whatever its `word` is, together with those that follow them, which were to be branches, too.
+pub(super) fn gathered(
+    word: &Ident,
+    first: &Group,
+    rest: &mut Peekable<token_stream::IntoIter>,
+    errors: &mut Errors,
+) -> Group {
     let is_brace =
         |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
     let mut groups = vec![first.clone()];
@@ -109,7 +120,7 @@ pub(super) fn gathered(first: &Group, rest: &mut Peekable<token_stream::IntoIter
     whole.set_span(first.span());
     let shown = written(&[TokenTree::Group(whole.clone())]).replace(" ;", ";").replace(" :", ":");
     let shown = if shown.len() > 120 { "{ { ... } { ... } }".into() } else { shown };
-    let message = format!("all branches of a `concat` stand in one pair of braces\n  fix: write `concat {shown}`");
+    let message = format!("all branches of a `{word}` stand in one pair of braces\n  fix: write `{word} {shown}`");
     errors.at(second.span_open(), message);
     whole
 }
@@ -160,10 +171,11 @@ fn misspelt(word: Ident, body: Vec<Statement>, statements: &mut Vec<Statement>, 
     let written = word.to_string();
     let meant = match written.to_lowercase().as_str() {
         "cat" | "concatenate" => Some("concat"),
+        "chunk" => Some("split"),
         "skip" | "add" | "sum" => Some("residual"),
         "mul" | "multiply" | "product" | "scale" | "attention" => Some("gate"),
         "downsample" | "projection" => Some("shortcut"),
-        word => closest(word, ["residual", "concat", "shortcut", "gate"]),
+        word => closest(word, ["residual", "concat", "shortcut", "gate", "split"]),
     };
     let follows_residual = matches!(statements.last().map(Statement::bare), Some(Statement::Residual(_)));
     match meant.filter(|meant| *meant != "shortcut" || follows_residual) {
@@ -171,7 +183,10 @@ fn misspelt(word: Ident, body: Vec<Statement>, statements: &mut Vec<Statement>, 
         None => errors.on(&word, format!("a group of layers has a name and `:`\n  fix: write `{written}: {{ ... }}`")),
     }
     match meant {
-        Some("concat") => statements.push(Statement::Concat(Concat { word, branches: body })),
+        Some(meant @ ("concat" | "split")) => {
+            let is_split = meant == "split";
+            statements.push(Statement::Concat(Concat { word, is_split, branches: body }));
+        }
         Some(meant @ ("residual" | "gate")) => {
             let is_gate = meant == "gate";
             statements.push(Statement::Residual(Residual { word, is_gate, body, shortcut: None }));

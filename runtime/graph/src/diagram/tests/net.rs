@@ -70,7 +70,7 @@ impl Net {
 
     pub fn pool(&mut self, name: &str, from: usize, kernel: usize, stride: usize, kind: PoolKind) -> usize {
         let [c, h, w] = self.chw(from);
-        let pool = Pool { kind, kernel: [kernel; 2], stride: [stride; 2], pad: Pad::default() };
+        let pool = Pool { kind, kernel: [kernel; 2], stride: [stride; 2], pad: Pad::default(), dilation: [1, 1] };
         self.node(name, Op::Pool(pool), &[from], Shape::Map([c, h.div_ceil(stride), w.div_ceil(stride)]))
     }
 

@@ -37,7 +37,8 @@ impl<'a> Lowering<'a> {
             }
             "Gelu" => match attributes.text("approximate").unwrap_or("none") {
                 "none" => self.plain("gelu", input),
-                other => Err(format!("it is approximated by {other}, and `gelu` is exact")),
+                "tanh" => self.layer(Layer::new("gelu", vec![("tanh", Value::Flag(true))]), input, Vec::new()),
+                other => Err(format!("it is approximated by {other}, and `gelu` is exact or by tanh")),
             },
             "Swish" if or("alpha", 1.0) == 1.0 => self.plain("silu", input),
             "HardSigmoid" => {
@@ -76,7 +77,11 @@ impl<'a> Lowering<'a> {
             (0.0, 6.0) => self.plain("relu6", input),
             (0.0, high) if high > 1e30 => self.plain("relu", input),
             (low, high) if low < -1e30 && high > 1e30 => Ok(input),
-            _ => Err(format!("it clips to {low} and {high}; the language has `relu` and `relu6`")),
+            (low, high) if low.abs() <= 1e30 && high.abs() <= 1e30 && low < high => {
+                let bounds = vec![("min", decimal(low)), ("max", decimal(high))];
+                self.layer(Layer::new("hard_tanh", bounds), input, Vec::new())
+            }
+            _ => Err(format!("it clips to {low} and {high}; the language has `relu`, `relu6` and `hard_tanh`")),
         }
     }
 

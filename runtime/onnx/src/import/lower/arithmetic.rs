@@ -23,7 +23,7 @@ impl<'a> Lowering<'a> {
             "Sum" => return self.sum_of_all(node),
             _ => {}
         }
-        match (self.value(node, 0).cloned(), self.value(node, 1).cloned()) {
+        match (self.value(node, 0), self.value(node, 1)) {
             (Some(Value::Node(a)), Some(Value::Node(b))) => match op {
                 "Add" => self.sum(a, b),
                 "Mul" => self.product(a, b),

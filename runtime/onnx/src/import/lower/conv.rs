@@ -1,6 +1,6 @@
 //! What multiplies by weights: convolutions, transposed ones, linear layers.
 
-use super::{Attributes, Lowering, Reason, weight};
+use super::{Attributes, Lowering, Reason, said_by_us, weight};
 use crate::import::draft::{Id, Layer, Op, Step, Value, Weight};
 use crate::proto;
 
@@ -18,6 +18,13 @@ impl<'a> Lowering<'a> {
         if let Some((inner, more)) = self.zeros_before(node, input).filter(|_| is_counted) {
             input = inner;
             pad.iter_mut().zip(more).for_each(|(pad, more)| *pad += more);
+        }
+        if said_by_us(node, "linear") && kernel == [1, 1] {
+            let weights = weights.into_iter().enumerate().map(|(i, weight)| match i {
+                0 => Weight { shape: vec![out, channels], ..weight },
+                _ => weight,
+            });
+            return self.pixel_linear(input, weights.collect());
         }
         let pad = if same { Value::Word("same") } else { Value::sides(pad) };
         let bias = ("bias", Value::Flag(weights.len() == 2));
@@ -63,15 +70,7 @@ impl<'a> Lowering<'a> {
     fn zeros_before(&self, node: &'a proto::Node, input: Id) -> Option<(Id, [usize; 4])> {
         let layer =
             self.draft.layer(input).filter(|layer| layer.word == "pad" && !self.own && self.is_alone(node, 0))?;
-        let sides = match layer.arg("amount")? {
-            Value::Number(all) => [*all; 4],
-            Value::Numbers(all) => match all[..] {
-                [height, width] => [height, height, width, width],
-                [top, bottom, left, right] => [top, bottom, left, right],
-                _ => return None,
-            },
-            _ => return None,
-        };
+        let sides = layer.arg("amount")?.as_sides()?;
         let zero = layer.args.iter().all(|(name, value)| *name == "amount" || layer.is_default(name, value));
         zero.then(|| Some((*self.draft.nodes[input].inputs.first()?, sides))).flatten()
     }
@@ -178,6 +177,9 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn gemm(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
         let input = self.given(node, 0)?;
+        if self.dims(input).len() != 1 {
+            return Err(format!("it reads a value of {} dimensions, not vectors", self.dims(input).len() + 1));
+        }
         if attributes.flag("transA") {
             return Err("its first matrix is transposed".into());
         }
@@ -210,10 +212,16 @@ impl<'a> Lowering<'a> {
         self.layer(layer, input, weights)
     }
 
-    /// The matrix of a linear layer, `[out, in]`, as it is in the file or transposed.
+    /// A linear layer at each pixel of a map.
+    fn pixel_linear(&mut self, map: Id, weights: Vec<Weight>) -> Result<Id, Reason> {
+        let (out, bias) = (("out", Value::Number(weights[0].shape[0])), ("bias", Value::Flag(weights.len() == 2)));
+        self.layer(Layer::new("linear", vec![out, bias, ("each_pixel", Value::Flag(true))]), map, weights)
+    }
+
+    /// The matrix of a linear layer, `[out, in]`, as it is in the file or transposed, for the channels of a map or the numbers of a vector.
     fn matrix(&self, node: &'a proto::Node, input: Id, is_transposed: bool) -> Result<Weight, Reason> {
         let constant = self.constant(node, 1).ok_or("its second matrix is computed")?;
-        let [inputs] = self.dims(input) else {
+        let ([inputs] | [inputs, _, _]) = self.dims(input) else {
             return Err(format!("it reads a value of {} dimensions, not vectors", self.dims(input).len() + 1));
         };
         let [rows, columns] = constant.shape[..] else {
@@ -238,6 +246,13 @@ impl<'a> Lowering<'a> {
             let weight = self.matrix(node, input, false)?;
             return self.linear(input, vec![weight]);
         }
+        if let (Ok(input), Some(_)) = (self.given(node, 0), self.constant(node, 1))
+            && let Some(map) = self.channels_first(input)
+        {
+            let weight = self.matrix(node, map, false)?;
+            let made = self.pixel_linear(map, vec![weight])?;
+            return self.channels_last(made);
+        }
         // Bins of an adaptive pool are two products, first over columns, then over rows.
         let (input, constant, left) = match (self.given(node, 0), self.given(node, 1)) {
             (Ok(input), Err(_)) => (input, self.constant(node, 1), false),
@@ -260,10 +275,19 @@ impl<'a> Lowering<'a> {
             let turned: Option<Vec<f32>> = across.as_floats().map(|values| {
                 (0..out_width).flat_map(|o| (0..width).map(move |i| i * out_width + o)).map(|at| values[at]).collect()
             });
-            let is = |values: Option<&[f32]>, from, to| values == Some(&crate::bins::shares(from, to)[..]);
-            if is(turned.as_deref(), width, out_width) && is(constant.as_floats().as_deref(), height, out_height) {
+            let rows = constant.as_floats();
+            let are = |matrix: fn(usize, usize) -> Vec<f32>| {
+                let [columns, rows] = [turned.as_deref(), rows.as_deref()];
+                columns == Some(&matrix(width, out_width)[..]) && rows == Some(&matrix(height, out_height)[..])
+            };
+            if are(crate::bins::shares) {
                 let (h, w) = (("height", Value::Number(out_height)), ("width", Value::Number(out_width)));
                 return self.layer(Layer::new("adaptive_avg_pool", vec![h, w]), inner, Vec::new());
+            }
+            if are(crate::bins::antialiased) {
+                let size = ("size", Value::pair([out_height, out_width]));
+                let args = vec![size, ("bilinear", Value::Flag(true)), ("antialias", Value::Flag(true))];
+                return self.layer(Layer::new("resize", args), inner, Vec::new());
             }
         }
         Ok(self.step(Step::Matrix { constant, left }, vec![input], dims))

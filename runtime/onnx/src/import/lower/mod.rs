@@ -47,6 +47,8 @@ pub struct Lowering<'a> {
     pub budget: usize,
     /// The operator that is read.
     at: usize,
+    /// Whether its inputs are read with their channels first, which are last in the file.
+    turned: bool,
     shapes: HashMap<(String, Vec<usize>), Result<Vec<usize>, String>>,
 }
 
@@ -57,19 +59,44 @@ impl<'a> Lowering<'a> {
     pub fn new(opset: i64, own: bool, batch: Option<usize>, budget: usize) -> Self {
         let (values, uses, shapes) = Default::default();
         let (draft, notes) = Default::default();
-        Lowering { draft, values, uses, opset, own, notes, batch, budget, at: 0, shapes }
+        Lowering { draft, values, uses, opset, own, notes, batch, budget, at: 0, turned: false, shapes }
     }
 
     /// Reads the operator at a place of the file.
     pub fn node(&mut self, at: usize, node: &'a proto::Node) {
         self.at = at;
         let Some(output) = node.output.first().filter(|name| !name.is_empty()) else { return };
+        if node.op_type == "Split" && self.known(node).is_none() {
+            return self.parts(node);
+        }
         let value = match self.known(node) {
             Some(constant) => Value::Constant(Rc::new(constant)),
             None => Value::Node(self.lowered(node)),
         };
         self.further(node, &value);
         self.values.insert(output, value);
+    }
+
+    /// The parts of a value, which are one for each output.
+    fn parts(&mut self, node: &'a proto::Node) {
+        let lost = |reason: &str| Op::Step(Step::Unsayable(reason.into()));
+        let found = match self.given(node, 0) {
+            Ok(id) if matches!(self.draft.nodes[id].op, Op::Step(Step::Unsayable(_))) => Err(String::new()),
+            _ => self.split(node, Attributes(node)),
+        };
+        let (ids, reason) = match found {
+            Ok(ids) => (ids, String::new()),
+            Err(reason) => (Vec::new(), reason),
+        };
+        for (i, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let id = ids.get(i).copied().unwrap_or_else(|| {
+                // The first one says why.
+                let op = lost(if i == 0 { &reason } else { "" });
+                let inputs = self.given(node, 0).into_iter().collect();
+                self.draft.push(Node { op, inputs, dims: Vec::new(), weights: Vec::new(), origin: self.at })
+            });
+            self.values.insert(name, Value::Node(id));
+        }
     }
 
     /// What an operator gives besides its first output, which no layer does.
@@ -106,7 +133,7 @@ impl<'a> Lowering<'a> {
         let whole: Vec<Whole> = match self.value(node, 0)? {
             Value::Constant(constant) => constant.shape.iter().map(|size| Whole::Number(*size as i64)).collect(),
             Value::Node(id) => {
-                let sizes = self.draft.nodes[*id].dims.iter().map(|size| Whole::Number(*size as i64));
+                let sizes = self.draft.nodes[id].dims.iter().map(|size| Whole::Number(*size as i64));
                 let batch = self.batch.map_or(Whole::Batch, |n| Whole::Number(n as i64));
                 std::iter::once(batch).chain(sizes).collect()
             }
@@ -142,6 +169,7 @@ impl<'a> Lowering<'a> {
             return Err(format!("its operators are those of `{}`", node.domain));
         }
         match node.op_type.as_str() {
+            _ if self.is_turned(node) => self.elementwise(node, attributes),
             "Identity" => self.given(node, 0),
             "Cast" | "CastLike" => self.cast(node, attributes),
             "Expand" => self.expand(node),
@@ -164,10 +192,81 @@ impl<'a> Lowering<'a> {
             "Slice" => self.slice(node, attributes),
             "Resize" | "Upsample" => self.resize(node, attributes),
             "DepthToSpace" => self.depth_to_space(node, attributes),
+            "SpaceToDepth" => self.space_to_depth(node, attributes),
             "Concat" => self.concat(node, attributes),
             "Add" | "Sum" | "Sub" | "Mul" | "Div" | "Pow" | "Neg" | "Erf" => self.arithmetic(node),
             _ => self.activation(node, attributes),
         }
+    }
+
+    // --- channels that are last for a while ---------------------------------------------------------------------------
+
+    /// The map of which a value is the same with the channels last.
+    fn channels_first(&self, id: Id) -> Option<Id> {
+        let (step, inner) = self.draft.step(id)?;
+        let is_pixel = |dims: &[usize]| matches!(dims, [_, 1, 1]);
+        let is = match step {
+            Step::Transpose(order) => order.as_slice() == [1, 2, 0],
+            // Of one pixel it is another shape and no other order.
+            Step::Reshape => is_pixel(self.dims(inner)) && self.dims(id) == [1, 1, self.dims(inner)[0]],
+            _ => false,
+        };
+        is.then_some(inner)
+    }
+
+    /// A map with its channels last.
+    fn channels_last(&mut self, map: Id) -> Result<Id, Reason> {
+        let [channels, height, width] = self.map(map)?;
+        match (height, width) {
+            (1, 1) => self.reshaped(map, &[1, 1, channels]),
+            _ => Ok(self.step(Step::Transpose(vec![1, 2, 0]), vec![map], vec![height, width, channels])),
+        }
+    }
+
+    /// Whether an operator works element by element on values that all have their channels last.
+    fn is_turned(&self, node: &proto::Node) -> bool {
+        const OPS: [&str; 23] = [
+            "Identity",
+            "Dropout",
+            "Add",
+            "Sum",
+            "Sub",
+            "Mul",
+            "Div",
+            "Pow",
+            "Neg",
+            "Erf",
+            "Relu",
+            "Sigmoid",
+            "Tanh",
+            "Softplus",
+            "HardSwish",
+            "Mish",
+            "LeakyRelu",
+            "Elu",
+            "Selu",
+            "Gelu",
+            "Swish",
+            "HardSigmoid",
+            "Clip",
+        ];
+        let mut maps = 0;
+        let all = node.input.iter().all(|name| match self.values.get(name.as_str()) {
+            Some(Value::Node(id)) => {
+                maps += 1;
+                self.channels_first(*id).is_some()
+            }
+            _ => true,
+        });
+        !self.turned && all && maps > 0 && OPS.contains(&node.op_type.as_str())
+    }
+
+    /// Such an operator on the maps, whose result has its channels last again.
+    fn elementwise(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
+        self.turned = true;
+        let found = self.operator(node, attributes);
+        self.turned = false;
+        found.and_then(|map| self.channels_last(map))
     }
 
     /// Numbers of single precision stay what they are; others lose what makes them whole or short.
@@ -209,15 +308,24 @@ impl<'a> Lowering<'a> {
 
     // --- what a node reads --------------------------------------------------------------------------------------------
 
-    pub(super) fn value(&self, node: &'a proto::Node, i: usize) -> Option<&Value> {
+    pub(super) fn value(&self, node: &'a proto::Node, i: usize) -> Option<Value> {
         let name = node.input.get(i).filter(|name| !name.is_empty())?;
-        self.values.get(name.as_str())
+        Some(match self.values.get(name.as_str())? {
+            Value::Node(id) if self.turned => Value::Node(self.channels_first(*id).unwrap_or(*id)),
+            Value::Constant(constant) if self.turned && constant.len() > 1 => {
+                // One number for each of the last dimension is one for each channel.
+                let last = constant.shape.last().copied().unwrap_or(1);
+                let shape = if last == constant.len() { vec![last, 1, 1] } else { constant.shape.clone() };
+                Value::Constant(Rc::new(Constant { shape, data: constant.data.clone() }))
+            }
+            value => value.clone(),
+        })
     }
 
     /// A value that the network computes.
     fn given(&self, node: &'a proto::Node, i: usize) -> Result<Id, Reason> {
         match self.value(node, i) {
-            Some(Value::Node(id)) => Ok(*id),
+            Some(Value::Node(id)) => Ok(id),
             Some(Value::Constant(_)) => {
                 Err("it works on known numbers in a way that is not followed here; programs such as `onnxsim` \
                                              compute them beforehand, and so does PyTorch's newer exporter"
@@ -230,7 +338,7 @@ impl<'a> Lowering<'a> {
     /// A value that is known before.
     fn constant(&self, node: &'a proto::Node, i: usize) -> Option<Rc<Constant>> {
         match self.value(node, i)? {
-            Value::Constant(constant) => Some(Rc::clone(constant)),
+            Value::Constant(constant) => Some(constant),
             Value::Node(_) => None,
         }
     }
@@ -293,6 +401,11 @@ const LARGEST: usize = 1 << 31;
 /// Whether there are no more elements than a value can have.
 pub fn is_countable(dims: &[usize]) -> bool {
     dims.iter().try_fold(1_usize, |product, size| product.checked_mul(*size)).is_some_and(|count| count <= LARGEST)
+}
+
+/// Whether a node of ours notes this word of the language, which its operator does not say.
+fn said_by_us(node: &proto::Node, word: &str) -> bool {
+    node.metadata_props.iter().any(|entry| entry.key == "convnet.word" && entry.value == word)
 }
 
 /// The elements of a constant, in another shape of as many.

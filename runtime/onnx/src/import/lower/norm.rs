@@ -1,6 +1,6 @@
 //! Normalisation, and dropout, which does nothing in evaluation.
 
-use super::{Attributes, Lowering, Reason, decimal, weight};
+use super::{Attributes, Lowering, Reason, decimal, said_by_us, weight};
 use crate::import::constant::Constant;
 use crate::import::draft::{Id, Layer, Op, Step, Value, Weight};
 use crate::proto;
@@ -114,6 +114,9 @@ impl<'a> Lowering<'a> {
         let dims = self.dims(input).to_vec();
         let rank = dims.len() as i64 + 1;
         let axis = attributes.int("axis").unwrap_or(-1);
+        if let Some(map) = self.channels_first(input).filter(|_| axis.saturating_add(rank) == 3 || axis == 3) {
+            return self.pixel_norm(node, attributes, map);
+        }
         if axis != 1 && axis.saturating_add(rank) != 1 {
             return Err(format!("it normalises from dimension {axis} on, and `layer_norm` all values of an image"));
         }
@@ -125,6 +128,23 @@ impl<'a> Lowering<'a> {
         let eps = attributes.float("epsilon").unwrap_or(1e-5);
         let args = vec![("eps", decimal(eps)), ("affine", Value::Flag(true))];
         self.layer(Layer::new("layer_norm", args), input, weights)
+    }
+
+    /// A normalisation of the last dimension of `map`, whose channels are the last one for a while.
+    fn pixel_norm(&mut self, node: &'a proto::Node, attributes: Attributes<'a>, map: Id) -> Result<Id, Reason> {
+        let channels = self.dims(map).first().copied().unwrap_or(0);
+        let weight = self.weight(node, 1, &[channels])?;
+        let bias = match self.has(node, 2) {
+            true => Some(self.weight(node, 2, &[channels])?),
+            false => None,
+        };
+        let nothing = bias.is_none() && weight.values.iter().all(|w| *w == 1.0);
+        let eps = ("eps", decimal(attributes.float("epsilon").unwrap_or(1e-5)));
+        let args = vec![eps, ("affine", Value::Flag(!nothing)), ("each_pixel", Value::Flag(true))];
+        let zeros = || Weight { shape: vec![channels], values: vec![0.0; channels].into(), name: None };
+        let weights = if nothing { Vec::new() } else { vec![weight, bias.unwrap_or_else(zeros)] };
+        let normal = self.layer(Layer::new("layer_norm", args), map, weights)?;
+        self.channels_last(normal)
     }
 
     pub(super) fn lrn(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
@@ -180,8 +200,8 @@ impl<'a> Lowering<'a> {
         if !(0.0..1.0).contains(&p) {
             return Ok(input);
         }
-        let is_2d = node.metadata_props.iter().any(|entry| entry.key == "convnet.word" && entry.value == "dropout2d");
-        let word = if is_2d { "dropout2d" } else { "dropout" };
+        let words = ["dropout2d", "stochastic_depth"];
+        let word = words.into_iter().find(|word| said_by_us(node, word)).unwrap_or("dropout");
         self.layer(Layer::new(word, vec![("p", decimal(p))]), input, Vec::new())
     }
 }

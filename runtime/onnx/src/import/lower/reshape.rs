@@ -131,6 +131,14 @@ impl<'a> Lowering<'a> {
             let layer = Layer::new("pixel_shuffle", vec![("factor", Value::Number(down))]);
             return Some(self.layer(layer, before, Vec::new()));
         }
+        if let (&[channels, height, down, width, across], [0, 2, 4, 1, 3]) = (self.dims(grouped), order.as_slice())
+            && down == across
+            && self.dims(before) == [channels, height * down, width * across]
+            && to == [channels * down * across, height, width]
+        {
+            let layer = Layer::new("pixel_unshuffle", vec![("factor", Value::Number(down))]);
+            return Some(self.layer(layer, before, Vec::new()));
+        }
         let is = self.dims(before) == to && order.starts_with(&[1, 0]) && order[2..].iter().copied().eq(2..order.len());
         let (dims, channels) = (self.dims(grouped), *to.first()?);
         let groups = *dims.first()?;
@@ -159,6 +167,12 @@ impl<'a> Lowering<'a> {
         }
         let order: Vec<usize> = order.iter().skip(1).map(|at| at - 1).collect();
         let turned: Vec<usize> = order.iter().map(|at| dims[*at]).collect();
+        if let Some((Step::Transpose(first), inner)) = self.draft.step(input)
+            && order.iter().map(|at| first[*at]).eq(0..order.len())
+        {
+            // Back in the order that it was in.
+            return Ok(inner);
+        }
         // Dimensions of one can go anywhere.
         let moved: Vec<usize> = order.iter().copied().filter(|at| dims[*at] != 1).collect();
         if moved.is_sorted() {
@@ -172,7 +186,13 @@ impl<'a> Lowering<'a> {
         let Some(first) = inputs.first() else { return Err("it has no inputs".into()) };
         let mut dims = self.dims(*first).to_vec();
         let axis = attributes.int("axis").unwrap_or(1);
-        if axis != 1 && axis.saturating_add(dims.len() as i64 + 1) != 1 {
+        let place = if axis < 0 { axis.saturating_add(dims.len() as i64 + 1) } else { axis };
+        if let (2 | 3, 3) = (place, dims.len())
+            && let Some(found) = self.ring(&inputs, place == 3)
+        {
+            return found;
+        }
+        if place != 1 {
             return Err(format!("it is along dimension {axis}, and `concat` joins channels"));
         }
         let mut channels = 0_usize;
@@ -188,5 +208,46 @@ impl<'a> Lowering<'a> {
         }
         dims[0] = channels;
         Ok(self.draft.push(Node { op: Op::Concat, inputs, dims, weights: Vec::new(), origin: self.at }))
+    }
+
+    /// A map with rows, or columns, of its opposite side around it: circular padding, if that is what these values beside each other are.
+    fn ring(&mut self, inputs: &[Id], across: bool) -> Option<Result<Id, Reason>> {
+        let whole = |id: Id| self.draft.before(id, "crop").unwrap_or(id);
+        let base = whole(*inputs.first()?);
+        let [_, height, width] = self.map(base).ok()?;
+        let extent = if across { width } else { height };
+        let (mut at, mut before, mut len) = (None, 0, 0);
+        for input in inputs {
+            let (start, end) = match self.draft.layer(*input).filter(|layer| layer.word == "crop" && *input != base) {
+                None => (0, extent),
+                Some(layer) => match (layer.arg("amount")?.as_sides()?, across) {
+                    ([top, bottom, 0, 0], false) => (top, extent.checked_sub(bottom)?),
+                    ([0, 0, left, right], true) => (left, extent.checked_sub(right)?),
+                    _ => return None,
+                },
+            };
+            // The next one goes on where the one before ended.
+            if whole(*input) != base || at.is_some_and(|at: usize| at % extent != start) {
+                return None;
+            }
+            if at.is_none() {
+                before = (extent - start) % extent;
+            }
+            (at, len) = (Some(end), len + end.checked_sub(start)?);
+        }
+        let after = len.checked_sub(extent + before)?;
+        // Three times the map is one of it before and one behind.
+        let (before, after) = if after > extent { (before + extent, after - extent) } else { (before, after) };
+        let mut sides = if across { [0, 0, before, after] } else { [before, after, 0, 0] };
+        let mut inner = base;
+        if let Some(layer) =
+            self.draft.layer(base).filter(|layer| layer.word == "pad" && layer.flag("circular") && across)
+            && let Some([top, bottom, 0, 0]) = layer.arg("amount").and_then(Value::as_sides)
+        {
+            (sides[0], sides[1]) = (top, bottom);
+            inner = *self.draft.nodes[base].inputs.first()?;
+        }
+        let args = vec![("amount", Value::sides(sides)), ("circular", Value::Flag(true))];
+        Some(self.layer(Layer::new("pad", args), inner, Vec::new()))
     }
 }

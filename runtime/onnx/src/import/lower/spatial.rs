@@ -52,7 +52,10 @@ impl<'a> Lowering<'a> {
             "constant" => ("value", Value::Decimal(fill)),
             "reflect" => ("reflect", Value::Flag(true)),
             "edge" => ("replicate", Value::Flag(true)),
-            other => return Err(format!("its mode is {other}, and `pad` has constant, reflect and replicate")),
+            "wrap" => ("circular", Value::Flag(true)),
+            other => {
+                return Err(format!("its mode is {other}, and `pad` has constant, reflect, replicate and circular"));
+            }
         };
         self.layer(Layer::new("pad", vec![("amount", Value::sides(more)), how]), value, Vec::new())
     }
@@ -100,14 +103,11 @@ impl<'a> Lowering<'a> {
             parts[at] = (place(*start), place(*end), step);
         }
         let [(first, last, _), down, across] = parts;
-        if (first, last) != (0, dims[0]) || parts[0].2 != 1 {
-            return Err(format!(
-                "it takes the channels {first} to {last} of {}, and the language has no such slice",
-                dims[0]
-            ));
+        if parts[0].2 != 1 {
+            return Err(format!("it takes every {}th channel", parts[0].2));
         }
         let cut = [down.0, dims[1].saturating_sub(down.1), across.0, dims[2].saturating_sub(across.1)];
-        let mut value = input;
+        let mut value = self.channels(input, first, last)?;
         if cut != [0; 4] {
             value = self.layer(Layer::new("crop", vec![("amount", Value::sides(cut))]), value, Vec::new())?;
         }
@@ -120,16 +120,66 @@ impl<'a> Lowering<'a> {
         Ok(value)
     }
 
+    /// The channels from `first` to before `last`.
+    fn channels(&mut self, input: Id, first: usize, last: usize) -> Result<Id, Reason> {
+        let [channels, ..] = self.map(input)?;
+        let ends = [first, channels.saturating_sub(last)];
+        match ends {
+            [0, 0] => Ok(input),
+            [before, after] if before == after => {
+                self.layer(Layer::new("channel_crop", vec![("amount", Value::Number(before))]), input, Vec::new())
+            }
+            ends => {
+                let amount = vec![("amount", Value::Numbers(ends.to_vec()))];
+                self.layer(Layer::new("channel_crop", amount), input, Vec::new())
+            }
+        }
+    }
+
+    /// The parts of a value along its channels, one for each output.
+    pub(super) fn split(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Vec<Id>, Reason> {
+        let input = self.given(node, 0)?;
+        let [channels, ..] = self.map(input)?;
+        let axis = attributes.int("axis").unwrap_or(0);
+        if axis != 1 && axis != -3 {
+            return Err(format!("it cuts dimension {axis} up, and `split` shares channels out"));
+        }
+        let parts = node.output.len();
+        let said = match attributes.ints("split") {
+            Some(sizes) => Some(sizes.to_vec()),
+            None if self.has(node, 1) => {
+                Some(self.constant(node, 1).and_then(|sizes| sizes.numbers()).ok_or("its sizes are computed")?)
+            }
+            None => None,
+        };
+        let each = channels.div_ceil(parts.max(1));
+        let sizes = match said {
+            Some(sizes) => sizes.iter().map(|size| usize::try_from(*size).ok()).collect::<Option<Vec<_>>>(),
+            None => Some((0..parts).map(|i| each.min(channels.saturating_sub(i * each))).collect()),
+        };
+        let sizes = sizes.filter(|sizes| sizes.len() == parts).ok_or("its sizes are not those of its outputs")?;
+        let mut first = 0_usize;
+        let mut found = Vec::new();
+        for size in sizes {
+            let last = first.saturating_add(size);
+            found.push(self.channels(input, first, last)?);
+            first = last;
+        }
+        match first == channels {
+            true => Ok(found),
+            false => Err(format!("its parts have {first} channels, and its input {channels}")),
+        }
+    }
+
     pub(super) fn resize(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
         let input = self.given(node, 0)?;
         let [_, height, width] = self.map(input)?;
-        let factor = self.factors(node, attributes, [height, width])?;
-        let [Some(down), Some(across)] = factor else {
-            return Err("it does not enlarge by whole numbers, as `upsample` does".into());
-        };
-        if [down, across] == [1, 1] {
+        let to = self.resized_to(node, attributes, [height, width])?;
+        if to == [height, width] {
             return Ok(input);
         }
+        let factor = |i: usize, extent: usize| to[i].is_multiple_of(extent).then_some(to[i] / extent);
+        let factors = factor(0, height).zip(factor(1, width));
         let mode = attributes.text("mode").unwrap_or("nearest");
         // Until version 11 there was nothing to choose.
         let old = node.op_type == "Upsample" || self.opset < 11;
@@ -140,28 +190,43 @@ impl<'a> Lowering<'a> {
         let bilinear = match (mode, place, rounding) {
             ("nearest", "asymmetric", "floor") => false,
             // By whole factors no pixel lies in the middle of two.
-            ("nearest", _, "round_prefer_floor" | "round_prefer_ceil") if is_half => false,
+            ("nearest", _, "round_prefer_floor" | "round_prefer_ceil") if is_half && factors.is_some() => false,
             ("linear", ..) if is_half => true,
             _ => {
                 return Err(format!(
-                    "it is {mode}, {place}, {rounding}; `upsample` is nearest or bilinear by half pixels"
+                    "it is {mode}, {place}, {rounding}; `resize` is nearest, rounded down, or bilinear by half pixels"
                 ));
             }
         };
-        let mut args = vec![("scale", Value::pair([down, across]))];
-        if bilinear {
-            args.push(("bilinear", Value::Flag(true)));
+        let antialias = attributes.flag("antialias");
+        let how = bilinear.then_some(("bilinear", Value::Flag(true)));
+        match factors {
+            Some((down, across)) if !antialias && !self.is_resize(node) => {
+                let args = std::iter::once(("scale", Value::pair([down, across]))).chain(how).collect();
+                self.layer(Layer::new("upsample", args), input, Vec::new())
+            }
+            _ => {
+                let mut args: Vec<_> = std::iter::once(("size", Value::pair(to))).chain(how).collect();
+                if antialias {
+                    args.push(("antialias", Value::Flag(true)));
+                }
+                self.layer(Layer::new("resize", args), input, Vec::new())
+            }
         }
-        self.layer(Layer::new("upsample", args), input, Vec::new())
     }
 
-    /// How many times larger height and width become, where that is a whole number.
-    fn factors(
+    /// Whether a file of ours says that it is a `resize`, which may be one by whole factors, too.
+    fn is_resize(&self, node: &proto::Node) -> bool {
+        self.own && node.input.len() > 3
+    }
+
+    /// Height and width of what comes out.
+    fn resized_to(
         &self,
         node: &'a proto::Node,
         attributes: Attributes<'a>,
         [height, width]: [usize; 2],
-    ) -> Result<[Option<usize>; 2], Reason> {
+    ) -> Result<[usize; 2], Reason> {
         let scales_at = if node.op_type == "Resize" && self.opset >= 11 { 2 } else { 1 };
         let scales: Option<Vec<f32>> = match attributes.floats("scales") {
             Some(scales) => Some(scales.to_vec()),
@@ -184,16 +249,25 @@ impl<'a> Lowering<'a> {
                 if scales[..at].iter().any(|scale| *scale != 1.0) {
                     return Err("it changes the number of channels or images".into());
                 }
-                let whole = |scale: f32| (scale >= 1.0 && scale.fract() == 0.0).then_some(scale as usize);
-                Ok([whole(scales[at]), whole(scales[at + 1])])
+                // Rounded down, as ONNX has it; by another scale than that of both sizes, pixels would lie elsewhere.
+                let side = |scale: f32, extent: usize| {
+                    let size = (f64::from(scale) * extent as f64).floor();
+                    let is_even = (size / extent as f64 - f64::from(scale)).abs() < 1e-6 * f64::from(scale);
+                    (size >= 1.0 && size < 1e9 && is_even).then_some(size as usize)
+                };
+                let sides = side(scales[at], height).zip(side(scales[at + 1], width));
+                sides.map(|(h, w)| [h, w]).ok_or_else(|| {
+                    format!(
+                        "it makes {height}x{width} larger by {:?}, which is no whole number of pixels",
+                        &scales[at..]
+                    )
+                })
             }
             (None, Some(sizes)) => {
                 let at = last(sizes.len()).ok_or("it has no two sizes")?;
-                let whole = |size: Option<i64>, extent: usize| {
-                    let size = usize::try_from(size?).ok()?;
-                    (size >= extent && size.is_multiple_of(extent)).then(|| size / extent)
-                };
-                Ok([whole(sizes[at].number(), height), whole(sizes[at + 1].number(), width)])
+                let side = |size: Option<i64>| usize::try_from(size?).ok().filter(|size| *size > 0);
+                let sides = side(sizes[at].number()).zip(side(sizes[at + 1].number()));
+                sides.map(|(h, w)| [h, w]).ok_or_else(|| "its sizes are no numbers of pixels".into())
             }
             (None, None) => Err("its scales are computed".into()),
         }
@@ -209,5 +283,16 @@ impl<'a> Lowering<'a> {
             value = self.layer(Layer::new("channel_shuffle", vec![("groups", groups)]), value, Vec::new())?;
         }
         self.layer(Layer::new("pixel_shuffle", vec![("factor", Value::Number(side))]), value, Vec::new())
+    }
+
+    /// Squares that become channels, the place in the square before the channel: a shuffle brings the channel first.
+    pub(super) fn space_to_depth(&mut self, node: &'a proto::Node, attributes: Attributes<'a>) -> Result<Id, Reason> {
+        let input = self.given(node, 0)?;
+        let [channels, ..] = self.map(input)?;
+        let side =
+            attributes.int("blocksize").and_then(|side| usize::try_from(side).ok()).ok_or("it has no blocksize")?;
+        let layer = Layer::new("pixel_unshuffle", vec![("factor", Value::Number(side))]);
+        let value = self.layer(layer, input, Vec::new())?;
+        self.layer(Layer::new("channel_shuffle", vec![("groups", Value::Number(channels))]), value, Vec::new())
     }
 }

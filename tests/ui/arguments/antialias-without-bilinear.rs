@@ -1,9 +1,9 @@
-//! `same` is an option of convolutions; the padding of a pool is a number.
+//! The nearest pixel is one pixel, whatever else it covers.
 use convnet::prelude::*;
 cnn! {
     pub struct Net: [3, 32, 32] -> [10] {
-        max_pool(2, pad = same);
-        flatten;
+        resize(16, antialias);
+        global_avg_pool;
         fc: linear(10);
     }
 }
