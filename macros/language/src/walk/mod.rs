@@ -85,12 +85,14 @@ impl Level {
         for member in self.members.iter().filter(with_key) {
             let MemberKind::Sequence(members, _) = &member.kind else { return None };
             before.before += members.len();
-            let keys = members.iter().map(|member| [member.key.clone(), field(member).unwrap_or_default(), String::new()]);
+            let keys =
+                members.iter().map(|member| [member.key.clone(), field(member).unwrap_or_default(), String::new()]);
             before.taken.extend(keys);
         }
         let is_free = |member: &Member| field(member).is_some_and(|field| name.field != field.as_str());
         before.path = if self.path.is_empty() { name.key.clone() } else { format!("{}.{}", self.path, name.key) };
-        (before.before > 0 && self.members.iter().all(|member| field(member).is_none() || is_free(member))).then_some(before)
+        (before.before > 0 && self.members.iter().all(|member| field(member).is_none() || is_free(member)))
+            .then_some(before)
     }
 }
 
