@@ -17,7 +17,7 @@ cnn! {
         }
     }
 
-    /// 6, 12, 16 or 24 such layers.
+    /// 6, 12, 16, 24 or 32 such layers.
     block dense_block(layers, growth) {
         denselayer1: dense_layer(growth);
         denselayer2: dense_layer(growth);
@@ -49,6 +49,16 @@ cnn! {
             denselayer23: dense_layer(growth);
             denselayer24: dense_layer(growth);
         }
+        if layers >= 32 {
+            denselayer25: dense_layer(growth);
+            denselayer26: dense_layer(growth);
+            denselayer27: dense_layer(growth);
+            denselayer28: dense_layer(growth);
+            denselayer29: dense_layer(growth);
+            denselayer30: dense_layer(growth);
+            denselayer31: dense_layer(growth);
+            denselayer32: dense_layer(growth);
+        }
     }
 
     /// Half the channels, half the size (section 3, compression 0.5).
@@ -78,5 +88,27 @@ cnn! {
         global_avg_pool;
         classifier: linear(CLASSES);
         assert params == 7_978_856, macs == 2_834_161_664;
+    }
+
+    /// DenseNet-169 (table 1), growth 32.
+    #[export(densenet169)]
+    pub struct DenseNet169<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
+        features: {
+            conv0: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
+            norm0: batch_norm; relu0: relu;
+            pool0: max_pool(3, stride = 2, pad = 1);
+            denseblock1: dense_block(6, 32);
+            transition1: transition();
+            denseblock2: dense_block(12, 32);
+            transition2: transition();
+            denseblock3: dense_block(32, 32);
+            transition3: transition();
+            denseblock4: dense_block(32, 32);
+            norm5: batch_norm;
+        }
+        relu;
+        global_avg_pool;
+        classifier: linear(CLASSES);
+        assert params == 14_149_480, macs == 3_359_843_328;
     }
 }

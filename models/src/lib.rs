@@ -7,26 +7,43 @@
 #![forbid(unsafe_code)]
 
 pub mod alexnet;
+pub mod autoencoder;
 pub mod densenet;
+pub mod efficientnet;
+pub mod fcn;
 pub mod googlenet;
+pub mod inception;
 pub mod lenet;
+pub mod mnasnet;
 pub mod mobilenet;
+pub mod mobilenet_v3;
 pub mod nin;
 pub mod pretrained;
+pub mod regnet;
 pub mod resnet;
 pub mod squeezenet;
+pub mod unet;
 pub mod vgg;
 
 pub use alexnet::{AlexNet, AlexNet2012};
-pub use densenet::DenseNet121;
+pub use autoencoder::DigitAutoencoder;
+pub use densenet::{DenseNet121, DenseNet169};
+pub use efficientnet::{EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3, EfficientNetV2S};
+pub use fcn::FcnResNet50;
 pub use googlenet::{GoogLeNet, GoogLeNet2014};
+pub use inception::InceptionV3;
 pub use lenet::{LeNet5, LeNet1998};
+pub use mnasnet::MnasNet;
 pub use mobilenet::MobileNetV2;
+pub use mobilenet_v3::{MobileNetV3Large, MobileNetV3Small};
 pub use nin::Nin;
 pub use pretrained::Pretrained;
+pub use regnet::{RegNetX400MF, RegNetY400MF};
+pub use resnet::{ResNeXt50, WideResNet50};
 pub use resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
 pub use resnet::{ResNet20, ResNet20B, ResNet32, ResNet44, ResNet56, ResNet110};
-pub use squeezenet::SqueezeNet;
+pub use squeezenet::{SqueezeNet, SqueezeNet10};
+pub use unet::{UNet, UNetPadded};
 pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};
 
 use convnet::backend::Backend;
@@ -105,6 +122,8 @@ zoo! {
     "resnet50": ResNet50[1000], "He et al., 2015, 50 layers", TORCHVISION;
     "resnet101": ResNet101[1000], "He et al., 2015, 101 layers", TORCHVISION;
     "resnet152": ResNet152[1000], "He et al., 2015, 152 layers", TORCHVISION;
+    "resnext50": ResNeXt50[1000], "Xie et al., 2016: ResNeXt-50 (32x4d)", TORCHVISION;
+    "wide_resnet50": WideResNet50[1000], "Zagoruyko and Komodakis, 2016: Wide ResNet-50-2", TORCHVISION;
     "resnet20": ResNet20[10], "He et al., 2015, 20 layers, on 32x32 images";
     "resnet32": ResNet32[10], "He et al., 2015, 32 layers, on 32x32 images";
     "resnet44": ResNet44[10], "He et al., 2015, 44 layers, on 32x32 images";
@@ -112,9 +131,26 @@ zoo! {
     "resnet110": ResNet110[10], "He et al., 2015, 110 layers, on 32x32 images";
     "resnet20_cifar": ResNet20B[10], "He et al., 2015, 20 layers, on 32x32 images, with projections for shortcuts";
     "nin": Nin[10], "Lin et al., 2013: Network in Network, on 32x32 images";
+    "squeezenet1_0": SqueezeNet10[1000], "Iandola et al., 2016: SqueezeNet", TORCHVISION;
     "squeezenet1_1": SqueezeNet[1000], "Iandola et al., 2016: SqueezeNet 1.1", TORCHVISION;
     "mobilenet_v2": MobileNetV2[1000], "Sandler et al., 2018: MobileNetV2", TORCHVISION;
+    "mobilenet_v3_small": MobileNetV3Small[1000], "Howard et al., 2019: MobileNetV3-Small", TORCHVISION;
+    "mobilenet_v3_large": MobileNetV3Large[1000], "Howard et al., 2019: MobileNetV3-Large", TORCHVISION;
+    "mnasnet1_0": MnasNet[1000], "Tan et al., 2018: MNASNet-B1", TORCHVISION;
     "densenet121": DenseNet121[1000], "Huang et al., 2016: DenseNet-121", TORCHVISION;
+    "densenet169": DenseNet169[1000], "Huang et al., 2016: DenseNet-169", TORCHVISION;
+    "inception_v3": InceptionV3[1000], "Szegedy et al., 2015: Inception v3, on 299x299 images", TORCHVISION_INCEPTION;
+    "efficientnet_b0": EfficientNetB0[1000], "Tan and Le, 2019: EfficientNet-B0", TORCHVISION;
+    "efficientnet_b1": EfficientNetB1[1000], "Tan and Le, 2019: EfficientNet-B1, on 240x240 images", TORCHVISION_B1;
+    "efficientnet_b2": EfficientNetB2[1000], "Tan and Le, 2019: EfficientNet-B2, on 288x288 images", TORCHVISION_WHOLE;
+    "efficientnet_b3": EfficientNetB3[1000], "Tan and Le, 2019: EfficientNet-B3, on 300x300 images", TORCHVISION_B3;
+    "efficientnet_v2_s": EfficientNetV2S[1000], "Tan and Le, 2021: EfficientNetV2-S, on 384x384 images", TORCHVISION_WHOLE;
+    "regnet_x_400mf": RegNetX400MF[1000], "Radosavovic et al., 2020: RegNetX-400MF", TORCHVISION;
+    "regnet_y_400mf": RegNetY400MF[1000], "Radosavovic et al., 2020: RegNetY-400MF, with squeeze and excitation", TORCHVISION;
+    "unet": UNet[2], "Ronneberger et al., 2015, as in the paper: masks of 388x388 for 572x572 grey-scale images";
+    "unet_padded": UNetPadded[2], "Ronneberger et al., 2015, padded and normalised: masks as large as the image";
+    "fcn_resnet50": FcnResNet50[21], "Long et al., 2014: FCN on a dilated ResNet-50, as in torchvision", TORCHVISION_WHOLE;
+    "digit_autoencoder": DigitAutoencoder, "a 28x28 grey-scale digit as 32 numbers, and the digit again";
 }
 
 const fn entry<N: Network<f32, Cpu>>(name: &'static str, paper: &'static str) -> Entry {

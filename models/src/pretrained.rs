@@ -7,7 +7,11 @@ use convnet::data::fit::Fit;
 use convnet::data::{Normalisation, Preparation};
 use convnet::graph::Graph;
 
-/// What is done to images before torchvision's weights of a network see them.
+/// What is done to images before torchvision's weights of a network see them: those of `IMAGENET1K_V1`, except for EfficientNet-B1, where
+/// they are those of `IMAGENET1K_V2`. (The second weights of other networks want a shorter side of 232 in place of 256.)
+///
+/// Images are resized bilinearly. torchvision does so as well but for the weights of EfficientNet-B0, B2 and B3, for which it resizes
+/// bicubically; a preparation has no word for that, so these networks see slightly softer images here.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Pretrained {
@@ -15,35 +19,78 @@ pub struct Pretrained {
     pub mean: [f32; 3],
     /// Standard deviations of the channels.
     pub std: [f32; 3],
+    /// The shorter side of an image is resized to the first number, and a square of the second one is cut out of the middle.
+    pub sides: [usize; 2],
 }
 
 /// torchvision's preset for ImageNet.
-pub(crate) const TORCHVISION: Pretrained = Pretrained { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+pub(crate) const TORCHVISION: Pretrained =
+    Pretrained { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], sides: [256, 224] };
 
 /// The same where the network's first step, `transform_input`, undoes mean and deviation of the preset in favour of its own, as
 /// torchvision's GoogLeNet does, whose weights came from elsewhere.
-pub(crate) const TORCHVISION_GOOGLENET: Pretrained = Pretrained { mean: [0.5; 3], std: [0.5; 3] };
+pub(crate) const TORCHVISION_GOOGLENET: Pretrained = Pretrained { mean: [0.5; 3], std: [0.5; 3], sides: [256, 224] };
 
-/// The preset resizes the shorter side of an image to the first number, and cuts a square of the second one out of the middle.
-const SIDES: [usize; 2] = [256, 224];
+/// Inception v3 has that first step too, and larger images.
+pub(crate) const TORCHVISION_INCEPTION: Pretrained = Pretrained { sides: [342, 299], ..TORCHVISION_GOOGLENET };
+
+/// EfficientNet-B1, of whose two weights these are the ones for which torchvision resizes bilinearly.
+pub(crate) const TORCHVISION_B1: Pretrained = Pretrained { sides: [255, 240], ..TORCHVISION };
+
+/// EfficientNet-B3.
+pub(crate) const TORCHVISION_B3: Pretrained = Pretrained { sides: [320, 300], ..TORCHVISION };
+
+/// Where nothing of the shorter side is cut off: EfficientNet-B2 and V2-S, and FCN. (torchvision's FCN takes images of any shape, whose
+/// shorter side is 520; a network of ours has one size, so the middle of a longer side is taken, and `--input 3x520x520` gives objects
+/// the size that they had when the weights were trained.)
+pub(crate) const TORCHVISION_WHOLE: Pretrained = Pretrained { sides: [1, 1], ..TORCHVISION };
 
 impl Pretrained {
-    /// How images are prepared for `graph`'s network, if it takes them in colour. For an input of another size than 224x224 the shorter
-    /// side is resized in proportion: to 73 for 64x64.
+    /// How images are prepared for `graph`'s network, if it takes them in colour. For an input of another size than that of the weights the
+    /// shorter side is resized in proportion: to 73 for 64x64 in place of 224x224.
     pub fn preparation(&self, graph: &Graph) -> Option<Preparation> {
         let shape = graph.input().chw();
         let normalisation = Normalisation { mean: self.mean.into(), std: self.std.into() };
         let plain = Preparation::plain(shape, Fit::Crop, normalisation);
-        let resize = shape[1].min(shape[2]) * SIDES[0] / SIDES[1];
+        let resize = shape[1].min(shape[2]) * self.sides[0] / self.sides[1];
         (shape[0] == 3).then_some(Preparation { resize: Some(resize), ..plain })
     }
 }
 
-/// The names of ImageNet's classes, for a network with 1000 outputs.
+/// The classes of Pascal VOC, the first of which is the ground.
+const VOC: [&str; 21] = [
+    "__background__",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+];
+
+/// The names of ImageNet's classes, for a network with 1000 outputs, and of Pascal VOC's for one that gives maps of 21 channels.
 pub fn classes(graph: &Graph) -> Option<Vec<String>> {
+    let [channels, height, width] = graph.output_shape().chw();
+    if height * width > 1 {
+        return (channels == VOC.len()).then(|| VOC.map(String::from).to_vec());
+    }
     let names = include_str!("imagenet_classes.txt").split_once("\n\n")?.1.lines();
     let names: Vec<String> = names.map(String::from).collect();
-    (graph.output_shape().len() == names.len()).then_some(names)
+    (channels == names.len()).then_some(names)
 }
 
 #[cfg(test)]
@@ -55,11 +102,24 @@ mod tests {
     fn networks_of_torchvision_are_prepared_for_as_there() {
         let known: Vec<&str> =
             CATALOGUE.iter().filter(|entry| entry.pretrained.is_some()).map(|entry| entry.name).collect();
-        assert_eq!(known.len(), 18, "{known:?}");
+        assert_eq!(known.len(), 34, "{known:?}");
         for entry in CATALOGUE.iter().filter(|entry| entry.pretrained.is_some()) {
             let preparation = entry.pretrained.unwrap().preparation(entry.graph).unwrap();
-            assert_eq!((preparation.shape, preparation.resize), ([3, 224, 224], Some(256)), "{}", entry.name);
+            let [resize, crop] = match entry.name {
+                "inception_v3" => [342, 299],
+                "efficientnet_b1" => [255, 240],
+                "efficientnet_b2" => [288, 288],
+                "efficientnet_b3" => [320, 300],
+                "efficientnet_v2_s" => [384, 384],
+                "fcn_resnet50" => [224, 224],
+                _ => [256, 224],
+            };
+            assert_eq!((preparation.shape, preparation.resize), ([3, crop, crop], Some(resize)), "{}", entry.name);
             let names = classes(entry.graph).unwrap();
+            if entry.name == "fcn_resnet50" {
+                assert_eq!((names.len(), names[15].as_str()), (21, "person"));
+                continue;
+            }
             // torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"].
             assert_eq!(
                 [0, 281, 817, 999].map(|i| names[i].as_str()),
@@ -67,12 +127,13 @@ mod tests {
             );
         }
         assert_eq!(classes(find("resnet20").unwrap().graph), None);
+        assert_eq!(classes(find("unet_padded").unwrap().graph), None);
         assert_eq!(TORCHVISION.preparation(find("lenet5").unwrap().graph), None);
         assert_eq!(TORCHVISION.preparation(find("resnet20").unwrap().graph).unwrap().resize, Some(36));
     }
 
     #[test]
-    fn googlenet_sees_what_its_first_step_makes_of_an_image() {
+    fn googlenet_and_inception_see_what_their_first_step_makes_of_an_image() {
         // (x - 0.485) / 0.229 * (0.229 / 0.5) + (0.485 - 0.5) / 0.5, for x = 0.25.
         let [imagenet, own] = [TORCHVISION, TORCHVISION_GOOGLENET];
         for c in 0..3 {
@@ -81,5 +142,9 @@ mod tests {
             assert!((seen - (0.25 - own.mean[c]) / own.std[c]).abs() < 1e-6);
         }
         assert_eq!(find("googlenet").unwrap().pretrained, Some(own));
+        assert_eq!(
+            find("inception_v3").unwrap().pretrained.map(|found| (found.mean, found.std)),
+            Some((own.mean, own.std))
+        );
     }
 }

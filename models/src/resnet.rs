@@ -1,6 +1,8 @@
 //! ResNet (He, Zhang, Ren and Sun, 2015: Deep residual learning for image recognition), with torchvision's keys.
 //!
-//! As in torchvision, a bottleneck has its stride in the 3 x 3 convolution. Those for small images have 6n + 2 layers.
+//! As in torchvision, a bottleneck has its stride in the 3 x 3 convolution. Those for small images have 6n + 2 layers. ResNeXt (Xie, Girshick,
+//! Dollár, Tu and He, 2016: Aggregated residual transformations for deep neural networks) and Wide ResNet (Zagoruyko and Komodakis, 2016: Wide
+//! residual networks) are ResNets with other bottlenecks.
 
 use convnet::prelude::*;
 
@@ -24,11 +26,12 @@ cnn! {
         relu;
     }
 
-    block bottleneck(wide, stride = 1) {
+    /// The 3 x 3 convolution has `inner` channels in so many groups.
+    block bottleneck(wide, stride = 1, inner = wide, groups = 1) {
         residual {
-            conv1: conv(wide, kernel = 1, bias = false);
+            conv1: conv(inner, kernel = 1, bias = false);
             bn1: batch_norm; relu;
-            conv2: conv(wide, kernel = 3, stride, pad = 1, bias = false);
+            conv2: conv(inner, kernel = 3, stride, pad = 1, groups, bias = false);
             bn2: batch_norm; relu;
             conv3: conv(4 * wide, kernel = 1, bias = false);
             bn3: batch_norm;
@@ -43,9 +46,9 @@ cnn! {
         repeat count - 1 { basic(out); }
     }
 
-    block bottlenecks(wide, count, stride) {
-        bottleneck(wide, stride);
-        repeat count - 1 { bottleneck(wide); }
+    block bottlenecks(wide, count, stride, inner = wide, groups = 1) {
+        bottleneck(wide, stride, inner, groups);
+        repeat count - 1 { bottleneck(wide, inner = inner, groups = groups); }
     }
 
     /// ResNet-18 (table 1).
@@ -121,6 +124,38 @@ cnn! {
         global_avg_pool;
         fc: linear(CLASSES);
         assert params == 60_192_808, macs == 11_513_626_624, receptive_field == 1451;
+    }
+
+    /// ResNeXt-50 (32 x 4d): the 3 x 3 convolutions have 32 groups of four channels in the first stage, and of twice as many in each that follows
+    /// (Xie et al., 2016, table 1). torchvision calls it `resnext50_32x4d`.
+    #[export(resnext50)]
+    pub struct ResNeXt50<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
+        conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
+        bn1: batch_norm; relu;
+        max_pool(3, stride = 2, pad = 1);
+        layer1: bottlenecks(64, 3, stride = 1, inner = 128, groups = 32);
+        layer2: bottlenecks(128, 4, stride = 2, inner = 256, groups = 32);
+        layer3: bottlenecks(256, 6, stride = 2, inner = 512, groups = 32);
+        layer4: bottlenecks(512, 3, stride = 2, inner = 1024, groups = 32);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 25_028_904, macs == 4_230_479_872, receptive_field == 427;
+    }
+
+    /// Wide ResNet-50-2: the 3 x 3 convolutions have twice the channels of those of ResNet-50 (Zagoruyko and Komodakis, 2016, section 3.4).
+    /// torchvision calls it `wide_resnet50_2`.
+    #[export(wide_resnet50)]
+    pub struct WideResNet50<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
+        conv1: conv(64, kernel = 7, stride = 2, pad = 3, bias = false);
+        bn1: batch_norm; relu;
+        max_pool(3, stride = 2, pad = 1);
+        layer1: bottlenecks(64, 3, stride = 1, inner = 128);
+        layer2: bottlenecks(128, 4, stride = 2, inner = 256);
+        layer3: bottlenecks(256, 6, stride = 2, inner = 512);
+        layer4: bottlenecks(512, 3, stride = 2, inner = 1024);
+        global_avg_pool;
+        fc: linear(CLASSES);
+        assert params == 68_883_240, macs == 11_398_021_120, receptive_field == 427;
     }
 
     /// ResNet-20 for 32 x 32 pixels (section 4.2), n = 3.

@@ -8,7 +8,8 @@ use convnet_models::CATALOGUE;
 #[test]
 fn a_head_is_what_another_number_of_classes_changes() {
     let config = Config { epochs: 1, fine_tune: Some(1), ..Config::default() };
-    for entry in CATALOGUE {
+    // An autoencoder gives an image, and no classes that there could be another number of.
+    for entry in CATALOGUE.iter().filter(|entry| entry.name != "digit_autoencoder") {
         let rules = Hyperparameters::new(&config, entry.graph).unwrap();
         let sizes = Sizes { classes: Some(entry.graph.output_shape().chw()[0] + 1), ..Sizes::default() };
         let other = read(entry.source, &sizes).unwrap().pop().unwrap();

@@ -14,6 +14,12 @@ zoo::resnet50! { struct ResNet: [3, 64, 64] -> [10] }
 zoo::squeezenet1_1! { struct SqueezeNet: [3, 64, 64] -> [10] }
 zoo::mobilenet_v2! { struct MobileNet: [3, 64, 64] -> [10] }
 zoo::densenet121! { struct DenseNet: [3, 64, 64] -> [10] }
+zoo::mobilenet_v3_small! { struct MobileNetV3: [3, 64, 64] -> [10] }
+zoo::mnasnet1_0! { struct MnasNet: [3, 64, 64] -> [10] }
+zoo::regnet_y_400mf! { struct RegNet: [3, 64, 64] -> [10] }
+zoo::efficientnet_v2_s! { struct EfficientNet: [3, 64, 64] -> [10] }
+zoo::unet_padded! { struct UNet: [3, 32, 32] -> [3, 32, 32] }
+zoo::fcn_resnet50! { struct Fcn: [3, 64, 64] -> [5, 64, 64] }
 
 #[test]
 fn lenet() {
@@ -60,4 +66,35 @@ fn mobilenet() {
 #[test]
 fn densenet() {
     compare::<DenseNet>(3).unwrap();
+}
+
+#[test]
+fn mobilenet_v3() {
+    compare::<MobileNetV3>(3).unwrap();
+}
+
+#[test]
+fn mnasnet() {
+    compare::<MnasNet>(3).unwrap();
+}
+
+#[test]
+fn regnet() {
+    compare::<RegNet>(3).unwrap();
+}
+
+#[test]
+fn efficientnet() {
+    compare::<EfficientNet>(3).unwrap();
+}
+
+#[test]
+fn masks() {
+    compare::<UNet>(2).unwrap();
+    compare::<Fcn>(2).unwrap();
+}
+
+#[test]
+fn autoencoder() {
+    compare::<zoo::DigitAutoencoder>(3).unwrap();
 }

@@ -4,7 +4,7 @@
     venv/bin/python golden.py densenet121 mobilenet_v2 --seed 2
 
 `convnet parity MODEL.json` compares a network of the zoo with it. Models are torchvision's by their names, and `lenet5`,
-`nin`, `resnet20` ... `resnet110` (option A) and `resnet20_cifar` (option B), which are defined here.
+`nin`, `resnet20` ... `resnet110` (option A), `resnet20_cifar` (option B), `unet`, `unet_padded` and `digit_autoencoder`, which are defined here.
 """
 import argparse
 import json
@@ -106,6 +106,56 @@ class Nin(nn.Module):
         return self.mlpconv3(x).mean((2, 3))
 
 
+class Double(nn.Sequential):
+    def __init__(self, ins, outs, padded):
+        norm = (lambda: [nn.BatchNorm2d(outs)]) if padded else (lambda: [])
+        conv = lambda ins: nn.Conv2d(ins, outs, 3, padding=int(padded), bias=not padded)
+        super().__init__(conv(ins), *norm(), nn.ReLU(), conv(outs), *norm(), nn.ReLU())
+
+
+class UNet(nn.Module):
+    def __init__(self, ins, classes, padded):
+        super().__init__()
+        widths = [64, 128, 256, 512, 1024]
+        for level, (before, wide) in enumerate(zip([ins, *widths], widths), 1):
+            self.add_module(f"down{level}" if level < 5 else "bottom", Double(before, wide, padded))
+        for level, wide in enumerate(widths[:4], 1):
+            self.add_module(f"up{level}", nn.ConvTranspose2d(2 * wide, wide, 2, stride=2))
+            self.add_module(f"merge{level}", Double(2 * wide, wide, padded))
+        self.classify = nn.Conv2d(64, classes, 1)
+
+    def forward(self, x):
+        kept = []
+        for level in range(1, 5):
+            kept.append(getattr(self, f"down{level}")(x))
+            x = F.max_pool2d(kept[-1], 2)
+        x = self.bottom(x)
+        for level in range(4, 0, -1):
+            x, beside = getattr(self, f"up{level}")(x), kept.pop()
+            top, left = ((a - b) // 2 for a, b in zip(beside.shape[2:], x.shape[2:]))
+            beside = beside[:, :, top : top + x.shape[2], left : left + x.shape[3]]
+            x = getattr(self, f"merge{level}")(torch.cat([beside, x], 1))
+        return self.classify(x)
+
+
+class DigitAutoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 16, 3, 2, 1), nn.Conv2d(16, 32, 3, 2, 1)
+        self.code, self.back = nn.Conv2d(32, 32, 7), nn.ConvTranspose2d(32, 32, 7)
+        self.up1, self.up2 = nn.ConvTranspose2d(32, 16, 2, 2), nn.ConvTranspose2d(16, 1, 2, 2)
+
+    def forward(self, x):
+        x = self.code(F.relu(self.conv2(F.relu(self.conv1(x)))))
+        return self.up2(F.relu(self.up1(F.relu(self.back(x)))))
+
+
+# What torchvision calls a network of the zoo, where that is something else.
+TORCHVISION = {"resnext50": "resnext50_32x4d", "wide_resnet50": "wide_resnet50_2"}
+# How high and wide the input is, where that is not 224.
+SIDES = {"inception_v3": 299, "efficientnet_b1": 240, "efficientnet_b2": 288, "efficientnet_b3": 300, "efficientnet_v2_s": 384}
+
+
 def build(name):
     depths = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet110": 18}
     if name == "lenet5":
@@ -116,23 +166,43 @@ def build(name):
         return Cifar(depths[name], False), (3, 32, 32)
     if name == "resnet20_cifar":
         return Cifar(3, True), (3, 32, 32)
+    if name == "unet":
+        return UNet(1, 2, False), (1, 572, 572)
+    if name == "unet_padded":
+        return UNet(3, 2, True), (3, 256, 256)
+    if name == "digit_autoencoder":
+        return DigitAutoencoder(), (1, 28, 28)
     import torchvision
 
-    extra = {"transform_input": False, "aux_logits": True, "init_weights": False} if name == "googlenet" else {}
-    return getattr(torchvision.models, name)(weights=None, **extra), (3, 224, 224)
+    side = SIDES.get(name, 224)
+    if name == "fcn_resnet50":
+        extra = {"weights_backbone": None, "aux_loss": True}
+        return torchvision.models.segmentation.fcn_resnet50(weights=None, **extra), (3, side, side)
+    extra = {"transform_input": False, "aux_logits": True, "init_weights": False}
+    extra = extra if name in ("googlenet", "inception_v3") else {}
+    return getattr(torchvision.models, TORCHVISION.get(name, name))(weights=None, **extra), (3, side, side)
+
+
+def outputs(out):
+    """The main output and those of the heads, each as one vector for an image."""
+    if isinstance(out, dict):
+        out = [out["out"], *([out["aux"]] if "aux" in out else [])]
+    elif not isinstance(out, tuple):
+        out = [out]
+    return [one.flatten(1) for one in out]
 
 
 def measure(model, x, targets, training):
     model.train(training)
     for module in model.modules():
-        if isinstance(module, nn.Dropout):
+        if type(module).__name__ in ("Dropout", "StochasticDepth"):
             module.p = 0.0
     model.zero_grad()
     x = x.clone().requires_grad_()
-    out = model(x)
-    logits, heads = (out.logits, [out.aux_logits1, out.aux_logits2]) if isinstance(out, tuple) else (out, [])
+    # In evaluation the heads are not computed; torchvision's segmentation computes them all the same.
+    logits, *heads = outputs(model(x))
     loss = F.cross_entropy(logits, targets)
-    for head in heads:
+    for head in heads if training else []:
         loss = loss + 0.3 * F.cross_entropy(head, targets)
     loss.backward()
     logits = logits.detach()

@@ -71,6 +71,29 @@ struct Level {
     members: Vec<Member>,
     /// Keys and fields that are taken, and where.
     taken: Vec<[String; 3]>,
+    /// How many members came before under the same path, in a sequence that this one goes on with.
+    before: usize,
+}
+
+impl Level {
+    /// What a sequence called `name` goes on with: those of the same key, if each has a field of its own. A level without members yet,
+    /// in which the names of theirs are taken.
+    fn earlier(&self, name: &Name) -> Option<Level> {
+        let field = |member: &Member| member.name.as_ref().map(ToString::to_string);
+        let with_key = |member: &&Member| member.key == name.key;
+        let mut before = Level::default();
+        for member in self.members.iter().filter(with_key) {
+            let MemberKind::Sequence(members, _) = &member.kind else { return None };
+            before.before += members.len();
+            let keys =
+                members.iter().map(|member| [member.key.clone(), field(member).unwrap_or_default(), String::new()]);
+            before.taken.extend(keys);
+        }
+        let is_free = |member: &Member| field(member).is_some_and(|field| name.field != field.as_str());
+        before.path = if self.path.is_empty() { name.key.clone() } else { format!("{}.{}", self.path, name.key) };
+        (before.before > 0 && self.members.iter().all(|member| field(member).is_none() || is_free(member)))
+            .then_some(before)
+    }
 }
 
 impl<'a, 'e> Checker<'a, 'e> {
@@ -162,9 +185,10 @@ impl<'a, 'e> Checker<'a, 'e> {
             Statement::Layer(layer) => {
                 self.named(layer.name.as_ref(), &layer.word, level, |checker, path| checker.one(layer, path))
             }
-            Statement::Sequence(Sequence { name, body }) => {
-                self.named(Some(name), name, level, |checker, path| Some(checker.inner(body, path)))
-            }
+            Statement::Sequence(Sequence { name, body }) => match level.earlier(name) {
+                Some(earlier) => self.going_on(name, body, earlier, level),
+                None => self.named(Some(name), name, level, |checker, path| Some(checker.inner(body, path))),
+            },
             Statement::Repeat(repeat) => self.repeat(repeat, level),
             Statement::If(choice) => self.choice(choice, level),
             Statement::Residual(residual) => self.residual(residual, level),
@@ -204,6 +228,16 @@ impl<'a, 'e> Checker<'a, 'e> {
         MemberKind::Sequence(level.members, self.at.node)
     }
 
+    /// A sequence with the key of an earlier one, which it goes on with: `rest as "backbone": { ... }`, for what stands between the two without
+    /// that key.
+    fn going_on(&mut self, name: &'a Name, body: &'a [Statement], earlier: Level, level: &mut Level) {
+        let mut inner = earlier;
+        self.body(body, &mut inner);
+        let kind = MemberKind::Sequence(inner.members, self.at.node);
+        level.taken.push([name.key.clone(), name.field.to_string(), String::new()]);
+        level.members.push(Member { key: name.key.clone(), name: Some(name.field.clone()), kind });
+    }
+
     /// Adds a member with its name, or its index where it has none; `place` is where it is written.
     fn named(
         &mut self,
@@ -212,7 +246,7 @@ impl<'a, 'e> Checker<'a, 'e> {
         level: &mut Level,
         make: impl FnOnce(&mut Self, String) -> Option<MemberKind>,
     ) {
-        let key = name.map_or_else(|| level.members.len().to_string(), |name| name.key.clone());
+        let key = name.map_or_else(|| (level.before + level.members.len()).to_string(), |name| name.key.clone());
         let field = name.map_or_else(String::new, |name| name.field.to_string());
         // Two without names have numbers of their own; without sizes the numbers are not known.
         let written = name.map_or_else(String::new, |name| format!("{:?}", name.field.span()));
