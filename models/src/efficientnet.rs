@@ -28,21 +28,22 @@ cnn! {
         project(out);
     }
 
-    /// A mobile inverted bottleneck with squeeze and excitation (section 4).
-    block mbconv(out, expand, kernel, stride = 1) {
+    /// A mobile inverted bottleneck with squeeze and excitation (section 4), number `layer` of the network's `of`.
+    block mbconv(out, expand, kernel, layer, of, stride = 1) {
         if stride == 1 && channels == out {
             residual {
                 block: widened(out, expand, kernel, stride);
+                stochastic_depth(0.2, layer, of);
             }
         } else {
             block: widened(out, expand, kernel, stride);
         }
     }
 
-    /// A row of table 1.
-    block stage(out, count, kernel, expand = 6, stride = 1) {
-        mbconv(out, expand, kernel, stride);
-        repeat count - 1 { mbconv(out, expand, kernel); }
+    /// A row of table 1, of which the first bottleneck has the number `first`.
+    block stage(out, count, first, of, kernel, expand = 6, stride = 1) {
+        mbconv(out, expand, kernel, layer = first, of, stride);
+        repeat count - 1 { mbconv(out, expand, kernel, layer = first + index + 1, of); }
     }
 
     /// EfficientNet-B0 (table 1).
@@ -50,13 +51,13 @@ cnn! {
     pub struct EfficientNetB0<const CLASSES: usize = 1000>: [3, 224, 224] -> [CLASSES] {
         features: {
             stem(32);
-            stage(16, 1, kernel = 3, expand = 1);
-            stage(24, 2, kernel = 3, stride = 2);
-            stage(40, 2, kernel = 5, stride = 2);
-            stage(80, 3, kernel = 3, stride = 2);
-            stage(112, 3, kernel = 5);
-            stage(192, 4, kernel = 5, stride = 2);
-            stage(320, 1, kernel = 3);
+            stage(16, 1, 0, 16, kernel = 3, expand = 1);
+            stage(24, 2, 1, 16, kernel = 3, stride = 2);
+            stage(40, 2, 3, 16, kernel = 5, stride = 2);
+            stage(80, 3, 5, 16, kernel = 3, stride = 2);
+            stage(112, 3, 8, 16, kernel = 5);
+            stage(192, 4, 11, 16, kernel = 5, stride = 2);
+            stage(320, 1, 15, 16, kernel = 3);
             point(1280);
         }
         global_avg_pool;
@@ -69,13 +70,13 @@ cnn! {
     pub struct EfficientNetB1<const CLASSES: usize = 1000>: [3, 240, 240] -> [CLASSES] {
         features: {
             stem(32);
-            stage(16, 2, kernel = 3, expand = 1);
-            stage(24, 3, kernel = 3, stride = 2);
-            stage(40, 3, kernel = 5, stride = 2);
-            stage(80, 4, kernel = 3, stride = 2);
-            stage(112, 4, kernel = 5);
-            stage(192, 5, kernel = 5, stride = 2);
-            stage(320, 2, kernel = 3);
+            stage(16, 2, 0, 23, kernel = 3, expand = 1);
+            stage(24, 3, 2, 23, kernel = 3, stride = 2);
+            stage(40, 3, 5, 23, kernel = 5, stride = 2);
+            stage(80, 4, 8, 23, kernel = 3, stride = 2);
+            stage(112, 4, 12, 23, kernel = 5);
+            stage(192, 5, 16, 23, kernel = 5, stride = 2);
+            stage(320, 2, 21, 23, kernel = 3);
             point(1280);
         }
         global_avg_pool;
@@ -88,13 +89,13 @@ cnn! {
     pub struct EfficientNetB2<const CLASSES: usize = 1000>: [3, 288, 288] -> [CLASSES] {
         features: {
             stem(32);
-            stage(16, 2, kernel = 3, expand = 1);
-            stage(24, 3, kernel = 3, stride = 2);
-            stage(48, 3, kernel = 5, stride = 2);
-            stage(88, 4, kernel = 3, stride = 2);
-            stage(120, 4, kernel = 5);
-            stage(208, 5, kernel = 5, stride = 2);
-            stage(352, 2, kernel = 3);
+            stage(16, 2, 0, 23, kernel = 3, expand = 1);
+            stage(24, 3, 2, 23, kernel = 3, stride = 2);
+            stage(48, 3, 5, 23, kernel = 5, stride = 2);
+            stage(88, 4, 8, 23, kernel = 3, stride = 2);
+            stage(120, 4, 12, 23, kernel = 5);
+            stage(208, 5, 16, 23, kernel = 5, stride = 2);
+            stage(352, 2, 21, 23, kernel = 3);
             point(1408);
         }
         global_avg_pool;
@@ -107,13 +108,13 @@ cnn! {
     pub struct EfficientNetB3<const CLASSES: usize = 1000>: [3, 300, 300] -> [CLASSES] {
         features: {
             stem(40);
-            stage(24, 2, kernel = 3, expand = 1);
-            stage(32, 3, kernel = 3, stride = 2);
-            stage(48, 3, kernel = 5, stride = 2);
-            stage(96, 5, kernel = 3, stride = 2);
-            stage(136, 5, kernel = 5);
-            stage(232, 6, kernel = 5, stride = 2);
-            stage(384, 2, kernel = 3);
+            stage(24, 2, 0, 26, kernel = 3, expand = 1);
+            stage(32, 3, 2, 26, kernel = 3, stride = 2);
+            stage(48, 3, 5, 26, kernel = 5, stride = 2);
+            stage(96, 5, 8, 26, kernel = 3, stride = 2);
+            stage(136, 5, 13, 26, kernel = 5);
+            stage(232, 6, 18, 26, kernel = 5, stride = 2);
+            stage(384, 2, 24, 26, kernel = 3);
             point(1536);
         }
         global_avg_pool;
@@ -156,20 +157,21 @@ cnn! {
         }
     }
 
-    block bottleneck(out, expand, fused, stride = 1) {
+    block bottleneck(out, expand, fused, layer, stride = 1) {
         if stride == 1 && channels == out {
             residual {
                 block: widened(out, expand, fused, stride);
+                stochastic_depth(0.2, layer, of = 40);
             }
         } else {
             block: widened(out, expand, fused, stride);
         }
     }
 
-    /// A row of table 4.
-    block stage(out, count, expand, fused = 0, stride = 1) {
-        bottleneck(out, expand, fused, stride);
-        repeat count - 1 { bottleneck(out, expand, fused); }
+    /// A row of table 4, of which the first bottleneck has the number `first` of 40.
+    block stage(out, count, first, expand, fused = 0, stride = 1) {
+        bottleneck(out, expand, fused, layer = first, stride);
+        repeat count - 1 { bottleneck(out, expand, fused, layer = first + index + 1); }
     }
 
     /// EfficientNetV2-S (2021, table 4), on images of the size that it is evaluated with; it is trained on smaller ones. Normalisation
@@ -178,12 +180,12 @@ cnn! {
     pub struct EfficientNetV2S<const CLASSES: usize = 1000>: [3, 384, 384] -> [CLASSES] {
         features: {
             wide(24, 3, stride = 2);
-            stage(24, 2, expand = 1, fused = 1);
-            stage(48, 4, expand = 4, fused = 1, stride = 2);
-            stage(64, 4, expand = 4, fused = 1, stride = 2);
-            stage(128, 6, expand = 4, stride = 2);
-            stage(160, 9, expand = 6);
-            stage(256, 15, expand = 6, stride = 2);
+            stage(24, 2, 0, expand = 1, fused = 1);
+            stage(48, 4, 2, expand = 4, fused = 1, stride = 2);
+            stage(64, 4, 6, expand = 4, fused = 1, stride = 2);
+            stage(128, 6, 10, expand = 4, stride = 2);
+            stage(160, 9, 16, expand = 6);
+            stage(256, 15, 25, expand = 6, stride = 2);
             wide(1280, 1);
         }
         global_avg_pool;

@@ -8,6 +8,8 @@
 
 pub mod alexnet;
 pub mod autoencoder;
+pub mod convnext;
+pub mod deeplab;
 pub mod densenet;
 pub mod efficientnet;
 pub mod fcn;
@@ -21,12 +23,15 @@ pub mod nin;
 pub mod pretrained;
 pub mod regnet;
 pub mod resnet;
+pub mod shufflenet;
 pub mod squeezenet;
 pub mod unet;
 pub mod vgg;
 
 pub use alexnet::{AlexNet, AlexNet2012};
 pub use autoencoder::DigitAutoencoder;
+pub use convnext::ConvNeXtTiny;
+pub use deeplab::DeepLabV3MobileNetV3;
 pub use densenet::{DenseNet121, DenseNet169};
 pub use efficientnet::{EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3, EfficientNetV2S};
 pub use fcn::FcnResNet50;
@@ -42,6 +47,7 @@ pub use regnet::{RegNetX400MF, RegNetY400MF};
 pub use resnet::{ResNeXt50, WideResNet50};
 pub use resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
 pub use resnet::{ResNet20, ResNet20B, ResNet32, ResNet44, ResNet56, ResNet110};
+pub use shufflenet::ShuffleNetV2;
 pub use squeezenet::{SqueezeNet, SqueezeNet10};
 pub use unet::{UNet, UNetPadded};
 pub use vgg::{Vgg11, Vgg11Bn, Vgg13, Vgg13Bn, Vgg16, Vgg16Bn, Vgg19, Vgg19Bn};

@@ -234,6 +234,14 @@ impl<'a> Args<'a> {
         self.positive(name, expr, dim, errors).known()
     }
 
+    /// An integer that may be 0, or its default.
+    pub fn natural(&self, name: &str, errors: &mut Errors) -> Option<u64> {
+        match self.expr(name) {
+            Some(expr) => number(expr, self.scope, errors).known(),
+            None => self.count(name, errors),
+        }
+    }
+
     fn positive(&self, name: &str, expr: &Expr, dim: Dim, errors: &mut Errors) -> Dim {
         if dim == Dim::Known(0) {
             errors.on(expr, self.least(name, 0, 1));

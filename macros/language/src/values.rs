@@ -29,6 +29,8 @@ impl Scope<'_> {
     }
 }
 
+/// What the number of a repetition is called.
+pub const INDEX: &str = "index";
 /// The largest size: beyond it, counts would no longer fit into 64 bits.
 pub const SIZE: u64 = u32::MAX as u64;
 /// The largest budget.
@@ -146,12 +148,14 @@ fn operands(sides: [&Expr; 2], scope: &Scope<'_>, errors: &mut Errors, depth: us
 fn called(call: &ExprCall, scope: &Scope<'_>, errors: &mut Errors, depth: usize) -> Dim {
     let name = identifier(&call.func).unwrap_or_default();
     let Some(function) = Function::named(&name) else {
-        let fix = match name.as_str() {
-            "int" | "floor" => "\n  fix: leave it out: a division gives a whole number, rounded down".into(),
-            name => did_you_mean(name, Function::names()),
-        };
-        let known = one_of(Function::names()).replace(" or ", " and ");
-        errors.on(&call.func, format!("there is no such function; sizes know {known}{fix}"));
+        if let ("int" | "floor", Some(inner), 1) = (name.as_str(), call.args.first(), call.args.len()) {
+            let what = "there is nothing to round: a division gives a whole number, rounded down";
+            errors.on(call, format!("{what}\n  fix: write `{}`", quote_of(inner)));
+            return evaluate_within(inner, scope, &mut Errors::default(), depth + 1);
+        }
+        let (known, meant) =
+            (one_of(Function::names()).replace(" or ", " and "), did_you_mean(&name, Function::names()));
+        errors.on(&call.func, format!("there is no such function; sizes know {known}{meant}"));
         return Dim::Unknown;
     };
     let args: Vec<&Expr> = call.args.iter().collect();
@@ -293,6 +297,7 @@ fn name(expr: &Expr, scope: &Scope<'_>, errors: &mut Errors) -> Dim {
     let hint = match name.to_lowercase().as_str() {
         "same" if name == "same" => "; `same` is for `pad` of convolutions alone".to_string(),
         "same" => "; did you mean `same`?".to_string(),
+        INDEX => "; it is the number of a repetition, and this stands in no `repeat`".to_string(),
         "valid" => "; did you mean `0`?".to_string(),
         _ if name.len() > 1 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()) => {
             let known = did_you_mean(&name, known);

@@ -85,7 +85,15 @@ impl Context<'_> {
     /// Drops whole images.
     pub fn stochastic_depth(&self, errors: &mut Errors) -> Made {
         let p = self.share(errors);
-        Made { label: format!("stochastic_depth {p}"), ..self.same(Op::StochasticDepth { p }) }
+        let (Some(layer), Some(of)) = (self.args.natural("layer", errors), self.args.count("of", errors)) else {
+            return self.failed(self.shape);
+        };
+        if layer > of {
+            self.args.fault("layer", errors, format!("`layer` is one of 0 to {of} (`of`), not {layer}"));
+            return self.failed(self.shape);
+        }
+        let p = p * layer as f64 / of as f64;
+        Made { label: format!("stochastic_depth {p:.3}"), ..self.same(Op::StochasticDepth { p }) }
     }
 
     pub fn hard_tanh(&self, errors: &mut Errors) -> Made {

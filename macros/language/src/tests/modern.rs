@@ -65,6 +65,32 @@ fn a_split_shares_the_channels_out() {
 }
 
 #[test]
+fn repetitions_are_numbered() {
+    let graph = graph(
+        "block unit(out, at) { residual { conv(channels, kernel = 1); stochastic_depth(0.5, layer = at, of = 10); } conv(out, kernel = 1); }
+        block own(index) { repeat 2 { conv(index, kernel = 1); } }
+        struct N: [3, 8, 8] -> [7, 8, 8] {
+            repeat 3 { unit(8 * (index + 1), at = 4 + index); }
+            repeat 2 { repeat 3 { conv(10 + index, kernel = 1); } conv(20 + index, kernel = 1); }
+            own(7);
+        }",
+    );
+    let channels: Vec<u64> = graph
+        .nodes
+        .iter()
+        .filter(|node| matches!(node.op, Op::Conv(_)))
+        .filter_map(|node| node.shape.chw()[0].known())
+        .collect();
+    assert_eq!(channels, [3, 8, 8, 16, 16, 24, 10, 11, 12, 20, 10, 11, 12, 21, 7, 7]);
+    let shares: Vec<f64> = graph
+        .nodes
+        .iter()
+        .filter_map(|node| if let Op::StochasticDepth { p } = node.op { Some(p) } else { None })
+        .collect();
+    assert_eq!(shares, [0.2, 0.25, 0.3]);
+}
+
+#[test]
 fn mistakes_with_them_are_one_error_each() {
     for (body, expected) in [
         ("conv(10, kernel = 1); split { a: identity; b: identity; c: identity; }", "10 % 3 = 1"),
@@ -81,13 +107,14 @@ fn mistakes_with_them_are_one_error_each() {
         ("resize(0);", "`size` is 0; it must be at least 1"),
         ("hard_tanh(1, -1);", "`min` has to be below `max`, but 1 is not below -1"),
         ("stochastic_depth(1);", "from 0 to below 1"),
+        ("stochastic_depth(0.2, layer = 3, of = 2);", "`layer` is one of 0 to 2 (`of`), not 3"),
         ("pad(29, circular);", "a size of 28 can be continued by 28 pixels at most, not 29"),
         ("pad(1, circular, reflect);", "one of `value`, `reflect`, `replicate` and `circular`"),
         ("max_pool(3, pad = 3, dilation = 2);", "pad 3 is more than half of kernel 3 with dilation 2 (covers 5)"),
         ("max_pool(2, pad = 7, dilation = 40);", "apart, and all may lie outside a map of 28"),
         ("conv(max(4), kernel = 1);", "`max` takes two numbers, as in `max(channels / 4, 8)`"),
         ("conv(round_to(4, 0), kernel = 1);", "there are no multiples of 0"),
-        ("conv(int(channels * 4), kernel = 1);", "fix: leave it out: a division gives a whole number"),
+        ("conv(int(channels * 4), kernel = 1);", "fix: write `channels * 4`"),
         ("conv(mx(4, 8), kernel = 1);", "did you mean `max`?"),
         ("conv(max(K, 8), kernel = 1);", "`K` has no value when the network is checked"),
         ("conv(8, kernel = 1); split { a: conv(4, kernel = 3); b: identity; }", "channels cannot be joined"),
@@ -96,6 +123,11 @@ fn mistakes_with_them_are_one_error_each() {
     }
     let network = |body: &str| format!("struct N: [10, 8, 8] -> [10, 8, 8] {{ {body} }}");
     assert_eq!(marked(&network("split { a: identity; b: identity; c: identity; }")), ["split"]);
+    let index = "conv(4 + index, kernel = 1);";
+    gives_one(
+        index,
+        "nothing here is called `index`; it is the number of a repetition, and this stands in no `repeat`",
+    );
     // A const generic may pass by.
     let passes = "struct N<const K: usize = 4>: [1, 8, 8] -> [K, 8, 8] { conv(K, kernel = 1); layer_norm(each_pixel); \
                   linear(K, each_pixel); stochastic_depth(0.1); }";

@@ -70,6 +70,8 @@ fn other(word: &Word, index: usize) -> Option<String> {
     let spec = &word.signature.args[index];
     let is_chosen = word.signature.args.get(index + 1).is_some_and(|next| next.default == DefaultValue::Instead);
     match spec.default {
+        // The number of a layer is at most that of all.
+        DefaultValue::Whole(_) if spec.name == "layer" => Some("0".into()),
         DefaultValue::Whole(n) => Some((n + 1).to_string()),
         DefaultValue::Like(_) => default(word, spec).map(|n| (n.parse::<u64>().unwrap() + 1).to_string()),
         DefaultValue::Decimal(_) => Some("0.25".into()),

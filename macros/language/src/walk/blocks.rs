@@ -5,7 +5,7 @@ use crate::ast::{Block, Layer, Repeat};
 use crate::cost::Dim;
 use crate::graph::{MemberKind, size};
 use crate::report::{did_you_mean, one_of};
-use crate::values::{SIZE, Scope, evaluate, number};
+use crate::values::{INDEX, SIZE, Scope, evaluate, number};
 use quote::ToTokens;
 
 impl<'a> Checker<'a, '_> {
@@ -39,14 +39,14 @@ impl<'a> Checker<'a, '_> {
         let shown = values.iter().map(|(name, value)| format!("{name} = {}", size(*value, self.network)));
         let shown = format!("{}({})", block.name, shown.collect::<Vec<_>>().join(", "));
         self.errors.enter(format!("`{path}`, made by `{shown}`"));
-        let outer = std::mem::replace(&mut self.locals, values);
+        let outer = (std::mem::replace(&mut self.locals, values), std::mem::replace(&mut self.indexed, false));
         let called = self.called;
         self.called = called.or(Some(&layer.word));
         self.depth += 1;
         let members = self.allowing(&block.allowed, |checker| checker.inner(&block.body, path));
         self.depth -= 1;
         self.called = called;
-        self.locals = outer;
+        (self.locals, self.indexed) = outer;
         self.errors.leave();
         members
     }
@@ -122,12 +122,27 @@ impl<'a> Checker<'a, '_> {
             return;
         }
         self.limits.repeats.push((count, &repeat.count));
-        for _ in 0..count {
+        let outer = (locals, self.indexed);
+        for index in 0..count {
             if self.limits.stopped {
                 break;
             }
+            self.set_index(if self.dry { Dim::Unknown } else { Dim::Known(index) });
             self.body(&repeat.body, level);
         }
+        (self.locals, self.indexed) = outer;
         self.limits.repeats.pop();
+    }
+
+    /// Makes `index` the number of a repetition, unless a parameter of the block is called so.
+    fn set_index(&mut self, index: Dim) {
+        match self.locals.iter_mut().find(|(name, _)| name == INDEX) {
+            Some((_, value)) if self.indexed => *value = index,
+            Some(_) => {}
+            None => {
+                self.locals.push((INDEX.into(), index));
+                self.indexed = true;
+            }
+        }
     }
 }

@@ -41,8 +41,10 @@ pub struct Checker<'a, 'e> {
     pub heads: Vec<graph::Head>,
     pub connections: Vec<Connections>,
     at: At,
-    /// The parameters of the block that is being filled in.
+    /// The parameters of the block that is being filled in, and the `index` of a repeat in it.
     locals: Vec<(String, Dim)>,
+    /// Whether `index` among them is that of a repeat, and no parameter of that name.
+    indexed: bool,
     /// Blocks that are being filled in.
     depth: usize,
     /// The outermost of them, where it is asked for.
@@ -102,7 +104,7 @@ impl<'a, 'e> Checker<'a, 'e> {
         let (nodes, heads, connections) = (Vec::new(), Vec::new(), Vec::new());
         let (locals, limits) = (Vec::new(), Limits::default());
         let (depth, called, dry, allowed) = (0, None, false, network.allowed.iter().collect());
-        let tried = None;
+        let (tried, indexed) = (None, false);
         Checker {
             network,
             blocks,
@@ -112,6 +114,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             connections,
             at,
             locals,
+            indexed,
             depth,
             called,
             limits,

@@ -2,7 +2,7 @@
 
 use super::{Meaning, Signature, Spec, UNCHANGED, Word};
 use crate::signature::ArgKind::{Count, Flag, Float, Size};
-use crate::signature::DefaultValue::{Decimal, Off, On};
+use crate::signature::DefaultValue::{Decimal, Off, On, Whole};
 use convnet_graph::Op;
 
 pub(super) const DENSE: &[Word] = &[
@@ -82,7 +82,21 @@ pub(super) const REGULARISATION: &[Word] = &[
         enlarges: "",
     },
     Word {
-        signature: Signature { name: "stochastic_depth", positional: 1, args: &[P], example: "stochastic_depth(0.2)" },
+        signature: Signature {
+            name: "stochastic_depth",
+            positional: 1,
+            args: &[
+                P,
+                Spec::optional(
+                    "layer",
+                    Count,
+                    Whole(1),
+                    "With `of`, the number of this layer, from 0: the probability is `p * layer / of`, so that it grows with depth.",
+                ),
+                Spec::optional("of", Count, Whole(1), "How many such layers the network has."),
+            ],
+            example: "stochastic_depth(0.2)",
+        },
         help: "Zeroes all values of an image with probability `p` in training and scales those of the others by `1 / (1 - p)` (Huang et \
                al., 2016; also called drop path). As the last layer of a `residual` it leaves out the layers before it, image by image. In \
                evaluation it does nothing.",

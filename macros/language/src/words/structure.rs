@@ -86,6 +86,11 @@ pub const VALUES: &[Term] = &[
     },
     Term { name: "height", written: "height", help: "The height of the map that comes in at this point, in pixels." },
     Term { name: "width", written: "width", help: "The width of the map that comes in at this point, in pixels." },
+    Term {
+        name: "index",
+        written: "repeat 3 { unit(first + index); }",
+        help: "In a `repeat`, the number of the repetition, from 0; in one within another one, that of the inner one. A block gets it as a parameter.",
+    },
     Term { name: "max", written: "max(channels / 4, 8)", help: "The larger one of two numbers." },
     Term { name: "min", written: "min(channels, 64)", help: "The smaller one of two numbers." },
     Term {
