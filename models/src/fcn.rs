@@ -44,7 +44,7 @@ cnn! {
             layer3: bottlenecks(256, 6, dilation = 2);
         }
         // It is no part of the backbone in the keys, so the backbone goes on after it.
-        head aux_classifier: [CLASSES, 224, 224] = score(CLASSES);
+        head aux_classifier: [CLASSES, 8 * height, 8 * width] = score(CLASSES);
         backbone_rest as "backbone": { layer4: bottlenecks(512, 3, first = 2, dilation = 4); }
         classifier: score(CLASSES);
         assert params == 35_322_218, macs == 26_484_498_432;

@@ -18,8 +18,8 @@ zoo::mobilenet_v3_small! { struct MobileNetV3: [3, 64, 64] -> [10] }
 zoo::mnasnet1_0! { struct MnasNet: [3, 64, 64] -> [10] }
 zoo::regnet_y_400mf! { struct RegNet: [3, 64, 64] -> [10] }
 zoo::efficientnet_v2_s! { struct EfficientNet: [3, 64, 64] -> [10] }
-zoo::unet_padded! { struct UNet: [3, 32, 32] -> [3, 32, 32] }
-zoo::fcn_resnet50! { struct Fcn: [3, 64, 64] -> [5, 64, 64] }
+zoo::unet_padded! { struct UNet<const CLASSES: usize = 3>: [3, 32, 32] -> [CLASSES, 32, 32] }
+zoo::fcn_resnet50! { struct Fcn<const CLASSES: usize = 5>: [3, 64, 64] -> [CLASSES, 64, 64] }
 
 #[test]
 fn lenet() {
@@ -90,8 +90,8 @@ fn efficientnet() {
 
 #[test]
 fn masks() {
-    compare::<UNet>(2).unwrap();
-    compare::<Fcn>(2).unwrap();
+    compare::<UNet<3>>(2).unwrap();
+    compare::<Fcn<5>>(2).unwrap();
 }
 
 #[test]

@@ -26,6 +26,21 @@ fn declared_twice() {
 }
 
 #[test]
+fn a_sequence_goes_on_with_an_earlier_one() {
+    let first = "a: { conv(3, 1); b: conv(3, 1); }";
+    let found = keys(&format!(
+        "{first} relu; rest as \"a\": {{ conv(3, 1); c: {{ conv(3, 1); }} }} last as \"a\": {{ relu; }}"
+    ));
+    assert_eq!(found, ["a.0", "a.b", "1", "a.2", "a.c.0", "a.4"]);
+    let wrong = |body: &str| only(&format!("struct N: [3, 4, 4] -> [3, 4, 4] {{ {first} {body} }}"));
+    assert!(wrong("a: { relu; }").starts_with("`a` is used twice"));
+    assert!(wrong("rest as \"a\": relu;").starts_with("`a` is used twice"));
+    assert!(wrong("rest as \"a\": { b: conv(3, 1); }").starts_with("`b` is used twice"));
+    assert!(wrong("rest as \"a\": { x as \"0\": conv(3, 1); }").starts_with("`0` is used twice"));
+    assert!(wrong("rest as \"a\": { relu; } rest as \"a\": { relu; }").starts_with("`a` is used twice"));
+}
+
+#[test]
 fn names_that_mean_something_else() {
     let block = |param: &str| format!("block b({param}) {{ relu; }} struct N: [3] -> [3] {{ b(1); }}");
     let generic = |name: &str| format!("struct N<const {name}: usize = 3>: [3] -> [3] {{ relu; }}");

@@ -78,23 +78,19 @@ struct Level {
 }
 
 impl Level {
-    /// What a sequence called `name` goes on with: those of the same key, if each has a field of its own. A level without members yet,
-    /// in which the names of theirs are taken.
+    /// What a sequence called `name` goes on with: sequences of the same key, if its field is none of this level's. A level without members
+    /// yet, in which the names of theirs are taken.
     fn earlier(&self, name: &Name) -> Option<Level> {
-        let field = |member: &Member| member.name.as_ref().map(ToString::to_string);
-        let with_key = |member: &&Member| member.key == name.key;
-        let mut before = Level::default();
-        for member in self.members.iter().filter(with_key) {
+        let field = |member: &Member| member.name.as_ref().map(ToString::to_string).unwrap_or_default();
+        let path = if self.path.is_empty() { name.key.clone() } else { format!("{}.{}", self.path, name.key) };
+        let mut earlier = Level { path, ..Level::default() };
+        for member in self.members.iter().filter(|member| member.key == name.key) {
             let MemberKind::Sequence(members, _) = &member.kind else { return None };
-            before.before += members.len();
-            let keys =
-                members.iter().map(|member| [member.key.clone(), field(member).unwrap_or_default(), String::new()]);
-            before.taken.extend(keys);
+            earlier.before += members.len();
+            earlier.taken.extend(members.iter().map(|member| [member.key.clone(), field(member), String::new()]));
         }
-        let is_free = |member: &Member| field(member).is_some_and(|field| name.field != field.as_str());
-        before.path = if self.path.is_empty() { name.key.clone() } else { format!("{}.{}", self.path, name.key) };
-        (before.before > 0 && self.members.iter().all(|member| field(member).is_none() || is_free(member)))
-            .then_some(before)
+        let is_free = self.members.iter().all(|member| name.field != field(member));
+        (earlier.before > 0 && is_free).then_some(earlier)
     }
 }
 
