@@ -65,7 +65,12 @@ cnn! {
                 resize((down, across), bilinear);
             }
         }
-        project: { conv(256, kernel = 1, bias = false); batch_norm; relu; dropout(0.5); }
+        project: {
+            conv(256, kernel = 1, bias = false); batch_norm; relu;
+            // There is a normalisation behind it, as published.
+            #[allow(dropout_before_norm)]
+            dropout(0.5);
+        }
     }
 
     /// DeepLabV3 on MobileNetV3-Large, whose last stage is dilated in place of having a stride, so that the maps stay a sixteenth of the image in
@@ -79,7 +84,7 @@ cnn! {
             bneck(3, 72, 24, swish = 0);
             bneck(5, 72, 40, squeeze = 24, swish = 0, stride = 2);
         }
-        head aux_classifier: [CLASSES, 224, 224] {
+        head aux_classifier: [CLASSES, 8 * height, 8 * width] {
             conv(10, kernel = 3, pad = 1, bias = false); batch_norm; relu;
             dropout(0.1);
             conv(CLASSES, kernel = 1);
@@ -102,6 +107,6 @@ cnn! {
             conv(CLASSES, kernel = 1);
             upsample(16, bilinear);
         }
-        assert params == 11_029_328, macs == 0;
+        assert params == 11_029_328, macs == 1_882_169_120;
     }
 }

@@ -42,8 +42,8 @@ cnn! {
 
     /// A row of table 1, of which the first bottleneck has the number `first`.
     block stage(out, count, first, of, kernel, expand = 6, stride = 1) {
-        mbconv(out, expand, kernel, layer = first, of, stride);
-        repeat count - 1 { mbconv(out, expand, kernel, layer = first + index + 1, of); }
+        mbconv(out, expand, kernel, first, of, stride);
+        repeat count - 1 { mbconv(out, expand, kernel, first + index + 1, of); }
     }
 
     /// EfficientNet-B0 (table 1).
@@ -170,8 +170,8 @@ cnn! {
 
     /// A row of table 4, of which the first bottleneck has the number `first` of 40.
     block stage(out, count, first, expand, fused = 0, stride = 1) {
-        bottleneck(out, expand, fused, layer = first, stride);
-        repeat count - 1 { bottleneck(out, expand, fused, layer = first + index + 1); }
+        bottleneck(out, expand, fused, first, stride);
+        repeat count - 1 { bottleneck(out, expand, fused, first + index + 1); }
     }
 
     /// EfficientNetV2-S (2021, table 4), on images of the size that it is evaluated with; it is trained on smaller ones. Normalisation

@@ -155,6 +155,9 @@ zoo! {
     "regnet_y_400mf": RegNetY400MF[1000], "Radosavovic et al., 2020: RegNetY-400MF, with squeeze and excitation", TORCHVISION;
     "unet": UNet[2], "Ronneberger et al., 2015, as in the paper: masks of 388x388 for 572x572 grey-scale images";
     "unet_padded": UNetPadded[2], "Ronneberger et al., 2015, padded and normalised: masks as large as the image";
+    "convnext_tiny": ConvNeXtTiny[1000], "Liu et al., 2022: ConvNeXt-T", TORCHVISION_CONVNEXT;
+    "shufflenet_v2_x1_0": ShuffleNetV2[1000], "Ma et al., 2018: ShuffleNetV2 at width 1", TORCHVISION;
+    "deeplabv3_mobilenet_v3_large": DeepLabV3MobileNetV3[21], "Chen et al., 2017: DeepLabV3 on MobileNetV3-Large, as in torchvision", TORCHVISION_WHOLE;
     "fcn_resnet50": FcnResNet50[21], "Long et al., 2014: FCN on a dilated ResNet-50, as in torchvision", TORCHVISION_WHOLE;
     "digit_autoencoder": DigitAutoencoder, "a 28x28 grey-scale digit as 32 numbers, and the digit again";
 }

@@ -40,7 +40,10 @@ pub(crate) const TORCHVISION_B1: Pretrained = Pretrained { sides: [255, 240], ..
 /// EfficientNet-B3.
 pub(crate) const TORCHVISION_B3: Pretrained = Pretrained { sides: [320, 300], ..TORCHVISION };
 
-/// Where nothing of the shorter side is cut off: EfficientNet-B2 and V2-S, and FCN. (torchvision's FCN takes images of any shape, whose
+/// ConvNeXt-T.
+pub(crate) const TORCHVISION_CONVNEXT: Pretrained = Pretrained { sides: [236, 224], ..TORCHVISION };
+
+/// Where nothing of the shorter side is cut off: EfficientNet-B2 and V2-S, FCN and DeepLabV3. (torchvision's FCN takes images of any shape, whose
 /// shorter side is 520; a network of ours has one size, so the middle of a longer side is taken, and `--input 3x520x520` gives objects
 /// the size that they had when the weights were trained.)
 pub(crate) const TORCHVISION_WHOLE: Pretrained = Pretrained { sides: [1, 1], ..TORCHVISION };
@@ -102,7 +105,7 @@ mod tests {
     fn networks_of_torchvision_are_prepared_for_as_there() {
         let known: Vec<&str> =
             CATALOGUE.iter().filter(|entry| entry.pretrained.is_some()).map(|entry| entry.name).collect();
-        assert_eq!(known.len(), 34, "{known:?}");
+        assert_eq!(known.len(), 37, "{known:?}");
         for entry in CATALOGUE.iter().filter(|entry| entry.pretrained.is_some()) {
             let preparation = entry.pretrained.unwrap().preparation(entry.graph).unwrap();
             let [resize, crop] = match entry.name {
@@ -111,12 +114,13 @@ mod tests {
                 "efficientnet_b2" => [288, 288],
                 "efficientnet_b3" => [320, 300],
                 "efficientnet_v2_s" => [384, 384],
-                "fcn_resnet50" => [224, 224],
+                "fcn_resnet50" | "deeplabv3_mobilenet_v3_large" => [224, 224],
+                "convnext_tiny" => [236, 224],
                 _ => [256, 224],
             };
             assert_eq!((preparation.shape, preparation.resize), ([3, crop, crop], Some(resize)), "{}", entry.name);
             let names = classes(entry.graph).unwrap();
-            if entry.name == "fcn_resnet50" {
+            if entry.name == "fcn_resnet50" || entry.name.starts_with("deeplab") {
                 assert_eq!((names.len(), names[15].as_str()), (21, "person"));
                 continue;
             }

@@ -30,14 +30,24 @@ def unit(name, seed, n):
     return (z >> np.uint64(40)).astype(np.float64) / 2**23 - 1
 
 
+def ours(key):
+    """A factor for each channel that is a parameter of a block in torchvision is one of a layer here."""
+    return f"{key}.weight" if key.endswith("layer_scale") else key
+
+
+def shape_of(key, tensor):
+    """Its shape here."""
+    return list(tensor.shape[:1] if key.endswith("layer_scale") else tensor.shape)
+
+
 def fill(model, seed):
     norms = {name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
     state = model.state_dict()
     for key, tensor in state.items():
         if key.endswith("num_batches_tracked"):
             continue
-        layer, _, field = key.rpartition(".")
-        u = unit(key, seed, tensor.numel())
+        layer, _, field = ours(key).rpartition(".")
+        u = unit(ours(key), seed, tensor.numel())
         if layer in norms:
             value = {"weight": 1 + 0.1 * u, "bias": 0.1 * u, "running_mean": 0.1 * u, "running_var": 1 + 0.5 * u}[field]
         elif field == "weight":
@@ -175,9 +185,9 @@ def build(name):
     import torchvision
 
     side = SIDES.get(name, 224)
-    if name == "fcn_resnet50":
+    if name in ("fcn_resnet50", "deeplabv3_mobilenet_v3_large"):
         extra = {"weights_backbone": None, "aux_loss": True}
-        return torchvision.models.segmentation.fcn_resnet50(weights=None, **extra), (3, side, side)
+        return getattr(torchvision.models.segmentation, name)(weights=None, **extra), (3, side, side)
     extra = {"transform_input": False, "aux_logits": True, "init_weights": False}
     extra = extra if name in ("googlenet", "inception_v3") else {}
     return getattr(torchvision.models, TORCHVISION.get(name, name))(weights=None, **extra), (3, side, side)
@@ -211,7 +221,7 @@ def measure(model, x, targets, training):
         if param.grad is not None:
             flat = param.grad.flatten()
             at = sorted({0, flat.numel() // 3, flat.numel() // 2, flat.numel() - 1})
-            grads[key] = {"l2": flat.norm().item(), "sum": flat.sum().item(), "at": {str(i): flat[i].item() for i in at}}
+            grads[ours(key)] = {"l2": flat.norm().item(), "sum": flat.sum().item(), "at": {str(i): flat[i].item() for i in at}}
     buffers = {k: v.norm().item() for k, v in model.state_dict().items() if "running_" in k} if training else {}
     return {
         "logits_first8": logits[:, :8].tolist(), "logits_last2": logits[:, -2:].tolist(),
@@ -234,7 +244,7 @@ def main():
         fill(model, options.seed)
         x = torch.from_numpy(unit("input", options.seed, 2 * math.prod(shape))).reshape(2, *shape)
         targets = torch.tensor([3, 7])
-        keys = {k: list(v.shape) for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+        keys = {ours(k): shape_of(k, v) for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
         golden = {
             "model": name, "seed": options.seed, "input_shape": [2, *shape], "targets": [3, 7],
             "params": sum(p.numel() for p in model.parameters()), "keys": keys,

@@ -10,12 +10,12 @@ import math
 
 import torch
 
-from golden import build, fill, outputs, unit
+from golden import build, fill, ours, outputs, shape_of, unit
 
 SEED = 1
 NETWORKS = """
 resnext50 wide_resnet50 squeezenet1_0 densenet169 mnasnet1_0 inception_v3 regnet_x_400mf regnet_y_400mf mobilenet_v3_small mobilenet_v3_large
-efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_v2_s unet unet_padded fcn_resnet50 digit_autoencoder
+efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_v2_s convnext_tiny shufflenet_v2_x1_0 unet unet_padded fcn_resnet50 deeplabv3_mobilenet_v3_large digit_autoencoder
 """.split()
 
 # What weights are multiplied by, but for those of batch normalisation. Single precision would tell nothing of EfficientNetV2-S otherwise:
@@ -31,7 +31,7 @@ def scale(model, gain):
 
 def digest(state):
     """The 64-bit hash (FNV-1a) of one line for each key, `key [shape]`, sorted."""
-    shapes = {key: list(value.shape) for key, value in state.items() if not key.endswith("num_batches_tracked")}
+    shapes = {ours(key): shape_of(key, value) for key, value in state.items() if not key.endswith("num_batches_tracked")}
     h = 0xCBF29CE484222325
     for byte in "".join(f"{key} {shapes[key]}\n" for key in sorted(shapes)).encode():
         h = ((h ^ byte) * 0x100000001B3) % 2**64

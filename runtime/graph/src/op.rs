@@ -418,7 +418,9 @@ impl Op {
             Op::GroupNorm { groups: Groups::Count(count), .. } => Detail::Count(count),
             Op::ChannelShuffle { groups } => Detail::Count(groups),
             Op::PixelShuffle { factor } | Op::PixelUnshuffle { factor } => Detail::Count(factor),
-            Op::Dropout { p, .. } | Op::StochasticDepth { p } => Detail::Share(p),
+            Op::Dropout { p, .. } => Detail::Share(p),
+            // It grows with depth, and layers that differ in nothing else are drawn once.
+            Op::StochasticDepth { .. } => Detail::Nothing,
             Op::Resample(Resample::Bilinear) => Detail::Word("bilinear"),
             Op::Resample(Resample::Pad { fill: Fill::Reflect, .. }) => Detail::Word("reflect"),
             Op::Resample(Resample::Pad { fill: Fill::Replicate, .. }) => Detail::Word("replicate"),

@@ -83,14 +83,15 @@ impl Level {
     fn earlier(&self, name: &Name) -> Option<Level> {
         let field = |member: &Member| member.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let path = if self.path.is_empty() { name.key.clone() } else { format!("{}.{}", self.path, name.key) };
-        let mut earlier = Level { path, ..Level::default() };
+        let (mut earlier, mut is_there) = (Level { path, ..Level::default() }, false);
         for member in self.members.iter().filter(|member| member.key == name.key) {
+            is_there = true;
             let MemberKind::Sequence(members, _) = &member.kind else { return None };
             earlier.before += members.len();
             earlier.taken.extend(members.iter().map(|member| [member.key.clone(), field(member), String::new()]));
         }
         let is_free = self.members.iter().all(|member| name.field != field(member));
-        (earlier.before > 0 && is_free).then_some(earlier)
+        (is_there && is_free).then_some(earlier)
     }
 }
 
