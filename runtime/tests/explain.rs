@@ -76,7 +76,8 @@ fn gradients_are_finite_differences() {
     let net = dev.build_module::<Mixed, f32>();
     let (view, graph, image) = (NetworkView::new(&net, &dev), Mixed::graph(), noise([2, 12, 12], 2));
     let around = layer(graph, "around").unwrap_or_else(|_| last_map(graph).unwrap());
-    for unit in [Unit::class(graph, 3).unwrap(), Unit::new(graph, around, 2, Place::At([1, 4])).unwrap()] {
+    let region = Unit::new(graph, around, 1, Place::Region).unwrap();
+    for unit in [Unit::class(graph, 3).unwrap(), Unit::new(graph, around, 2, Place::At([1, 4])).unwrap(), region] {
         let map = gradient(&*view, unit, &image).unwrap();
         let largest = map.values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let near = |pixel: &usize| {
@@ -88,6 +89,27 @@ fn gradients_are_finite_differences() {
         let count = pixels.iter().filter(|pixel| near(pixel)).count();
         assert!(count > pixels.len() * 9 / 10, "{count} of {}", pixels.len());
     }
+}
+
+/// Of two channels, the first one wins at three pixels and the second one at all others.
+#[test]
+fn a_region_is_where_a_channel_wins() {
+    let graph = Mixed::graph();
+    let node =
+        graph.nodes.iter().position(|node| node.shape.chw()[0] == 2 && node.shape.chw()[1] * node.shape.chw()[2] > 4);
+    let node = node.unwrap();
+    let plane = graph.nodes[node].shape.len() / 2;
+    let mut maps = vec![0.0; 2 * plane];
+    (maps[0], maps[1], maps[plane - 1]) = (1.0, 3.0, 5.0);
+    let wins: Vec<f32> = (0..plane).map(|at| if [0, 1, plane - 1].contains(&at) { 0.0 } else { 0.5 }).collect();
+    maps[plane..].copy_from_slice(&wins);
+    let unit = |channel| Unit::new(graph, node, channel, Place::Region).unwrap();
+    assert_eq!(unit(0).values(graph, &maps), [3.0]);
+    assert_eq!(unit(1).values(graph, &maps), [0.5]);
+    // A channel that wins nowhere is asked about where it is strongest.
+    maps[plane..].fill(-1.0);
+    maps[plane + 2] = -0.5;
+    assert_eq!(unit(1).values(graph, &maps), [-0.5]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ mod volume;
 
 pub use typed::Explain;
 pub use unit::{Place, Unit, last_map, layer, strongest};
+#[doc(hidden)] // Of the program.
+pub use unit::{narrowest_map, strongest_channel};
 #[doc(hidden)]
 pub use view::{Given, Vjp};
 pub use view::{Inspectable, NetworkView};

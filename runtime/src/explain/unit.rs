@@ -23,6 +23,9 @@ pub enum Place {
     Strongest,
     /// In this row and column.
     At([usize; 2]),
+    /// Wherever the channel is the largest of all: the mean over the pixels that a network of masks gives to a class (Vinogradova et al., 2020).
+    /// Where it is the largest nowhere, as [`Place::Strongest`].
+    Region,
 }
 
 impl Unit {
@@ -65,6 +68,14 @@ impl Unit {
                 Place::Everywhere => weights[own].fill(1.0 / plane as f32),
                 Place::Strongest => weights[own.start + strongest(&activation[own])] = 1.0,
                 Place::At([y, x]) => weights[own.start + y * width + x] = 1.0,
+                Place::Region => {
+                    let wins = |at: &usize| strongest_channel(activation, plane, *at) == self.channel;
+                    let region: Vec<usize> = (0..plane).filter(wins).collect();
+                    match region.len() {
+                        0 => weights[own.start + strongest(&activation[own])] = 1.0,
+                        n => region.into_iter().for_each(|at| weights[own.start + at] = 1.0 / n as f32),
+                    }
+                }
             }
         }
         weights
@@ -83,6 +94,22 @@ impl Unit {
 pub fn strongest(values: &[f32]) -> usize {
     let stronger = |i: usize, best: usize| values[i] > values[best] || values[best].is_nan() && !values[i].is_nan();
     (0..values.len()).fold(0, |best, i| if stronger(i, best) { i } else { best })
+}
+
+/// The channel that is largest at a place of maps `[C, H, W]` of `plane` pixels each; the first of several.
+pub fn strongest_channel(maps: &[f32], plane: usize, at: usize) -> usize {
+    strongest(&maps.iter().skip(at).step_by(plane).copied().collect::<Vec<_>>())
+}
+
+/// The last feature map of a network that gives one itself where it has the fewest pixels, more than one: what an encoder and decoder have
+/// between them.
+pub fn narrowest_map(graph: &Graph) -> Option<usize> {
+    let pixels = |node: &Node| match (node.op, node.shape) {
+        (Op::Activation(_) | Op::Prelu { .. } | Op::Add, Shape::Map([_, h, w])) if h * w > 1 => Some(h * w),
+        _ => None,
+    };
+    let maps = layers(graph).filter_map(|(id, node)| Some((pixels(node)?, std::cmp::Reverse(id))));
+    maps.min().map(|(_, id)| id.0)
 }
 
 /// Names of the layers that evaluation computes, with their nodes.

@@ -147,14 +147,13 @@ pub fn grad_cam(context: &Context<'_>) -> FindingResult {
     );
     let grid = Grid::new(context.graph(), node);
     for shown in context.each("grad-cam") {
-        let class = context.asked_class()?.unwrap_or(shown.said.0);
-        let unit = convnet::explain::Unit::class(context.graph(), class)?;
+        let (unit, what) = context.output(shown)?;
         let map = cam::grad_cam(context.network, node, unit, &shown.image)?;
         let photo = context.photo(shown);
         finding.first(&shown.name, context.says(shown), paint::legible(&photo));
         let spread = grid.spread(&map);
         let image = paint::legible(&paint::over(&photo, &spread));
-        let caption = format!("class {} at {layer}: bright is where it was seen", context.class(class));
+        let caption = format!("{what}, at {layer}: bright is where it was seen");
         finding.map(&format!("{}-cam", shown.name), caption, image, &map);
         finding.scale(Scale::strength(&spread));
     }

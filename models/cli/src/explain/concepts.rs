@@ -18,6 +18,7 @@ type FindingResult = Result<Finding, Box<dyn Error>>;
 const NEAREST: usize = 6;
 
 pub fn neighbours(context: &Context<'_>) -> FindingResult {
+    context.only_classes("the search for neighbours")?;
     let graph = context.graph();
     let loader = context.loader()?;
     let test = context.test()?.clone();
@@ -82,6 +83,7 @@ const IMAGES: usize = 200;
 /// The concepts of a folder, or the classes of the test set.
 fn concepts(context: &Context<'_>) -> Result<Vec<Concept>, Box<dyn Error>> {
     let Some(folder) = &context.arguments.concepts else {
+        context.only_classes("dissection without --concepts")?;
         let mut concepts: Vec<Concept> =
             context.test()?.classes().iter().map(|name| Concept { name: name.clone(), images: Vec::new() }).collect();
         for (image, label) in context.many(usize::MAX)? {
@@ -199,6 +201,7 @@ pub fn tcav(context: &Context<'_>) -> FindingResult {
         |id: &usize| matches!(graph.nodes[*id].op, Op::Activation(_) | Op::Add) && !graph.nodes[*id].auxiliary;
     let node =
         context.layer_or((1..graph.output()).rfind(is_default).unwrap_or(graph.nodes[graph.output()].inputs[0]))?;
+    context.only_classes("TCAV")?;
     let [classes, outputs] = [context.test()?.classes().len(), graph.output_shape().len()];
     if classes != outputs {
         let text = format!("TCAV takes images of a class: the dataset has {classes} classes, the network {outputs}");
@@ -206,7 +209,7 @@ pub fn tcav(context: &Context<'_>) -> FindingResult {
     }
     let concepts = concepts(context)?;
     let many = context.many(usize::MAX)?;
-    let class = context.asked_class()?.or(context.images.first().map(|shown| shown.said.0)).unwrap_or(0);
+    let class = context.asked_class()?.or(context.images.first().map(|shown| shown.said.asked)).unwrap_or(0);
     let unit = Unit::class(graph, class)?;
     let of_class: Vec<Volume> =
         many.iter().filter(|(_, label)| *label == class).take(TESTED).map(|(image, _)| image.clone()).collect();

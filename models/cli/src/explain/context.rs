@@ -1,10 +1,12 @@
 //! What all methods share: the network, the images to look at, the choice of layers and units, a progress bar.
 
 use super::Arguments;
+use super::said::Said;
 use crate::progress::Bar;
 use convnet::data::{Dataset, Loader, LoaderOptions, Preparation, Sampling, Subset, classes};
-use convnet::explain::{ExplainError, Inspectable, Place, Unit, Volume, last_map, layer, strongest};
+use convnet::explain::{ExplainError, Inspectable, Place, Unit, Volume, last_map, layer, narrowest_map, strongest};
 use convnet::graph::{Graph, Shape};
+use convnet::objective::{Numbers, Task};
 use convnet::report::paint;
 use image::RgbImage;
 use std::error::Error;
@@ -16,15 +18,20 @@ pub struct Shown {
     pub name: String,
     /// `[C, H, W]`, as the network takes it.
     pub image: Volume,
-    /// What the network says: the most probable class, and how probable it is.
-    pub said: (usize, f32),
+    /// What the network says.
+    pub said: Said,
 }
 
 /// Everything that a method may ask for.
 pub struct Context<'a> {
     pub arguments: &'a Arguments,
     pub network: &'a dyn Inspectable,
+    /// Names of the classes, the labels or the numbers.
     pub classes: Vec<String>,
+    /// What the output means.
+    pub task: Task,
+    /// How numbers are told from the output.
+    pub numbers: Option<Numbers>,
     pub preparation: Preparation,
     pub images: Vec<Shown>,
     /// A test set with the network's classes, where there is one.
@@ -41,9 +48,13 @@ impl Context<'_> {
         self.arguments.layer.as_ref().map_or(Ok(other), |name| layer(self.graph(), name))
     }
 
-    /// The last feature map of more than one pixel.
+    /// The last feature map of more than one pixel; of a network that gives a map itself, the last of its smallest ones.
     pub fn last_map(&self) -> Result<usize, ExplainError> {
-        last_map(self.graph()).ok_or_else(|| ExplainError::Method {
+        let found = match self.task {
+            Task::Masks | Task::Itself => narrowest_map(self.graph()),
+            _ => None,
+        };
+        found.or_else(|| last_map(self.graph())).ok_or_else(|| ExplainError::Method {
             method: "this method",
             needs: "needs feature maps",
             found: format!("{} has none of more than one pixel", self.graph().name),
@@ -69,10 +80,44 @@ impl Context<'_> {
     /// What is asked about an image: a channel of the layer if one was named, else a class; with words for it.
     pub fn unit(&self, shown: &Shown) -> Result<(Unit, String), Box<dyn Error>> {
         if self.arguments.layer.is_none() && self.arguments.channel.is_none() {
-            let class = self.asked_class()?.unwrap_or(shown.said.0);
-            return Ok((Unit::class(self.graph(), class)?, format!("class {}", self.class(class))));
+            return self.output(shown);
         }
         self.neuron(shown, self.last_map()?)
+    }
+
+    /// What is asked about the network's output: the class, label or number that was named, or what the network says of the image; of a mask, at the
+    /// pixel that was named, or at all where the network sees the class.
+    pub fn output(&self, shown: &Shown) -> Result<(Unit, String), Box<dyn Error>> {
+        let (graph, asked) = (self.graph(), self.asked_class()?.unwrap_or(shown.said.asked));
+        let name = self.class(asked);
+        Ok(match (self.task, self.arguments.at) {
+            (Task::Masks | Task::Itself, Some([y, x])) => {
+                let unit = Unit::new(graph, graph.output(), asked, Place::At([y, x]))?;
+                let what = if self.task == Task::Masks { format!("class {name}") } else { format!("channel {asked}") };
+                (unit, format!("{what} at row {y}, column {x} of the output"))
+            }
+            (Task::Masks, None) => {
+                let unit = Unit::new(graph, graph.output(), asked, Place::Region)?;
+                (unit, format!("class {name}, where the network sees it"))
+            }
+            (Task::Itself, None) => (Unit::class(graph, asked)?, format!("the mean of channel {asked} of the output")),
+            (Task::MultiLabel, _) => (Unit::class(graph, asked)?, format!("label {name}")),
+            (Task::Numbers, _) => (Unit::class(graph, asked)?, format!("the number {name}")),
+            _ => (Unit::class(graph, asked)?, format!("class {name}")),
+        })
+    }
+
+    /// An error for methods that look at images of classes, if this network's are none.
+    pub fn only_classes(&self, method: &'static str) -> Result<(), ExplainError> {
+        if self.task == Task::Classes {
+            return Ok(());
+        }
+        Err(ExplainError::Method {
+            method,
+            needs: "looks at images of classes",
+            found: format!("the task of {} is `{}`", self.graph().name, self.task),
+            fits: ["gradient", "grad-cam", "occlusion"].map(String::from).into(),
+        })
     }
 
     /// A neuron of the layer that was asked for, or of `other`: in the channel that was asked for or is strongest, at the place that was
@@ -119,8 +164,7 @@ impl Context<'_> {
 
     /// What the image is, in words.
     pub fn says(&self, shown: &Shown) -> String {
-        let (class, probability) = shown.said;
-        format!("{}: {} ({:.1} %)", shown.name, self.class(class), probability * 100.0)
+        format!("{}: {}", shown.name, shown.said.text)
     }
 
     /// The test set.

@@ -1,14 +1,15 @@
 //! Which images are looked at, and how they come to be what the network takes.
 
+use super::Arguments;
 use super::context::{Context, Shown};
-use super::{Arguments, softmax};
+use super::said::Said;
 use crate::common::say;
 use crate::progress::Bar;
 use crate::trained::Trained;
 use convnet::data::{Dataset, decode};
-use convnet::explain::{Inspectable, Volume};
+use convnet::explain::Volume;
 use convnet::graph::Graph;
-use convnet::objective::best;
+use convnet::objective::Task;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,10 +31,10 @@ pub fn choose(context: &mut Context<'_>) -> Result<Vec<String>, Box<dyn Error>> 
         let taken = |name: &String| context.images.iter().any(|shown| shown.name == *name);
         let numbered = (2..).map(|n| format!("{stem}-{n}"));
         let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(stem);
-        context.images.push(shown(context.network, name, image)?);
+        context.images.push(shown(context, name, image)?);
     }
     for (index, image) in of_dataset(arguments, context)? {
-        context.images.push(shown(context.network, format!("image-{index}"), image)?);
+        context.images.push(shown(context, format!("image-{index}"), image)?);
     }
     match context.images.is_empty() {
         true => Err("there is no image to explain: name one by --image FILE, or a dataset by --data".into()),
@@ -77,7 +78,9 @@ fn of_dataset(arguments: &Arguments, context: &Context<'_>) -> Result<Vec<(usize
     if let Some(index) = indices.iter().find(|index| **index >= test.len()) {
         return Err(format!("the test set has {} images, so there is no number {index}", test.len()).into());
     }
-    if indices.is_empty() && arguments.image.is_empty() {
+    if indices.is_empty() && arguments.image.is_empty() && context.task != Task::Classes {
+        indices = (0..test.len().min(SHOWN)).collect();
+    } else if indices.is_empty() && arguments.image.is_empty() {
         let mut classes = Vec::new();
         let wanted = SHOWN.min(test.classes().len());
         indices = (0..test.len())
@@ -120,9 +123,10 @@ fn read(path: &Path, context: &Context<'_>, strict: bool) -> Result<(Volume, Opt
     Ok((Volume::new(shape, pixels), note))
 }
 
-fn shown(network: &dyn Inspectable, name: String, image: Volume) -> Result<Shown, Box<dyn Error>> {
-    let logits = network.values(&[(0, &image.values)], &[network.graph().output()])?.remove(0);
-    let probabilities = softmax(&logits);
-    let best = best(&logits).ok_or_else(|| format!("{name}: the network gives values that are not numbers"))?;
-    Ok(Shown { name, image, said: (best, probabilities[best]) })
+fn shown(context: &Context<'_>, name: String, image: Volume) -> Result<Shown, Box<dyn Error>> {
+    let graph = context.graph();
+    let output = context.network.values(&[(0, &image.values)], &[graph.output()])?.remove(0);
+    let said = Said::of(context.task, graph, &context.classes, context.numbers.as_ref(), &output);
+    let said = said.ok_or_else(|| format!("{name}: the network gives values that are not numbers"))?;
+    Ok(Shown { name, image, said })
 }

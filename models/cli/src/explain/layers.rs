@@ -7,6 +7,7 @@ use convnet::explain::invert::{self, Invert};
 use convnet::explain::maximise::{self, Maximise};
 use convnet::explain::{ExplainError, Place, Unit, Volume, responses};
 use convnet::graph::{Op, Shape};
+use convnet::objective::Task;
 use convnet::report::paint::{self, Scale};
 use convnet::report::{Chart, Finding, Table};
 use convnet::wording::counted;
@@ -175,7 +176,7 @@ pub fn maximise(context: &Context<'_>) -> FindingResult {
         (true, None, _) => (0..channels.min(16)).collect(),
         (false, ..) if channels <= 10 => (0..channels).collect(),
         // Of many classes, those that the network sees in the images.
-        (false, ..) => context.images.iter().map(|shown| shown.said.0).collect(),
+        (false, ..) => context.images.iter().map(|shown| shown.said.asked).collect(),
     };
     let steps = context.arguments.steps.map_or(Maximise::default().steps, |steps| steps as usize);
     let options = Maximise { steps, seed: context.arguments.seed, ..Maximise::default() };
@@ -203,10 +204,15 @@ pub fn maximise(context: &Context<'_>) -> FindingResult {
             let file = format!("{}-{channel}", graph.nodes[node].name);
             (file, format!("{layer}, channel {channel}: {before:.2} before, {after:.2} after"))
         } else {
-            let probability = context.network.values(&[(0, &made.image.values)], &[graph.output()])?;
-            let probability = super::softmax(&probability[0])[channel];
+            let output = context.network.values(&[(0, &made.image.values)], &[graph.output()])?.remove(0);
             let class = context.class(channel);
-            (format!("class-{class}"), format!("class {class}: {:.1} % by the network", 100.0 * probability))
+            let said = match context.task {
+                Task::Classes => {
+                    format!("class {class}: {:.1} % by the network", 100.0 * super::softmax(&output)[channel])
+                }
+                _ => format!("{class}: {before:.2} before, {after:.2} after"),
+            };
+            (format!("class-{class}"), said)
         };
         finding.map(&name, caption, image, &made.image);
     }

@@ -9,6 +9,7 @@ mod context;
 mod folder;
 mod images;
 mod layers;
+mod said;
 
 use crate::common::{self, Outcome, RunOn, Task, print, say};
 use crate::load::Loading;
@@ -26,7 +27,7 @@ use convnet::device::DeviceChoice;
 use convnet::explain::backprop::Rule;
 use convnet::explain::{ExplainError, Inspectable, NetworkView};
 use convnet::net::AnyNetwork;
-use convnet::objective::{self, Prediction};
+use convnet::objective::{Numbers, Prediction, Task as Meaning};
 use convnet::report::{Finding, Table, findings_page};
 use convnet::train::{self, Config, Event, Flow, Trainer};
 use convnet::wording::counted;
@@ -65,10 +66,12 @@ pub struct Arguments {
     /// The channel of the layer, counted from 0 [default: the strongest for the image]
     #[arg(long)]
     pub channel: Option<usize>,
-    /// The unit of the channel, by its row and column in the feature map [default: depends on the method]
+    /// The unit of the channel, by its row and column in the feature map; of a mask, the pixel [default: depends on the method; of masks, all
+    /// pixels where the network sees the class]
     #[arg(long, value_name = "ROW,COLUMN", value_parser = position)]
     pub at: Option<[usize; 2]>,
-    /// The class, by name or number [default: the most probable one]
+    /// The class, label or number that is asked about, by name or number [default: the most probable class or label, the first number, and of
+    /// masks the class with the most pixels, the first one left out]
     #[arg(long)]
     pub class: Option<String>,
     /// Folder of concepts: CONCEPT/*.png, or CONCEPT/images and CONCEPT/masks with files of the same names [default: the classes]
@@ -198,14 +201,6 @@ impl Task for Explain {
             true => Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?,
             false => trained_briefly(&network, &mut *net, &device, default, arguments.preparing)?,
         };
-        if trained.task != objective::Task::Classes {
-            let (weights, task) = (trained.weights.display(), trained.task);
-            return Err(format!(
-                "{weights} was trained for the task `{task}`, and `explain` is for networks that give a class so far; `convnet eval` and the \
-                 page of the run show images with what the network says"
-            )
-            .into());
-        }
         explain(&arguments, &*NetworkView::new(&*net, &device), trained)
     }
 }
@@ -239,9 +234,10 @@ fn trained_briefly<D: Backend<f32>>(
 
 fn explain(arguments: &Arguments, network: &dyn Inspectable, trained: Trained) -> Outcome {
     let data = images::dataset(arguments, network.graph(), &trained)?;
-    let Trained { preparation, classes, .. } = trained;
+    let Trained { preparation, classes, task, about, .. } = trained;
     let classes = classes.names().to_vec();
-    let mut context = Context { arguments, network, classes, preparation, images: Vec::new(), data };
+    let numbers = (task == Meaning::Numbers).then(|| Numbers::of(&about, classes.len())).transpose()?;
+    let mut context = Context { arguments, network, classes, task, numbers, preparation, images: Vec::new(), data };
     let notes = images::choose(&mut context)?;
     for note in &notes {
         say(&format!("note: {note}"))?;

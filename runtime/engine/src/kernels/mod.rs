@@ -14,6 +14,7 @@ mod denormals;
 mod gather;
 mod group_norm;
 mod linear;
+mod math;
 mod mem;
 mod norm;
 mod pack;

@@ -3,6 +3,7 @@
 //! Plain loops over rows; compiled for the instruction set of the caller, the simple ones become vector code.
 
 use super::Simd;
+use super::math::{normal, sigmoid, tanh};
 use super::mem::Mem;
 use super::share::{Share, StepKernel};
 use crate::layout::Layout;
@@ -16,21 +17,13 @@ const GELU_CUBE: f32 = 0.044_715;
 const TANH_SCALE: f32 = 1.7159;
 const TANH_SLOPE: f32 = 2.0 / 3.0;
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 /// `ln(1 + exp(x))` without overflow.
 fn softplus(x: f32) -> f32 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// The normal distribution function.
-fn normal_cdf(x: f32) -> f32 {
-    0.5 * libm::erfcf(-x * std::f32::consts::FRAC_1_SQRT_2)
-}
-
 /// What the hyperbolic tangent of gelu's approximation is taken of.
+#[inline(always)]
 fn gelu_inner(x: f32) -> f32 {
     (2.0 / std::f32::consts::PI).sqrt() * x * (1.0 + GELU_CUBE * x * x)
 }
@@ -51,16 +44,16 @@ pub fn activate(activation: Activation, row: &mut [f32]) {
         Activation::LeakyRelu(slope) => each(row, |x| if x < 0.0 { slope as f32 * x } else { x }),
         Activation::Elu(alpha) => each(row, |x| if x > 0.0 { x } else { alpha as f32 * x.exp_m1() }),
         Activation::Selu => each(row, |x| SELU_SCALE * if x > 0.0 { x } else { SELU_ALPHA * x.exp_m1() }),
-        Activation::Gelu => each(row, |x| x * normal_cdf(x)),
-        Activation::GeluTanh => each(row, |x| 0.5 * x * (1.0 + gelu_inner(x).tanh())),
+        Activation::Gelu => each(row, |x| x * normal(x).0),
+        Activation::GeluTanh => each(row, |x| 0.5 * x * (1.0 + tanh(gelu_inner(x)))),
         Activation::Silu => each(row, |x| x * sigmoid(x)),
-        Activation::Mish => each(row, |x| x * softplus(x).tanh()),
+        Activation::Mish => each(row, |x| x * tanh(softplus(x))),
         Activation::HardSwish => each(row, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
         Activation::HardSigmoid => each(row, |x| (x + 3.0).clamp(0.0, 6.0) / 6.0),
         Activation::Sigmoid => each(row, sigmoid),
-        Activation::Tanh => each(row, f32::tanh),
+        Activation::Tanh => each(row, tanh),
         Activation::HardTanh(low, high) => each(row, |x| x.clamp(low as f32, high as f32)),
-        Activation::ScaledTanh => each(row, |x| TANH_SCALE * (TANH_SLOPE * x).tanh()),
+        Activation::ScaledTanh => each(row, |x| TANH_SCALE * tanh(TANH_SLOPE * x)),
         Activation::Softplus => each(row, softplus),
     }
 }
@@ -131,13 +124,12 @@ fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f3
             mode.apply(d_out, d, |i| if known[i] > 0.0 { SELU_SCALE } else { known[i] + SELU_SCALE * SELU_ALPHA })
         }
         Activation::Gelu => mode.apply(d_out, d, |i| {
-            let x = known[i];
-            let density = (-0.5 * x * x).exp() * (0.5 * std::f32::consts::FRAC_1_PI.sqrt() * std::f32::consts::SQRT_2);
-            normal_cdf(x) + x * density
+            let (cdf, density) = normal(known[i]);
+            cdf + known[i] * density * (0.5 * std::f32::consts::FRAC_1_PI.sqrt() * std::f32::consts::SQRT_2)
         }),
         Activation::GeluTanh => mode.apply(d_out, d, |i| {
             let (x, slope) = (known[i], (2.0 / std::f32::consts::PI).sqrt());
-            let t = gelu_inner(x).tanh();
+            let t = tanh(gelu_inner(x));
             0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope * (1.0 + 3.0 * GELU_CUBE * x * x)
         }),
         Activation::Silu => mode.apply(d_out, d, |i| {
@@ -145,7 +137,7 @@ fn derivative(activation: Activation, mode: GradMode, known: &[f32], d_out: &[f3
             s * (1.0 + known[i] * (1.0 - s))
         }),
         Activation::Mish => mode.apply(d_out, d, |i| {
-            let t = softplus(known[i]).tanh();
+            let t = tanh(softplus(known[i]));
             t + known[i] * sigmoid(known[i]) * (1.0 - t * t)
         }),
         Activation::HardSwish => mode.apply(d_out, d, |i| match known[i] {
