@@ -68,10 +68,12 @@ fn a_page_reads_from_the_word_to_its_parameters() {
     let pages: Vec<(String, String)> = file.items.iter().filter_map(page).collect();
     let (_, page) = pages.iter().find(|(name, _)| name == "linear").unwrap();
     let expected = "A fully connected layer: each output is a weighted sum of all inputs.\n\n\
-        It is written `linear(out, bias = true)`, for example `linear(10)`.\n\n\
+        It is written `linear(out, bias = true, each_pixel = false)`, for example `linear(10)`.\n\n\
         * `out` (a whole number or a const generic): The number of outputs.\n\
-        * `bias = true` (a flag): Whether each output has a bias.\n\n\
-        Shape of the output: `[N] -> [out]`.\n\n\
-        Parameters: `weight [out, N]`, and `bias [out]` unless `bias = false`.\n";
+        * `bias = true` (a flag): Whether each output has a bias.\n\
+        * `each_pixel = false` (a flag): Whether the layer is applied to the channels of each pixel of a map. That is a convolution of 1 x 1 \
+        whose weight is of a linear layer's shape, as in ConvNeXt (Liu et al., 2022).\n\n\
+        Shape of the output: `[N] -> [out]`; with `each_pixel`, `[C, H, W] -> [out, H, W]`.\n\n\
+        Parameters: `weight [out, N]`, or `weight [out, C]` with `each_pixel`; and `bias [out]` unless `bias = false`.\n";
     assert_eq!(page, expected);
 }

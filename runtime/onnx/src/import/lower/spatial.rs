@@ -253,7 +253,7 @@ impl<'a> Lowering<'a> {
                 let side = |scale: f32, extent: usize| {
                     let size = (f64::from(scale) * extent as f64).floor();
                     let is_even = (size / extent as f64 - f64::from(scale)).abs() < 1e-6 * f64::from(scale);
-                    (size >= 1.0 && size < 1e9 && is_even).then_some(size as usize)
+                    ((1.0..1e9).contains(&size) && is_even).then_some(size as usize)
                 };
                 let sides = side(scales[at], height).zip(side(scales[at + 1], width));
                 sides.map(|(h, w)| [h, w]).ok_or_else(|| {
