@@ -41,7 +41,7 @@ impl Context<'_> {
         if nearest == Some(true) && bilinear {
             self.args.fault("bilinear", errors, "`resize` is either `nearest` or `bilinear`");
         } else if antialias && !bilinear {
-            let message = "`antialias` is for `bilinear` alone\n  fix: write `bilinear, antialias`";
+            let message = "`antialias` is for `bilinear` alone\n  fix: add `bilinear` before it";
             self.args.fault("antialias", errors, message);
         }
         let inputs = [height, width].map(|dim| dim.known().unwrap_or(1).max(1));
