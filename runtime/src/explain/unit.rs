@@ -104,9 +104,10 @@ pub fn strongest_channel(maps: &[f32], plane: usize, at: usize) -> usize {
 /// The last feature map of a network that gives one itself where it has the fewest pixels, more than one: what an encoder and decoder have
 /// between them.
 pub fn narrowest_map(graph: &Graph) -> Option<usize> {
-    let pixels = |node: &Node| match (node.op, node.shape) {
-        (Op::Activation(_) | Op::Prelu { .. } | Op::Add, Shape::Map([_, h, w])) if h * w > 1 => Some(h * w),
-        _ => None,
+    let pixels = |node: &Node| {
+        let gives_maps = matches!(node.op, Op::Activation(_) | Op::Prelu { .. } | Op::Add);
+        let [_, height, width] = node.shape.chw();
+        Some(height * width).filter(|pixels| gives_maps && *pixels > 1)
     };
     let maps = layers(graph).filter_map(|(id, node)| Some((pixels(node)?, std::cmp::Reverse(id))));
     maps.min().map(|(_, id)| id.0)

@@ -33,10 +33,11 @@ pub(super) fn label(node: &Node) -> String {
 
 /// The same for a chip, where there is less room.
 pub(super) fn chip(node: &Node) -> String {
-    match node.op {
-        Op::BatchNorm { .. } => return "bn".to_string(),
-        Op::PixelNorm { .. } => return "ln".to_string(),
-        _ => {}
+    if let Op::BatchNorm { .. } = node.op {
+        return "bn".to_string();
+    }
+    if let Op::PixelNorm { .. } = node.op {
+        return "ln".to_string();
     }
     let Op::GroupNorm { groups, .. } = node.op else { return label(node) };
     match groups {
