@@ -186,7 +186,9 @@ impl<'a> Lowering<'a> {
         let place =
             attributes.text("coordinate_transformation_mode").unwrap_or(if old { "asymmetric" } else { "half_pixel" });
         let rounding = attributes.text("nearest_mode").unwrap_or(if old { "floor" } else { "round_prefer_floor" });
-        let is_half = matches!(place, "half_pixel" | "pytorch_half_pixel");
+        // The latter takes the first pixel, and not the middle, where one is left.
+        let is_first = (to[0] == 1 && height > 1) || (to[1] == 1 && width > 1);
+        let is_half = place == "half_pixel" || place == "pytorch_half_pixel" && !is_first;
         let bilinear = match (mode, place, rounding) {
             ("nearest", "asymmetric", "floor") => false,
             // By whole factors no pixel lies in the middle of two.
