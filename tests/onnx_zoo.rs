@@ -4,6 +4,7 @@
 #[path = "../runtime/tests/common/meaning.rs"]
 mod meaning;
 
+use convnet::graph::Op;
 use convnet::onnx::{self, ImportOptions, Options};
 use convnet_models::CATALOGUE;
 use meaning::meaning;
@@ -25,7 +26,14 @@ fn the_zoo_comes_back() {
         let import = onnx::import(&path, &ImportOptions::default()).unwrap();
         assert_eq!(meaning(entry.graph), meaning(&import.graph), "{}:\n{}", entry.name, import.source);
         let (lines, layers) = (import.source.lines().count(), entry.graph.nodes.len());
-        assert!(lines < 30 + layers / 2, "{}: {lines} lines of {layers} layers:\n{}", entry.name, import.source);
+        // Where each layer of stochastic depth has a probability of its own, nothing around it repeats.
+        let differs = entry.graph.nodes.iter().any(|node| matches!(node.op, Op::StochasticDepth { .. }));
+        assert!(
+            differs || lines < 30 + layers / 2,
+            "{}: {lines} lines of {layers} layers:\n{}",
+            entry.name,
+            import.source
+        );
         // Keys are those of the zoo, so that its weights go on loading.
         let keys = |graph: &convnet::graph::Graph| -> Vec<String> {
             graph.params.iter().map(|param| param.name.to_string()).collect()

@@ -49,6 +49,8 @@ fn plain(op: Op, channels: usize) -> Op {
         Op::Pool(pool @ Pool { kind: PoolKind::Avg(_), pad: Pad::ZERO, .. }) => {
             Op::Pool(Pool { kind: PoolKind::Avg(AvgDivisor::WithPad), ..pool })
         }
+        // A file has it in single precision.
+        Op::StochasticDepth { p } => Op::StochasticDepth { p: (p * 1e6).round() / 1e6 },
         // Of padding that counts nothing, only that before the map says where windows are.
         Op::Pool(pool) if pool.kind != PoolKind::Avg(AvgDivisor::WithPad) => {
             Op::Pool(Pool { pad: Pad { bottom: 0, right: 0, ..pool.pad }, ..pool })
