@@ -13,6 +13,11 @@ pub fn meaning(graph: &Graph) -> String {
             values.push(String::new());
             continue;
         }
+        // A layer that does nothing is what it reads.
+        if node.op == Op::Identity {
+            values.push(values[node.inputs[0]].clone());
+            continue;
+        }
         let mut inputs: Vec<&str> = node.inputs.iter().map(|input| values[*input].as_str()).collect();
         if node.op == Op::Add {
             inputs.sort_unstable();
@@ -20,8 +25,6 @@ pub fn meaning(graph: &Graph) -> String {
         let channels = node.inputs.first().map_or(0, |input| graph.nodes[*input].shape.chw()[0]);
         let text = match node.op {
             Op::Input => "input".to_string(),
-            // A layer that does nothing is what it reads.
-            Op::Identity => inputs[0].to_string(),
             op => format!("{:?} {} of {}", plain(op, channels), node.shape, inputs.join(" and ")),
         };
         let next = known.len();
