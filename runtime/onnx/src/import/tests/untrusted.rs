@@ -120,7 +120,8 @@ fn what_cannot_be_said_is_listed_once() {
     let mut draft = Draft::new(&[4]);
     draft.node("a = Split(x)", vec![]).graph.node[0].output.push("b".into());
     draft.node("y = Add(a, b)", vec![]);
-    assert!(told(&draft).ends_with("\n  Split `a` of [4]: the language has no such layer"), "{}", told(&draft));
+    let why = "it reads a value of 2 dimensions, and layers of maps read [N, C, H, W]";
+    assert!(told(&draft).ends_with(&format!("\n  Split `a` of [4]: {why}")), "{}", told(&draft));
     // One branch reads what is inside the other one.
     let mut draft = Draft::new(&[3, 4, 4]);
     draft.node("a = Relu(x)", vec![]).node("b = Tanh(a)", vec![]).node("c = Add(b, x)", vec![]);
