@@ -91,7 +91,8 @@ fn gradients_are_finite_differences() {
     }
 }
 
-/// Of two channels, the first one wins at three pixels and the second one at all others.
+/// A map has two channels here. The first channel has the larger value at three pixels, and the second channel has it at all other pixels. So the
+/// region of each channel is known, and the value of the unit is the mean of the channel over it.
 #[test]
 fn a_region_is_where_a_channel_wins() {
     let graph = Mixed::graph();

@@ -54,13 +54,10 @@ impl Context<'_> {
         let eps = self.eps(errors);
         let affine = self.args.flag("affine", errors);
         if self.args.flag("each_pixel", errors) {
-            let [channels, ..] = self.map(errors);
-            let params = if affine {
-                vec![param("weight", vec![channels], Init::Ones), param("bias", vec![channels], Init::Zeros)]
-            } else {
-                Vec::new()
-            };
-            return Made { params, ..self.same(Op::PixelNorm { eps, affine }) };
+            self.map(errors);
+            // The parameters are those of any normalisation with one weight and one bias for each channel.
+            let made = self.normalised(groups(1), eps, by_channel(affine));
+            return Made { op: Op::PixelNorm { eps, affine }, ..made };
         }
         let affine = match self.shape {
             Shape::Map(_) if affine => Affine::Element,

@@ -8,7 +8,7 @@ use super::Layer;
 use super::conv::pads;
 use super::draft::{int, ints};
 use crate::bins::{LOWEST, shares};
-use convnet_graph::{AvgDivisor, Pad, Pool, PoolKind, Shape};
+use convnet_graph::{AvgDivisor, Fill, Pad, Pool, PoolKind, Shape};
 
 /// How far windows reach beyond a padded input.
 enum Beyond {
@@ -49,11 +49,7 @@ impl Layer<'_> {
         if top.max(bottom) < pool.kernel[0] && left.max(right) < pool.kernel[1] {
             return self.windows("MaxPool", pool, false);
         }
-        let name = self.own("pads");
-        let amounts = self.draft.ints(&name, &[0, 0, top, left, 0, 0, bottom, right].map(|side| side as i64));
-        let name = self.own("lowest");
-        let lowest = self.draft.scalar(&name, LOWEST);
-        self.then("Pad", &[&amounts, &lowest], vec![]);
+        self.padded(pool.pad, Fill::Constant(LOWEST));
         let [channels, height, width] = self.from.chw();
         self.from = Shape::Map([channels, height + top + bottom, width + left + right]);
         self.windows("MaxPool", &Pool { pad: Pad::ZERO, ..*pool }, false)

@@ -3,19 +3,14 @@
 use super::Layer;
 use super::draft::{int, ints, word};
 use crate::bins::antialiased;
+use crate::proto::Attribute;
 use convnet_graph::{Fill, Pad, Resample, Shape};
 
 impl Layer<'_> {
     pub(super) fn resample(&mut self, how: Resample) -> String {
         match how {
-            Resample::Nearest => self.resized(vec![
-                word("mode", "nearest"),
-                word("coordinate_transformation_mode", "asymmetric"),
-                word("nearest_mode", "floor"),
-            ]),
-            Resample::Bilinear => {
-                self.resized(vec![word("mode", "linear"), word("coordinate_transformation_mode", "half_pixel")])
-            }
+            Resample::Nearest => self.resized(true),
+            Resample::Bilinear => self.resized(false),
             // Readers differ in what they mix where a map gets smaller in one direction and larger in the other.
             Resample::Resize { antialias: true, .. } => {
                 let ([_, height, width], [_, out_height, out_width]) = (self.from.chw(), self.node.shape.chw());
@@ -28,26 +23,19 @@ impl Layer<'_> {
     }
 
     /// Whole factors, so that the scales are exact.
-    fn resized(&mut self, attributes: Vec<crate::proto::Attribute>) -> String {
+    fn resized(&mut self, nearest: bool) -> String {
         let ([_, height, width], [_, out_height, out_width]) = (self.from.chw(), self.node.shape.chw());
         let scales = [1.0, 1.0, out_height as f32 / height as f32, out_width as f32 / width as f32];
         let name = self.own("scales");
         let scales = self.draft.floats(&name, &[4], &scales);
         // The second input, a region, is for cropping and left out.
-        self.then("Resize", &["", &scales], attributes)
+        self.then("Resize", &["", &scales], filter(nearest))
     }
 
     /// To a size, of which ONNX computes the scales.
     fn resized_to(&mut self, nearest: bool) -> String {
         let [_, height, width] = self.node.shape.chw();
-        let mut attributes = match nearest {
-            true => vec![
-                word("mode", "nearest"),
-                word("coordinate_transformation_mode", "asymmetric"),
-                word("nearest_mode", "floor"),
-            ],
-            false => vec![word("mode", "linear"), word("coordinate_transformation_mode", "half_pixel")],
-        };
+        let mut attributes = filter(nearest);
         // The batch is not known here, so only height and width are resized.
         attributes.push(ints("axes", &[2, 3]));
         let name = self.own("sizes");
@@ -55,24 +43,23 @@ impl Layer<'_> {
         self.then("Resize", &["", "", &sizes], attributes)
     }
 
-    fn padded(&mut self, pad: Pad, fill: Fill) -> String {
-        if fill == Fill::Circular {
-            return self.ring(pad);
-        }
+    pub(super) fn padded(&mut self, pad: Pad, fill: Fill) -> String {
+        let (value, mode) = match fill {
+            Fill::Circular => return self.ring(pad),
+            Fill::Constant(0.0) => (None, None),
+            Fill::Constant(value) => (Some(value), None),
+            Fill::Reflect => (None, Some("reflect")),
+            Fill::Replicate => (None, Some("edge")),
+        };
         let Pad { top, bottom, left, right } = pad;
         let name = self.own("pads");
         let amounts = self.draft.ints(&name, &[0, 0, top, left, 0, 0, bottom, right].map(|side| side as i64));
-        match fill {
-            Fill::Constant(0.0) => self.then("Pad", &[&amounts], vec![]),
-            Fill::Constant(value) => {
-                let name = self.own("value");
-                let value = self.draft.scalar(&name, value);
-                self.then("Pad", &[&amounts, &value], vec![])
-            }
-            Fill::Reflect => self.then("Pad", &[&amounts], vec![word("mode", "reflect")]),
-            Fill::Replicate => self.then("Pad", &[&amounts], vec![word("mode", "edge")]),
-            Fill::Circular => self.value(),
-        }
+        let value = value.map(|value| {
+            let name = self.own("value");
+            self.draft.scalar(&name, value)
+        });
+        let more: Vec<&str> = std::iter::once(&amounts).chain(&value).map(String::as_str).collect();
+        self.then("Pad", &more, mode.map(|mode| word("mode", mode)).into_iter().collect())
     }
 
     /// Rows and columns of the opposite side: not every reader knows the mode of `Pad` that does this.
@@ -155,5 +142,17 @@ impl Layer<'_> {
         self.reshaped(&[channels, height, factor, width, factor]);
         self.then("Transpose", &[], vec![ints("perm", &[0, 1, 3, 5, 2, 4])]);
         self.reshaped(&[out, height, width])
+    }
+}
+
+/// How a `Resize` finds its pixels: the nearest one, rounded down, or bilinearly by half pixels.
+fn filter(nearest: bool) -> Vec<Attribute> {
+    match nearest {
+        true => vec![
+            word("mode", "nearest"),
+            word("coordinate_transformation_mode", "asymmetric"),
+            word("nearest_mode", "floor"),
+        ],
+        false => vec![word("mode", "linear"), word("coordinate_transformation_mode", "half_pixel")],
     }
 }
