@@ -30,7 +30,7 @@ fn hover(file: &mut Document) {
         ("stem: c|onv", "A 2-d convolution of all channels"),
         ("k|ernel = 3, pad = 1);", "The extent of the window, in pixels."),
         ("p|ad = same", "The zeros around the input"),
-        ("= s|ame", "as many zeros as an output"),
+        ("= s|ame", "as many pixels as an output"),
         ("bn1: b|atch_norm", "Batch normalisation"),
         // A lone name is the parameter, and not the option of the same name.
         ("3, s|tride, pad", "`stride = 1`: a parameter of the block `basic`."),
