@@ -5,6 +5,8 @@
 //! `[N, C, H, W]` of the outside world. Rows carry a *halo* of zero pixels at both ends, as wide as the padding of the
 //! convolutions that read them; rows above and below the map need none, since kernels skip the taps that fall there.
 
+use std::ops::Range;
+
 /// The layout of a batch of `[C, H, W]` maps at an offset in the arena. All strides are in elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -16,6 +18,14 @@ pub struct Layout {
     pub block: usize,
     /// Zero pixels before and after each row.
     pub halo: [usize; 2],
+}
+
+/// Whether work on maps of `height` lines is shared out line by line, with all channels of each. So it is for one image with lines enough: then
+/// a thread has the same lines from step to step, and finds in its own cache what it has written; of channels, each step reads those of all
+/// threads.
+pub fn by_lines(batch: usize, height: usize) -> bool {
+    const LINES: usize = 14;
+    batch == 1 && height >= LINES
 }
 
 impl Layout {
@@ -57,6 +67,22 @@ impl Layout {
     /// Number of rows in `batch` images: the unit in which work is shared out.
     pub fn rows(&self, batch: usize) -> usize {
         batch * self.blocks() * self.chw[1]
+    }
+
+    /// The rows of a share of tasks, where each row is a task. Where [`by_lines`] says so, tasks are counted line by line, and the rows of a share
+    /// come block by block, as they lie in memory.
+    pub fn rows_of(self, tasks: Range<usize>, batch: usize) -> impl Iterator<Item = usize> {
+        let (blocks, height) = (self.blocks(), self.chw[1]);
+        let is_by_lines = by_lines(batch, height);
+        let blocks_of_lines = if is_by_lines { 0..blocks } else { 0..1 };
+        blocks_of_lines.flat_map(move |block| {
+            // The first line whose task for this block is not before `task`.
+            let line = |task: usize| (task + blocks - 1 - block) / blocks;
+            match is_by_lines {
+                true => block * height + line(tasks.start)..block * height + line(tasks.end),
+                false => tasks.clone(),
+            }
+        })
     }
 
     /// Offset of the first pixel of the `i`-th row, counted over images, blocks and lines; the halo comes before it.

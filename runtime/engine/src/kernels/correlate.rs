@@ -20,7 +20,7 @@ use super::share::{Share, StepKernel};
 use super::tile::{Tile, best_group, is_far, widest};
 use super::work::work;
 use super::{Isa, Kernel, Simd};
-use crate::layout::Layout;
+use crate::layout::{Layout, by_lines};
 use convnet_graph::Activation;
 use std::ops::Range;
 
@@ -110,6 +110,8 @@ pub struct Tasks {
     run: usize,
     /// Whether weights are asked for before they are needed.
     ahead: bool,
+    /// Whether tasks are counted line by line, all groups of each; see [`by_lines`].
+    by_lines: bool,
 }
 
 /// Weights that a second cache keeps from one call to the next.
@@ -121,8 +123,8 @@ const PANEL: usize = 4096;
 
 impl Correlate {
     /// Cuts the work into tasks for the registers of `isa`.
-    fn cut(&mut self, isa: Isa) {
-        let [_, rows, cols] = self.extent;
+    fn cut(&mut self, isa: Isa, threads: usize) {
+        let [images, rows, cols] = self.extent;
         let mut groups = Vec::new();
         let mut first = 0;
         while first < self.blocks.len() {
@@ -139,13 +141,20 @@ impl Correlate {
         let together = groups.iter().map(|group| group.len).max().unwrap_or(1);
         let run = self.tap_run(isa.lanes());
         let panel = (PANEL / (together * isa.lanes())).max(16).next_multiple_of(run);
-        let rows = (PIXELS / cols).clamp(1, rows.max(1));
+        let mut task_rows = (PIXELS / cols).clamp(1, rows.max(1));
         let weights = self.blocks.iter().map(|block| block.row_taps * self.kernel_rows.len()).sum::<usize>();
-        let ahead = self.extent[0] == 1 && weights * isa.lanes() > NEAR;
-        self.tasks = Tasks { groups, rows, cols, panel, run, ahead };
+        let weights = weights * isa.lanes();
+        // Each thread then reads all weights, and not all of the map.
+        let by_lines =
+            by_lines(images, rows) && weights < self.source_stride[0] + rows * cols * self.blocks.len() * isa.lanes();
+        if by_lines {
+            task_rows = rows.div_ceil(rows.div_ceil(task_rows).next_multiple_of(threads.max(1)));
+        }
+        let ahead = images == 1 && weights > NEAR && !by_lines;
+        self.tasks = Tasks { groups, rows: task_rows, cols, panel, run, ahead, by_lines };
     }
 
-    /// 3 or 5 if all taps come in such runs, each tap a pixel behind the one before; else 1.
+    /// 3 or 5, or 7 of a depthwise layer, if all taps come in such runs, each tap a pixel behind the one before; else 1.
     pub fn tap_run(&self, lanes: usize) -> usize {
         let step = self.source_stride[2];
         let in_runs = |run: &usize| {
@@ -153,10 +162,11 @@ impl Correlate {
             let whole = |block: &Block| block.row_taps.is_multiple_of(*run) && block.first_tap.is_multiple_of(*run);
             self.blocks.iter().all(whole) && self.taps.chunks(*run).all(behind)
         };
-        if is_far(step, lanes) || self.depthwise {
+        if is_far(step, lanes) {
             return 1;
         }
-        [5, 3].into_iter().find(in_runs).unwrap_or(1)
+        let runs: &[usize] = if self.depthwise { &[7, 5, 3] } else { &[5, 3] };
+        runs.iter().copied().find(in_runs).unwrap_or(1)
     }
 
     /// Distances from block `i` to the next, if that lies behind it.
@@ -187,6 +197,20 @@ impl Correlate {
         self.extent[1].div_ceil(self.tasks.rows)
     }
 
+    /// The image, group, rows and segment of a task.
+    #[inline(always)]
+    fn place(&self, task: usize) -> [usize; 4] {
+        let [groups, chunks, segments] = [self.tasks.groups.len(), self.row_chunks(), self.segments()];
+        if self.tasks.by_lines {
+            let (task, index) = (task / groups, task % groups);
+            let (task, segment) = (task / segments, task % segments);
+            return [task / chunks, index, task % chunks, segment];
+        }
+        let (task, segment) = (task / segments, task % segments);
+        let (task, chunk) = (task / chunks, task % chunks);
+        [task / groups, task % groups, chunk, segment]
+    }
+
     fn segments(&self) -> usize {
         self.extent[2].div_ceil(self.tasks.cols)
     }
@@ -209,16 +233,17 @@ impl Correlate {
     unsafe fn compute<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let far = is_far(self.source_stride[2], S::LANES);
         for task in tasks {
-            let (task, segment) = (task / self.segments(), task % self.segments());
-            let (task, chunk) = (task / self.row_chunks(), task % self.row_chunks());
-            let (n, index) = (task / self.tasks.groups.len(), task % self.tasks.groups.len());
+            let [n, index, chunk, segment] = self.place(task);
             let group = self.tasks.groups[index];
             let rows = chunk * self.tasks.rows..self.extent[1].min((chunk + 1) * self.tasks.rows);
             let cols = segment * self.tasks.cols..self.extent[2].min((segment + 1) * self.tasks.cols);
             let block = &self.blocks[group.first];
             let all_taps = &self.taps[block.first_tap..][..self.kernel_rows.len() * block.row_taps];
             // Tiles of nearly equal width: two of seven keep the units busier than one of twelve and one of two.
-            let tiles = cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run));
+            let tiles = match self.depthwise {
+                true => 1,
+                false => cols.len().div_ceil(widest(S::WIDEST, group.len, far, self.tasks.run)),
+            };
             let piece = Piece { group, n, cols, tiles };
             // While one panel is in use, the weights of the next one are on their way, be it the next group's first. With more
             // images than one they come from a cache anyway, and so do few of them.
@@ -307,11 +332,11 @@ impl Correlate {
                 }
                 match self.activation {
                     Some(activation) if step == S::LANES => {
-                        pointwise::activate(activation, mem.write(out + cols.start * step, cols.len() * step));
+                        pointwise::activate::<S>(activation, mem.write(out + cols.start * step, cols.len() * step));
                     }
                     Some(activation) => {
                         for x in cols.clone() {
-                            pointwise::activate(activation, mem.write(out + x * step, S::LANES));
+                            pointwise::activate::<S>(activation, mem.write(out + x * step, S::LANES));
                         }
                     }
                     None => {}
@@ -375,8 +400,8 @@ impl StepKernel for Correlate {
         format!("{images}x{rows}x{cols} {} blocks {}x{taps} taps", self.blocks.len(), self.kernel_rows.len())
     }
 
-    fn arrange(&mut self, isa: Isa, _threads: usize) -> usize {
-        self.cut(isa);
+    fn arrange(&mut self, isa: Isa, threads: usize) -> usize {
+        self.cut(isa, threads);
         0
     }
 

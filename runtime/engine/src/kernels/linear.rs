@@ -132,7 +132,7 @@ impl StepKernel for Linear {
                 for n in 0..self.batch {
                     // SAFETY: these are the outputs just written.
                     let out = unsafe { mem.write(self.out.element(n, rows.start, 0, 0), rows.len()) };
-                    pointwise::activate(activation, out);
+                    pointwise::activate::<S>(activation, out);
                 }
             }
         }

@@ -68,6 +68,29 @@ impl<'a> Mem<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
     }
 
+    /// Copies `count` numbers that lie `from[1]` apart from `from[0]` on to places that lie `to[1]` apart from `to[0]` on, or adds them to what is
+    /// there.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these places meanwhile, and nobody writes to what is read.
+    #[inline(always)]
+    pub unsafe fn copy_strided(self, from: [usize; 2], to: [usize; 2], count: usize, add: bool) {
+        let Some(last) = count.checked_sub(1) else { return };
+        for [at, step] in [from, to] {
+            self.check(at, last * step + 1);
+        }
+        // SAFETY: in bounds by the checks; not touched meanwhile by the caller's word.
+        unsafe {
+            let (mut source, mut target) = (self.start.add(from[0]).cast_const(), self.start.add(to[0]));
+            for i in 0..count {
+                *target = if add { *target + *source } else { *source };
+                if i < last {
+                    (source, target) = (source.add(from[1]), target.add(to[1]));
+                }
+            }
+        }
+    }
+
     /// The address of element `at`, for kernels whose accesses [`Step::check`](super::Step::check) has bounded.
     #[inline(always)]
     pub fn address(self, at: usize) -> *mut f32 {

@@ -3,7 +3,7 @@
 use super::Simd;
 use super::mem::Mem;
 use super::share::{Share, StepKernel};
-use crate::layout::Layout;
+use crate::layout::{Layout, by_lines};
 use std::ops::Range;
 
 /// Copies a batch from one layout to another with the same elements in `[C, H, W]` order; the shapes may differ, as they
@@ -49,17 +49,15 @@ impl Repack {
         let len = width * self.from.block;
         let blocks = channels.div_ceil(self.from.block);
         for task in tasks {
-            let (n, block) = (task / blocks, task % blocks);
-            let row = |layout: &Layout, start: usize| {
-                let first = start / (height * width * layout.block) + block;
-                (n * layout.blocks() + first) * height
-            };
-            let (first, first_to) = (row(&self.from, self.starts[0]), row(&self.to, self.starts[1]));
-            for y in 0..height {
-                // SAFETY: the caller's promises.
-                let (from, to) = unsafe {
-                    (mem.read(self.from.row_at(first + y), len), mem.write(self.to.row_at(first_to + y), len))
+            let (n, own, lines) = self.piece(task, blocks);
+            for (block, y) in own.flat_map(|block| lines.clone().map(move |y| (block, y))) {
+                let row = |layout: &Layout, start: usize| {
+                    let first = start / (height * width * layout.block) + block;
+                    (n * layout.blocks() + first) * height + y
                 };
+                let (from, to) = (row(&self.from, self.starts[0]), row(&self.to, self.starts[1]));
+                // SAFETY: the caller's promises.
+                let (from, to) = unsafe { (mem.read(self.from.row_at(from), len), mem.write(self.to.row_at(to), len)) };
                 if self.accumulate {
                     to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
                 } else {
@@ -69,10 +67,18 @@ impl Repack {
         }
     }
 
-    /// Copies the channels `tasks`.
+    /// What a task copies, where an image has so many channels or blocks of them: the image, these, and lines of each.
+    fn piece(&self, task: usize, units: usize) -> (usize, Range<usize>, Range<usize>) {
+        match by_lines(self.batch, self.part[1]) {
+            true => (0, 0..units, task..task + 1),
+            false => (task / units, task % units..task % units + 1, 0..self.part[1]),
+        }
+    }
+
+    /// Copies the tasks `tasks`.
     ///
     /// # Safety
-    /// Nobody else touches these channels of `to`, and nobody writes to `from`.
+    /// Nobody else touches these channels or lines of `to`, and nobody writes to `from`.
     #[inline(always)]
     unsafe fn copy(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.part;
@@ -81,28 +87,29 @@ impl Repack {
             return unsafe { self.copy_rows(mem, tasks) };
         }
         for task in tasks {
-            let (n, c) = (task / channels, task % channels);
-            for y in 0..height {
+            let (n, own, lines) = self.piece(task, channels);
+            for (c, y) in own.flat_map(|c| lines.clone().map(move |y| (c, y))) {
                 let row = (c * height + y) * width;
                 let [from, to] = [(self.from, self.starts[0]), (self.to, self.starts[1])].map(|(layout, start)| {
                     // A row of the part is a row of both maps, unless a vector stands for a map.
-                    (layout.chw[2] == width).then(|| (place(&layout, n, start + row), layout.block))
+                    (layout.chw[2] == width).then(|| [place(&layout, n, start + row), layout.block])
                 });
-                if let (Some((from, 1)), Some((to, 1)), false) = (from, to, self.accumulate) {
-                    // SAFETY: the caller's promises.
-                    unsafe { mem.write(to, width).copy_from_slice(mem.read(from, width)) };
-                    continue;
-                }
-                for x in 0..width {
-                    let i = row + x;
-                    let from =
-                        from.map_or_else(|| place(&self.from, n, self.starts[0] + i), |(at, step)| at + x * step);
-                    let to = to.map_or_else(|| place(&self.to, n, self.starts[1] + i), |(at, step)| at + x * step);
-                    // SAFETY: the caller's promises.
-                    unsafe {
-                        let from = mem.read(from, 1)[0];
-                        let to = mem.write(to, 1);
-                        to[0] = if self.accumulate { to[0] + from } else { from };
+                match (from, to) {
+                    (Some([from, 1]), Some([to, 1])) if !self.accumulate => {
+                        // SAFETY: the caller's promises.
+                        unsafe { mem.write(to, width).copy_from_slice(mem.read(from, width)) };
+                    }
+                    (Some(from), Some(to)) => {
+                        // SAFETY: the caller's promises.
+                        unsafe { mem.copy_strided(from, to, width, self.accumulate) };
+                    }
+                    _ => {
+                        for i in row..row + width {
+                            let [from, to] = [(&self.from, self.starts[0]), (&self.to, self.starts[1])]
+                                .map(|(layout, start)| [place(layout, n, start + i), 1]);
+                            // SAFETY: the caller's promises.
+                            unsafe { mem.copy_strided(from, to, 1, self.accumulate) };
+                        }
                     }
                 }
             }
@@ -113,8 +120,11 @@ impl Repack {
 impl StepKernel for Repack {
     const NAME: &'static str = "repack";
 
-    /// Number of tasks: channels of the part in each image, or blocks of them.
+    /// Number of tasks: channels of the part in each image, or blocks of them; or lines.
     fn tasks(&self, _lanes: usize) -> usize {
+        if by_lines(self.batch, self.part[1]) {
+            return self.part[1];
+        }
         self.batch * if self.by_row() { self.part[0].div_ceil(self.from.block) } else { self.part[0] }
     }
 

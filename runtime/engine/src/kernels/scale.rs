@@ -38,7 +38,7 @@ impl StepKernel for Scale {
     unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
         let (lanes, len) = (S::LANES, self.out.chw[2] * S::LANES);
         if self.factors.chw == self.x.chw {
-            for row in tasks {
+            for row in self.out.rows_of(tasks, self.batch) {
                 // SAFETY: the caller's promises.
                 let (x, factors, out) = unsafe {
                     (
@@ -54,7 +54,7 @@ impl StepKernel for Scale {
             }
             return;
         }
-        for row in tasks {
+        for row in self.out.rows_of(tasks, self.batch) {
             // A plane of the factors is one pixel.
             let plane = row / self.out.chw[1];
             // SAFETY: the caller's promises.

@@ -27,15 +27,21 @@ impl Order {
         }
     }
 
-    /// Where element `[c, y, x]` comes from, where there are `channels` of them.
+    /// How many pieces a line of a channel is made of, each of pixels that lie equally far apart here and where they come from.
+    fn pieces(self) -> usize {
+        if let Order::Squares(factor) = self { factor } else { 1 }
+    }
+
+    /// Where piece `piece` of line `y` of channel `c` comes from, where there are `channels` of them: the element of the first pixel; and how many
+    /// pixels its pixels are apart there and here.
     #[inline(always)]
-    fn source(self, channels: usize, [c, y, x]: [usize; 3]) -> [usize; 3] {
+    fn source(self, channels: usize, [c, y, piece]: [usize; 3]) -> ([usize; 3], [usize; 2]) {
         match self {
-            Order::Channels(groups) => [c % groups * (channels / groups) + c / groups, y, x],
-            Order::Squares(factor) => [(c * factor + y % factor) * factor + x % factor, y / factor, x / factor],
+            Order::Channels(groups) => ([c % groups * (channels / groups) + c / groups, y, 0], [1, 1]),
+            Order::Squares(factor) => ([(c * factor + y % factor) * factor + piece, y / factor, 0], [1, factor]),
             Order::Unsquare(factor) => {
                 let (c, place) = (c / (factor * factor), c % (factor * factor));
-                [c, y * factor + place / factor, x * factor + place % factor]
+                ([c, y * factor + place / factor, place % factor], [factor, 1])
             }
         }
     }
@@ -63,17 +69,17 @@ impl Shuffle {
     /// Nobody else touches these rows of `to`, and nobody writes to `from`.
     unsafe fn copy(&self, mem: Mem<'_>, tasks: Range<usize>) {
         let [channels, height, width] = self.to.chw;
-        for row in tasks {
+        let pieces = self.how.pieces();
+        for row in self.to.rows_of(tasks, self.batch) {
             let (plane, y) = (row / height, row % height);
             let (n, first) = (plane / self.to.blocks(), plane % self.to.blocks() * self.to.block);
-            // SAFETY: the caller's promises.
-            let out = unsafe { mem.write(self.to.row_at(row), width * self.to.block) };
-            for (x, out) in out.chunks_exact_mut(self.to.block).enumerate() {
-                for (lane, out) in out.iter_mut().enumerate().take(channels - first) {
-                    let [c, y, x] = self.how.source(channels, [first + lane, y, x]);
-                    // SAFETY: as above.
-                    let value = unsafe { mem.read(self.from.element(n, c, y, x), 1)[0] };
-                    *out = if self.accumulate { *out + value } else { value };
+            for lane in 0..self.to.block.min(channels - first) {
+                for piece in 0..pieces {
+                    let ([c, y, x], apart) = self.how.source(channels, [first + lane, y, piece]);
+                    let from = [self.from.element(n, c, y, x), apart[0] * self.from.block];
+                    let to = [self.to.row_at(row) + piece * self.to.block + lane, apart[1] * self.to.block];
+                    // SAFETY: the caller's promises.
+                    unsafe { mem.copy_strided(from, to, (width - piece).div_ceil(pieces), self.accumulate) };
                 }
             }
         }

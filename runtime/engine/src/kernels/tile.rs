@@ -22,10 +22,11 @@ pub fn best_group(isa: Isa, run: usize, cols: usize, far: bool) -> usize {
     let cost = |n: usize| {
         let n = run.div_ceil(run.div_ceil(n));
         let tiles = cols.div_ceil(if far { widest[n - 1].min(FAR_TILE) } else { widest[n - 1] }).max(1);
-        let width = cols.div_ceil(tiles);
-        // Cycles a tap: two units multiply, two loads are done, and a sum is ready for the next after four.
-        let cycles = (n * width).max(n + width + 1).max(8) as f64;
-        cycles * tiles as f64 / n as f64
+        // Half cycles a tap: two units multiply, two loads are done, and a sum is ready for the next after four cycles.
+        let time = |width: usize| (n * width).max(n + width + 1).max(8) as f64;
+        // Some tiles are a pixel wider than the others.
+        let (width, wider) = (cols / tiles, cols % tiles);
+        ((tiles - wider) as f64 * time(width) + wider as f64 * time(width + 1)) / n as f64
     };
     (1..=GROUP).rev().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(1)
 }
@@ -92,8 +93,8 @@ struct Sums<'a, const N: usize, const WIDTH: usize, const STEP: u8>(&'a Tile<'a>
 /// One block of `WIDTH` pixels, whose taps come in runs of `RUN`.
 struct Runs<'a, const RUN: usize, const WIDTH: usize, const STEP: u8>(&'a Tile<'a>, usize);
 
-/// Some pixels, a step apart, of a depthwise layer.
-struct Channels<'a>(&'a Tile<'a>, [usize; 2]);
+/// `WIDTH` pixels of a depthwise layer, whose taps come in runs of `RUN`; from which pixel on, and how far they are apart.
+struct Channels<'a, const RUN: usize, const WIDTH: usize>(&'a Tile<'a>, [usize; 2]);
 
 /// A step as a number.
 #[inline(always)]
@@ -121,12 +122,12 @@ impl<const RUN: usize, const WIDTH: usize, const STEP: u8> Kernel for Runs<'_, R
     }
 }
 
-impl Kernel for Channels<'_> {
+impl<const RUN: usize, const WIDTH: usize> Kernel for Channels<'_, RUN, WIDTH> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let [width, step] = self.1;
+        let [x, step] = self.1;
         // SAFETY: passed on from the caller.
-        unsafe { self.0.channels::<S>(width, step) }
+        unsafe { self.0.channels::<S, RUN, WIDTH>(x, step) }
     }
 }
 
@@ -142,7 +143,12 @@ impl Tile<'_> {
         // SAFETY: passed on from the caller.
         unsafe {
             if self.depthwise {
-                return S::enter(Channels(self, [width, step]));
+                return match self.run {
+                    3 => self.channel_tiles::<S, 3>(width, step),
+                    5 => self.channel_tiles::<S, 5>(width, step),
+                    7 => self.channel_tiles::<S, 7>(width, step),
+                    _ => self.channel_tiles::<S, 1>(width, step),
+                };
             }
             match blocks {
                 1 if self.run > 1 && step == S::LANES => self.run_of::<S, { step::LANES }>(width, step),
@@ -330,25 +336,33 @@ impl Tile<'_> {
         }
     }
 
-    /// A depthwise tile, by four pixels: as many sums as keep the multipliers busy, since a tap needs a load for each.
+    /// A depthwise tile: pieces of as many pixels as keep the multipliers busy, and of maps as small as 7x7 and 14x14 no remainder.
     #[inline(always)]
-    unsafe fn channels<S: Simd>(&self, width: usize, step: usize) {
+    unsafe fn channel_tiles<S: Simd, const RUN: usize>(&self, width: usize, step: usize) {
         let mut x = 0;
-        // SAFETY: passed on from the caller.
-        unsafe {
-            while x + 4 <= width {
-                self.channels_of::<S, 4>(x, step);
-                x += 4;
-            }
-            while x < width {
-                self.channels_of::<S, 1>(x, step);
-                x += 1;
-            }
+        while x < width {
+            // SAFETY: passed on from the caller.
+            x += unsafe {
+                match width - x {
+                    7 | 14 => self.channel_tile::<S, RUN, 7>(x, step),
+                    8.. => self.channel_tile::<S, RUN, 8>(x, step),
+                    4.. => self.channel_tile::<S, RUN, 4>(x, step),
+                    _ => self.channel_tile::<S, RUN, 1>(x, step),
+                }
+            };
         }
     }
 
     #[inline(always)]
-    unsafe fn channels_of<S: Simd, const WIDTH: usize>(&self, x: usize, step: usize) {
+    unsafe fn channel_tile<S: Simd, const RUN: usize, const WIDTH: usize>(&self, x: usize, step: usize) -> usize {
+        // SAFETY: passed on from the caller.
+        unsafe { S::enter(Channels::<RUN, WIDTH>(self, [x, step])) }
+        WIDTH
+    }
+
+    /// `WIDTH` pixels of a depthwise tile from pixel `x` on. In a run, neighbouring sums share the pixels that they read: each is loaded once.
+    #[inline(always)]
+    unsafe fn channels<S: Simd, const RUN: usize, const WIDTH: usize>(&self, x: usize, step: usize) {
         // SAFETY: as for `sums`; each tap and pixel is a register of channels.
         unsafe {
             let out = self.out.add(x * self.out_step);
@@ -359,14 +373,30 @@ impl Tile<'_> {
                     *sum = S::load(out.add(i * self.out_step));
                 }
             }
-            let mut weights = self.weights;
-            for tap in self.taps {
-                let weight = S::load(weights);
-                let source = self.source.offset(*tap as isize + (x * step) as isize);
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::fma(weight, S::load(source.add(i * step)), *sum);
+            let (mut weights, from) = (self.weights, self.source.add(x * step));
+            for taps in self.taps.chunks_exact(RUN) {
+                let source = from.offset(taps[0] as isize);
+                if RUN == 1 {
+                    let weight = S::load(weights);
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        *sum = S::fma(weight, S::load(source.add(i * step)), *sum);
+                    }
+                } else {
+                    let mut weight = [S::zero(); RUN];
+                    for tap in 0..RUN {
+                        weight[tap] = S::load(weights.add(tap * S::LANES));
+                    }
+                    // Pixels one behind the other: the step is a register.
+                    for i in 0..WIDTH + RUN - 1 {
+                        let pixel = S::load(source.add(i * S::LANES));
+                        for tap in 0..RUN {
+                            if tap <= i && i - tap < WIDTH {
+                                sums[i - tap] = S::fma(weight[tap], pixel, sums[i - tap]);
+                            }
+                        }
+                    }
                 }
-                weights = weights.add(S::LANES);
+                weights = weights.add(RUN * S::LANES);
             }
             for (i, sum) in sums.into_iter().enumerate() {
                 S::store(out.add(i * self.out_step), sum);

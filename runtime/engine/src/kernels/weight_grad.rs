@@ -60,7 +60,8 @@ impl WeightGrad {
             chunk_len += correlate.kernel_rows.len() * block.row_taps * lanes;
         }
         let mut tiles = Vec::new();
-        let run = correlate.tap_run(lanes);
+        // A depthwise layer's taps are registers of channels, which have a loop of their own.
+        let run = if correlate.depthwise { 1 } else { correlate.tap_run(lanes) };
         if let ([block], 2..) = (&correlate.blocks[..], run) {
             tiles_of_runs(&correlate, block.row_taps, run, lanes, &mut tiles);
         }

@@ -353,7 +353,7 @@ impl StepKernel for Window {
         let [_, height, width] = self.map.chw;
         let [channels, out_height, out_width] = self.out.chw;
         let lanes = S::LANES;
-        for task in tasks {
+        for task in self.out.rows_of(tasks, self.batch) {
             let (plane, oy) = (task / out_height, task % out_height);
             let rows = self.windows.span(0, oy, height, out_height);
             // SAFETY: the caller's promises.

@@ -151,6 +151,11 @@ pub trait Simd: Sized {
     unsafe fn store(p: *mut f32, v: Self::V);
     /// `a * b + c`
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a * b + c` of single numbers, rounded once where the instruction set can; in loops that become vector code.
+    #[inline(always)]
+    fn fused(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
     /// `a + b`
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// `a - b`
@@ -223,8 +228,13 @@ impl Simd for Scalar8 {
         unsafe { *p.cast() = v }
     }
     #[inline(always)]
-    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+    fn fused(a: f32, b: f32, c: f32) -> f32 {
         // Not `mul_add`, which is a function call where the target has no instruction for it.
+        a * b + c
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // Nor here.
         std::array::from_fn(|i| a[i] * b[i] + c[i])
     }
     #[inline(always)]
@@ -273,7 +283,8 @@ mod x86 {
     // numbers as the register.
     impl Simd for Avx2 {
         const LANES: usize = 8;
-        const WIDEST: [usize; 4] = [12, 6, 4, 2];
+        // Three blocks of four pixels would fill all registers, and compilers then move sums from one to the next.
+        const WIDEST: [usize; 4] = [12, 6, 3, 2];
         type V = __m256;
 
         #[inline(always)]

@@ -286,7 +286,7 @@ impl Winograd {
                         }
                     }
                     if let Some(activation) = self.activation {
-                        pointwise::activate(activation, mem.write(at, cols * S::LANES));
+                        pointwise::activate::<S>(activation, mem.write(at, cols * S::LANES));
                     }
                 }
             }
