@@ -206,25 +206,3 @@ pub fn with_model<T: WithModel>(name: &str, task: T) -> Result<T::Output, Unknow
         None => unreachable!("`zoo!` makes both lists"),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Name;
-    impl WithModel for Name {
-        type Output = &'static str;
-        fn run<N: Model>(self, name: &'static str) -> &'static str {
-            assert!(N::GRAPH.param_count() > 0);
-            name
-        }
-    }
-
-    #[test]
-    fn every_entry_has_its_network() {
-        for entry in CATALOGUE {
-            assert_eq!(with_model(entry.name, Name), Ok(entry.name));
-        }
-        assert_eq!(with_model("VGG-16-BN", Name), Ok("vgg16_bn"));
-    }
-}

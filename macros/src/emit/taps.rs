@@ -105,14 +105,27 @@ impl Emitter<'_> {
             };
             more.push(quote! {
                 #[doc = #doc]
-                #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+                #[derive(::core::marker::Copy)]
                 #[allow(dead_code, non_camel_case_types, non_snake_case)]
                 #allowed
                 #vis struct #name<#params> #body
             });
-            more.push(quote! {
-                #[automatically_derived]
-                impl<#params> ::__convnet::net::At for #name<#(#symbols),*> {
+            // Not derived: what derives write names the long types of all fields once more, which compilers then check.
+            let implement = |what: TokenStream, body: TokenStream| {
+                quote!(#[automatically_derived] impl<#params> #what for #name<#(#symbols),*> { #body })
+            };
+            more.push(implement(quote!(::core::clone::Clone), quote!(fn clone(&self) -> Self { *self })));
+            more.push(implement(
+                quote!(::core::fmt::Debug),
+                quote! {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        ::core::fmt::Debug::fmt(&#end, f)
+                    }
+                },
+            ));
+            more.push(implement(
+                quote!(::__convnet::net::At),
+                quote! {
                     type Net = <#kind as ::__convnet::net::At>::Net;
                     type Features = <#kind as ::__convnet::net::At>::Features;
                     type Place = <#kind as ::__convnet::net::At>::Place;
@@ -120,8 +133,8 @@ impl Emitter<'_> {
                     fn tap(&self) -> #kind {
                         #end
                     }
-                }
-            });
+                },
+            ));
             name
         })
     }
