@@ -88,7 +88,7 @@ pub enum OnnxError {
 }
 
 /// The network as it is evaluated: auxiliary heads are left out, dropout does nothing, batch normalisation takes its running statistics.
-/// Its input is called `input`, its output `output`, the number of images is open, parameters have their names, and the operators are those of
+/// Its input is called `input`, its output `output`, further outputs have their names, the number of images is open, parameters have their names, and the operators are those of
 /// ONNX's version [`OPSET`].
 ///
 /// # Errors

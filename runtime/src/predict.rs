@@ -134,7 +134,7 @@ impl Predictor {
         let options = Options { half, ..Options::new(batch) };
         let session = Session::new(Arc::new(graph.clone()), params, options);
         let session = session.map_err(|_| PredictError::Memory { batch })?;
-        let (input, output) = (graph.input().len(), graph.output_shape().len());
+        let (input, output) = (graph.input().len(), graph.output_len());
         Ok(Predictor { session: Mutex::new(session), input, output })
     }
 
@@ -143,12 +143,13 @@ impl Predictor {
         self.input
     }
 
-    /// Numbers of its output: logits, for a classifier.
+    /// Numbers of its output: logits, for a classifier. Of all its outputs, where it has several.
     pub fn output_len(&self) -> usize {
         self.output
     }
 
     /// Computes the outputs of any number of images: `images` is `[N, C, H, W]`, `outputs` `[N, ...]`, both row-major.
+    /// Several outputs of an image stand one after the other, in the order of [`Graph::outputs`].
     /// The same numbers as `forward` gives, but for rounding where a batch normalisation was folded.
     ///
     /// # Errors

@@ -13,8 +13,6 @@ use convnet::engine::Isa;
 use convnet::net::Map;
 use convnet::onnx::{self, ExportError, OnnxError, Options, Resizing};
 use convnet::prelude::*;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -28,7 +26,7 @@ fn what_is_written_is_what_onnx_runtime_was_asked_about() {
     let mut words = BTreeSet::new();
     for case in &stored {
         let seed = case["seed"].as_u64().unwrap();
-        let graph = random_graph::random_graph(&mut StdRng::seed_from_u64(seed));
+        let graph = random_graph::of_seed(seed);
         words.extend(graph.nodes.iter().map(|node| node.op.word()));
         let batch = case["first"].as_array().unwrap().len();
         let (params, images) = common::random::<f32>(&graph, batch, seed);
@@ -50,7 +48,7 @@ fn what_is_written_is_what_onnx_runtime_was_asked_about() {
 }
 
 fn engine(graph: &convnet::graph::Graph, params: &[Map<f32, Cpu>], images: &Map<f32, Cpu>, batch: usize) -> Vec<f32> {
-    let mut output = vec![f32::NAN; batch * graph.output_shape().len()];
+    let mut output = vec![f32::NAN; batch * graph.output_len()];
     common::freeze(Isa::detect(), graph, params, batch, false).run(&images.as_vec(), &mut output).unwrap();
     output
 }

@@ -15,8 +15,6 @@ use convnet::graph::Graph;
 use convnet::net::Map;
 use convnet::onnx::{Model, Options};
 use convnet_models::CATALOGUE;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use std::error::Error;
 use std::path::Path;
 
@@ -40,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::fs::write(folder.join(format!("{name}.{ending}")), bytes)?;
         }
         let images = images.as_vec();
-        let mut output = vec![f32::NAN; batch * graph.output_shape().len()];
+        let mut output = vec![f32::NAN; batch * graph.output_len()];
         common::freeze(Isa::detect(), &graph, &params, batch, false).run(&images, &mut output)?;
         for (what, numbers) in [("input", &images), ("output", &output)] {
             let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -66,12 +64,7 @@ fn zoo() -> Vec<Case> {
 }
 
 fn random(count: u64) -> Vec<Case> {
-    let of = |seed| Case {
-        name: format!("random-{seed:03}"),
-        graph: random_graph::random_graph(&mut StdRng::seed_from_u64(seed)),
-        batch: 2,
-        seed,
-    };
+    let of = |seed| Case { name: format!("random-{seed:03}"), graph: random_graph::of_seed(seed), batch: 2, seed };
     (0..count).map(of).collect()
 }
 

@@ -29,9 +29,10 @@ NUDGES = 8
 MAY_NEED_ROUNDING = 0.02
 STORED_CASES = 80
 STORED = 8
-# What a runner computes wrong by its own measure: OpenVINO 2026.4.1 gives the 1x1 convolutions of these, which have a stride and padding behind a
-# depthwise convolution with a stride, a row or a column more than ONNX's own inference of shapes says. ONNX Runtime agrees with the engine.
-FAULTS = {("random-041", "OpenVINO"), ("random-053", "OpenVINO")}
+# What a runner computes wrong by its own measure. OpenVINO 2026.4.1 gives the 1x1 convolutions of the first two, which have a stride and padding
+# behind a depthwise convolution with a stride, a row or a column more than ONNX's own inference of shapes says. The convolution of the third, with
+# a stride of 3 and a kernel as wide as the padded map, gives other numbers each time. ONNX Runtime and PyTorch agree with the engine.
+FAULTS = {("random-041", "OpenVINO"), ("random-053", "OpenVINO"), ("random-119", "OpenVINO")}
 
 
 def error(found, expected):
@@ -40,6 +41,11 @@ def error(found, expected):
         return float("inf")
     largest = max(float(np.abs(expected).max()), 1e-30)
     return float(np.abs(found.astype(np.float64) - expected).max()) / largest
+
+
+def by_image(outputs):
+    """What a network gives for each image: several outputs stand one after the other."""
+    return np.concatenate([output.reshape(len(output), -1) for output in outputs], axis=1)
 
 
 class Onnxruntime:
@@ -51,7 +57,7 @@ class Onnxruntime:
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def run(self, images):
-        return self.session.run(None, {"input": images})[0]
+        return by_image(self.session.run(None, {"input": images}))
 
 
 class Openvino:
@@ -63,7 +69,7 @@ class Openvino:
         self.model = self.core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(self, images):
-        return self.model([images])[0]
+        return by_image(list(self.model([images]).values()))
 
 
 def rounding(runner, images, output):

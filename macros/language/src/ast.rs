@@ -185,9 +185,11 @@ pub struct Group {
     pub body: Vec<Statement>,
 }
 
-/// `head name: [N] { ... }` or `head name: [N] = word(args);`
+/// `head name: [N] { ... }` or `head name: [N] = word(args);`; or `output` for `head`.
 pub struct Head {
     pub word: Ident,
+    /// Whether evaluation gives it, too.
+    pub is_output: bool,
     pub name: Name,
     pub shape: Vec<Expr>,
     pub body: HeadBody,

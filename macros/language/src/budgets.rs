@@ -2,7 +2,7 @@
 
 use crate::ast::{Budget, Statement};
 use crate::cost::Count;
-use crate::graph::{Node, Shape, leads_to, peak};
+use crate::graph::{Node, Shape, ends, leads_to, peak};
 use crate::habits;
 use crate::report::{Errors, did_you_mean, one_of};
 use crate::trace::numbered;
@@ -89,7 +89,7 @@ impl Checker<'_, '_> {
     /// The nodes that count for a budget.
     fn counted(&self, what: &str) -> Vec<&Node> {
         // Auxiliary heads have parameters, but evaluation does not compute them.
-        let main = leads_to(&self.nodes, self.current());
+        let main = leads_to(&self.nodes, &ends(self.current(), &self.outputs));
         let counts = |id: &usize| what == "params" || main.get(*id) == Some(&true);
         self.nodes.iter().enumerate().filter(|(id, _)| counts(id)).map(|(_, node)| node).collect()
     }
@@ -174,7 +174,7 @@ impl Checker<'_, '_> {
                 self.evaluate(&total).map(|total| vec![total])
             }
             None if what == "peak_activations" => {
-                let candidates = peak(&self.nodes, self.current());
+                let candidates = peak(&self.nodes, &ends(self.current(), &self.outputs));
                 let values: Option<Vec<i128>> = candidates.iter().map(|count| self.evaluate(count)).collect();
                 values.map(|values| values.into_iter().max().into_iter().collect())
             }

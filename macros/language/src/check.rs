@@ -75,8 +75,8 @@ pub fn network(network: &Network, blocks: &[Block], held: bool, errors: &mut Err
     let output_node = checker.current();
     // After a mistake in the header, what the layers give is what was meant.
     let output = if output.is_unknown() { checker.shape() } else { output };
-    let Checker { nodes, heads, connections, .. } = checker;
-    Graph { nodes, connections, root, output, output_node, heads }
+    let Checker { nodes, outputs, heads, connections, .. } = checker;
+    Graph { nodes, connections, root, output, output_node, outputs, heads }
 }
 
 /// The shape that the header declares for what the network takes, or `gives`.
@@ -92,12 +92,12 @@ impl Checker<'_, '_> {
             return;
         }
         let dims = &self.network.output;
-        self.wrong_output(quote!(#(#dims),*), &format!("`{}`", self.network.name), declared, actual);
+        self.wrong_output(quote!(#(#dims),*), [&self.network.name.to_string(), "-> "], declared, actual);
     }
 
-    /// Reports that the layers of `what` end in another shape than was declared at `place`.
-    pub fn wrong_output(&mut self, place: TokenStream, what: &str, declared: Shape, actual: Shape) {
-        let (want, trace) = (self.show(declared), self.trace());
+    /// Reports that the layers of `name` end in another shape than was declared at `place`, behind `before`.
+    pub fn wrong_output(&mut self, place: TokenStream, [name, before]: [&str; 2], declared: Shape, actual: Shape) {
+        let (want, trace, what) = (self.show(declared), self.trace(), format!("`{name}`"));
         if let Some((layer, place)) = self.written_output(declared, actual) {
             let number = self.size(declared.chw()[0]);
             let missing = match self.ends_like_a_hidden_layer() {
@@ -106,7 +106,7 @@ impl Checker<'_, '_> {
             };
             let message = format!(
                 "`{}` gives {}, but {what} is declared to give {want}\n  trace: {trace}\n  \
-                 fix: {missing}write `{number}` here, or declare `-> {}`",
+                 fix: {missing}write `{number}` here, or declare `{before}{}`",
                 called(layer),
                 self.show(layer.shape),
                 self.show(actual)
@@ -116,9 +116,9 @@ impl Checker<'_, '_> {
         let fix = match (declared, actual) {
             (Shape::Vector(want), Shape::Map(_)) => format!("end with `flatten; linear({});`", self.size(want)),
             (Shape::Vector(want), Shape::Vector(_)) => {
-                format!("end with `linear({})`, or declare `-> {}`", self.size(want), self.show(actual))
+                format!("end with `linear({})`, or declare `{before}{}`", self.size(want), self.show(actual))
             }
-            _ => format!("declare `-> {}`", self.show(actual)),
+            _ => format!("declare `{before}{}`", self.show(actual)),
         };
         let what = format!("{what} is declared to give {want}, but its layers give {}", self.show(actual));
         self.errors.on(place, format!("{what}\n  trace: {trace}\n  fix: {fix}"));

@@ -18,10 +18,12 @@ pub struct Graph {
     pub output: Shape,
     /// The node that gives it.
     pub output_node: usize,
+    /// The outputs beside it.
+    pub outputs: Vec<Head>,
     pub heads: Vec<Head>,
 }
 
-/// An auxiliary output.
+/// An output beside that of the whole network: a further one, or an auxiliary one.
 pub struct Head {
     /// Dotted path.
     pub path: String,
@@ -29,6 +31,9 @@ pub struct Head {
     /// Its declared shape.
     pub shape: Shape,
 }
+
+/// What the network's own output is called, beside those that have names.
+pub const OUTPUT: &str = "output";
 
 /// For each output channel, the input channels that it reads.
 pub type Connections = Vec<Vec<usize>>;
@@ -156,9 +161,15 @@ impl Graph {
     /// Whether every size is a number or a const generic.
     pub fn is_known(&self) -> bool {
         let params = self.nodes.iter().flat_map(|node| &node.params);
-        let shapes = self.nodes.iter().map(|node| node.shape).chain(self.heads.iter().map(|head| head.shape));
+        let beside = self.outputs.iter().chain(&self.heads).map(|head| head.shape);
+        let shapes = self.nodes.iter().map(|node| node.shape).chain(beside);
         !params.flat_map(|param| &param.shape).any(|dim| *dim == Dim::Unknown)
             && !shapes.chain([self.output]).any(Shape::is_unknown)
+    }
+
+    /// The nodes whose values evaluation gives.
+    pub fn ends(&self) -> Vec<usize> {
+        ends(self.output_node, &self.outputs)
     }
 }
 
@@ -180,11 +191,18 @@ impl Node {
     }
 }
 
-/// For each node, whether the value of `output` depends on it.
-pub fn leads_to(nodes: &[Node], output: usize) -> Vec<bool> {
+/// The node of the network's output with those of further ones.
+pub fn ends(output: usize, further: &[Head]) -> Vec<usize> {
+    std::iter::once(output).chain(further.iter().map(|output| output.node)).collect()
+}
+
+/// For each node, whether the value of one of `ends` depends on it.
+pub fn leads_to(nodes: &[Node], ends: &[usize]) -> Vec<bool> {
     let mut leads = vec![false; nodes.len()];
-    if let Some(place) = leads.get_mut(output) {
-        *place = true;
+    for end in ends {
+        if let Some(place) = leads.get_mut(*end) {
+            *place = true;
+        }
     }
     for (id, node) in nodes.iter().enumerate().rev() {
         if leads.get(id) == Some(&true) {
@@ -200,7 +218,7 @@ pub fn leads_to(nodes: &[Node], output: usize) -> Vec<bool> {
 
 /// For each node, whether everything that reaches `output` passes through it.
 pub fn trunk(nodes: &[Node], output: usize) -> Vec<bool> {
-    let leads = leads_to(nodes, output);
+    let leads = leads_to(nodes, &[output]);
     // No edge may jump over a node of the trunk.
     let mut furthest = 0;
     let mut trunk = vec![false; nodes.len()];
@@ -220,9 +238,9 @@ pub fn trunk(nodes: &[Node], output: usize) -> Vec<bool> {
 }
 
 /// How many elements are alive at once in evaluation, one image at a time: the candidates for the largest number. A value
-/// lives from its node to its last reader; a flatten is its input, looked at differently.
-pub fn peak(nodes: &[Node], output: usize) -> Vec<Count> {
-    let main = leads_to(nodes, output);
+/// lives from its node to its last reader, and one of `ends` to the end; a flatten is its input, looked at differently.
+pub fn peak(nodes: &[Node], ends: &[usize]) -> Vec<Count> {
+    let main = leads_to(nodes, ends);
     let is_main = |id: usize| main.get(id) == Some(&true);
     let mut owner: Vec<usize> = (0..nodes.len()).collect();
     let mut last: Vec<usize> = owner.clone();
@@ -236,6 +254,10 @@ pub fn peak(nodes: &[Node], output: usize) -> Vec<Count> {
         if let (true, [input], Some(place)) = (node.is_view(), readers.as_slice(), owner.get_mut(id)) {
             *place = *input;
         }
+    }
+    for end in ends {
+        let owned = owner.get(*end).and_then(|owner| last.get_mut(*owner));
+        owned.into_iter().for_each(|place| *place = nodes.len());
     }
     // The values whose last reader is a node, so that each is looked at twice and no more.
     let mut ending: BTreeMap<usize, Vec<Count>> = BTreeMap::new();

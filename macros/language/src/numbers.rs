@@ -1,13 +1,13 @@
 //! From a checked network whose sizes are all numbers to the graph that executors read.
 
 use crate::cost::{Count, Dim, product};
-use crate::graph::{Connections, Graph, Head, Init, Node, Param, Shape, leads_to, peak};
+use crate::graph::{Connections, Graph, Head, Init, Node, OUTPUT, Param, Shape, leads_to, peak};
 use convnet_graph as plain;
 use std::borrow::Cow;
 
 /// The graph of a network called `name`; nothing where a size is not a number.
 pub fn graph(name: &str, graph: &Graph) -> Option<plain::Graph> {
-    let main = leads_to(&graph.nodes, graph.output_node);
+    let main = leads_to(&graph.nodes, &graph.ends());
     let (mut nodes, mut params) = (Vec::new(), Vec::new());
     for (node, main) in graph.nodes.iter().zip(main) {
         let first_param = params.len();
@@ -16,16 +16,17 @@ pub fn graph(name: &str, graph: &Graph) -> Option<plain::Graph> {
         }
         nodes.push(self::node(node, first_param, !main)?);
     }
-    let peak = peak(&graph.nodes, graph.output_node);
+    let peak = peak(&graph.nodes, &graph.ends());
     let peak: Option<Vec<usize>> = peak.iter().map(count).collect();
-    let heads = graph.heads.iter().map(|Head { path, node, .. }| output(path, *node)).collect::<Vec<_>>();
+    let named = |list: &[Head]| list.iter().map(|Head { path, node, .. }| output(path, *node)).collect::<Vec<_>>();
+    let outputs = [vec![output(OUTPUT, graph.output_node)], named(&graph.outputs)].concat();
     Some(plain::Graph {
         name: Cow::Owned(name.to_string()),
         nodes: nodes.into(),
         params: params.into(),
         connections: graph.connections.iter().map(table).collect::<Vec<_>>().into(),
-        outputs: vec![output("output", graph.output_node)].into(),
-        heads: heads.into(),
+        outputs: outputs.into(),
+        heads: named(&graph.heads).into(),
         peak_activations: plain::largest(&peak?),
     })
 }

@@ -156,8 +156,8 @@ impl Printer {
             Statement::Residual(residual) => self.residual("", residual),
             Statement::Concat(concat) => self.braces(joining(concat), &concat.branches),
             Statement::Group(group) => self.braces("", &group.body),
-            Statement::Head(Head { name, shape, body, .. }) => {
-                let head = format!("head {}: [{}]", called(name), list(shape));
+            Statement::Head(Head { word, name, shape, body, .. }) => {
+                let head = format!("{word} {}: [{}]", called(name), list(shape));
                 match body {
                     HeadBody::Sequence(body) => self.braces(&head, body),
                     HeadBody::One(layer) => self.line(&format!("{head} = {};", self::layer(layer))),

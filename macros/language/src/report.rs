@@ -1,8 +1,15 @@
 //! Errors: how they are collected, and the wording that several passes share.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::collections::BTreeSet;
+
+/// A structure's word with its article: `a head`, `an output`.
+pub fn one(word: &Ident) -> String {
+    let word = word.to_string();
+    let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {word}")
+}
 
 /// So many errors are shown; nobody reads more.
 const MOST: usize = 100;

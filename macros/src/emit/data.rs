@@ -1,7 +1,7 @@
 //! The graph of a network as a constant: borrowed lists all the way down.
 
 use super::{Emitter, literal, op, taps};
-use convnet_language::graph::{Init, Node, Param, Shape, leads_to, peak};
+use convnet_language::graph::{Head, Init, Node, OUTPUT, Param, Shape, leads_to, peak};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
@@ -88,7 +88,7 @@ impl Emitter<'_> {
     fn constant(&self) -> TokenStream {
         let graph = self.graph;
         let name = text(&self.network.name.to_string());
-        let main = leads_to(&graph.nodes, graph.output_node);
+        let main = leads_to(&graph.nodes, &graph.ends());
         let mut first_param = 0;
         let nodes = graph.nodes.iter().zip(main).map(|(node, main)| {
             let tokens = self.node(node, first_param, !main);
@@ -104,9 +104,10 @@ impl Emitter<'_> {
             let (name, node) = (text(name), literal(node));
             quote!(::__convnet::graph::Output { name: #name, node: #node })
         };
-        let outputs = list([output("output", graph.output_node)]);
-        let heads = list(graph.heads.iter().map(|head| output(&head.path, head.node)));
-        let peak = peak(&graph.nodes, graph.output_node);
+        let named = |beside: &[Head]| beside.iter().map(|head| output(&head.path, head.node)).collect::<Vec<_>>();
+        let outputs = list([vec![output(OUTPUT, graph.output_node)], named(&graph.outputs)].concat());
+        let heads = list(named(&graph.heads));
+        let peak = peak(&graph.nodes, &graph.ends());
         let peak = peak.iter().map(|count| self.count(count, quote!(usize)));
         quote!(::__convnet::graph::Graph {
             name: #name, nodes: #nodes, params: #params, connections: #connections, outputs: #outputs, heads: #heads,

@@ -7,7 +7,7 @@
 
 use super::Emitter;
 use super::modules::prefix;
-use convnet_language::graph::{Shape, show};
+use convnet_language::graph::{Head, Shape, show};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
@@ -34,14 +34,15 @@ impl Emitter<'_> {
             let features = self.features(shape);
             quote!(::__convnet::dfdx::tensor::Tensor<<__S as #takes>::Like<#features>, E, D, __T>)
         };
-        let evaluated = of(self.graph.output);
-        let heads: Vec<TokenStream> = self.graph.heads.iter().map(|head| of(head.shape)).collect();
+        let outputs: Vec<TokenStream> =
+            [self.graph.output].into_iter().chain(shapes(&self.graph.outputs)).map(of).collect();
+        let heads: Vec<TokenStream> = shapes(&self.graph.heads).map(of).collect();
         let passage = Passage {
             span,
             takes,
             tensor: quote_spanned!(span=> ::__convnet::dfdx::tensor::Tensor<__S, E, D, __T>),
-            trained: if heads.is_empty() { evaluated.clone() } else { quote!((#evaluated, #(#heads,)*)) },
-            evaluated,
+            evaluated: tuple(&outputs),
+            trained: tuple(&[outputs, heads].concat()),
         };
         let [takes, blanket] = self.takes(&name, &passage);
         vec![takes, blanket, self.module(&passage), self.module_mut(&passage), self.methods(&passage)]
@@ -101,6 +102,7 @@ impl Emitter<'_> {
     fn module(&self, passage: &Passage) -> TokenStream {
         let Passage { span, takes, tensor, evaluated, .. } = passage;
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
+        let outputs = taken(1 + self.graph.outputs.len());
         quote_spanned! {*span=>
             #[automatically_derived]
             impl<#params __S: #takes, E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>,
@@ -112,7 +114,8 @@ impl Emitter<'_> {
 
                 fn try_forward(&self, __x: #tensor) -> ::core::result::Result<Self::Output, D::Err> {
                     let __shape = *::__convnet::dfdx::shapes::HasShape::shape(&__x);
-                    ::__convnet::net::forward(self, __x, __shape.__images(), __shape.__like())
+                    let mut __outputs = ::__convnet::net::forward_all(self, __x, __shape.__images())?;
+                    #outputs
                 }
             }
         }
@@ -121,11 +124,7 @@ impl Emitter<'_> {
     fn module_mut(&self, passage: &Passage) -> TokenStream {
         let Passage { span, takes, tensor, trained, .. } = passage;
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
-        let heads = self.graph.heads.iter().map(|_| quote!(__outputs.next(__shape.__like())?,));
-        let outputs = match self.graph.heads.is_empty() {
-            true => quote!(__outputs.next(__shape.__like())),
-            false => quote!(::core::result::Result::Ok((__outputs.next(__shape.__like())?, #(#heads)*))),
-        };
+        let outputs = taken(1 + self.graph.outputs.len() + self.graph.heads.len());
         quote_spanned! {*span=>
             #[automatically_derived]
             impl<#params __S: #takes, E: ::__convnet::net::Real, D: ::__convnet::backend::Backend<E>,
@@ -149,11 +148,15 @@ impl Emitter<'_> {
         let Passage { span, takes, tensor, evaluated, trained } = passage;
         let (name, params, symbols) = (&self.network.name, self.const_params(), &self.symbols);
         let [from, to] = [self.input(), self.graph.output].map(|shape| show(shape, self.network));
-        let evaluates = format!("Evaluation, `{from}` -> `{to}` for each image: running statistics and no dropout.");
-        let heads: String =
-            self.graph.heads.iter().map(|head| format!(", `{}`", show(head.shape, self.network))).collect();
-        let trains =
-            format!("Training, `{from}` -> `{to}`{heads} for each image: statistics of the batch, and dropout.");
+        let named = |beside: &[Head]| -> String {
+            beside.iter().map(|head| format!(", `{}` `{}`", head.path, show(head.shape, self.network))).collect()
+        };
+        let (outputs, heads) = (named(&self.graph.outputs), named(&self.graph.heads));
+        let evaluates =
+            format!("Evaluation, `{from}` -> `{to}`{outputs} for each image: running statistics and no dropout.");
+        let trains = format!(
+            "Training, `{from}` -> `{to}`{outputs}{heads} for each image: statistics of the batch, and dropout."
+        );
         let fails = "# Panics\nWhen the device runs out of memory; the `try_` methods of dfdx's traits give an error.";
         quote_spanned! {*span=>
             #[automatically_derived]
@@ -180,6 +183,30 @@ impl Emitter<'_> {
                     ::__convnet::dfdx::nn::ModuleMut::forward_mut(self, images)
                 }
             }
+        }
+    }
+}
+
+/// The shapes of further outputs.
+fn shapes(beside: &[Head]) -> impl Iterator<Item = Shape> {
+    beside.iter().map(|head| head.shape)
+}
+
+/// One type by itself, several as a tuple.
+fn tuple(types: &[TokenStream]) -> TokenStream {
+    match types {
+        [one] => one.clone(),
+        several => quote!((#(#several,)*)),
+    }
+}
+
+/// So many outputs of a pass, by themselves or as a tuple.
+fn taken(count: usize) -> TokenStream {
+    match count {
+        1 => quote!(__outputs.next(__shape.__like())),
+        several => {
+            let each = (0..several).map(|_| quote!(__outputs.next(__shape.__like())?,));
+            quote!(::core::result::Result::Ok((#(#each)*)))
         }
     }
 }

@@ -7,6 +7,7 @@ use convnet::device::DeviceChoice;
 use convnet::dfdx::prelude::*;
 use convnet::engine::profile;
 use convnet::net::{Map, forward, forward_mut, gradients};
+use convnet::objective::ObjectiveError;
 use convnet::optim::{Method, Optimizer, ParamOptions, Step};
 use convnet::predict::Predictor;
 use convnet::train::{HEAD_WEIGHT, loss};
@@ -160,7 +161,7 @@ fn frozen(
     let freeze = if arguments.half { Predictor::compact } else { Predictor::new };
     let predictor = freeze(&*net, batch)?;
     drop(net);
-    let mut outputs = vec![0.0; batch * network.graph.output_shape().len()];
+    let mut outputs = vec![0.0; batch * predictor.output_len()];
     let timings = measure(arguments, || Ok(predictor.predict(images, &mut outputs)?))?;
     *peak_rss = peak_rss_kb();
     if arguments.half {
@@ -181,6 +182,7 @@ fn training<D: Backend<f32>>(
     x: &Map<f32, D>,
 ) -> Result<Timings, Box<dyn Error>> {
     let (batch, classes) = (arguments.batch as usize, network.graph.output_shape().len());
+    ObjectiveError::of_one_output(&network.graph)?;
     let failed = |error: D::Err| failed(&error);
     let mut net = network.build(device)?;
     let targets = (0..batch * classes).map(|i| f32::from(i % classes == i / classes % classes)).collect();

@@ -9,6 +9,7 @@ use crate::source::Source;
 use crate::trained::{Labelling, Preparing, Trained};
 use convnet::backend::Backend;
 use convnet::device::DeviceChoice;
+use convnet::objective::ObjectiveError;
 use convnet::train::evaluate_watched;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ struct Report {
 impl Task for Eval {
     fn run<D: Backend<f32>>(self, network: Network, device: D, _: DeviceChoice) -> Outcome {
         let Eval(arguments) = self;
+        ObjectiveError::of_one_output(&network.graph)?;
         let mut net = network.build(&device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?;

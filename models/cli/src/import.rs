@@ -30,7 +30,7 @@ pub struct Arguments {
     /// The shape of one image, where the file leaves it open: channels, height and width, as in 3x224x224
     #[arg(long, value_name = "CxHxW")]
     input: Option<String>,
-    /// The output that the network gives, where the model has several
+    /// The output that the network gives, where the model has several [default: all of them]
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
     /// Replace files that have another text or other weights: they may have been changed by hand, or trained
@@ -84,7 +84,10 @@ pub fn run(arguments: Arguments) -> Outcome {
         layers: graph.nodes.len() - 1,
         parameters: graph.param_count(),
         input: graph.input().to_string(),
-        output: graph.output_shape().to_string(),
+        output: match graph.outputs.len() {
+            1 => graph.output_shape().to_string(),
+            _ => graph.outputs_in_words(),
+        },
         notes: found.notes,
     };
     if arguments.json {

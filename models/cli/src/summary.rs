@@ -30,6 +30,7 @@ struct Report<'a> {
     /// Elements for one image.
     activations: usize,
     peak_activations: usize,
+    outputs: Vec<&'a str>,
     heads: Vec<&'a str>,
     layers: Vec<Layer<'a>>,
     /// What the lints find, a line each.
@@ -76,6 +77,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         jump: graph.jump(),
         activations: graph.activation_count(),
         peak_activations: graph.peak_activations,
+        outputs: graph.outputs.iter().map(|output| &*output.name).collect(),
         heads: graph.heads.iter().map(|head| &*head.name).collect(),
         layers: layers.collect(),
         warnings: network.notes(),

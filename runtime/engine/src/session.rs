@@ -143,12 +143,12 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
     }
 
     /// Computes the outputs of as many images as `images` holds, each `[C, H, W]`, in passes of up to
-    /// [`batch`](Session::batch). The first pass of a size makes a plan; from then on nothing is allocated.
+    /// [`batch`](Session::batch). What the network gives for an image stands together: several outputs one after the other. The first pass of a size makes a plan; from then on nothing is allocated.
     ///
     /// # Errors
     /// When the lengths are not those of a whole and equal number of images.
     pub fn run(&mut self, images: &[f32], outputs: &mut [f32]) -> Result<(), EngineError> {
-        let [from, to] = [self.graph.input().len(), self.graph.output_shape().len()];
+        let [from, to] = [self.graph.input().len(), self.graph.output_len()];
         let count = images.len() / from;
         if images.len() != count * from {
             return Err(EngineError::Images { found: images.len(), image: from });
@@ -182,7 +182,14 @@ impl<P: AsRef<[f32]> + Sync> Session<P> {
         let halves = |index| halves.iter().find(|(known, _)| *known == index).map_or(&[][..], |(_, half)| &half[..]);
         let bindings = Bindings { params: &params, halves: &halves, ..Bindings::default() };
         plan.forward.run(memory, bindings, &threads::team());
-        outputs.copy_from_slice(&memory[plan.outputs[0].clone()]);
+        let (row, mut start) = (outputs.len() / count, 0);
+        for output in &plan.outputs {
+            let len = output.len() / count;
+            for (outputs, own) in outputs.chunks_exact_mut(row).zip(memory[output.clone()].chunks_exact(len)) {
+                outputs[start..start + len].copy_from_slice(own);
+            }
+            start += len;
+        }
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ pub struct Graph {
     pub params: Cow<'static, [Param]>,
     /// Connection tables, to which [`Conv::connections`] points: for each output channel, the input channels that it reads.
     pub connections: Cow<'static, [Connections]>,
-    /// What the network gives; the language knows one output so far.
+    /// What the network gives: its own output first, then those that `output` declares, in the order of the source.
     pub outputs: Cow<'static, [Output]>,
     /// Auxiliary outputs, in the order of the source: computed in training only.
     pub heads: Cow<'static, [Output]>,
@@ -255,6 +255,18 @@ impl Graph {
     /// Shape of the output of one image.
     pub const fn output_shape(&self) -> Shape {
         self.nodes()[self.output()].shape
+    }
+
+    /// Number of elements of all outputs of one image.
+    pub fn output_len(&self) -> usize {
+        self.outputs.iter().map(|output| self.nodes[output.node].shape.len()).sum()
+    }
+
+    /// The outputs by name and shape: `output [10], boxes [4]`.
+    #[doc(hidden)]
+    pub fn outputs_in_words(&self) -> String {
+        let each = self.outputs.iter().map(|output| format!("{} {}", output.name, self.nodes[output.node].shape));
+        each.collect::<Vec<_>>().join(", ")
     }
 
     /// The parameters and buffers of node `id`.

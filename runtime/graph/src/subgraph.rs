@@ -15,10 +15,10 @@ pub struct Subgraph {
 }
 
 impl Subgraph {
-    /// From the input to the output and, in training, the auxiliary heads.
+    /// From the input to the outputs and, in training, the auxiliary heads.
     pub fn whole(graph: &Graph, training: bool) -> Self {
-        let heads = graph.heads.iter().filter(|_| training).map(|head| head.node);
-        Subgraph { inputs: vec![0], outputs: std::iter::once(graph.output()).chain(heads).collect() }
+        let heads = graph.heads.iter().filter(|_| training);
+        Subgraph { inputs: vec![0], outputs: graph.outputs.iter().chain(heads).map(|output| output.node).collect() }
     }
 
     /// For each node, whether it has to be computed.

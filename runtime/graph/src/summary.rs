@@ -63,6 +63,9 @@ impl fmt::Display for Summary<'_> {
             noun(graph.param_count(), "parameter"),
             grouped(graph.mac_count())
         )?;
+        if graph.outputs.len() > 1 {
+            writeln!(f, "gives {}", graph.outputs_in_words())?;
+        }
         let auxiliary: usize = graph.nodes.iter().filter(|node| node.auxiliary).map(|node| node.params).sum();
         if !graph.heads.is_empty() {
             let names: Vec<&str> = graph.heads.iter().map(|head| &*head.name).collect();

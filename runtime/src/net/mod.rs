@@ -48,7 +48,7 @@ pub trait Network<E: Real, D: Backend<E>>: AnyNetwork<E, D> + TensorCollection<E
     type Plain;
     /// Shape of one image's input.
     type Input: Features;
-    /// Shape of one image's output.
+    /// Shape of one image's output, the first one where there are several.
     type Output: Features;
     /// The tree of its taps, which `taps()` gives: a field for each layer, under the layer's name.
     type Taps: Copy;
@@ -83,9 +83,27 @@ where
     I: dfdx::shapes::Shape,
     O: dfdx::shapes::Shape,
 {
+    forward_all(net, x, batch)?.next(shape)
+}
+
+/// [`forward`] for a network with several outputs: the first one and those that `output` declares, in this order.
+///
+/// # Errors
+/// When the device runs out of memory.
+#[doc(hidden)]
+pub fn forward_all<E, D, T, I>(
+    net: &dyn AnyNetwork<E, D>,
+    x: Tensor<I, E, D, T>,
+    batch: usize,
+) -> Result<Outputs<E, D, T>, D::Err>
+where
+    E: Real,
+    D: Backend<E>,
+    T: NetTape<E, D>,
+    I: dfdx::shapes::Shape,
+{
     let (x, tape) = batched(net.graph(), x, batch)?.split_tape();
-    let outcome = evaluate(net, &Subgraph::whole(net.graph(), false), vec![x], tape)?;
-    Outputs::new(outcome).next(shape)
+    Ok(Outputs::new(evaluate(net, &Subgraph::whole(net.graph(), false), vec![x], tape)?))
 }
 
 /// Computes any part of a network in evaluation mode.
@@ -103,7 +121,7 @@ pub fn evaluate<E: Real, D: Backend<E>, T: NetTape<E, D>>(
 }
 
 /// Training: batch statistics (the running ones are updated) and dropout, seeded from the device's random numbers. Gives
-/// the output and the auxiliary heads.
+/// the outputs and the auxiliary heads.
 ///
 /// The gradient of the input is recorded only if the input was itself computed on the tape: the first layer of a
 /// network never needs it to train.

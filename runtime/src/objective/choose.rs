@@ -31,9 +31,10 @@ pub struct Options {
 /// The objective for a network on a dataset.
 ///
 /// # Errors
-/// When the task needs other targets than the dataset has, the network's output does not fit them, an option has no meaning for the task, or numbers of
+/// When the network has several outputs, the task needs other targets than the dataset has, the network's output does not fit them, an option has no meaning for the task, or numbers of
 /// the dataset cannot be read.
 pub fn choose(options: &Options, data: &dyn Dataset, graph: &Graph) -> Result<Arc<dyn Objective>, Error> {
+    ObjectiveError::of_one_output(graph)?;
     let kind = data.target_kind();
     let task = match options.task {
         Task::Auto => told(kind, data.classes().len(), graph),

@@ -1,6 +1,7 @@
 //! Why a network cannot have an objective.
 
 use crate::data::TargetKind;
+use crate::graph::Graph;
 use crate::wording::{did_you_mean, either};
 
 /// Why a network cannot learn from a dataset, or be measured on it.
@@ -49,6 +50,17 @@ pub enum ObjectiveError {
         /// What to change.
         fix: String,
     },
+    /// The network has several outputs, of which a task knows one.
+    #[error(
+        "{network} gives {outputs}, and the tasks that are built in know one output; \
+         train it with an objective of your own (`Trainer::objective`), which gets all of them, or declare the others as `head`"
+    )]
+    Outputs {
+        /// Name of the network.
+        network: String,
+        /// Its outputs with their shapes.
+        outputs: String,
+    },
     /// What a weights file says of the task has no meaning.
     #[error("the metadata says {key} = `{found}`; expected {expected}")]
     Metadata {
@@ -62,6 +74,15 @@ pub enum ObjectiveError {
 }
 
 impl ObjectiveError {
+    /// Refuses a network with several outputs.
+    #[doc(hidden)]
+    pub fn of_one_output(graph: &Graph) -> Result<(), Self> {
+        match graph.outputs.len() {
+            0 | 1 => Ok(()),
+            _ => Err(ObjectiveError::Outputs { network: graph.name.to_string(), outputs: graph.outputs_in_words() }),
+        }
+    }
+
     /// About a word that is none of those that there are.
     pub(super) fn word(what: &str, text: &str, names: &[&str]) -> Self {
         ObjectiveError::Option {

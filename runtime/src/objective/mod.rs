@@ -79,7 +79,8 @@ pub trait Objective: Send + Sync {
 
     /// The loss of one image, times its [`Objective::weight`]. `output` is what the network gives for it, and `target` what the dataset has, in the form
     /// of a row of [`Batch::targets`](crate::data::Batch::targets). Sets all of `gradient`, which is as long as the output, to the derivative in each number
-    /// of the output.
+    /// of the output. Of a network with several outputs, those of an image stand one after the other, in the order of
+    /// [`Graph::outputs`](crate::graph::Graph::outputs).
     fn loss(&self, output: &[f64], target: &[f32], gradient: &mut [f64]) -> f64;
 
     /// What an image counts: the loss of a step is the sum of its images' losses divided by the sum of these.

@@ -235,7 +235,14 @@ pub(super) fn chosen(
     let objective = match given {
         Some(_) if data.train.is_empty() => return Err(TrainError::Empty("training")),
         Some(_) if data.test.is_empty() => return Err(TrainError::Empty("test")),
-        Some(own) => own,
+        Some(own) => {
+            if let (true, Some(head)) = (graph.outputs.len() > 1, graph.heads.first()) {
+                let (network, found) = (graph.name.to_string(), graph.nodes[head.node].shape.to_string());
+                let expected = graph.outputs_in_words();
+                return Err(TrainError::Head { network, head: head.name.to_string(), found, expected });
+            }
+            own
+        }
         None => {
             let objective = objective(config, data.train.as_ref(), "training", graph, &[])?;
             fits(config, data.test.as_ref(), "test", graph)?;

@@ -24,12 +24,11 @@ impl Phase {
 /// The learning rate of the first layer as a share of the head's, in the epochs in which everything learns.
 const FRONT: f64 = 0.01;
 
-/// For each of [`Graph::params`], whether it belongs to a head: to the last convolution or linear layer before the output or before an
+/// For each of [`Graph::params`], whether it belongs to a head: to the last convolution or linear layer before an output or before an
 /// auxiliary head, or to what stands between that and the output.
 pub(super) fn head(graph: &Graph) -> Vec<bool> {
     let mut behind = vec![false; graph.nodes.len()];
-    behind[graph.output()] = true;
-    graph.heads.iter().for_each(|head| behind[head.node] = true);
+    graph.outputs.iter().chain(&*graph.heads).for_each(|end| behind[end.node] = true);
     let mut is_head = vec![false; graph.params.len()];
     for (id, node) in graph.nodes.iter().enumerate().rev().filter(|(id, _)| *id > 0) {
         if !behind[id] {

@@ -103,7 +103,7 @@ pub trait Learner {
     /// When the device fails.
     fn update(&mut self, step: &Step) -> Result<StepReport, TrainError>;
 
-    /// What the network gives in evaluation mode, `[N, ...]`.
+    /// What the network gives in evaluation mode, `[N, ...]`; several outputs of an image stand one after the other.
     ///
     /// # Errors
     /// When the device fails.
@@ -253,10 +253,10 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
     }
 
     /// What the network gives, computed from the values that the part that learns reads.
-    fn outputs_from(&self, inputs: Vec<Map<f32, D>>) -> Result<Vec<f32>, TrainError> {
+    fn outputs_from(&self, (inputs, images): (Vec<Map<f32, D>>, usize)) -> Result<Vec<f32>, TrainError> {
         let rest = self.learning()?.front.rest(self.net.graph(), false);
         let outcome = evaluate(&*self.net, &rest, inputs, NoneTape).map_err(failed)?;
-        Ok(outcome.outputs.first().map_or_else(Vec::new, |output| output.as_vec()))
+        Ok(rows(&outcome.outputs.iter().map(|output| output.as_vec()).collect::<Vec<_>>(), images))
     }
 
     /// A pass, computed from the values that the part that learns reads, and their number of images.
@@ -275,23 +275,42 @@ impl<'a, D: Backend<f32>> Bound<'a, D> {
         let updates = |index: usize| !rules.params[index].frozen;
         let rest = front.rest(self.net.graph(), true);
         let outputs = train_part(self.net, &rest, inputs, tape, seed, &front.fixed, &updates).map_err(failed)?;
-        let len = self.net.graph().output_shape().len();
+        let graph = self.net.graph();
+        let lens: Vec<usize> = graph.outputs.iter().map(|output| graph.nodes[output.node].shape.len()).collect();
         let (report, slope) =
-            judged(outputs, [images, len], goal, &rules.head_weights, &self.device).map_err(failed)?;
+            judged(outputs, (images, &lens), goal, &rules.head_weights, &self.device).map_err(failed)?;
         self.gradients = Some(slope.try_backward().map_err(failed)?);
         Ok(report)
     }
 }
 
-/// What an objective says of the outputs of a pass, `[N, len]` each, and a sum on their tape whose gradient is that of the loss: of the output of the
-/// network, and of its auxiliary heads, each times its weight.
+/// The numbers of each image together, of several outputs that each have `images` rows.
+fn rows(outputs: &[Vec<f32>], images: usize) -> Vec<f32> {
+    match outputs {
+        [one] => one.clone(),
+        several => {
+            let row = |image: usize| several.iter().flat_map(move |output| share(output, image, images));
+            (0..images).flat_map(row).copied().collect()
+        }
+    }
+}
+
+/// What belongs to one of so many images.
+fn share(values: &[f32], image: usize, images: usize) -> &[f32] {
+    let len = values.len() / images.max(1);
+    &values[image * len..(image + 1) * len]
+}
+
+/// What an objective says of the outputs of a pass, each `[N, len]`, and a sum on their tape whose gradient is that of the loss: of the outputs of the
+/// network together, and of its auxiliary heads, each times its weight.
 fn judged<D: Backend<f32>, T: NetTape<f32, D>>(
     mut outputs: Outputs<f32, D, T>,
-    [images, len]: [usize; 2],
+    (images, lens): (usize, &[usize]),
     goal: Goal<'_>,
     head_weights: &[f64],
     device: &D,
 ) -> Result<(PassReport, Tensor<Rank0, f32, D, T>), D::Err> {
+    let len = lens.iter().sum();
     if let Some(targets) = goal.objective.softmax_targets(goal.targets, goal.total / goal.images as f64) {
         let targets = device.try_tensor_from_vec(targets, (images, len))?;
         let (logits, loss) = loss(outputs, targets, head_weights)?;
@@ -300,19 +319,26 @@ fn judged<D: Backend<f32>, T: NetTape<f32, D>>(
         let report = PassReport { loss: value * f64::from(share), score: scored(&logits, len, goal) };
         return Ok((report, if share == 1.0 { loss } else { loss.try_mul(share)? }));
     }
+    let mut slopes = Vec::new();
     let mut next = |weight: f64| {
-        let output = outputs.next((images, len))?;
-        let (report, gradient) = of_output(&output.as_vec(), len, goal, weight);
-        let slope = output.try_mul(device.try_tensor_from_vec(gradient, (images, len))?)?.try_sum()?;
-        Ok::<_, D::Err>((report, slope))
+        let parts = lens.iter().map(|len| outputs.next((images, *len))).collect::<Result<Vec<_>, D::Err>>()?;
+        let values: Vec<Vec<f32>> = parts.iter().map(|part| part.as_vec()).collect();
+        let (report, gradient) = of_output(&rows(&values, images), len, goal, weight);
+        let mut start = 0;
+        for (part, own_len) in parts.into_iter().zip(lens) {
+            let own = gradient.chunks_exact(len).flat_map(|row| &row[start..start + own_len]);
+            let own = device.try_tensor_from_vec(own.copied().collect(), (images, *own_len))?;
+            slopes.push(part.try_mul(own)?.try_sum()?);
+            start += own_len;
+        }
+        Ok::<_, D::Err>(report)
     };
-    let (mut report, mut sum) = next(1.0)?;
+    let mut report = next(1.0)?;
     for weight in head_weights {
-        let (of_head, slope) = next(*weight)?;
-        report.loss += of_head.loss;
-        sum = sum.try_add(slope)?;
+        report.loss += next(*weight)?.loss;
     }
-    Ok((report, sum))
+    let sum = slopes.into_iter().map(Ok).reduce(|sum, slope| sum?.try_add(slope?));
+    Ok((report, sum.unwrap_or_else(|| unreachable!("a network has an output"))?))
 }
 
 /// The sum of the scores of an output's images, `[N, len]`.
@@ -420,18 +446,16 @@ impl<D: Backend<f32>> Learner for Bound<'_, D> {
     fn outputs(&self, pixels: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         // What has not begun to learn can be asked, too.
         if self.learning.is_some() {
-            let (inputs, _) = self.inputs(pixels)?;
-            return self.outputs_from(inputs);
+            return self.outputs_from(self.inputs(pixels)?);
         }
-        let (x, _) = self.batch(pixels)?;
+        let (x, images) = self.batch(pixels)?;
         let whole = Subgraph::whole(self.net.graph(), false);
         let outcome = evaluate(&*self.net, &whole, vec![x], NoneTape).map_err(failed)?;
-        Ok(outcome.outputs.first().map_or_else(Vec::new, |output| output.as_vec()))
+        Ok(rows(&outcome.outputs.iter().map(|output| output.as_vec()).collect::<Vec<_>>(), images))
     }
 
     fn outputs_behind_front(&self, values: Vec<f32>) -> Result<Vec<f32>, TrainError> {
-        let (inputs, _) = self.at_ends(&values)?;
-        self.outputs_from(inputs)
+        self.outputs_from(self.at_ends(&values)?)
     }
 
     fn swap_average(&mut self) -> Result<(), TrainError> {

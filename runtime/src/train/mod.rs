@@ -285,7 +285,7 @@ pub fn evaluate_watched<D: Backend<f32>>(
     if evaluation.loss.is_nan() { Err(TrainError::NotNumbers) } else { Ok(evaluation) }
 }
 
-/// The probability of each class for each image `[C, H, W]` of `pixels`.
+/// The probability of each class for each image `[C, H, W]` of `pixels`, by the first output.
 ///
 /// # Errors
 /// When the device fails.
@@ -294,7 +294,7 @@ pub fn predict<D: Backend<f32>>(
     device: &D,
     pixels: &[f32],
 ) -> Result<Vec<Prediction>, TrainError> {
-    let classes = net.graph().output_shape().len();
-    let logits = NetworkLearner::new(net, device.clone()).outputs(pixels.to_vec())?;
-    Ok(logits.chunks_exact(classes).map(Prediction::from_logits).collect())
+    let (classes, len) = (net.graph().output_shape().len(), net.graph().output_len());
+    let outputs = NetworkLearner::new(net, device.clone()).outputs(pixels.to_vec())?;
+    Ok(outputs.chunks_exact(len).map(|output| Prediction::from_logits(&output[..classes])).collect())
 }

@@ -33,7 +33,10 @@ pub fn meaning(graph: &Graph) -> String {
     }
     let mut all: Vec<(usize, String)> = known.into_iter().map(|(text, id)| (id, text)).collect();
     all.sort();
-    format!("{all:#?} {}", values[graph.output()])
+    // Further outputs may come in another order.
+    let mut further: Vec<&str> = graph.outputs.iter().skip(1).map(|output| values[output.node].as_str()).collect();
+    further.sort_unstable();
+    format!("{all:#?} {} {further:?}", values[graph.output()])
 }
 
 /// An operation without what makes no difference.

@@ -2,11 +2,11 @@
 
 use super::common::{conv, extent, network, pool, table};
 use convnet::graph::{
-    Activation, Affine, AvgDivisor, Connections, Conv, ConvTranspose, Fill, Graph, Groups, Op, Pad, PoolKind, Resample,
-    Shape as NodeShape,
+    Activation, Affine, AvgDivisor, Connections, Conv, ConvTranspose, Fill, Graph, Groups, Op, Output, Pad, PoolKind,
+    Resample, Shape as NodeShape,
 };
-use rand::Rng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// A random operation that fits `shape`, with the shape that it gives.
 fn operation(rng: &mut StdRng, shape: NodeShape, tables: &mut Vec<Connections>) -> (Op, NodeShape) {
@@ -258,6 +258,21 @@ fn convolution(rng: &mut StdRng, [c, h, w]: [usize; 3], tables: &mut Vec<Connect
 }
 
 type Nodes = Vec<(Op, NodeShape, Vec<usize>)>;
+
+/// [`random_graph`] of a seed; every fifth one with one or two further outputs.
+#[allow(dead_code)] // Not every test that includes this file asks for outputs.
+pub fn of_seed(seed: u64) -> Graph {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut graph = random_graph(&mut rng);
+    if seed % 5 == 4 {
+        let mut nodes: Vec<usize> = (1..graph.nodes.len()).filter(|id| *id != graph.output()).collect();
+        for number in 0..nodes.len().min(rng.gen_range(1..3)) {
+            let node = nodes.swap_remove(rng.gen_range(0..nodes.len()));
+            graph.outputs.to_mut().push(Output { name: format!("side{number}").into(), node });
+        }
+    }
+    graph
+}
 
 pub fn random_graph(rng: &mut StdRng) -> Graph {
     let mut shape = match rng.gen_bool(0.9) {

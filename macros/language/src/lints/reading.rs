@@ -7,7 +7,7 @@ use convnet_graph::{Extent, Op};
 /// The readers of each value.
 pub struct Reading {
     readers: Vec<Vec<usize>>,
-    /// Whether it is an output, or a head's.
+    /// Whether it is the value of an output or of a head.
     ends: Vec<bool>,
 }
 
@@ -32,7 +32,7 @@ impl Reading {
                 }
             }
         }
-        for end in graph.heads.iter().map(|head| head.node).chain([graph.output_node]) {
+        for end in graph.heads.iter().map(|head| head.node).chain(graph.ends()) {
             if let Some(place) = ends.get_mut(end) {
                 *place = true;
             }

@@ -159,7 +159,15 @@ fn unclosed(group: &Group) -> Option<(Group, TokenTree, TokenStream)> {
     is_start.then(|| (own, end, trees.collect()))
 }
 
-const HEAD: &str = "expected `head name: [N] { ... }` or `head name: [N] = block(...);`";
+/// What is expected after `head` or `output`.
+fn headed(word: &Ident) -> String {
+    let own = match word == "output" {
+        true => "; what the network ends in stands in its header: `struct Net: [3, 32, 32] -> [10]`",
+        false => "",
+    };
+    format!("expected `{word} name: [N] {{ ... }}` or `{word} name: [N] = layer(...);`{own}")
+}
+
 const CUSTOM: &str = "expected `custom name: path::To<Type<E, D>> -> [C, H, W];`";
 
 /// `name: [dims]` and what comes after.
@@ -310,7 +318,7 @@ fn structured(word: &Ident, tokens: &[TokenTree], errors: &mut Errors) -> Option
             Some(custom) => return Some(Statement::Custom(custom)),
             None => CUSTOM.to_string(),
         },
-        "head" => {
+        "head" | "output" => {
             let mut within = Errors::default();
             let one = |input: ParseStream<'_>| {
                 input.parse::<Token![=]>()?;
@@ -321,9 +329,10 @@ fn structured(word: &Ident, tokens: &[TokenTree], errors: &mut Errors) -> Option
             match head {
                 Some((name, shape, layer)) => {
                     let body = HeadBody::One(layer);
-                    return Some(Statement::Head(Head { word: word.clone(), name, shape, body }));
+                    let is_output = word == "output";
+                    return Some(Statement::Head(Head { word: word.clone(), is_output, name, shape, body }));
                 }
-                None => HEAD.to_string(),
+                None => headed(word),
             }
         }
         "block" => "a block is declared beside the structs, not in one".to_string(),

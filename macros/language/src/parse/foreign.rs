@@ -8,7 +8,7 @@ use super::python::{function, looped, python};
 use super::tokens::{end_of_path, is, names};
 use super::{torch, unbraced};
 use crate::habits::{self, Habit};
-use crate::report::written;
+use crate::report::{one, written};
 use crate::words;
 use proc_macro2::{Delimiter, Ident, Literal, Spacing, TokenStream, TokenTree};
 
@@ -294,8 +294,8 @@ fn commented(tokens: &[TokenTree]) -> Found<'_> {
 /// What is wrong with what stands before a brace, if it is of another language: the token and the message.
 pub fn brace(name: Option<&Ident>, head: &[TokenTree]) -> Option<(TokenTree, String)> {
     let word = match (name, head.first()?) {
-        (Some(name), TokenTree::Group(shape)) if name == "head" => {
-            let message = format!("a head has a name\n  fix: write `head name: {shape} {{ ... }}`");
+        (Some(name), TokenTree::Group(shape)) if name == "head" || name == "output" => {
+            let message = format!("{} has a name\n  fix: write `{name} name: {shape} {{ ... }}`", one(name));
             return Some((name.clone().into(), message));
         }
         (_, TokenTree::Ident(word)) => word,

@@ -7,7 +7,7 @@
 //! body      = { allow ( [ called ] word [ "(" args ")" ] ";" | called "{" body "}" | "assert" clause { "," clause } ";"
 //!             | "repeat" value "{" body "}" | "if" condition "{" body "}" [ "else" "{" body "}" ]
 //!             | [ called ] ("residual" | "gate") "{" body "}" [ "shortcut" [ "if" condition ] "{" body "}" ]
-//!             | [ called ] "concat" "{" ( body | "{" body "}" ) "}" | "head" called "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
+//!             | [ called ] "concat" "{" ( body | "{" body "}" ) "}" | ( "head" | "output" ) called "[" dims "]" ( "{" body "}" | "=" word [ "(" args ")" ] ";" )
 //!             | "custom" called type "->" "[" dims "]" ";" ) }
 //! allow     = { "#[allow(" lint { "," lint } ")]" }
 //! called    = name [ "as" "key" ] ":"

@@ -10,6 +10,7 @@ mod lints;
 mod merge;
 mod modern;
 mod names;
+mod outputs;
 mod python;
 mod shapes;
 mod wording;

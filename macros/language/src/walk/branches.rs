@@ -3,9 +3,10 @@
 use super::sizes::Branch;
 use super::{At, Checker, Level, parameterless};
 use crate::args::Args;
-use crate::ast::{Allowed, Arg, Concat, Head, Layer, Residual, Statement};
+use crate::ast::{Allowed, Arg, Concat, Layer, Residual, Statement};
 use crate::cost::Dim;
 use crate::graph::{Member, MemberKind, Node, Shape, Written, size};
+use crate::report::one;
 use crate::values::{SIZE, Scope};
 use crate::words::{self, Meaning, Word};
 use convnet_graph::{Category, Op};
@@ -127,14 +128,19 @@ impl<'a> Checker<'a, '_> {
         let share = if concat.is_split { self.share(concat) } else { None };
         let mut branches: Vec<Branch> = Vec::new();
         for branch in &concat.branches {
-            if let Statement::Head(Head { word, .. }) = branch.bare() {
-                self.errors.on(word, format!("a head is no branch; put it before or after the `{}`", concat.word));
-                continue;
-            }
             let from = match concat.is_split {
                 true => self.part(concat, start, share, branches.len(), level),
                 false => start,
             };
+            if let Statement::Head(head) = branch.bare() {
+                let what = one(&head.word);
+                self.errors
+                    .on(&head.word, format!("{what} is no branch; put it before or after the `{}`", concat.word));
+                // What the network gives is known all the same, and nothing that uses it is an error of its own.
+                self.at = from;
+                self.head(head, level);
+                continue;
+            }
             let end = self.side(branch, from, level).node;
             let before =
                 branches.len().checked_sub(1).and_then(|at| Some((concat.branches.get(at)?, branches.get(at)?)));

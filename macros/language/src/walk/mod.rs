@@ -38,6 +38,7 @@ pub struct Checker<'a, 'e> {
     blocks: &'a [Block],
     pub errors: &'e mut Errors,
     pub nodes: Vec<Node>,
+    pub outputs: Vec<graph::Head>,
     pub heads: Vec<graph::Head>,
     pub connections: Vec<Connections>,
     at: At,
@@ -98,7 +99,7 @@ impl Level {
 impl<'a, 'e> Checker<'a, 'e> {
     pub fn new(network: &'a Network, blocks: &'a [Block], errors: &'e mut Errors) -> Self {
         let at = At { node: 0, source_extent: [Dim::Known(1); 2] };
-        let (nodes, heads, connections) = (Vec::new(), Vec::new(), Vec::new());
+        let (nodes, outputs, heads, connections) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (locals, limits) = (Vec::new(), Limits::default());
         let (depth, called, dry, allowed) = (0, None, false, network.allowed.iter().collect());
         let (tried, indexed) = (None, false);
@@ -107,6 +108,7 @@ impl<'a, 'e> Checker<'a, 'e> {
             blocks,
             errors,
             nodes,
+            outputs,
             heads,
             connections,
             at,
@@ -159,6 +161,7 @@ impl<'a, 'e> Checker<'a, 'e> {
         if self.limits.stopped {
             // What there is says nothing, and emitting it would take the compiler long.
             self.nodes.truncate(1);
+            self.outputs.clear();
             self.heads.clear();
             self.at.node = 0;
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What is not a plain layer of the network: auxiliary heads beside it, and modules from outside the language in it.
+//! What is not a plain layer of the network: further outputs and auxiliary heads beside it, and modules from outside the language in it.
 
 use super::{Checker, Level, parameterless};
 use crate::ast::{Custom, Head, HeadBody};
@@ -8,7 +8,7 @@ use convnet_graph::Op;
 use quote::quote;
 
 impl<'a> Checker<'a, '_> {
-    /// An auxiliary output: walked from the current value, which stays the current one.
+    /// A further or an auxiliary output: walked from the current value, which stays the current one.
     pub(super) fn head(&mut self, head: &'a Head, level: &mut Level) {
         let locals = self.locals.clone();
         let scope = Scope { network: self.network, shape: Some(self.shape()), locals: &locals, largest: SIZE };
@@ -22,9 +22,16 @@ impl<'a> Checker<'a, '_> {
             let actual = checker.shape();
             if !declared.is_unknown() && !actual.is_unknown() && declared != actual {
                 let dims = &head.shape;
-                checker.wrong_output(quote!(#(#dims),*), &format!("`{}`", head.name), declared, actual);
+                let names = [&*head.name.to_string(), &*format!("{}: ", head.name)];
+                checker.wrong_output(quote!(#(#dims),*), names, declared, actual);
             }
-            checker.heads.push(graph::Head { path, node: checker.at.node, shape: declared });
+            if head.is_output && path == graph::OUTPUT {
+                checker
+                    .errors
+                    .on(&head.name, "`output` is what the network's own output is called; give this one another name");
+            }
+            let list = if head.is_output { &mut checker.outputs } else { &mut checker.heads };
+            list.push(graph::Head { path, node: checker.at.node, shape: declared });
             members
         });
         self.at = start;

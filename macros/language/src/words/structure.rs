@@ -48,9 +48,16 @@ pub const STRUCTURES: &[Term] = &[
                `channel_crop`.",
     },
     Term {
+        name: "output",
+        written: "output boxes: [4] { ... }",
+        help: "A further output, in evaluation and in training, of the shape that is declared: `forward` gives a tuple of the network's own \
+               output and of these, in the order in which they are written. `output p4: [64, 32, 32] = conv(64, 3, pad = 1);` for one layer \
+               or a block. The layers after it go on from where it begins.",
+    },
+    Term {
         name: "head",
         written: "head aux: [10] { ... }",
-        help: "An auxiliary output, in training only, of the shape that is declared; `head aux: [10] = block_name(...);` for a block. \
+        help: "An auxiliary output, in training only, of the shape that is declared; `head aux: [10] = block_name(...);` for one layer or a block. \
                The layers after it go on from where it begins.",
     },
     Term {

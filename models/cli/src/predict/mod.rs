@@ -133,6 +133,10 @@ impl Task for Predict {
         let mut net = network.build(&device)?;
         let (weights, loading) = (arguments.weights.as_deref(), &arguments.loading);
         let trained = Trained::load(&network, &mut *net, weights, loading, arguments.preparing)?;
+        if network.graph.outputs.len() > 1 {
+            let (name, outputs) = (&network.name, network.graph.outputs_in_words());
+            say(&format!("note: {name} gives {outputs}; the answers are those of the first output"))?;
+        }
         let mut writer = Writer::new(&trained, arguments.top, arguments.out.as_deref())?;
         let (mut answers, bar) = (Vec::new(), Bar::new("looking at the images"));
         let mut done = 0;
@@ -187,10 +191,12 @@ fn answered<D: Backend<f32>>(
         true => Vec::new(),
         false => NetworkLearner::new(&mut *net, device.clone()).outputs(pixels.clone())?,
     };
-    let [given, len] = [pixels.len(), outputs.len()].map(|numbers| numbers / readable.len().max(1));
+    let [given, all] = [pixels.len(), outputs.len()].map(|numbers| numbers / readable.len().max(1));
+    let len = net.graph().output_shape().len();
     let mut answers = Vec::new();
     for (place, (path, inverted, image)) in readable.into_iter().enumerate() {
-        let output = &outputs[place * len..(place + 1) * len];
+        // The answer is of the first output.
+        let output = &outputs[place * all..][..len];
         if output.iter().any(|x| x.is_nan()) {
             bar.say(&format!("error: {}: the network gives values that are not numbers", path.display()))?;
             continue;

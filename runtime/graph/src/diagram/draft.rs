@@ -71,7 +71,7 @@ pub(super) fn fuse(graph: &Graph) -> Vec<Draft> {
         before.map(|input| resolve(graph, *input)).collect::<BTreeSet<_>>()
     };
     let is_drawn = |id: &usize| resolve(graph, *id) == *id;
-    let ends = graph.heads.iter().map(|head| head.node).chain([graph.output()]).map(|end| resolve(graph, end));
+    let ends = graph.heads.iter().chain(graph.outputs.iter()).map(|end| resolve(graph, end.node));
     let ends: BTreeSet<usize> = ends.collect();
     for id in (0..graph.nodes.len()).filter(is_drawn) {
         inputs_of(id).iter().for_each(|input| readers[*input] += 1);

@@ -211,8 +211,10 @@ impl Source<'_> {
 fn subtitle(graph: &Graph) -> String {
     let (params, macs) = (graph.param_count() as u64, graph.mac_count());
     let mut text = format!("{} {} · {} MACs", amount(params), noun(params as usize, "parameter"), amount(macs));
-    if let (Some(input), Some(output)) = (graph.nodes.first(), graph.nodes.get(graph.output())) {
-        text += &format!(" · {} → {}", input.shape, output.shape);
+    let outputs = graph.outputs.iter().filter_map(|output| graph.nodes.get(output.node));
+    let outputs: Vec<String> = outputs.map(|node| node.shape.to_string()).collect();
+    if let (Some(input), false) = (graph.nodes.first(), outputs.is_empty()) {
+        text += &format!(" · {} → {}", input.shape, outputs.join(", "));
     }
     text
 }

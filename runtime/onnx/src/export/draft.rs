@@ -77,14 +77,20 @@ impl Draft {
         name
     }
 
-    /// Renames the last node and its output.
-    pub fn rename_last(&mut self, wanted: &str) -> Option<String> {
+    /// Renames the last node, and its value as `output` if it is one of the network's.
+    pub fn rename_last(&mut self, wanted: &str, output: Option<&str>) -> Option<String> {
         let old = self.nodes.last()?.name.clone();
         self.taken.remove(&old);
-        let name = self.name(wanted);
+        let (name, value) = match output {
+            Some(output) => (wanted.to_string(), self.name(output)),
+            None => {
+                let name = self.name(wanted);
+                (name.clone(), name)
+            }
+        };
         let last = self.nodes.last_mut()?;
-        (last.name, last.output) = (name.clone(), vec![name.clone()]);
-        Some(name)
+        (last.name, last.output) = (name, vec![value.clone()]);
+        Some(value)
     }
 
     /// Notes something on the last node that its operator cannot say.

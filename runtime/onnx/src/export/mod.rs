@@ -159,8 +159,8 @@ impl Writer<'_> {
         // What it is folded into has the name of what comes out.
         let last = self.folded.after(id).unwrap_or(id);
         let output = self.graph.outputs.iter().find(|output| output.node == last);
-        let name = output.map_or(&node.name, |output| &output.name);
-        self.values[id] = self.draft.rename_last(name).unwrap_or(value);
+        let output = output.map(|output| &*output.name);
+        self.values[id] = self.draft.rename_last(&node.name, output).unwrap_or(value);
     }
 }
 

@@ -12,6 +12,16 @@ pub type Id = usize;
 #[derive(Default)]
 pub struct Draft {
     pub nodes: Vec<Node>,
+    /// What the network gives, the first one as its own output.
+    pub outputs: Vec<Output>,
+}
+
+/// A value that the network gives.
+#[derive(Clone)]
+pub struct Output {
+    /// What the file calls it.
+    pub name: String,
+    pub id: Id,
 }
 
 /// One value.
@@ -245,11 +255,16 @@ impl Draft {
         Some((step, self.nodes[id].inputs.first().copied()?))
     }
 
-    /// Which values the last one depends on.
-    pub fn alive(&self, output: Id) -> Vec<bool> {
+    /// The node of the network's own output.
+    pub fn end(&self) -> Id {
+        self.outputs.first().map_or(0, |output| output.id)
+    }
+
+    /// Which values the outputs depend on.
+    pub fn alive(&self) -> Vec<bool> {
         let mut alive = vec![false; self.nodes.len()];
-        alive[output] = true;
-        for id in (0..self.nodes.len()).rev().filter(|id| *id <= output) {
+        self.outputs.iter().for_each(|output| alive[output.id] = true);
+        for id in (0..self.nodes.len()).rev() {
             if alive[id] {
                 self.nodes[id].inputs.iter().for_each(|input| alive[*input] = true);
             }

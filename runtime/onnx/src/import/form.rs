@@ -98,6 +98,7 @@ fn written(name: &Name) -> String {
         Name::As { field, key } => format!("{field} as {key}:"),
         Name::Index { number, in_place } => format!("{number} {in_place}:"),
         Name::Part => String::new(),
+        Name::Output { name, dims } => format!("output {} {dims:?}", written(name)),
     }
 }
 
@@ -202,6 +203,7 @@ impl Walk<'_> {
 fn field(name: &Name) -> Option<String> {
     match name {
         Name::Plain(name) | Name::As { field: name, .. } => Some(name.clone()),
+        Name::Output { name, .. } => field(name),
         Name::Index { .. } | Name::Part => None,
     }
 }

@@ -54,6 +54,8 @@ pub enum Name {
     Index { number: usize, in_place: bool },
     /// None: a part of a sequence that may be a block.
     Part,
+    /// That of a further output, whose layers are the sequence, with the shape that it gives.
+    Output { name: Box<Name>, dims: Vec<usize> },
 }
 
 /// Everything under the modules that it belongs to.
@@ -147,7 +149,27 @@ impl Gathering<'_> {
                     })
                     .collect(),
             ),
+            Statement::Output { number, from, body } => self.output(*number, *from, body, prefix),
         }
+    }
+
+    /// A further output. Where its layers are a module of the same name, as in files of ours, that is itself.
+    fn output(&self, number: usize, from: Id, body: &[Statement], prefix: &[String]) -> Item {
+        let output = &self.draft.outputs[number];
+        let path = output.name.as_str();
+        let key = if self.places.own { path.rsplit('.').next().unwrap_or(path) } else { path };
+        let mut body = self.level(body, prefix);
+        match body.as_mut_slice() {
+            [] => body.push(identity(from)),
+            [Item::Layer { name, .. }] if *name == Some(Name::Plain(key.into())) => *name = None,
+            [Item::Sequence { name, body: inner, .. }] if *name == Name::Plain(key.into()) => {
+                body = std::mem::take(inner)
+            }
+            _ => {}
+        }
+        let dims = self.draft.nodes[output.id].dims.clone();
+        let name = Name::Output { name: Box::new(Name::Plain(key.into())), dims };
+        Item::Sequence { name, class: None, body, inline: true }
     }
 
     fn is_activation(&self, statement: &Statement) -> bool {
@@ -165,6 +187,14 @@ impl Gathering<'_> {
             Statement::Concat { at, branches } => {
                 common(branches.iter().flatten().map(|one| self.scope(one)).chain([own(at)]))
             }
+            Statement::Output { number, from, .. } => match self.places.own {
+                true => {
+                    let path = &self.draft.outputs[*number].name;
+                    let outer = path.rsplit_once('.').map_or("", |(outer, _)| outer);
+                    Some(outer.split('.').filter(|part| !part.is_empty()).map(str::to_string).collect())
+                }
+                false => own(from),
+            },
         }
     }
 }
@@ -240,7 +270,15 @@ impl Level {
     }
 
     fn fitting(&mut self, name: Name) -> Option<Name> {
-        let Name::Plain(key) = name else { return Some(name) };
+        let key = match name {
+            Name::Plain(key) => key,
+            Name::Output { name, dims } => {
+                let given = self.fitting(*name).filter(|name| !matches!(name, Name::Index { .. }));
+                let name = Box::new(given.or_else(|| self.fitting(Name::Plain("further".into())))?);
+                return Some(Name::Output { name, dims });
+            }
+            Name::As { .. } | Name::Index { .. } | Name::Part => return Some(name),
+        };
         if let Ok(number) = key.parse::<usize>() {
             return Some(Name::Index { number, in_place: number == self.members });
         }

@@ -32,7 +32,7 @@ use crate::proto;
 use constant::Beside;
 use convnet_graph::Graph;
 use convnet_language::Sizes;
-use draft::{Draft, Id, Node, Op, Weight};
+use draft::{Draft, Id, Node, Op, Output, Weight};
 use lower::{Lowering, Value};
 use place::Places;
 use print::Source;
@@ -51,7 +51,7 @@ pub struct ImportOptions {
     pub fallback_name: Option<String>,
     /// The shape of one image, `[C, H, W]` or `[N]`, where the file leaves it open.
     pub input: Option<Vec<usize>>,
-    /// Which output the network gives, where the model has several.
+    /// Which output the network gives, where the model has several; else it gives all of them, the first one as its own.
     pub output: Option<String>,
 }
 
@@ -73,6 +73,8 @@ pub struct Imported {
 
 /// More operators than this are no network that the language could say.
 const MOST: usize = 100_000;
+/// And more outputs than this are no tuple that anybody could read.
+const MOST_OUTPUTS: usize = 64;
 
 /// Reads an ONNX model. `beside` gives the bytes of a file in the model's folder, where it keeps its weights outside.
 ///
@@ -87,15 +89,19 @@ pub fn import(bytes: Bytes, beside: &Beside<'_>, options: &ImportOptions) -> Res
     let own = model.producer_name == "convnet";
     let mut notes = Vec::new();
     let input = input(graph, options, &mut notes)?;
-    let (draft, output) = lowered(&model, graph, &input, beside, options, &mut notes)?;
-    let settled =
-        lower::settle(&draft, output, own).map_err(|left| ImportError::Unsayable(unsayable(&left, &draft, graph)))?;
+    let draft = lowered(&model, graph, &input, beside, options, &mut notes)?;
+    let settled = lower::settle(&draft, own).map_err(|left| ImportError::Unsayable(unsayable(&left, &draft, graph)))?;
     let said = |id: Id| {
         let node = graph.node.get(settled.nodes[id].origin).filter(|_| id > 0);
         node.map_or_else(|| "the input".into(), |node| format!("`{}`", node_name(node)))
     };
     notes.extend(shared(&settled));
     let statements = tree::tree(&settled, &said)?;
+    let order = tree::order(&statements);
+    if !order.is_sorted() {
+        let all: Vec<&str> = [0].iter().chain(&order).map(|number| settled.outputs[*number].name.as_str()).collect();
+        notes.push(format!("the outputs come in the order in which they are computed: {}", quoted(&all)));
+    }
     let places = Places::of(&settled, &graph.node, own);
     let names = [options.name.as_deref(), Some(graph.name.as_str()), options.fallback_name.as_deref()];
     let name = names.into_iter().flatten().find_map(struct_name).unwrap_or_else(|| "Imported".into());
@@ -207,7 +213,7 @@ fn described(dims: &[proto::Dimension]) -> String {
     format!("[{}]", dims.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// All operators as layers and steps, and which of them is the output.
+/// All operators as layers and steps, with the outputs.
 fn lowered(
     model: &proto::Model,
     graph: &proto::Graph,
@@ -215,7 +221,7 @@ fn lowered(
     beside: &Beside<'_>,
     options: &ImportOptions,
     notes: &mut Vec<String>,
-) -> Result<(Draft, Id), ImportError> {
+) -> Result<Draft, ImportError> {
     let opset = model.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = opset.and_then(|set| set.version).unwrap_or(1);
     let (mut constants, mut numbers) = (HashMap::new(), 0_usize);
@@ -241,12 +247,16 @@ fn lowered(
         lowering.node(at, node);
     }
     notes.append(&mut lowering.notes);
-    let output = output(graph, options)?;
-    match lowering.values.get(output) {
-        Some(Value::Node(id)) => Ok((lowering.draft, *id)),
-        Some(Value::Constant(_)) => Err(ImportError::Output(format!("`{output}` does not depend on the input"))),
-        None => Err(ImportError::Output(format!("no operator gives `{output}`"))),
+    for name in outputs(graph, options)? {
+        match lowering.values.get(name) {
+            Some(Value::Node(id)) => lowering.draft.outputs.push(Output { name: name.into(), id: *id }),
+            Some(Value::Constant(_)) => {
+                return Err(ImportError::Output(format!("`{name}` does not depend on the input")));
+            }
+            None => return Err(ImportError::Output(format!("no operator gives `{name}`"))),
+        }
     }
+    Ok(lowering.draft)
 }
 
 /// Each operator reads what is before it, and gives what is not there yet.
@@ -263,18 +273,23 @@ fn ordered(node: &proto::Node, lowering: &Lowering<'_>) -> Result<(), ImportErro
     }
 }
 
-fn output<'a>(graph: &'a proto::Graph, options: &'a ImportOptions) -> Result<&'a str, ImportError> {
-    let mut names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
-    names.dedup();
-    match (&options.output, names.as_slice()) {
-        (Some(wanted), _) => Ok(wanted),
-        (None, [one]) => Ok(one),
-        (None, []) => Err(ImportError::Output("it has none".into())),
-        (None, many) => Err(ImportError::Output(format!(
-            "there are {}, {}; say which one the network gives (`--output`)",
-            many.len(),
-            quoted(many)
+/// The names of the outputs, that of the network's own first.
+fn outputs<'a>(graph: &'a proto::Graph, options: &'a ImportOptions) -> Result<Vec<&'a str>, ImportError> {
+    if let Some(wanted) = &options.output {
+        return Ok(vec![wanted]);
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for output in &graph.output {
+        if !names.contains(&output.name.as_str()) {
+            names.push(&output.name);
+        }
+    }
+    match names.len() {
+        0 => Err(ImportError::Output("it has none".into())),
+        n if n > MOST_OUTPUTS => Err(ImportError::Output(format!(
+            "there are {n}; {MOST_OUTPUTS} are the most, so say which one the network gives (`--output`)"
         ))),
+        _ => Ok(names),
     }
 }
 
@@ -312,7 +327,7 @@ impl Written<'_> {
         let mut order = Vec::new();
         item::layers(&items, &mut order);
         let weights: Vec<&Weight> = order.iter().flat_map(|id| &self.draft.nodes[*id].weights).collect();
-        let output = self.draft.nodes.last().map_or(&[][..], |node| &node.dims);
+        let output = &self.draft.nodes[self.draft.end()].dims[..];
         let text = |items: &[item::Item], blocks: &[parameters::Block], with_classes: bool| {
             let classes = classes(self.draft).filter(|id| with_classes && item::has_layer(items, *id));
             let (name, remark) = (self.name, self.remark);
@@ -363,10 +378,12 @@ fn is_same(graph: &Graph, other: &Graph) -> bool {
     let same = |(a, b): (&convnet_graph::Node, &convnet_graph::Node)| {
         a.op == b.op && a.inputs == b.inputs && a.shape == b.shape && a.n_params == b.n_params
     };
+    let ends = |graph: &Graph| graph.outputs.iter().map(|output| output.node).collect::<Vec<_>>();
     let shapes = |graph: &Graph| graph.params.iter().map(|param| param.shape.clone()).collect::<Vec<_>>();
     graph.nodes.len() == other.nodes.len()
         && graph.nodes.iter().zip(other.nodes.iter()).all(same)
         && shapes(graph) == shapes(other)
+        && ends(graph) == ends(other)
 }
 
 fn shape(dims: &[usize]) -> convnet_graph::Shape {
@@ -378,7 +395,7 @@ fn shape(dims: &[usize]) -> convnet_graph::Shape {
 
 /// The layer whose outputs are the classes: the last one with weights, if only what keeps them follows.
 fn classes(draft: &Draft) -> Option<Id> {
-    let mut at = draft.nodes.len().checked_sub(1)?;
+    let mut at = draft.end();
     let [_] = draft.nodes[at].dims[..] else { return None };
     loop {
         let layer = draft.layer(at)?;

@@ -20,6 +20,8 @@ pub struct Place {
 pub struct Places {
     pub all: Vec<Place>,
     pub classes: BTreeMap<Vec<String>, String>,
+    /// Whether the names of outputs are paths.
+    pub own: bool,
 }
 
 impl Places {
@@ -57,7 +59,7 @@ impl Places {
                 None => Place::default(),
             },
         };
-        Places { all: paths.iter().map(place).collect(), classes }
+        Places { all: paths.iter().map(place).collect(), classes, own }
     }
 }
 

@@ -29,12 +29,11 @@ impl Source<'_> {
             text.push_str(&self.block(block));
             text.push('\n');
         }
-        let size = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let (generics, output) = match (self.classes, self.output) {
             (Some(_), [classes]) => (format!("<const CLASSES: usize = {classes}>"), "CLASSES".to_string()),
-            _ => (String::new(), size(self.output)),
+            _ => (String::new(), sizes(self.output)),
         };
-        let head = format!("pub struct {}{generics}: [{}] -> [{output}]", self.name, size(self.input));
+        let head = format!("pub struct {}{generics}: [{}] -> [{output}]", self.name, sizes(self.input));
         let mut printer = Printer { classes: self.classes, ..Printer::default() };
         let body = printer.body(self.items);
         text.push_str(&long(&head, &body).join("\n"));
@@ -103,6 +102,12 @@ impl Printer {
                 let name = if let Name::Index { .. } = name { String::new() } else { called(name) };
                 vec![format!("{name}{block}({});", self.args(args))]
             }
+            Item::Sequence { name: name @ Name::Output { .. }, body, .. } => match body.as_slice() {
+                [layer @ Item::Layer { name: None, .. }] => {
+                    vec![format!("{} = {}", called(name), self.item(layer).concat())]
+                }
+                _ => braces(&called(name), self.body(body)),
+            },
             Item::Sequence { name, body, .. } => {
                 let name = called(name);
                 if let [Item::Concat(_) | Item::Repeat { .. }] = body.as_slice() {
@@ -158,6 +163,10 @@ impl Printer {
     }
 }
 
+fn sizes(sizes: &[usize]) -> String {
+    sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+}
+
 pub fn has_no_weights(word: &str) -> bool {
     words::find(word).is_some_and(|word| word.parameters.is_empty())
 }
@@ -169,6 +178,7 @@ fn called(name: &Name) -> String {
         Name::Index { number, in_place: true } => format!("part{number} as \"{number}\": "),
         Name::Index { number, .. } => format!("part{number}: "),
         Name::Part => String::new(),
+        Name::Output { name, dims } => format!("output {}[{}]", called(name), sizes(dims)),
     }
 }
 

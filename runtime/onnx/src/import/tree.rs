@@ -23,15 +23,67 @@ pub enum Statement {
         at: Id,
         branches: Vec<Vec<Statement>>,
     },
+    /// A further output, one of the draft's by its number, made of the value before it.
+    Output {
+        number: usize,
+        from: Id,
+        body: Vec<Statement>,
+    },
 }
 
 /// Structures inside structures; the language reads so many brackets.
 const DEPTH: usize = 24;
 
-/// The layers from the input to the last value.
+/// The layers from the input to the outputs.
 pub fn tree(draft: &Draft, said: &dyn Fn(Id) -> String) -> Result<Vec<Statement>, ImportError> {
     let mut builder = Builder { draft, dominators: dominators(draft), used: vec![false; draft.nodes.len()], said };
-    builder.way(0, draft.nodes.len().saturating_sub(1), 0)
+    let mut statements = builder.way(0, draft.end(), 0)?;
+    // The nearer to the input, the earlier: others may begin there.
+    let mut further: Vec<(usize, Id)> = draft.outputs.iter().map(|output| output.id).enumerate().skip(1).collect();
+    further.sort_by_key(|(_, id)| *id);
+    for (number, id) in further {
+        let mut from = id;
+        while from > 0 && !builder.used[from] {
+            from = builder.dominators[from];
+        }
+        let body = builder.way(from, id, 0)?;
+        let left = put(&mut statements, Statement::Output { number, from, body });
+        if left.is_some() {
+            return Err(builder.tangled(from));
+        }
+    }
+    Ok(statements)
+}
+
+/// Puts an output behind the statement that gives the value that it is made of; gives it back where there is none.
+fn put(statements: &mut Vec<Statement>, output: Statement) -> Option<Statement> {
+    let Statement::Output { from, .. } = output else { return Some(output) };
+    let gives = |statement: &Statement| match statement {
+        Statement::Layer(at) | Statement::Residual { at, .. } | Statement::Concat { at, .. } => *at == from,
+        Statement::Output { .. } => false,
+    };
+    let place = if from == 0 { Some(0) } else { statements.iter().position(gives).map(|at| at + 1) };
+    if let Some(mut place) = place {
+        // Behind those that begin there, too.
+        let is_beside =
+            |statement: &Statement| matches!(statement, Statement::Output { from: other, .. } if *other == from);
+        place += statements[place..].iter().take_while(|statement| is_beside(statement)).count();
+        statements.insert(place, output);
+        return None;
+    }
+    let mut left = Some(output);
+    for statement in statements {
+        let lists: Vec<&mut Vec<Statement>> = match statement {
+            Statement::Layer(_) => Vec::new(),
+            Statement::Residual { body, shortcut, .. } => vec![body, shortcut],
+            Statement::Concat { branches, .. } => branches.iter_mut().collect(),
+            Statement::Output { body, .. } => vec![body],
+        };
+        for list in lists {
+            left = left.and_then(|output| put(list, output));
+        }
+    }
+    left
 }
 
 /// For each value the last one before it that all ways from the input to it go through.
@@ -150,12 +202,31 @@ impl Builder<'_> {
     }
 }
 
+/// The numbers of the further outputs, in the order in which they are written.
+pub fn order(statements: &[Statement]) -> Vec<usize> {
+    let mut found = Vec::new();
+    for statement in statements {
+        match statement {
+            Statement::Layer(_) => {}
+            Statement::Residual { body, shortcut, .. } => found.extend([order(body), order(shortcut)].concat()),
+            Statement::Concat { branches, .. } => branches.iter().for_each(|branch| found.extend(order(branch))),
+            Statement::Output { number, body, .. } => {
+                // Its own layers come first.
+                found.extend(order(body));
+                found.push(*number);
+            }
+        }
+    }
+    found
+}
+
 /// How many layers there are.
 fn count(statements: &[Statement]) -> usize {
     let one = |statement: &Statement| match statement {
         Statement::Layer(_) => 1,
         Statement::Residual { body, shortcut, .. } => count(body) + count(shortcut),
         Statement::Concat { branches, .. } => branches.iter().map(|branch| count(branch)).sum(),
+        Statement::Output { body, .. } => count(body),
     };
     statements.iter().map(one).sum()
 }

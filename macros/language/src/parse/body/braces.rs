@@ -1,6 +1,6 @@
 //! Statements that end in braces: sequences and structures.
 
-use super::{CUSTOM, HEAD, branches, head_name, statements as parsed};
+use super::{CUSTOM, branches, head_name, headed, statements as parsed};
 use crate::ast::{self, Concat, Head, HeadBody, If, Repeat, Residual, Sequence, Shortcut, Statement};
 use crate::parse::tokens::is;
 use crate::parse::{foreign, names, unbraced};
@@ -58,10 +58,13 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
             let is_split = word == "split";
             Statement::Concat(Concat { word, is_split, branches: body })
         }
-        "head" => match head_name(head.get(1..).unwrap_or_default(), errors, |_| Ok(())) {
-            Some(_) if body.is_empty() => return errors.on(&word, "this head has no layers"),
-            Some((name, shape, ())) => Statement::Head(Head { word, name, shape, body: HeadBody::Sequence(body) }),
-            None => return errors.on(&word, HEAD),
+        "head" | "output" => match head_name(head.get(1..).unwrap_or_default(), errors, |_| Ok(())) {
+            Some(_) if body.is_empty() => return errors.on(&word, format!("this {word} has no layers")),
+            Some((name, shape, ())) => {
+                let is_output = word == "output";
+                Statement::Head(Head { word, is_output, name, shape, body: HeadBody::Sequence(body) })
+            }
+            None => return errors.on(&word, headed(&word)),
         },
         "else" => return attach_else(&word, rest, body, statements, errors),
         "shortcut" => return attach_shortcut(word, rest, body, statements, errors),
@@ -71,7 +74,7 @@ pub(super) fn braced(before: &[TokenTree], group: &Group, statements: &mut Vec<S
         _ => return errors.on(&word, "expected `name: { ... }` before this brace, or `;` after a layer"),
     };
     if let (Statement::Head(head), Some(_)) = (&statement, &name) {
-        errors.on(&head.word, HEAD);
+        errors.on(&head.word, headed(&head.word));
     }
     statements.push(match name {
         // A structure with a name is a sequence that holds only it.

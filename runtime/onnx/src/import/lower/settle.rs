@@ -2,7 +2,7 @@
 
 use super::arithmetic::{MOST_CHANNELS, by_channel};
 use crate::import::constant::Constant;
-use crate::import::draft::{Draft, Id, Layer, Node, Op, Step, Value, Weight};
+use crate::import::draft::{Draft, Id, Layer, Node, Op, Output, Step, Value, Weight};
 use std::collections::HashMap;
 
 /// A step that the language has no layer for, and why.
@@ -14,13 +14,14 @@ pub struct Left {
 /// Only layers, sums and concatenations, in an order in which each reads what is before it; the last one is the output.
 ///
 /// In a file of ours (`own`), a factor behind a batch normalisation is a layer of its own.
-pub fn settle(draft: &Draft, output: Id, own: bool) -> Result<Draft, Vec<Left>> {
+pub fn settle(draft: &Draft, own: bool) -> Result<Draft, Vec<Left>> {
     let (mut settled, mut left, mut places) = (Draft::default(), Vec::new(), HashMap::new());
-    let alive = draft.alive(output);
+    let alive = draft.alive();
     let mut readers = vec![0_usize; draft.nodes.len()];
     for node in draft.nodes.iter().zip(&alive).filter(|(_, alive)| **alive).map(|(node, _)| node) {
         node.inputs.iter().for_each(|input| readers[*input] += 1);
     }
+    draft.outputs.iter().for_each(|output| readers[output.id] += 1);
     let mut joined: HashMap<Vec<Id>, Id> = HashMap::new();
     for (id, node) in draft.nodes.iter().enumerate().filter(|(id, _)| alive[*id]) {
         let inputs: Vec<Id> = node.inputs.iter().map(|input| places.get(input).copied().unwrap_or(0)).collect();
@@ -66,15 +67,17 @@ pub fn settle(draft: &Draft, output: Id, own: bool) -> Result<Draft, Vec<Left>> 
     }
     // What follows from another one has no reason of its own.
     left.retain(|left| !left.reason.is_empty());
-    match left.is_empty() {
-        true => Ok(compact(settled)),
-        false => Err(left),
+    if !left.is_empty() {
+        return Err(left);
     }
+    let moved = |output: &Output| Output { id: places.get(&output.id).copied().unwrap_or(0), ..output.clone() };
+    settled.outputs = draft.outputs.iter().map(moved).collect();
+    Ok(compact(settled))
 }
 
 /// Without what nobody reads any more.
 fn compact(draft: Draft) -> Draft {
-    let alive = draft.alive(draft.nodes.len().saturating_sub(1));
+    let alive = draft.alive();
     let (mut kept, mut places) = (Draft::default(), vec![0; draft.nodes.len()]);
     for (id, mut node) in draft.nodes.into_iter().enumerate() {
         // The input stays, whoever reads it.
@@ -83,6 +86,7 @@ fn compact(draft: Draft) -> Draft {
             places[id] = kept.push(node);
         }
     }
+    kept.outputs = draft.outputs.into_iter().map(|output| Output { id: places[output.id], ..output }).collect();
     kept
 }
 
