@@ -27,20 +27,30 @@ pub struct Scene {
     shapes: Vec<Placed>,
 }
 
+/// Places that are tried for a shape before it is left out.
+const TRIES: usize = 50;
+
+/// Whether a shape would cover no more than an edge of another. Of one that is covered nobody could tell what it is.
+fn are_apart([x, y]: [f64; 2], radius: f64, other: &Placed) -> bool {
+    (x - other.centre[0]).hypot(y - other.centre[1]) > 0.8 * (radius + other.radius)
+}
+
 /// The scene of that number, of `size` x `size` pixels: some shapes, later ones over earlier ones; or a circle alone.
 pub fn scene(number: usize, size: u32, seed: u64, circle: bool) -> Scene {
     let mut random = Random(seed.wrapping_mul(2_000_003) ^ (u64::from(circle) << 50) ^ ((number as u64) << 8));
     let whole = f64::from(size);
     let ground = [random.colour(0.0, 90.0), random.colour(0.0, 90.0)];
     let count = if circle { 1 } else { random.between(1.0, 4.0) as usize };
-    let shapes: Vec<Placed> = (0..count)
-        .map(|_| {
-            let class = if circle { 0 } else { random.between(0.0, SHAPES.len() as f64) as usize };
-            let radius = random.between(0.14, 0.30) * whole;
-            let centre = [0, 1].map(|_| random.between(radius, whole - radius));
-            Placed { class, centre, radius, turned: random.between(0.0, 2.0 * PI), colour: random.colour(150.0, 255.0) }
-        })
-        .collect();
+    let mut shapes: Vec<Placed> = Vec::new();
+    for _ in 0..count {
+        let class = if circle { 0 } else { random.between(0.0, SHAPES.len() as f64) as usize };
+        let radius = random.between(0.14, 0.30) * whole;
+        let (turned, colour) = (random.between(0.0, 2.0 * PI), random.colour(150.0, 255.0));
+        let mut tries = (0..TRIES).map(|_| [0, 1].map(|_| random.between(radius, whole - radius)));
+        if let Some(centre) = tries.find(|centre| shapes.iter().all(|other| are_apart(*centre, radius, other))) {
+            shapes.push(Placed { class, centre, radius, turned, colour });
+        }
+    }
     let noise = random.between(5.0, 25.0);
     let (mut image, mut mask) = (RgbImage::new(size, size), Vec::new());
     for (column, row, pixel) in image.enumerate_pixels_mut() {
