@@ -35,6 +35,11 @@ WORKLOADS = [
     Workload("googlenet", "infer", 1),
     Workload("resnet50", "infer", 1),
     Workload("alexnet", "infer", 1),
+    Workload("mobilenet_v3_large", "infer", 1),
+    Workload("efficientnet_b0", "infer", 1),
+    Workload("convnext_tiny", "infer", 1),
+    Workload("shufflenet_v2_x1_0", "infer", 1),
+    Workload("efficientnet_b0", "train", 16),
 ]
 
 

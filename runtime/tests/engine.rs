@@ -9,14 +9,14 @@ mod random_graph;
 use common::{chain, conv, differentiate, pool, portable, random};
 use convnet::dfdx::prelude::*;
 use convnet::engine;
-use convnet::graph::{Activation, Graph, Op, PoolKind, Shape as NodeShape, Subgraph};
+use convnet::graph::{Activation, Conv, Graph, Op, Pad, PoolKind, Shape as NodeShape, Subgraph};
 use convnet::net::{Job, Map, Pass};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-use random_graph::random_graph;
+use random_graph::{moved_channels, random_graph};
 
 fn by_engine(graph: &Graph, params: &[Map<f32, Cpu>], x: &Map<f32, Cpu>, pass: Pass) -> common::Result {
     by_kernels(engine::Isa::detect(), graph, params, x, pass)
@@ -170,6 +170,90 @@ fn frozen_networks() {
             }
         }
     }
+}
+
+/// Channels that are only moved are collected from where they were written first, forward; and their gradients come back to there.
+#[test]
+fn channels_that_are_only_moved() {
+    let mut rng = StdRng::seed_from_u64(31);
+    for seed in 0..300 {
+        let graph = &moved_channels(&mut rng);
+        let batch = rng.gen_range(1..4);
+        let (params, x) = random::<f32>(graph, batch, seed);
+        let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
+        let pass = Pass { training: true, dropout: None, input_grad: true };
+        let want = portable(graph, &wide, &wide_x, pass);
+        for isa in engine::Isa::available() {
+            let context = || format!("{isa:?}, batch {batch}, {:#?}", graph.nodes);
+            let mut frozen = vec![f32::NAN; want.output.len()];
+            common::freeze(isa, graph, &params, batch, false).run(&x.as_vec(), &mut frozen).unwrap();
+            assert!(error(&common::numbers(&frozen), &want.output) < 1e-5, "frozen: {}", context());
+            let found = by_kernels(isa, graph, &params, &x, pass);
+            assert!(error(&found.output, &want.output) < 1e-5, "{}", context());
+            assert!(error(&found.d_input, &want.d_input) < 1e-4, "input: {}", context());
+            for (found, want) in found.d_params.iter().zip(&want.d_params) {
+                assert!(error(found, want) < 1e-4, "a parameter: {}", context());
+            }
+        }
+    }
+}
+
+/// A gate in front of a convolution of single pixels, which takes its factors into its weights, unless others want the product too.
+#[test]
+fn gates_in_front_of_convolutions() {
+    let mut rng = StdRng::seed_from_u64(37);
+    for seed in 0..200 {
+        let [channels, out, h, w] = [70, 50, 20, 9].map(|most| rng.gen_range(1..most));
+        let map = |channels: usize| NodeShape::Map([channels, h, w]);
+        let one = NodeShape::Map([channels, 1, 1]);
+        let last = Op::Conv(Conv { stride: [rng.gen_range(1..3); 2], bias: rng.gen_bool(0.5), ..conv([1, 1]) });
+        let shape = match last {
+            Op::Conv(conv) => NodeShape::Map([out, h.div_ceil(conv.stride[0]), w.div_ceil(conv.stride[1])]),
+            _ => unreachable!(),
+        };
+        let mut nodes = vec![
+            (Op::Activation(Activation::Silu), map(channels), vec![0]),
+            (Op::AdaptiveAvgPool, one, vec![1]),
+            (Op::Conv(conv([1, 1])), one, vec![2]),
+            (Op::Activation(Activation::Sigmoid), one, vec![3]),
+            (Op::Scale, map(channels), vec![1, 4]),
+            (last, shape, vec![5]),
+            (Op::BatchNorm { eps: 1e-3, momentum: 0.1 }, shape, vec![6]),
+            (Op::Activation(Activation::Relu), shape, vec![7]),
+        ];
+        match rng.gen_range(0..4) {
+            // The factors have a halo, and are read after the product.
+            0 => {
+                let pad = Pad { top: 1, bottom: 1, left: 1, right: 1 };
+                nodes.push((Op::Conv(Conv { pad, ..conv([3, 3]) }), NodeShape::Map([out, 1, 1]), vec![4]));
+                nodes.push((Op::Scale, shape, vec![8, 9]));
+            }
+            // The product is wanted itself.
+            1 => {
+                nodes.push((Op::Conv(conv([1, 1])), map(3), vec![5]));
+                nodes.push((Op::AdaptiveAvgPool, shape_of(3, shape), vec![9]));
+                nodes.push((Op::Concat, shape_of(3 + out, shape), vec![8, 10]));
+            }
+            _ => {}
+        }
+        let graph = &common::network(map(channels), &nodes, Vec::new());
+        let batch = rng.gen_range(1..4);
+        let (params, x) = random::<f32>(graph, batch, seed);
+        let (wide, wide_x): (Vec<_>, _) = (params.iter().map(to_double).collect(), to_double(&x));
+        let want = portable(graph, &wide, &wide_x, Pass::EVAL).output;
+        for isa in engine::Isa::available() {
+            let mut found = vec![f32::NAN; want.len()];
+            common::freeze(isa, graph, &params, batch, false).run(&x.as_vec(), &mut found).unwrap();
+            let off = error(&common::numbers(&found), &want);
+            assert!(off < 1e-4, "{off} with {isa:?}, batch {batch}, {:#?}", graph.nodes);
+        }
+    }
+}
+
+/// As many channels of a map's size.
+fn shape_of(channels: usize, map: NodeShape) -> NodeShape {
+    let [_, h, w] = map.chw();
+    NodeShape::Map([channels, h, w])
 }
 
 /// Large linear layers on few images read their weights where they are, in single or half precision.

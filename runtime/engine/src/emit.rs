@@ -1,7 +1,7 @@
 //! Writes the steps of a plan, node by node: forward in order, backward in reverse.
 
-use super::kernels::{GradMode, Repack};
-use super::node::Planned;
+use super::kernels::{Collect, GradMode, Repack};
+use super::node::{Collected, Planned};
 use super::ops::operation;
 use super::plan::Plan;
 use super::program::Program;
@@ -92,10 +92,19 @@ fn forward(to: &mut Writer<'_>) {
 }
 
 fn forward_node(to: &mut Writer<'_>, id: usize) {
-    if to.is_first(id) && to.plan(id).does.pool.is_none() {
+    let plan = to.plan(id);
+    if plan.collected.as_ref().is_some_and(|collected| !collected.present) {
+        return;
+    }
+    if to.is_first(id) && plan.does.pool.is_none() {
         to.clear_halo(to.value(id));
     }
-    if to.plan(id).done_by.is_none() {
+    if let Some(Collected { channels, .. }) = &plan.collected {
+        let from: Vec<_> = channels.iter().map(|(node, channel)| (to.value(*node), *channel)).collect();
+        if let Some(step) = Collect::new(&to.value(id), &from, to.batch()) {
+            to.push(step);
+        }
+    } else if plan.done_by.is_none() {
         to.repack_source(id);
         operation(&to.node(id).op).forward(to, id);
     }

@@ -47,6 +47,8 @@ pub struct NodePlan<'a> {
     pub wants_grad: bool,
     /// How it is computed, if it is a convolution or a linear layer.
     pub conv: Option<ConvPlan<'a>>,
+    /// Where its channels come from, if it only moves those of maps.
+    pub collected: Option<Collected>,
     /// Its input in the layout that it needs, where that is another than the input's own.
     pub repacked: Option<Repacked>,
     /// Places that it needs beside its slot.
@@ -64,10 +66,20 @@ impl NodePlan<'_> {
             grad_done_by: None,
             wants_grad: false,
             conv: None,
+            collected: None,
             repacked: None,
             buffers: Buffers::None,
         }
     }
+}
+
+/// A map whose channels are those of other maps.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// For each channel: the node that writes it, and which of that node's channels it is.
+    pub channels: Vec<(usize, usize)>,
+    /// Whether somebody needs the map itself, and not only channels of it.
+    pub present: bool,
 }
 
 /// The work of other nodes that a convolution, a batch normalisation or a pool does with its own.
@@ -81,6 +93,8 @@ pub struct Does {
     pub pool: Option<usize>,
     /// A value that it adds to its own: the other term of a sum.
     pub residual: Option<usize>,
+    /// The product in front of it, whose factors it, a convolution, takes into its weights.
+    pub product: Option<usize>,
     /// A rectifier in front of it, a maximum, whose backward pass it does.
     pub rectifier: Option<usize>,
 }

@@ -371,3 +371,44 @@ fn merge(rng: &mut StdRng, shape: NodeShape, nodes: &mut Nodes) -> NodeShape {
     nodes.push((if adds { Op::Add } else { Op::Concat }, out, ends));
     out
 }
+
+/// A network most of whose nodes only move channels: any of them may be read more than once, by those of its kind and by others.
+#[allow(dead_code)] // Not every test that includes this file asks for them.
+pub fn moved_channels(rng: &mut StdRng) -> Graph {
+    let (h, w) = (rng.gen_range(1..18), rng.gen_range(1..6));
+    let map = |channels: usize| NodeShape::Map([channels, h, w]);
+    // The input and the nodes, with how many channels they have; who is read by nobody is joined at the end.
+    let (mut widths, mut unread): (Vec<usize>, Vec<usize>) = (vec![rng.gen_range(1..70)], vec![0]);
+    let mut nodes: Nodes = Vec::new();
+    for _ in 0..rng.gen_range(3..14) {
+        let from = if rng.gen_bool(0.6) { widths.len() - 1 } else { rng.gen_range(0..widths.len()) };
+        let channels = widths[from];
+        let (op, out, inputs) = match rng.gen_range(0..8) {
+            0 | 1 => {
+                let before = rng.gen_range(0..channels);
+                (Op::ChannelCrop { before }, rng.gen_range(1..=channels - before), vec![from])
+            }
+            2 | 3 => {
+                let other = rng.gen_range(0..widths.len());
+                let inputs = if rng.gen_bool(0.5) { vec![from, other] } else { vec![other, from, from] };
+                (Op::Concat, inputs.iter().map(|input| widths[*input]).sum(), inputs)
+            }
+            4 | 5 => {
+                let groups: Vec<usize> = (1..=channels).filter(|groups| channels.is_multiple_of(*groups)).collect();
+                (Op::ChannelShuffle { groups: groups[rng.gen_range(0..groups.len())] }, channels, vec![from])
+            }
+            6 => (Op::Activation(Activation::Relu), channels, vec![from]),
+            _ => (Op::Conv(conv([1, 1])), rng.gen_range(1..6) * rng.gen_range(1..9), vec![from]),
+        };
+        if out > 200 {
+            continue;
+        }
+        unread.retain(|id| !inputs.contains(id));
+        unread.push(widths.len());
+        widths.push(out);
+        nodes.push((op, map(out), inputs));
+    }
+    let all = unread.iter().map(|id| widths[*id]).sum();
+    nodes.push((Op::Concat, map(all), unread));
+    network(map(widths[0]), &nodes, Vec::new())
+}

@@ -179,6 +179,12 @@ impl<'a> Geometry<'a> {
         !self.transposed && self.covers()
     }
 
+    /// Whether each number of the layer's output is a sum over the channels of one pixel, with a weight for each: then its taps are the
+    /// channels in order.
+    pub fn reads_single_pixels(&self) -> bool {
+        !self.transposed && self.dense() && self.conv.kernel == [1, 1] && self.conv.pad == Pad::ZERO
+    }
+
     /// Weights of one kernel.
     fn kernel_len(&self) -> usize {
         self.conv.kernel[0] * self.conv.kernel[1]

@@ -51,6 +51,8 @@ pub struct Correlate {
     pub depthwise: bool,
     /// Adds to what the output holds instead of replacing it.
     pub accumulate: bool,
+    /// What the weights of each tap are multiplied by, one number for each channel of an image; tap `i` is then channel `i`.
+    pub factors: Option<Layout>,
     /// Added to the result; its blocks, rows and pixels are those of the output.
     pub residual: Option<Layout>,
     /// Applied to the result.
@@ -83,6 +85,17 @@ struct Group {
     len: usize,
     /// Distance of their outputs, weights and biases.
     steps: [usize; 3],
+}
+
+/// Weights of the taps that a task goes through at once.
+#[derive(Clone, Copy)]
+struct Panel {
+    /// The first tap.
+    first: usize,
+    /// Its weights for the first block.
+    weights: *const f32,
+    /// Distance of the blocks' weights.
+    step: usize,
 }
 
 /// What a task computes, but for its rows.
@@ -230,7 +243,7 @@ impl Correlate {
     /// The instruction set of `S` is there, [`Correlate::check`] has passed for the memory's length, nobody else touches
     /// the outputs of these tasks, and nobody writes to source, weights and bias.
     #[inline(always)]
-    unsafe fn compute<S: Simd>(&self, mem: Mem<'_>, tasks: Range<usize>) {
+    unsafe fn compute<S: Simd>(&self, mem: Mem<'_>, scratch: Mem<'_>, tasks: Range<usize>) {
         let far = is_far(self.source_stride[2], S::LANES);
         for task in tasks {
             let [n, index, chunk, segment] = self.place(task);
@@ -252,6 +265,8 @@ impl Correlate {
             let ahead = if self.tasks.ahead { self.tasks.panel } else { 0 };
             for start in (0..all_taps.len().max(1)).step_by(self.tasks.panel) {
                 let panel = start..all_taps.len().min(start + self.tasks.panel);
+                // SAFETY: passed on from the caller.
+                let weights = unsafe { self.panel::<S>(mem, scratch, &piece, panel.clone()) };
                 let (coming, next) = match following {
                     Some(group) if panel.end == all_taps.len() => (group, 0..all_taps.len().min(ahead)),
                     _ => (&group, panel.end..all_taps.len().min(panel.end + ahead)),
@@ -272,7 +287,7 @@ impl Correlate {
                     }
                     let (inside, add) = (inside.start.min(inside.end)..inside.end, self.accumulate || start > 0);
                     // SAFETY: passed on from the caller.
-                    unsafe { self.row::<S>(mem, &piece, y, inside, add) };
+                    unsafe { self.row::<S>(mem, &piece, weights, y, inside, add) };
                 }
             }
             // SAFETY: passed on from the caller; these are the outputs just written, still in the first cache.
@@ -280,28 +295,61 @@ impl Correlate {
         }
     }
 
+    /// The weights of the taps `panel`: where they are, or multiplied by the image's factors in memory of the thread's own.
+    ///
+    /// # Safety
+    /// As for [`Correlate::compute`].
+    #[inline(always)]
+    unsafe fn panel<S: Simd>(&self, mem: Mem<'_>, scratch: Mem<'_>, piece: &Piece, panel: Range<usize>) -> Panel {
+        let (first, group) = (panel.start, piece.group);
+        let weights = mem.address(self.blocks[group.first].weights + first * S::LANES).cast_const();
+        let Some(factors) = &self.factors else { return Panel { first, weights, step: group.steps[1] } };
+        let (step, own) = (panel.len() * S::LANES, scratch.address(0));
+        let at = factors.row_at(0) + piece.n * factors.image();
+        for (i, tap) in panel.enumerate() {
+            // SAFETY: `check` has bounded weights and factors, and `arrange` asked for a panel of each block.
+            unsafe {
+                let factor = S::splat(mem.address(at + tap / S::LANES * factors.plane() + tap % S::LANES));
+                for block in 0..group.len {
+                    let weight = S::load(weights.add(block * group.steps[1] + i * S::LANES));
+                    S::store(own.add(block * step + i * S::LANES), S::mul(weight, factor));
+                }
+            }
+        }
+        Panel { first, weights: own, step }
+    }
+
     /// Sums the taps `inside` for the row `y` of a piece.
     ///
     /// # Safety
     /// As for [`Correlate::compute`].
     #[inline(always)]
-    unsafe fn row<S: Simd>(&self, mem: Mem<'_>, piece: &Piece, y: usize, inside: Range<usize>, add: bool) {
+    unsafe fn row<S: Simd>(
+        &self,
+        mem: Mem<'_>,
+        piece: &Piece,
+        panel: Panel,
+        y: usize,
+        inside: Range<usize>,
+        add: bool,
+    ) {
         let Piece { group, n, ref cols, tiles } = *piece;
         let block = &self.blocks[group.first];
         let taps = &self.taps[block.first_tap..][inside.clone()];
         let source = self.source + block.source + n * self.source_stride[0] + y * self.source_stride[1];
         let out = self.out + block.out + n * self.out_stride[0] + y * self.out_stride[1];
+        let [out_step, _, bias_step] = group.steps;
         for tile in 0..tiles {
             let x = cols.start + cols.len() * tile / tiles;
             let width = cols.start + cols.len() * (tile + 1) / tiles - x;
             let tile = Tile {
                 source: mem.address(source + x * self.source_stride[2]),
                 taps,
-                weights: mem.address(block.weights + inside.start * S::LANES),
+                weights: panel.weights.wrapping_add((inside.start - panel.first) * S::LANES),
                 bias: block.bias.map(|bias| mem.address(bias).cast_const()),
                 out: mem.address(out + x * self.out_stride[2]),
                 out_step: self.out_stride[2],
-                steps: group.steps,
+                steps: [out_step, panel.step, bias_step],
                 add,
                 depthwise: self.depthwise,
                 run: self.tasks.run,
@@ -366,6 +414,11 @@ impl StepKernel for Correlate {
             let out = self.out + block.out;
             Mem::contains(len, out as isize..(out + last(self.out_stride, rows - 1) + lanes) as isize, "output");
             Mem::contains(len, block.weights as isize..(block.weights + n_taps * lanes) as isize, "weights");
+            if let Some(factors) = &self.factors {
+                let end = factors.at + (images - 1) * factors.image() + factors.blocks() * factors.plane();
+                assert!(n_taps <= factors.chw[0], "engine: a factor for each tap");
+                Mem::contains(len, factors.at as isize..end as isize, "factors");
+            }
             if let Some(bias) = block.bias {
                 Mem::contains(len, bias as isize..(bias + lanes) as isize, "bias");
             }
@@ -402,24 +455,25 @@ impl StepKernel for Correlate {
 
     fn arrange(&mut self, isa: Isa, threads: usize) -> usize {
         self.cut(isa, threads);
-        0
+        let together = self.tasks.groups.iter().map(|group| group.len).max().unwrap_or(0);
+        self.factors.map_or(0, |_| self.tasks.panel * together * isa.lanes())
     }
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, Share { mem, tasks, .. }: Share<'_, '_>) {
+    unsafe fn run<S: Simd>(&self, Share { mem, scratch, tasks, .. }: Share<'_, '_>) {
         // SAFETY: passed on from the caller.
-        unsafe { S::enter(Alone(self, mem, tasks)) }
+        unsafe { S::enter(Alone(self, [mem, scratch], tasks)) }
     }
 }
 
 /// The innermost loop of this step is its own function: among all the others in one, it would have to do with the registers and
 /// the place that they leave it.
-struct Alone<'a>(&'a Correlate, Mem<'a>, Range<usize>);
+struct Alone<'a>(&'a Correlate, [Mem<'a>; 2], Range<usize>);
 
 impl Kernel for Alone<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         // SAFETY: passed on from the caller.
-        unsafe { self.0.compute::<S>(self.1, self.2) }
+        unsafe { self.0.compute::<S>(self.1[0], self.1[1], self.2) }
     }
 }

@@ -7,6 +7,7 @@
 //!   reads what another of the same stage writes; the planner ends a stage after each step whose results are read;
 //! * the instruction set that a step runs with has been found on this processor.
 
+mod collect;
 mod column;
 mod conv_pool;
 mod correlate;
@@ -35,6 +36,7 @@ mod window;
 mod winograd;
 mod work;
 
+pub use collect::Collect;
 pub use column::{Across, Columns, ColumnsGrad};
 pub use conv_pool::{BEYOND, ConvPool, WIDEST_KERNEL};
 pub use correlate::{Block, Correlate};

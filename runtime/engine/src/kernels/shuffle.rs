@@ -27,6 +27,11 @@ impl Order {
         }
     }
 
+    /// Which of `channels` the channel `channel` comes from, where those of `groups` take turns.
+    pub fn shuffled(groups: usize, channels: usize, channel: usize) -> usize {
+        channel % groups * (channels / groups) + channel / groups
+    }
+
     /// How many pieces a line of a channel is made of, each of pixels that lie equally far apart here and where they come from.
     fn pieces(self) -> usize {
         if let Order::Squares(factor) = self { factor } else { 1 }
@@ -37,7 +42,7 @@ impl Order {
     #[inline(always)]
     fn source(self, channels: usize, [c, y, piece]: [usize; 3]) -> ([usize; 3], [usize; 2]) {
         match self {
-            Order::Channels(groups) => ([c % groups * (channels / groups) + c / groups, y, 0], [1, 1]),
+            Order::Channels(groups) => ([Self::shuffled(groups, channels, c), y, 0], [1, 1]),
             Order::Squares(factor) => ([(c * factor + y % factor) * factor + piece, y / factor, 0], [1, factor]),
             Order::Unsquare(factor) => {
                 let (c, place) = (c / (factor * factor), c % (factor * factor));

@@ -124,6 +124,7 @@ steps! {
     Columns,
     ColumnsGrad,
     // Pixels and channels in another place.
+    Collect,
     Gather,
     Shuffle,
     Scale,

@@ -258,6 +258,7 @@ impl<'a> Layer<'a> {
             if let Some(pool) = does.pool {
                 return self.conv_pool(to, correlate, pool);
             }
+            correlate.factors = does.product.map(|product| to.value(to.node(product).inputs[1]));
             (correlate.residual, correlate.activation) = (self.residual(to), self.activation(to));
             weights += map.packed_len();
             to.push(correlate);

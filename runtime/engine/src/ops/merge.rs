@@ -89,6 +89,11 @@ impl Operation for Concat {
         Facts { reads: Reads::Nothing, unit: Unit::Whole, shares: Shares::Never, reads_planar: false }
     }
 
+    fn moved(&self, own: usize) -> Option<Vec<usize>> {
+        Some((0..own).collect())
+    }
+
+    /// Of vectors: maps are collected.
     fn forward(&self, to: &mut Writer<'_>, id: usize) {
         let (out, batch) = (to.value(id), to.batch());
         for (input, start) in Self::starts(to, id) {
@@ -123,7 +128,7 @@ pub struct Product;
 
 impl Operation for Product {
     fn facts(&self, _key: &PlanKey) -> Facts {
-        Facts { reads: Reads::Input, unit: Unit::Whole, shares: Shares::Never, reads_planar: false }
+        Facts { reads: Reads::Input, unit: Unit::Whole, shares: Shares::Product, reads_planar: false }
     }
 
     fn forward(&self, to: &mut Writer<'_>, id: usize) {

@@ -39,6 +39,12 @@ pub trait Operation {
         None
     }
 
+    /// For an operation that computes nothing and gives whole channels of its inputs: which of theirs, all in a row, the `own` channels
+    /// of its output are.
+    fn moved(&self, _own: usize) -> Option<Vec<usize>> {
+        None
+    }
+
     /// Asks for the places that a node needs beside its slot.
     fn buffers(&self, _site: &Site<'_, '_>, _regions: &mut Regions) -> Buffers {
         Buffers::None
@@ -112,6 +118,9 @@ pub enum Shares {
     Norm,
     /// Where what writes one term can add the other.
     Sum,
+    /// Where the input is a map, the other factor one number a channel, and who reads the product a convolution of single pixels, which
+    /// takes the numbers into its weights.
+    Product,
 }
 
 /// A node whose buffers are asked for, with what has been planned so far.

@@ -78,6 +78,11 @@ impl Operation for ChannelCrop {
         FACTS
     }
 
+    fn moved(&self, own: usize) -> Option<Vec<usize>> {
+        Some((self.before..self.before + own).collect())
+    }
+
+    /// Of a vector: maps are collected.
     fn forward(&self, to: &mut Writer<'_>, id: usize) {
         let (from, out, batch) = (to.value(to.input(id)), to.value(id), to.batch());
         let (part, starts) = (out.chw, [self.before * out.chw[1] * out.chw[2], 0]);
@@ -105,6 +110,13 @@ pub struct Reorder(pub Order);
 impl Operation for Reorder {
     fn facts(&self, _key: &PlanKey) -> Facts {
         FACTS
+    }
+
+    fn moved(&self, own: usize) -> Option<Vec<usize>> {
+        match self.0 {
+            Order::Channels(groups) => Some((0..own).map(|channel| Order::shuffled(groups, own, channel)).collect()),
+            Order::Squares(_) | Order::Unsquare(_) => None,
+        }
     }
 
     fn forward(&self, to: &mut Writer<'_>, id: usize) {

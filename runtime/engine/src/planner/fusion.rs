@@ -3,7 +3,7 @@
 
 use super::Planner;
 use crate::node::NodePlan;
-use crate::ops::{Reads, Shares};
+use crate::ops::{Reads, Shares, operation};
 use convnet_graph::{Activation, Op, Pad, Pool, PoolKind};
 
 impl Planner<'_> {
@@ -21,7 +21,8 @@ impl Planner<'_> {
     /// copied. Only for a single image, whose parts are in one piece.
     pub(super) fn join(&mut self, id: usize) {
         let (graph, key) = (self.graph, &self.key);
-        if !matches!(graph.nodes[id].op, Op::Concat) || key.batch > 1 || key.backward || self.is_given(id) {
+        let is_there = !self.is_given(id) && !self.is_passed_over(id);
+        if !matches!(graph.nodes[id].op, Op::Concat) || key.batch > 1 || key.backward || !is_there {
             return;
         }
         let (whole, lanes) = (self.slots[self.nodes[id].slot].clone(), key.isa.lanes());
@@ -33,7 +34,8 @@ impl Planner<'_> {
             let slot = &self.slots[self.nodes[*input].slot];
             let fills = start.is_multiple_of(lanes) && (part.is_multiple_of(lanes) || next == channels);
             let fits = slot.value.block == lanes && slot.value.chw == [part, height, width] && !slot.part;
-            if !fills || !fits || self.is_given(*input) || self.shares_given(*input) {
+            let is_own = !self.is_given(*input) && !self.shares_given(*input) && !self.is_passed_over(*input);
+            if !fills || !fits || !is_own {
                 continue;
             }
             // What is a part of the part moves with it.
@@ -105,7 +107,25 @@ impl Planner<'_> {
                 conv.is_some_and(free).then_some(input)
             }
             Shares::Sum => self.residual(id).map(|(term, _)| term),
+            Shares::Product => self.weighed(id).map(|_| input),
         }
+    }
+
+    /// The convolution that takes the factors of the product `id`, a number for each channel, into its weights: then the product is nowhere,
+    /// and only this convolution wants it.
+    pub(super) fn weighed(&self, id: usize) -> Option<usize> {
+        let (Shares::Product, [map, factors]) = (self.facts(id).shares, &*self.graph.nodes[id].inputs) else { return None };
+        let (reader, lanes) = (self.last_reader[id], self.key.isa.lanes());
+        let node = &self.graph.nodes[reader];
+        let [map, factors] = [map, factors].map(|input| self.slots[self.nodes[*input].slot].value);
+        let [channels, height, width] = self.graph.nodes[id].shape.chw();
+        // A single pixel is multiplied sooner than all weights.
+        let lie = map.chw == [channels, height, width] && factors.chw == [channels, 1, 1] && height * width > 1;
+        let by_register = map.block == lanes && factors.block == lanes;
+        let inference = !self.key.training && !self.key.backward;
+        let alone = self.readers[id] == 1 && node.inputs.len() == 1 && reader != id;
+        let geometry = operation(&node.op).geometry(self.graph, node, map.chw, &self.key)?;
+        (inference && alone && lie && by_register && geometry.reads_single_pixels()).then_some(reader)
     }
 
     /// Has `writer`, whose slot `id` shares, do the work of `id` too, if it can: that of a sum with `residual`.
@@ -132,7 +152,7 @@ impl Planner<'_> {
             Shares::Norm => does.norm = Some(id),
             Shares::Sum => does.residual = residual,
             // There is nothing to do.
-            Shares::Always | Shares::Never => return,
+            Shares::Always | Shares::Never | Shares::Product => return,
         }
         self.nodes[id].done_by = Some(writer);
     }
@@ -166,7 +186,7 @@ impl Planner<'_> {
         let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
         let pays = geometry.few_channels(&reads);
         let inference = !self.key.training && !self.key.backward;
-        let free = plan.does.residual.is_none() && self.alone(id, input) && self.read_by_pixel(id);
+        let free = plan.does.residual.is_none() && plan.does.product.is_none() && self.alone(id, input) && self.read_by_pixel(id);
         (inference && fused && done && pays && free).then_some(conv)
     }
 

@@ -30,8 +30,8 @@ impl Planner<'_> {
         };
         self.nodes[id].buffers = operation(&self.graph.nodes[id].op).buffers(&site, &mut self.regions);
         let slot = &self.slots[self.nodes[id].slot];
-        // A value that is pooled as it is computed is never there.
-        if self.nodes[slot.node].does.pool.is_none() {
+        // A value that is pooled as it is computed, or collected by who reads it, is never there.
+        if self.nodes[slot.node].does.pool.is_none() && !self.is_passed_over(id) {
             // Who reads a plain map by the register may read a little more than there is.
             self.grow(id, if slot.value.block == 1 { BEYOND } else { 0 });
         }
@@ -51,6 +51,13 @@ impl Planner<'_> {
         for input in &*self.graph.nodes[id].inputs {
             let region = self.slots[self.nodes[*input].slot].region;
             self.regions.keep(region, if wants_grad && reads == Reads::Input { backward } else { forward });
+        }
+        if let Some(product) = self.nodes[id].does.product {
+            let factors = self.graph.nodes[product].inputs[1];
+            self.regions.keep(self.slots[self.nodes[factors].slot].region, forward);
+        }
+        for (from, _) in self.nodes[id].collected.iter().flat_map(|collected| &collected.channels) {
+            self.regions.keep(self.slots[self.nodes[*from].slot].region, forward);
         }
         if wants_grad && (reads == Reads::Output || self.nodes[id].does.rectifier.is_some()) {
             self.regions.keep(self.slots[self.nodes[id].slot].region, backward);

@@ -4,6 +4,7 @@
 //! what there is to know of each operation it asks [`operation`]. [`regions`](super::regions) then gives everything its place in
 //! one arena, and [`emit`] writes the steps. A plan keeps nothing of the graph.
 
+mod channels;
 mod fusion;
 mod lifetimes;
 mod slots;
@@ -93,6 +94,7 @@ impl<'a> Planner<'a> {
     /// What has been planned, and the regions it asks for.
     fn finish(mut self) -> (Planned<'a>, Regions) {
         let (order, present) = (self.order.clone(), self.present.clone());
+        self.collect();
         for id in &present {
             self.node(*id);
             self.join(*id);

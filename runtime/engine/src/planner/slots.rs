@@ -21,12 +21,24 @@ impl<'a> Planner<'a> {
         };
         let conv = if given { None } else { self.conv(id) };
         let writes = conv.is_some() || matches!(self.facts(id).shares, Shares::Norm) && !given;
+        let weighed = if given { None } else { self.weighed(id) };
         let writer = match shared {
+            // Nothing can be done to a product that is nowhere.
+            Some(_) if weighed.is_some() => None,
             Some(input) => self.nodes[input].writer,
             None => writes.then_some(id),
         };
         let wants_grad = self.wants_grad(id);
-        self.nodes[id] = NodePlan { slot, writer, wants_grad, conv, ..NodePlan::absent() };
+        let collected = self.nodes[id].collected.take();
+        self.nodes[id] = NodePlan { slot, writer, wants_grad, conv, collected, ..NodePlan::absent() };
+        if let Some(reader) = weighed {
+            self.nodes[id].done_by = Some(reader);
+        }
+        if let Some(input) = self.graph.nodes[id].inputs.first().filter(|_| !given)
+            && self.nodes[*input].done_by == Some(id)
+        {
+            self.nodes[id].does.product = Some(*input);
+        }
         if wants_grad && !given {
             self.take_rectifier(id);
         }
