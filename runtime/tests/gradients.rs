@@ -122,6 +122,7 @@ fn moving_pixels() {
     check("channel pad", [3, 2, 2], Op::ChannelPad { before: 2 }, [6, 2, 2]);
     check("channel shuffle", [6, 2, 2], Op::ChannelShuffle { groups: 3 }, [6, 2, 2]);
     check("pixel shuffle", [8, 2, 3], Op::PixelShuffle { factor: 2 }, [2, 4, 6]);
+    check("permute", [3, 2, 5], Op::Permute { order: [1, 2, 0] }, [2, 5, 3]);
     check("pixel unshuffle", [2, 4, 6], Op::PixelUnshuffle { factor: 2 }, [8, 2, 3]);
     check("channel crop", [6, 2, 2], Op::ChannelCrop { before: 2 }, [3, 2, 2]);
     for (nearest, antialias) in [(true, false), (false, false), (false, true)] {

@@ -73,6 +73,7 @@ fn operation(name: &str) -> Op {
         "channel_shuffle" => Op::ChannelShuffle { groups: 2 },
         "pixel_shuffle" => Op::PixelShuffle { factor: 2 },
         "pixel_unshuffle" => Op::PixelUnshuffle { factor: 2 },
+        "permute" => Op::Permute { order: [1, 2, 0] },
         "channel_crop" => Op::ChannelCrop { before: 1 },
         "pad_circular" => Op::Resample(Resample::Pad { pad: sides, fill: Fill::Circular }),
         "resize_nearest" => Op::Resample(Resample::Resize { nearest: true, antialias: false }),

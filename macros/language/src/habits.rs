@@ -59,6 +59,7 @@ pub const LAYERS: &[(&[&str], Habit)] = &[
     (&["resizing", "resizebilinear", "resizenearest"], Word("resize")),
     (&["depthtospace"], Word("pixel_shuffle")),
     (&["spacetodepth"], Word("pixel_unshuffle")),
+    (&["transpose"], Word("permute")),
     (&["droppath", "dropconnect"], Word("stochastic_depth")),
     (&["hardtanh", "clip", "clamp"], Word("hard_tanh")),
     (&["layerscale"], Word("channel_scale")),

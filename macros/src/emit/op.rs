@@ -55,6 +55,10 @@ pub fn op(op: &Op) -> TokenStream {
             let factor = number(factor);
             quote!(PixelUnshuffle { factor: #factor })
         }
+        Op::Permute { order } => {
+            let [channels, height, width] = order.map(number);
+            quote!(Permute { order: [#channels, #height, #width] })
+        }
         Op::ChannelScale => quote!(ChannelScale),
         Op::Scale => quote!(Scale),
         Op::Linear { bias } => quote!(Linear { bias: #bias }),
@@ -226,7 +230,8 @@ pub fn module(node: &Node) -> Option<(Ident, Vec<Dim>)> {
         Op::Input | Op::Identity | Op::Flatten | Op::Add | Op::Concat | Op::Scale | Op::Custom(_) => return None,
         Op::Pool(_) | Op::AdaptiveAvgPool | Op::GlobalPool(_) | Op::ChannelPool { .. } => return None,
         Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelCrop { .. } | Op::ChannelShuffle { .. } => return None,
-        Op::PixelShuffle { .. } | Op::PixelUnshuffle { .. } | Op::StochasticDepth { .. } => return None,
+        Op::PixelShuffle { .. } | Op::PixelUnshuffle { .. } | Op::Permute { .. } => return None,
+        Op::StochasticDepth { .. } => return None,
         Op::Lrn { .. } | Op::Dropout { .. } | Op::Activation(_) | Op::Softmax | Op::LogSoftmax => return None,
     };
     Some((Ident::new(name, Span::call_site()), sizes))

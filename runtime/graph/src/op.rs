@@ -64,6 +64,11 @@ pub enum Op {
         /// Side of a square.
         factor: usize,
     },
+    /// Channels, rows and columns in another order.
+    Permute {
+        /// For channels, height and width of the output: which of the input's they are (0, 1 or 2).
+        order: [usize; 3],
+    },
     /// Squares of `factor x factor` pixels become `factor^2` channels: what undoes a pixel shuffle.
     PixelUnshuffle {
         /// Side of a square.
@@ -329,6 +334,7 @@ impl Op {
             Op::ChannelShuffle { .. } => "channel_shuffle",
             Op::PixelShuffle { .. } => "pixel_shuffle",
             Op::PixelUnshuffle { .. } => "pixel_unshuffle",
+            Op::Permute { .. } => "permute",
             Op::ChannelScale => "channel_scale",
             Op::Scale => "scale",
             Op::GroupNorm { groups, .. } => match groups {
@@ -368,6 +374,7 @@ impl Op {
             Op::ChannelScale | Op::StochasticDepth { .. } => Category::Other,
             Op::Resample(_) | Op::ChannelPad { .. } | Op::ChannelCrop { .. } => Category::Other,
             Op::ChannelShuffle { .. } | Op::PixelShuffle { .. } | Op::PixelUnshuffle { .. } => Category::Other,
+            Op::Permute { .. } => Category::Other,
         }
     }
 
@@ -388,7 +395,7 @@ impl Op {
             Op::Scale => Extent::Product,
             Op::ChannelScale => Extent::Pixel,
             Op::GroupNorm { .. } => Extent::Normalised,
-            Op::Flatten | Op::Linear { .. } => Extent::Whole,
+            Op::Flatten | Op::Permute { .. } | Op::Linear { .. } => Extent::Whole,
             Op::Custom(_) => Extent::Unknown,
             Op::Input | Op::Identity | Op::Add | Op::Concat => Extent::Pixel,
             Op::ChannelPool { .. } | Op::ChannelPad { .. } | Op::ChannelCrop { .. } | Op::ChannelShuffle { .. } => {
@@ -412,7 +419,7 @@ impl Op {
             Op::Pool(Pool { kernel, stride, dilation, .. }) => {
                 Detail::Window { kernel, stride, dilation, groups: Groups::One }
             }
-            Op::AdaptiveAvgPool => Detail::Output,
+            Op::AdaptiveAvgPool | Op::Permute { .. } => Detail::Output,
             Op::Subsample { size } => Detail::Square(size),
             Op::ChannelPool { size, .. } | Op::Lrn { size, .. } => Detail::Count(size),
             Op::GroupNorm { groups: Groups::Count(count), .. } => Detail::Count(count),

@@ -135,6 +135,7 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
             Op::ChannelShuffle { groups } => self.channel_shuffle(groups, x),
             Op::PixelShuffle { factor } => self.pixel_shuffle(factor, x),
             Op::PixelUnshuffle { factor } => self.pixel_unshuffle(factor, x),
+            Op::Permute { order } => self.permute(order, x),
             Op::GroupNorm { groups, eps, affine } => self.group_norm(groups.count(self.input[0]), eps, affine, x),
             Op::PixelNorm { eps, affine } => self.pixel_norm(eps, affine, x),
             Op::Conv(conv) => self.conv(&conv, x),

@@ -126,4 +126,21 @@ impl<E: Real, D: Device<E>> Context<'_, E, D> {
         };
         self.picked(x, || (0..self.node.shape.len()).map(|i| Some(source(i))).collect())
     }
+
+    pub(super) fn permute<T: NetTape<E, D>>(
+        &self,
+        order: [usize; 3],
+        x: Flat<E, D, T>,
+    ) -> Result<Flat<E, D, T>, D::Err> {
+        let [_, in_height, in_width] = self.input;
+        let [_, height, width] = self.node.shape.chw();
+        let source = |i: usize| {
+            let mut at = [0; 3];
+            for (from, place) in order.into_iter().zip([i / (height * width), i / width % height, i % width]) {
+                at[from] = place;
+            }
+            (at[0] * in_height + at[1]) * in_width + at[2]
+        };
+        self.picked(x, || (0..self.node.shape.len()).map(|i| Some(source(i))).collect())
+    }
 }

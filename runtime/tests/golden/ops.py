@@ -55,6 +55,7 @@ cases = [
     run("channel_shuffle", lambda x: F.channel_shuffle(x, 2), S),
     run("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), S),
     run("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), (2, 4, 4, 6)),
+    run("permute", lambda x: x.permute(0, 2, 3, 1), S),
     run("channel_crop", lambda x: x[:, 1:3], S),
     run("pad_circular", lambda x: F.pad(x, (3, 4, 1, 2), mode="circular"), S),
     run("resize_nearest", lambda x: F.interpolate(x, size=(3, 8), mode="nearest"), S),

@@ -85,6 +85,9 @@ impl<'a> Args<'a> {
         if let Some(message) = text(&arg.value).and_then(|text| self.quoted(&text)) {
             return message;
         }
+        if let Some(message) = self.permutation() {
+            return message;
+        }
         match word.positional {
             0 if word.name == "flatten" => format!(
                 "`{}` takes no argument\n  fix: write `flatten`: all of an image becomes a vector, and the batch is not written",
@@ -113,6 +116,14 @@ impl<'a> Args<'a> {
                 format!("`{}` takes only {first} without a name{names}{fix}", word.name)
             }
         }
+    }
+
+    /// What is wrong with the dimensions of PyTorch's `permute`, the first of which is that of the images.
+    fn permutation(&self) -> Option<String> {
+        let numbers: Vec<u64> = self.layer.args.iter().map(|arg| whole_number(&arg.value)).collect::<Option<_>>()?;
+        let [0, channels, height, width] = numbers[..] else { return None };
+        let fix = format!("write `permute({channels}, {height}, {width})`");
+        (self.word.name == "permute").then(|| format!("the dimension of the images is not written\n  fix: {fix}"))
     }
 
     /// What is wrong with a value without a name whose place is that of an option that is given by its name.

@@ -293,4 +293,38 @@ impl Context<'_> {
             ..self.same(Op::PixelUnshuffle { factor: number(factor) })
         }
     }
+
+    /// Each of the three dimensions once, in any order.
+    pub fn permute(&self, errors: &mut Errors) -> Made {
+        let dims = self.map(errors);
+        let names = ["channels", "height", "width"];
+        let [Some(channels), Some(height), Some(width)] = names.map(|name| self.args.count(name, errors)) else {
+            return self.failed(Shape::Map([Dim::Unknown; 3]));
+        };
+        let order = [channels, height, width];
+        for (i, place) in order.iter().enumerate() {
+            let text = match place {
+                1..=3 if order[..i].contains(place) => format!("{place} stands twice"),
+                1..=3 => continue,
+                _ => format!("a map has no dimension {place}"),
+            };
+            let message = format!(
+                "{text}: `permute` takes each of 1 (channels), 2 (height) and 3 (width) once\n  fix: {}",
+                match order.iter().any(|place| *place > 3) {
+                    true => "write `permute(2, 3, 1)` for channels that come last",
+                    false => "write each of the three once, as in `permute(2, 3, 1)`",
+                }
+            );
+            self.args.fault(names[i], errors, message);
+            return self.failed(Shape::Map([Dim::Unknown; 3]));
+        }
+        let order = order.map(|place| number(place) - 1);
+        let shape = order.map(|from| dims[from]);
+        Made {
+            label: format!("permute {channels} {height} {width}"),
+            shape: Shape::Map(shape),
+            source_extent: [shape[1], shape[2]],
+            ..self.same(Op::Permute { order })
+        }
+    }
 }

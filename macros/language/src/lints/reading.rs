@@ -84,7 +84,7 @@ pub fn sees(node: &Node) -> Sees {
 fn whole(node: &Node) -> bool {
     let [_, height, width] = node.shape.chw();
     match node.op.extent() {
-        Extent::Whole => !matches!(node.op, Op::Flatten),
+        Extent::Whole => !matches!(node.op, Op::Flatten | Op::Permute { .. }),
         Extent::Bins => [height, width] == [Dim::Known(1); 2],
         // `custom` modules may do anything; a factor for a channel comes from the whole map.
         Extent::Normalised | Extent::Product | Extent::Unknown => true,

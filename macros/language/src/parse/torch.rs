@@ -161,6 +161,9 @@ impl Given {
             "linear" if is_torch && self.values.len() == 2 => {
                 self.values.remove(0);
             }
+            "permute" if self.values.len() == 4 && self.values[0] == "0" => {
+                self.values.remove(0);
+            }
             "group_norm" => self.values.truncate(1),
             "batch_norm" | "instance_norm" | "layer_norm" => self.values.clear(),
             word if words::find(word)?.signature.args.is_empty() && self.values.len() < 3 => self.values.clear(),

@@ -172,4 +172,26 @@ pub(super) const WORDS: &[Word] = &[
         meaning: Meaning::Layer(|layer, errors| layer.pixel_unshuffle(errors)),
         enlarges: "factor",
     },
+    Word {
+        signature: Signature {
+            name: "permute",
+            positional: 3,
+            args: &[
+                Spec::required(
+                    "channels",
+                    Count,
+                    "What the channels of the output are: 1, the channels of the input, 2, its rows, or 3, its columns.",
+                ),
+                Spec::required("height", Count, "What its rows are."),
+                Spec::required("width", Count, "What its columns are."),
+            ],
+            example: "permute(2, 3, 1)",
+        },
+        help: "Puts channels, rows and columns into another order, numbered as in PyTorch without the images. `permute(2, 3, 1)` in front of `flatten` is \
+               the order of networks whose channels are last.",
+        shape: "`[C, H, W]` in another order",
+        parameters: "",
+        meaning: Meaning::Layer(|layer, errors| layer.permute(errors)),
+        enlarges: "",
+    },
 ];

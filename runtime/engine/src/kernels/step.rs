@@ -127,6 +127,7 @@ steps! {
     Collect,
     Gather,
     Shuffle,
+    Permute,
     Scale,
     ScaleGrad,
 }

@@ -210,6 +210,7 @@ pub fn operation(op: &Op) -> Box<dyn Operation> {
         Op::ChannelCrop { before } => Box::new(spatial::ChannelCrop { before }),
         Op::ChannelShuffle { groups } => Box::new(spatial::Reorder(Order::Channels(groups))),
         Op::PixelShuffle { factor } => Box::new(spatial::Reorder(Order::Squares(factor))),
+        Op::Permute { order } => Box::new(spatial::Permutation(order)),
         Op::PixelUnshuffle { factor } => Box::new(spatial::Reorder(Order::Unsquare(factor))),
         Op::Lrn { size, alpha, beta, k } => Box::new(column::Column(Across::lrn(size, alpha, beta, k))),
         Op::Softmax => Box::new(column::Column(Across::Softmax)),

@@ -1,7 +1,7 @@
 //! Operations that move pixels and channels: resampling, padding of channels, shuffles.
 
 use super::{Facts, Operation, Reads, Shares, Unit};
-use crate::kernels::{Clear, Gather, GradMode, Order, Repack, Shuffle};
+use crate::kernels::{Clear, Gather, GradMode, Order, Permute, Repack, Shuffle};
 use crate::plan::PlanKey;
 use crate::writer::Writer;
 use convnet_graph::Resample;
@@ -131,5 +131,33 @@ impl Operation for Reorder {
         let (out, mode) = to.grad_of(to.input(id));
         let (from, how, accumulate) = (to.grad(id), self.0.reversed(out.chw[0]), mode == GradMode::Add);
         to.push(Shuffle { from, to: out, how, accumulate, batch: to.batch() });
+    }
+}
+
+/// Channels, rows and columns in another order.
+pub struct Permutation(pub [usize; 3]);
+
+impl Operation for Permutation {
+    fn facts(&self, _key: &PlanKey) -> Facts {
+        FACTS
+    }
+
+    fn forward(&self, to: &mut Writer<'_>, id: usize) {
+        let (from, out) = (to.source(id), to.value(id));
+        to.push(Permute::new(from, out, self.0, to.batch()));
+    }
+
+    fn backward(&self, to: &mut Writer<'_>, id: usize) {
+        if !to.input_wants_grad(id) {
+            return;
+        }
+        let (out, mode) = to.grad_of(to.input(id));
+        let mut back = [0; 3];
+        for (i, from) in self.0.into_iter().enumerate() {
+            back[from] = i;
+        }
+        let mut permute = Permute::new(to.grad(id), out, back, to.batch());
+        permute.accumulate = mode == GradMode::Add;
+        to.push(permute);
     }
 }

@@ -23,7 +23,9 @@ impl Planner<'_> {
             for input in &*self.graph.nodes[id].inputs {
                 match self.nodes[*input].collected.as_ref().filter(|_| !present[*input]) {
                     Some(collected) => inputs.extend_from_slice(&collected.channels),
-                    None => inputs.extend((0..self.graph.nodes[*input].shape.chw()[0]).map(|channel| (*input, channel))),
+                    None => {
+                        inputs.extend((0..self.graph.nodes[*input].shape.chw()[0]).map(|channel| (*input, channel)))
+                    }
                 }
             }
             let channels = moved.into_iter().map(|index| inputs[index]).collect();

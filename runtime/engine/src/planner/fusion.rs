@@ -114,7 +114,9 @@ impl Planner<'_> {
     /// The convolution that takes the factors of the product `id`, a number for each channel, into its weights: then the product is nowhere,
     /// and only this convolution wants it.
     pub(super) fn weighed(&self, id: usize) -> Option<usize> {
-        let (Shares::Product, [map, factors]) = (self.facts(id).shares, &*self.graph.nodes[id].inputs) else { return None };
+        let (Shares::Product, [map, factors]) = (self.facts(id).shares, &*self.graph.nodes[id].inputs) else {
+            return None;
+        };
         let (reader, lanes) = (self.last_reader[id], self.key.isa.lanes());
         let node = &self.graph.nodes[reader];
         let [map, factors] = [map, factors].map(|input| self.slots[self.nodes[*input].slot].value);
@@ -186,7 +188,10 @@ impl Planner<'_> {
         let reads = self.slots[self.nodes[*self.graph.nodes[conv].inputs.first()?].slot].value;
         let pays = geometry.few_channels(&reads);
         let inference = !self.key.training && !self.key.backward;
-        let free = plan.does.residual.is_none() && plan.does.product.is_none() && self.alone(id, input) && self.read_by_pixel(id);
+        let free = plan.does.residual.is_none()
+            && plan.does.product.is_none()
+            && self.alone(id, input)
+            && self.read_by_pixel(id);
         (inference && fused && done && pays && free).then_some(conv)
     }
 

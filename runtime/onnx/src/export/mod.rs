@@ -17,7 +17,7 @@ pub use model::Model;
 pub use preprocessing::{Preprocessing, Resizing};
 
 use convnet_graph::{Graph, Node, Op, Shape};
-use draft::{Draft, int};
+use draft::{Draft, int, ints};
 use fold::Folded;
 use std::collections::BTreeMap;
 
@@ -200,6 +200,10 @@ impl Layer<'_> {
             Op::ChannelShuffle { groups } => self.channel_shuffle(groups),
             Op::PixelShuffle { factor } => self.pixel_shuffle(factor),
             Op::PixelUnshuffle { factor } => self.pixel_unshuffle(factor),
+            Op::Permute { order } => {
+                let [channels, height, width] = order.map(|from| from + 1);
+                self.then("Transpose", &[], vec![ints("perm", &[0, channels, height, width])])
+            }
             Op::ChannelScale => self.channel_scale(),
             Op::BatchNorm { eps, momentum } => self.batch_norm(eps, momentum),
             Op::GroupNorm { groups, eps, affine } => self.group_norm(groups, eps, affine),

@@ -198,9 +198,17 @@ fn said(step: &Step, node: &Node, draft: &Draft) -> Result<Node, String> {
             Ok(Node { inputs, ..made(Layer::new("depthwise", args), vec![weight, bias]) })
         }
         Step::Reshape => Err(format!("it makes the shape {dims:?} of its input's")),
-        Step::Transpose(order) if order.as_slice() == [2, 0, 1] => {
+        Step::Transpose(order)
+            if order.as_slice() == [2, 0, 1]
+                && node.inputs.first().is_some_and(|input| matches!(draft.nodes[*input].op, Op::Input)) =>
+        {
             Err("its images have their channels last; export it with channels first (tf2onnx: `--inputs-as-nchw`)"
                 .into())
+        }
+        Step::Transpose(order) if order.len() == 3 => {
+            let names = ["channels", "height", "width"];
+            let args = names.into_iter().zip(order).map(|(name, from)| (name, Value::Number(from + 1))).collect();
+            Ok(made(Layer::new("permute", args), Vec::new()))
         }
         Step::Transpose(order) => Err(format!("it puts the dimensions in the order {order:?}")),
         Step::Expand => Err("it repeats values along a dimension".into()),

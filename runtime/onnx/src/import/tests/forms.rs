@@ -115,6 +115,18 @@ fn pixels_out_of_channels() {
 }
 
 #[test]
+fn dimensions_in_another_order() {
+    let flattened = |order: &[usize]| {
+        let mut draft = Draft::new(&[2, 3, 4]);
+        draft.weight("fc.weight", &[5, 24]).node("t = Transpose(x)", vec![ints("perm", order)]);
+        draft.node("f = Flatten(t)", vec![]).node("y = Gemm(f, fc.weight)", vec![int("transB", 1)]);
+        draft.body()
+    };
+    assert_eq!(flattened(&[0, 2, 3, 1]), "permute(2, 3, 1); flatten; fc: linear(5, bias = false);");
+    assert_eq!(flattened(&[0, 3, 2, 1]), "permute(3, 2, 1); flatten; fc: linear(5, bias = false);");
+}
+
+#[test]
 fn squeeze_and_excitation_by_convolutions_and_by_linear_layers() {
     let mut draft = Draft::new(&[8, 4, 4]);
     draft.weight("fc1.weight", &[2, 8, 1, 1]).weight("fc1.bias", &[2]);
