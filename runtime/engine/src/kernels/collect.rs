@@ -33,7 +33,7 @@ struct Block {
 }
 
 /// Where the first pixel of the first image lies, and how far apart rows and images are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Origin {
     at: usize,
     row: usize,
@@ -60,7 +60,8 @@ impl Collect {
             let whole = first.1.is_multiple_of(lanes)
                 && from.iter().enumerate().all(|(lane, from)| *from == (first.0, first.1 + lane));
             let from: Vec<Origin> = from.iter().map(|(layout, channel)| Origin::new(layout, *channel)).collect();
-            (!whole || from[0] != to).then_some(Block { to, from, whole })
+            // What is joined of single images lies in the memory of the whole.
+            (!whole || from[0].at != to.at).then_some(Block { to, from, whole })
         };
         let blocks: Vec<Block> = from.chunks(lanes).enumerate().filter_map(block).collect();
         let [_, height, width] = to.chw;

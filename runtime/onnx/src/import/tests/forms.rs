@@ -116,7 +116,7 @@ fn pixels_out_of_channels() {
 
 #[test]
 fn dimensions_in_another_order() {
-    let flattened = |order: &[usize]| {
+    let flattened = |order: &[i64]| {
         let mut draft = Draft::new(&[2, 3, 4]);
         draft.weight("fc.weight", &[5, 24]).node("t = Transpose(x)", vec![ints("perm", order)]);
         draft.node("f = Flatten(t)", vec![]).node("y = Gemm(f, fc.weight)", vec![int("transB", 1)]);
