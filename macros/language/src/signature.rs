@@ -127,6 +127,12 @@ impl Signature {
         self.args.iter().find(|spec| spec.name == name)
     }
 
+    /// How many of the first arguments people write without their names: the first one, or all where each is needed.
+    pub fn unnamed(&self) -> usize {
+        let all = self.positional == self.args.len() && self.args.iter().all(Spec::is_required);
+        if all { self.positional } else { self.positional.min(1) }
+    }
+
     /// The argument at `index` as it is written with its default. A flag that others can be set instead of is written as they are,
     /// by its name alone.
     pub fn written(&self, index: usize) -> String {

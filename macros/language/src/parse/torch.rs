@@ -214,9 +214,10 @@ impl Given {
         if self.values.len() > order.len() {
             return None;
         }
-        let placed = self.values.iter().zip(order).enumerate().map(|(place, (value, option))| match place {
-            0 => value.clone(),
-            _ => format!("{option} = {value}"),
+        let unnamed = signature.unnamed().max(1);
+        let placed = self.values.iter().zip(order).enumerate().map(|(place, (value, option))| match place < unnamed {
+            true => value.clone(),
+            false => format!("{option} = {value}"),
         });
         let named = self.named.iter().map(|(option, value)| format!("{option} = {value}"));
         Some(placed.chain(named).chain(self.flags.iter().map(|flag| flag.to_string())).collect())

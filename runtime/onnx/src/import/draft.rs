@@ -210,6 +210,7 @@ impl Layer {
 
     fn said(&self, mut say: impl FnMut(usize, &Value) -> String, all: bool) -> String {
         let mut parts = Vec::new();
+        let unnamed = unnamed(self.word);
         for (i, (name, value)) in self.args.iter().enumerate() {
             let said = say(i, value);
             if !all && self.is_default(name, value) && said == value.written() {
@@ -217,7 +218,7 @@ impl Layer {
             }
             parts.push(match value {
                 // What everybody says without its name.
-                _ if i == 0 && !matches!(value, Value::Flag(_)) && is_plain(self.word) => said,
+                _ if i < unnamed && !matches!(value, Value::Flag(_)) => said,
                 _ if said == *name => said,
                 Value::Flag(true) => (*name).into(),
                 _ => format!("{name} = {said}"),
@@ -227,9 +228,9 @@ impl Layer {
     }
 }
 
-/// Whether a layer's first argument may stand without its name.
-fn is_plain(word: &str) -> bool {
-    words::find(word).is_some_and(|word| word.signature.positional > 0)
+/// How many of a layer's first arguments stand without their names.
+fn unnamed(word: &str) -> usize {
+    words::find(word).map_or(0, |word| word.signature.unnamed())
 }
 
 impl Draft {

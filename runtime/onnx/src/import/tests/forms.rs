@@ -122,8 +122,8 @@ fn dimensions_in_another_order() {
         draft.node("f = Flatten(t)", vec![]).node("y = Gemm(f, fc.weight)", vec![int("transB", 1)]);
         draft.body()
     };
-    assert_eq!(flattened(&[0, 2, 3, 1]), "permute(2, 3, 1); flatten; fc: linear(5, bias = false);");
-    assert_eq!(flattened(&[0, 3, 2, 1]), "permute(3, 2, 1); flatten; fc: linear(5, bias = false);");
+    assert_eq!(flattened(&[0, 2, 3, 1]), "permute(2, 3, 1); flatten; fc: linear(CLASSES, bias = false);");
+    assert_eq!(flattened(&[0, 3, 2, 1]), "permute(3, 2, 1); flatten; fc: linear(CLASSES, bias = false);");
 }
 
 #[test]
