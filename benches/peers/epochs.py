@@ -58,7 +58,7 @@ def images(name: str, cache: pathlib.Path, shapes: pathlib.Path) -> pathlib.Path
 
 
 def photographs(folder: pathlib.Path) -> None:
-    """Noise of many scales, which compresses as photographs do: some 60 kB each at quality 90."""
+    """Noise of many scales, which compresses as photographs do: some 40 kB each at quality 90."""
     import numpy
     from PIL import Image
 
