@@ -93,7 +93,7 @@ impl Operation for Concat {
         Some((0..own).collect())
     }
 
-    /// Of vectors: maps are collected.
+    /// Only vectors are copied here: the planner has the channels of maps collected by a step of their own (`planner/channels`).
     fn forward(&self, to: &mut Writer<'_>, id: usize) {
         let (out, batch) = (to.value(id), to.batch());
         for (input, start) in Self::starts(to, id) {

@@ -82,7 +82,7 @@ impl Operation for ChannelCrop {
         Some((self.before..self.before + own).collect())
     }
 
-    /// Of a vector: maps are collected.
+    /// Only a vector is copied here: the planner has the channels of maps collected by a step of their own (`planner/channels`).
     fn forward(&self, to: &mut Writer<'_>, id: usize) {
         let (from, out, batch) = (to.value(to.input(id)), to.value(id), to.batch());
         let (part, starts) = (out.chw, [self.before * out.chw[1] * out.chw[2], 0]);
